@@ -1,0 +1,63 @@
+"""The people of the system: those who sign in, and those who came with an imported data set."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people with a lower-case e-mail address as their login."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        if not email:
+            raise ValueError("A person who signs in needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """The whole address in lower case: two people must not differ by a capital letter."""
+        return (email or "").strip().lower()
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=self.normalize_email(username))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Someone imported has no e-mail address and cannot sign in; they have a data set's id instead."""
+
+    email = models.EmailField(unique=True, null=True, blank=True, help_text="The login. Empty for imported people.")
+    display_name = models.CharField(max_length=80, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField("staff", default=False, help_text="May use the admin.")
+    date_joined = models.DateTimeField(default=timezone.now)
+    dataset = models.CharField(max_length=32, blank=True, default="", help_text="The imported data set they came with.")
+    dataset_user_id = models.BigIntegerField(null=True, blank=True, help_text="Their id in that data set.")
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [
+            # Consumer: imports, which look people up by their data set's id; the export, which writes it.
+            models.UniqueConstraint(fields=["dataset", "dataset_user_id"], name="user_dataset_identity"),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
+            models.CheckConstraint(
+                condition=models.Q(dataset="", dataset_user_id__isnull=True)
+                | (~models.Q(dataset="") & models.Q(dataset_user_id__isnull=False)),
+                name="user_dataset_with_id",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email or (f"{self.dataset} #{self.dataset_user_id}" if self.dataset else f"user {self.pk}")

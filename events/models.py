@@ -1,0 +1,128 @@
+"""What people did, and what they were shown."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from events.fields import RealField
+from movies.models import Movie
+
+MIN_RATING = 0.5
+MAX_RATING = 5.0
+
+
+class Interaction(models.Model):
+    """One thing one person did with one movie. Append-only: a change of mind is a new row."""
+
+    class Kind(models.TextChoices):
+        RATING = "rating"
+        LIKE = "like"
+        DISLIKE = "dislike"
+        VIEW = "view", "opened the movie's page"
+        WATCH = "watch", "watched the movie"
+        HIDE = "hide", "asked not to see it again"
+
+    event_id = models.UUIDField(default=uuid.uuid4, help_text="The client's id of this event: sent twice, stored once.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="interactions"
+    )
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="interactions")
+    kind = models.CharField(max_length=8, choices=Kind)
+    value = models.FloatField(null=True, blank=True, help_text="The rating, 0.5 to 5; empty for every other kind.")
+    occurred_at = models.DateTimeField(default=timezone.now)
+    received_at = models.DateTimeField(default=timezone.now, editable=False)
+    recommendation_id = models.UUIDField(null=True, blank=True, help_text="The served list that led to it.")
+
+    class Meta:
+        constraints = [
+            # Consumer: event ingestion, which drops an event it already has.
+            models.UniqueConstraint(fields=["user", "event_id"], name="interaction_event_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind="rating", value__range=(MIN_RATING, MAX_RATING))
+                | (~models.Q(kind="rating") & models.Q(value__isnull=True)),
+                name="interaction_value_iff_rating",
+            ),
+        ]
+        indexes = [
+            # Consumer: serving's newest interactions of a person, and their own history page.
+            models.Index(fields=["user", "-occurred_at"], name="interaction_user_newest"),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Inserts; an existing interaction is never rewritten."""
+        if not self._state.adding:
+            raise TypeError("Interactions are append-only: record a new one instead.")
+        super().save(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.kind} {self.movie_id}"
+
+
+class Rating(models.Model):
+    """What a person thinks of a movie now: imported, or the newest of their rating events."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="ratings")
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="ratings")
+    value = models.FloatField(help_text="0.5 to 5.")
+    rated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # Consumer: the upsert of a rating event; serving's list of what a person has seen.
+            models.UniqueConstraint(fields=["user", "movie"], name="rating_user_movie"),
+            models.CheckConstraint(condition=models.Q(value__range=(MIN_RATING, MAX_RATING)), name="rating_in_range"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} gave {self.movie_id} {self.value}"
+
+
+class Tag(models.Model):
+    """A word a person put on a movie, from the data sets that have them."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="tags")
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="tags")
+    text = models.CharField(max_length=300)
+    tagged_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # Consumer: the import, which must not store a tag twice.
+            models.UniqueConstraint(fields=["user", "movie", "text"], name="tag_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ServedRecommendation(models.Model):
+    """One list that was computed and shown; its id comes back with the events it led to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        db_index=False,
+        related_name="served_recommendations",
+    )
+    endpoint = models.CharField(max_length=40)
+    # A plain number: the events app knows nothing of model versions, which may be deleted before the log is.
+    model_version_id = models.BigIntegerField(null=True)
+    movie_ids = ArrayField(models.BigIntegerField())
+    scores = ArrayField(RealField())
+    request_id = models.CharField(max_length=128, blank=True)
+    served_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            # Consumer: a person's own list log in the admin, and attribution of their events.
+            models.Index(fields=["user", "-served_at"], name="served_user_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

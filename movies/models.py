@@ -1,0 +1,133 @@
+"""The catalogue: movies, their genres, the people who made them, and their ids elsewhere."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Upper
+from django.utils import timezone
+
+
+class Genre(models.Model):
+    """A genre as the imported data sets name it."""
+
+    name = models.CharField(max_length=40, unique=True)
+    slug = models.SlugField(max_length=40, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Person(models.Model):
+    """Someone who directed or acted."""
+
+    name = models.CharField(max_length=200)
+    imdb_id = models.CharField(max_length=12, blank=True, help_text="As in nm0000158.")
+    tmdb_id = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "people"
+        constraints = [
+            # Consumer: import_metadata, which knows people by name alone; namesakes are told apart by TMDB id.
+            models.UniqueConstraint(fields=["name"], condition=models.Q(tmdb_id=None), name="person_name_without_tmdb"),
+            models.UniqueConstraint(fields=["tmdb_id"], name="person_tmdb_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Movie(models.Model):
+    """A film of the catalogue. Only published ones are ever recommended or listed."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        HIDDEN = "hidden"
+
+    title = models.CharField(max_length=300)
+    year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Year of release.")
+    status = models.CharField(max_length=10, choices=Status, default=Status.PUBLISHED)
+    overview = models.TextField(blank=True)
+    runtime_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    language = models.CharField(max_length=8, blank=True, help_text="ISO 639-1 code, as in en.")
+    poster_url = models.URLField(max_length=500, blank=True)
+    keywords = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    genres = models.ManyToManyField(Genre, related_name="movies", blank=True)
+    people = models.ManyToManyField(Person, through="Credit", related_name="movies")
+    movielens_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
+    imdb_id = models.CharField(max_length=12, blank=True, help_text="As in tt0114709.")
+    tmdb_id = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    content_changed_at = models.DateTimeField(
+        default=timezone.now,
+        editable=False,
+        help_text="When title, year, overview, genres, people or keywords last changed; the embedding refresh follows it.",
+    )
+
+    class Meta:
+        ordering = ["title", "year"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(year__isnull=True) | models.Q(year__range=(1870, 2200)),
+                name="movie_year_plausible",
+            ),
+            models.CheckConstraint(condition=~models.Q(title=""), name="movie_title_present"),
+        ]
+        indexes = [
+            # Consumer: the catalogue's title search, which compiles to UPPER(title) LIKE '%…%'.
+            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="movie_title_trigram"),
+            # Consumer: the catalogue's default order and the metadata import's lookup by title and year.
+            models.Index(fields=["title", "year"], name="movie_title_year"),
+            # Consumer: the catalogue's year filter.
+            models.Index(fields=["year"], name="movie_year"),
+            # Consumer: the embedding refresh, which asks what changed since it last ran.
+            models.Index(fields=["content_changed_at"], name="movie_content_changed"),
+            # Consumer: import_metadata's lookup by TMDB id; data sets repeat a few ids, so it is not unique.
+            models.Index(fields=["tmdb_id"], name="movie_tmdb_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.year})" if self.year else self.title
+
+
+class Credit(models.Model):
+    """What one person did in one movie, in billing order."""
+
+    class Role(models.TextChoices):
+        DIRECTOR = "director"
+        CAST = "cast"
+
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="credits")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="credits")
+    role = models.CharField(max_length=10, choices=Role)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["role", "position"]
+        constraints = [models.UniqueConstraint(fields=["movie", "role", "person"], name="credit_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person} ({self.role})"
+
+
+class DatasetMovie(models.Model):
+    """A movie's id in one imported data set: ML-100k numbers movies in its own way."""
+
+    dataset = models.CharField(max_length=32)
+    dataset_movie_id = models.BigIntegerField()
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="dataset_ids")
+
+    class Meta:
+        constraints = [
+            # Consumer: the import of ratings, which resolves a data set's movie ids.
+            models.UniqueConstraint(fields=["dataset", "dataset_movie_id"], name="dataset_movie_identity"),
+            # Consumer: the export, which writes the data set's ids.
+            models.UniqueConstraint(fields=["dataset", "movie"], name="dataset_movie_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} #{self.dataset_movie_id}"

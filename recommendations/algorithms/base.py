@@ -1,0 +1,89 @@
+"""The data every algorithm reads: people, items and how strongly each liked each, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Feedback of U people on I items, one entry per (person, item) pair.
+
+    user_ids, item_ids: int64, shapes (U,) and (I,), sorted, unique: the ids outside.
+    users, items: int32, shape (n,): positions in ``user_ids`` and ``item_ids``.
+    weights: float32, shape (n,): preference strength; positive is liked, zero or negative is not.
+    ratings: float32, shape (n,): the rating on its own scale, NaN where there is none.
+    timestamps: int64, shape (n,): unix seconds; 0 where unknown.
+    """
+
+    user_ids: NDArray[np.int64]
+    item_ids: NDArray[np.int64]
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    ratings: NDArray[np.float32]
+    timestamps: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @classmethod
+    def from_columns(
+        cls,
+        user_ids: NDArray[np.int64],
+        item_ids: NDArray[np.int64],
+        weights: NDArray[np.float32] | None = None,
+        ratings: NDArray[np.float32] | None = None,
+        timestamps: NDArray[np.int64] | None = None,
+    ) -> Self:
+        """Encode columns of outside ids, each of shape (n,).
+
+        Raises ValueError when the columns differ in length.
+        """
+        n = len(user_ids)
+        weights = np.ones(n, np.float32) if weights is None else weights
+        ratings = np.full(n, np.nan, np.float32) if ratings is None else ratings
+        timestamps = np.zeros(n, np.int64) if timestamps is None else timestamps
+        if not len(item_ids) == len(weights) == len(ratings) == len(timestamps) == n:
+            raise ValueError("The columns of interactions differ in length.")
+        people, users = np.unique(np.asarray(user_ids, np.int64), return_inverse=True)
+        catalogue, items = np.unique(np.asarray(item_ids, np.int64), return_inverse=True)
+        return cls(
+            user_ids=people,
+            item_ids=catalogue,
+            users=users.astype(np.int32),
+            items=items.astype(np.int32),
+            weights=np.asarray(weights, np.float32),
+            ratings=np.asarray(ratings, np.float32),
+            timestamps=np.asarray(timestamps, np.int64),
+        )
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
+        """The entries that ``rows`` (mask or positions) selects, over the same people and items."""
+        return Interactions(
+            user_ids=self.user_ids,
+            item_ids=self.item_ids,
+            users=self.users[rows],
+            items=self.items[rows],
+            weights=self.weights[rows],
+            ratings=self.ratings[rows],
+            timestamps=self.timestamps[rows],
+        )
+
+    def likes(self) -> csr_array:
+        """The positive weights, float32, shape (U, I)."""
+        liked = self.weights > 0
+        return csr_array(
+            (self.weights[liked], (self.users[liked], self.items[liked])),
+            shape=(len(self.user_ids), len(self.item_ids)),
+        )
+
+    def seen(self) -> csr_array:
+        """Every pair there is an entry for, as ones, float32, shape (U, I)."""
+        ones = np.ones(len(self), np.float32)
+        return csr_array((ones, (self.users, self.items)), shape=(len(self.user_ids), len(self.item_ids)))

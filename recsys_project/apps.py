@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class RecsysProjectConfig(AppConfig):
+    name = "recsys_project"

@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey from wheels, for one machine and for tests, under ``var/``."""

@@ -1,0 +1,48 @@
+"""Production: refuses to start until every secret and address is given, each with what to set."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from recsys_project.settings.base import *  # noqa: F403 -- settings modules are made of their base.
+from recsys_project.settings.base import ALLOWED_HOSTS, JWT_SIGNING_KEY, SECRET_KEY, env
+
+_MINIMUM_KEY_BYTES = 32
+
+
+def _missing_settings() -> list[str]:
+    """One sentence for each setting that is absent or too weak, naming the variable and what to put in it."""
+    problems = []
+    if len(SECRET_KEY.encode()) < 50:
+        problems.append(
+            "SECRET_KEY: set it to 50 or more random characters, "
+            "as python -c 'import secrets; print(secrets.token_urlsafe(50))' prints."
+        )
+    if len(JWT_SIGNING_KEY.encode()) < _MINIMUM_KEY_BYTES:
+        problems.append(
+            f"JWT_SIGNING_KEY: set it to {_MINIMUM_KEY_BYTES} bytes or more of random text, other than SECRET_KEY."
+        )
+    elif JWT_SIGNING_KEY == SECRET_KEY:
+        problems.append(
+            "JWT_SIGNING_KEY: it must differ from SECRET_KEY, so that one can be rotated without the other."
+        )
+    if not ALLOWED_HOSTS:
+        problems.append("ALLOWED_HOSTS: set it to the host names the site answers to, separated by commas.")
+    if not env.str("DATABASE_URL", default=""):
+        problems.append(
+            "DATABASE_URL: set it to the PostgreSQL database, as postgresql://USER:PASSWORD@HOST:5432/NAME."
+        )
+    if not env.str("REDIS_URL", default=""):
+        problems.append("REDIS_URL: set it to the Redis server, as redis://HOST:6379/0.")
+    return problems
+
+
+if problems := _missing_settings():
+    raise ImproperlyConfigured("Production settings are incomplete:\n  " + "\n  ".join(problems))
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
