@@ -52,14 +52,14 @@ class Interaction(models.Model):
             models.Index(fields=["user", "-occurred_at"], name="interaction_user_newest"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.kind} {self.movie_id}"
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Inserts; an existing interaction is never rewritten."""
         if not self._state.adding:
             raise TypeError("Interactions are append-only: record a new one instead.")
         super().save(*args, **kwargs)
-
-    def __str__(self) -> str:
-        return f"{self.user_id} {self.kind} {self.movie_id}"
 
 
 class Rating(models.Model):

@@ -65,7 +65,7 @@ class Movie(models.Model):
     content_changed_at = models.DateTimeField(
         default=timezone.now,
         editable=False,
-        help_text="When title, year, overview, genres, people or keywords last changed; the embedding refresh follows it.",
+        help_text="When what the embedding is made of (title, overview, genres, people…) last changed.",
     )
 
     class Meta:

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('imdb_id', models.CharField(blank=True, help_text='As in tt0114709.', max_length=12)),
                 ('tmdb_id', models.PositiveIntegerField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('content_changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='When title, year, overview, genres, people or keywords last changed; the embedding refresh follows it.')),
+                ('content_changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='When what the embedding is made of (title, overview, genres, people…) last changed.')),
                 ('genres', models.ManyToManyField(blank=True, related_name='movies', to='movies.genre')),
             ],
             options={
