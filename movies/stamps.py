@@ -1,0 +1,56 @@
+"""Stamps in Redis that say when what was computed from the database stopped being true.
+
+A stamp is a random token under a fixed key. Whoever caches something stores the tokens read **before** computing it;
+it is valid only while they are still the same. So nothing ever has to be deleted, and what was computed during a
+change is never served after it. Stamps are set after the change has committed.
+"""
+
+import logging
+import secrets
+
+from django.core.cache import cache
+from django.db import transaction
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+# Above the hour that a list is kept: a stamp that expires first could make an older list valid again.
+STAMP_SECONDS = 2 * 3600
+CATALOGUE = "all"
+
+# Keys whose stamp could not be set because Redis was away. Tried again before this process next trusts a stamp.
+_owed: set[str] = set()
+
+
+def stamp_key(name: str) -> str:
+    """The Redis key of the stamp ``name``, with the cache's own prefix."""
+    return str(cache.make_key(f"stamp:{name}"))
+
+
+def stamp(name: str) -> None:
+    """Sets the stamp ``name`` to a fresh token. With Redis away it logs and remembers, and does not raise."""
+    _owed.add(stamp_key(name))
+    settle()
+
+
+def settle() -> bool:
+    """Sets every stamp this process still owes; says whether none is owed any more."""
+    try:
+        for key in tuple(_owed):
+            get_redis_connection("default").set(key, secrets.token_hex(8), ex=STAMP_SECONDS)
+            _owed.discard(key)
+    except (RedisError, OSError) as error:
+        logger.warning("stamp_not_set", extra={"keys": sorted(_owed), "reason": type(error).__name__})
+        return False
+    return True
+
+
+def stamp_catalogue() -> None:
+    """Says that every cached list may be wrong: a movie was published, hidden or deleted, or a model went live."""
+    stamp(CATALOGUE)
+
+
+def stamp_catalogue_on_commit() -> None:
+    """The same, once the transaction this runs in has committed."""
+    transaction.on_commit(stamp_catalogue)

@@ -1,0 +1,41 @@
+"""Fixtures that several apps' tests share; rows are made by the functions of tests/factories.py."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tests.factories import Cast, client_of, make_cast
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache(request: pytest.FixtureRequest) -> None:
+    """User ids start again with each test database, so what an earlier run cached must be gone."""
+    if {"db", "transactional_db"} & set(request.fixturenames):
+        cache.delete_pattern("*")
+
+
+@pytest.fixture
+def api_client() -> APIClient:
+    """A client that has not signed in."""
+    return client_of()
+
+
+@pytest.fixture
+def as_user() -> Callable[[User], APIClient]:
+    """Makes a client with an access token of a person."""
+    return client_of
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """The fixed small cast, under one live version; see tests.factories.Cast."""
+    return make_cast()
+
+
+@pytest.fixture
+def committed_cast(transactional_db: None) -> Cast:
+    """The same for tests whose requests must really commit, so that what waits for the commit runs."""
+    return make_cast()

@@ -1,0 +1,56 @@
+"""Stamps: fresh each time, and never an error when Redis is away."""
+
+import pytest
+from django_redis import get_redis_connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from events import list_stamp
+from movies import stamps
+
+
+@pytest.fixture(autouse=True)
+def _nothing_owed():
+    stamps._owed.clear()
+    yield
+    stamps._owed.clear()
+
+
+def read(key: str) -> bytes | None:
+    return get_redis_connection("default").get(key)
+
+
+def test_each_stamp_is_a_fresh_token_that_outlives_a_cached_list():
+    list_stamp.stamp_user(7)
+    first = read(list_stamp.user_stamp_key(7))
+    list_stamp.stamp_user(7)
+
+    assert first is not None
+    assert read(list_stamp.user_stamp_key(7)) != first
+    assert get_redis_connection("default").ttl(list_stamp.user_stamp_key(7)) > 3600
+
+
+def test_one_persons_stamp_leaves_others_and_the_catalogues_alone():
+    list_stamp.stamp_all()
+    list_stamp.stamp_user(8)
+    before = read(list_stamp.all_stamp_key()), read(list_stamp.user_stamp_key(8))
+
+    list_stamp.stamp_user(9)
+
+    assert (read(list_stamp.all_stamp_key()), read(list_stamp.user_stamp_key(8))) == before
+
+
+def test_a_stamp_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
+    def away(alias: str):
+        raise RedisConnectionError("gone")
+
+    list_stamp.stamp_user(5)
+    before = read(list_stamp.user_stamp_key(5))
+    with monkeypatch.context() as patched:
+        patched.setattr(stamps, "get_redis_connection", away)
+        list_stamp.stamp_user(5)
+        assert stamps.settle() is False
+    assert read(list_stamp.user_stamp_key(5)) == before
+
+    assert stamps.settle() is True
+
+    assert read(list_stamp.user_stamp_key(5)) != before
