@@ -1,11 +1,74 @@
-"""The Celery application; its settings are Django's, prefixed ``CELERY_``."""
+"""The Celery application; its settings are Django's, prefixed ``CELERY_``.
 
+The hooks here belong to no task: JSON logs, the request id that a task inherits from whoever asked for it, metrics.
+"""
+
+import logging.config
 import os
+import time
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+from celery.loaders.app import AppLoader
+from django.conf import settings
+from django_structlog.celery.receivers import CeleryReceiver
+from django_structlog.celery.signals import modify_context_before_task_publish
+
+from recsys_project import multiprocess
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 
-app = Celery("recsys_project")
+# What a task's log lines inherit from the request or task that sent it.
+_INHERITED = {"request_id", "user_id", "parent_task_id"}
+
+
+class Loader(AppLoader):
+    """Celery's loader; a worker's metrics go to files, which must be settled before Django is set up."""
+
+    def init_worker(self) -> None:
+        multiprocess.prepare("worker")
+        super().init_worker()
+
+
+app = Celery("recsys_project", loader="recsys_project.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"])
+
+# Whoever sends a task puts its request id in the message; the worker's part is connected below.
+_structlog_receiver = CeleryReceiver()
+_structlog_receiver.connect_signals()
+
+
+@signals.setup_logging.connect
+def _log_as_json(**kwargs: Any) -> None:
+    """Keeps Celery from setting up logging its own way."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.celeryd_init.connect
+def _start_worker(**kwargs: Any) -> None:
+    _structlog_receiver.connect_worker_signals()
+    multiprocess.wipe_dead(multiprocess.prepare("worker"))
+
+
+def _inherit(context: dict[str, Any], **kwargs: Any) -> None:
+    for name in set(context) - _INHERITED:
+        del context[name]
+
+
+modify_context_before_task_publish.connect(_inherit)
+
+
+@signals.task_prerun.connect
+def _start_clock(task: Any, **kwargs: Any) -> None:
+    task.request._started_at = time.perf_counter()
+
+
+@signals.task_postrun.connect
+def _count(task: Any, state: str | None, **kwargs: Any) -> None:
+    from recsys_project.metrics import TASK_SECONDS, TASKS  # noqa: PLC0415 -- the client is imported after prepare().
+
+    TASKS.labels(task=task.name, state=state or "UNKNOWN").inc()
+    started = getattr(task.request, "_started_at", None)
+    if started is not None:
+        TASK_SECONDS.labels(task=task.name).observe(time.perf_counter() - started)

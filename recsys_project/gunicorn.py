@@ -1,10 +1,39 @@
-"""Gunicorn's settings; WEB_CONCURRENCY and PORT override the number of processes and the port."""
+"""Gunicorn's settings; WEB_CONCURRENCY, WEB_THREADS, HOST and PORT override them."""
 
+import logging
 import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# Gunicorn reads this file before it puts the project on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from recsys_project import multiprocess
+from recsys_project.logging import configure_structlog, logging_config
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 4
+threads = int(os.environ.get("WEB_THREADS", "4"))
 timeout = 30
 # Requests are logged as JSON by the middleware, so Gunicorn's own access log stays off.
 accesslog = None
+# Otherwise every master makes a socket for remote control in the home folder.
+control_socket_disable = True
+configure_structlog()
+logging.captureWarnings(True)
+logconfig_dict = logging_config(os.environ.get("LOG_LEVEL", "INFO").upper())
+
+_metrics = multiprocess.prepare(f"web-{os.environ.get('PORT', '8000')}")
+
+
+def on_starting(server: Any) -> None:
+    """Before the first worker; not at a reload, where the workers' counts go on."""
+    multiprocess.wipe_dead(_metrics)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A worker has ended: its gauges are over, its counts stay."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 -- after the folder is set.
+
+    mark_process_dead(worker.pid)

@@ -5,8 +5,13 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
+from recsys_project import health, metrics
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("api/auth/", include("accounts.api.urls")),
     path("api/movies/", include("movies.api.urls")),
     path("api/events/", include("events.api.urls")),
@@ -14,3 +19,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(permission_classes=[AllowAny]), name="docs"),
 ]
+
+# Errors outside REST views, in the same shape (see recsys_project/exceptions.py).
+handler400 = "recsys_project.exceptions.bad_request"
+handler403 = "recsys_project.exceptions.permission_denied"
+handler404 = "recsys_project.exceptions.page_not_found"
+handler500 = "recsys_project.exceptions.server_error"

@@ -6,6 +6,7 @@ from pathlib import Path
 import environ
 
 from recsys_project.embedded import addresses
+from recsys_project.logging import configure_structlog, logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = addresses.var_dir()
@@ -44,15 +45,18 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "recsys_project.middleware.RequestContextMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "recsys_project.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "recsys_project.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "recsys_project.ratelimits.RateLimitMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -80,7 +84,8 @@ DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=4),
-    "timeout": 10,
+    # Seconds a request waits for a connection; with the database away, the time until its 503.
+    "timeout": env.int("DATABASE_POOL_TIMEOUT", default=5),
 }
 # The pool keeps connections, so Django must not; the health check spares requests a dead one (traps 17).
 DATABASES["default"]["CONN_MAX_AGE"] = 0
@@ -88,24 +93,29 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="") or addresses.redis_url()
+# A Redis that does not answer must not hold up the requests that can do without it.
+_REDIS_TIMEOUTS = {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2}
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "recsys",
+        "OPTIONS": {**_REDIS_TIMEOUTS},
     },
     # Rate limits have an alias of their own: with Redis gone, reads are let through (traps 2).
     "ratelimit": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "ratelimit",
-        "OPTIONS": {"IGNORE_EXCEPTIONS": True},
+        "OPTIONS": {**_REDIS_TIMEOUTS, "IGNORE_EXCEPTIONS": True},
     },
 }
 
 # --- People and tokens -------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.hashers.BoundedArgon2PasswordHasher"]
+# Passwords hashed at once in one process; each takes 19 MiB and one core for about 20 ms.
+PASSWORD_HASH_CONCURRENCY = env.int("PASSWORD_HASH_CONCURRENCY", default=2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -127,9 +137,11 @@ SIMPLE_JWT = {
 
 # --- API ---------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.AccessTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["recsys_project.parsers.BoundedJSONParser"],
+    "EXCEPTION_HANDLER": "recsys_project.exceptions.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
 }
@@ -141,7 +153,42 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "recsys_project.openapi.document_errors",
+    ],
 }
+CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"
+# The largest body of an API request, in bytes; file uploads in the admin are not counted.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1024 * 1024)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# --- Rate limits -------------------------------------------------------------------------------------
+# How many proxies stand in front, each adding to X-Forwarded-For; that header is believed no further.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+RATELIMIT_ENABLE = env.bool("RATELIMIT_ENABLE", default=True)
+RATELIMIT_USE_CACHE = "ratelimit"
+RATELIMIT_FAIL_OPEN = False  # Read as "the cache is away"; recsys_project.ratelimits decides by scope.
+# A short window for bursts and a long one; "50/5s" is 50 requests in 5 seconds.
+RATE_LIMITS: dict[str, list[str]] = {
+    "anonymous": env.list("RATE_LIMIT_ANONYMOUS", default=["50/5s", "300/m"]),
+    "user": env.list("RATE_LIMIT_USER", default=["50/5s", "600/m"]),
+    "login_address": env.list("RATE_LIMIT_LOGIN_ADDRESS", default=["10/5s", "60/5m"]),
+    "login_account": env.list("RATE_LIMIT_LOGIN_ACCOUNT", default=["5/10s", "20/5m"]),
+    "refresh": env.list("RATE_LIMIT_REFRESH", default=["20/5s", "120/m"]),
+    "register": env.list("RATE_LIMIT_REGISTER", default=["10/5s", "60/5m"]),
+}
+# The first line that fits a request's method and route names its scope; "api" means by user or, without a token, as
+# anonymous. A route that no line fits is not limited.
+RATE_LIMIT_ROUTES = [
+    ("POST", "api/auth/token/", "login"),
+    ("POST", "admin/login/", "login"),
+    ("POST", "api/auth/refresh/", "refresh"),
+    ("POST", "api/auth/register/", "register"),
+    ("*", "api/", "api"),
+]
+# With Redis away these are refused, since guessing passwords would be free; everything else is let through.
+RATE_LIMIT_CLOSED_SCOPES = {"login", "refresh", "register"}
 
 # --- Recommending ------------------------------------------------------------------------------------
 # How much of a list's score comes from the nightly batch and how much from the newest interactions.
@@ -166,6 +213,13 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Logs and metrics --------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+configure_structlog()
+LOGGING = logging_config(LOG_LEVEL)
+# Who sends it as "Authorization: Bearer …" may read /metrics; without one, only this machine may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- The rest ----------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

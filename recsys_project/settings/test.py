@@ -10,3 +10,5 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # pytest drops the test database at the end, which a pooled connection would block.
 DATABASES["default"]["OPTIONS"].pop("pool", None)
+# The tests about rate limits turn them on.
+RATELIMIT_ENABLE = False

@@ -1,0 +1,78 @@
+"""What the account endpoints read and answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.models import User
+from accounts.selectors import login_name
+from accounts.services import PASSWORD_MAX_LENGTH
+
+
+class PasswordField(serializers.CharField):
+    """A password as typed, spaces included; its length is bounded before it is hashed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs |= {"write_only": True, "trim_whitespace": False, "max_length": PASSWORD_MAX_LENGTH}
+        super().__init__(style={"input_type": "password"}, **kwargs)
+
+
+class RegisterSerializer(serializers.Serializer[User]):
+    email = serializers.EmailField(max_length=254)
+    password = PasswordField()
+    display_name = serializers.CharField(max_length=80, required=False, default="", allow_blank=True)
+
+
+class RegisteredSerializer(serializers.ModelSerializer[User]):
+    """The new person, signed in."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "display_name", "access", "refresh")
+
+
+class SignInSerializer(serializers.Serializer[User]):
+    """OAuth2's password form, or the same as JSON, with ``email`` as another name of ``username``."""
+
+    grant_type = serializers.ChoiceField(choices=["password"], required=False)
+    username = serializers.CharField(max_length=254, required=False)
+    email = serializers.CharField(max_length=254, required=False)
+    password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("email") and attrs.get("username") and attrs["email"] != attrs["username"]:
+            raise serializers.ValidationError({"username": "Give either email or username, or the same in both."})
+        attrs["login"] = login_name(attrs)
+        if not attrs["login"]:
+            raise serializers.ValidationError({"username": "Give the account's e-mail address here or as email."})
+        return attrs
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    """Tokens under OAuth2's names and, for clients of simplejwt, its short ones."""
+
+    access_token = serializers.CharField(source="access")
+    refresh_token = serializers.CharField(source="refresh")
+    token_type = serializers.CharField(read_only=True, default="Bearer")
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class RefreshSerializer(serializers.Serializer[Any]):
+    refresh = serializers.CharField(max_length=4096)
+
+
+class RefreshedSerializer(serializers.Serializer[Any]):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class MeSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ("id", "email", "display_name", "date_joined")
+        read_only_fields = ("id", "email", "date_joined")

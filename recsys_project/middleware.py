@@ -1,0 +1,116 @@
+"""What every request passes first and last: its id, its line in the log, errors in one shape."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.utils.http import escape_leading_slashes
+
+from accounts.authentication import token_user_id
+from recsys_project.exceptions import error_response, is_api, shaped
+
+logger = structlog.get_logger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestContextMiddleware:
+    """Gives each request an id, in all its log lines and in the response; logs one line when it is answered.
+
+    The line has the route, that is the URL pattern, not the path: it groups, and it holds no ids or search terms.
+    Stands outermost, so that answers of the other middleware have an id and a line too.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = time.perf_counter()
+        request_id = _request_id(request)
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, method=request.method)
+        try:
+            response = shaped(request, self.get_response(request))
+            response.headers["X-Request-ID"] = request_id
+            self._log(request, response, started)
+            return response
+        finally:
+            structlog.contextvars.clear_contextvars()
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        structlog.contextvars.bind_contextvars(route=_route(request))
+
+    @staticmethod
+    def _log(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
+        status = response.status_code
+        log = logger.error if status >= 500 else logger.warning if status >= 400 else logger.info
+        log(
+            "request_finished",
+            route=_route(request),
+            status=status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+            user_id=_user_id(request),
+        )
+
+
+class BodyLimitMiddleware:
+    """Refuses an API request whose body is over the limit before anything reads it.
+
+    Django's own limit holds for ``request.body`` only, which REST framework's parsers do not use. A body of unknown
+    length needs no check: Django reads no further than Content-Length.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if is_api(request.path) and length.isdecimal() and int(length[:20]) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return error_response(request, 413)
+        return self.get_response(request)
+
+
+class KeepMethodRedirect(HttpResponsePermanentRedirect):
+    """308 instead of 301: a POST to an address without its last slash arrives as a POST, with its body."""
+
+    status_code = 308
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Django's CommonMiddleware; adds the missing last slash of an address for every method alike."""
+
+    response_redirect_class = KeepMethodRedirect
+
+    def get_full_path_with_slash(self, request: HttpRequest) -> str:
+        return escape_leading_slashes(request.get_full_path(force_append_slash=True))
+
+
+def _request_id(request: HttpRequest) -> str:
+    """The client's id where it is one word of harmless characters; otherwise a new UUID."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+def _route(request: HttpRequest) -> str | None:
+    """The URL pattern, as ``api/movies/<int:movie_id>/``; None where no pattern matched."""
+    match = request.resolver_match
+    return match.route if match is not None else None
+
+
+def _user_id(request: HttpRequest) -> int | None:
+    """Who it was: by access token in the API, by session in the admin (if the session was read anyway)."""
+    if (user_id := token_user_id(request)) is not None:
+        return user_id
+    session = getattr(request, "session", None)
+    if session is not None and session.accessed and not is_api(request.path):
+        return getattr(getattr(request, "user", None), "pk", None)
+    return None

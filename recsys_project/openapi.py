@@ -1,0 +1,41 @@
+"""What the OpenAPI schema says beyond what the views do: the error shape."""
+
+from typing import Any
+
+ERROR_SCHEMA = {
+    "type": "object",
+    "description": "The one shape of every error.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "fields", "request_id"],
+            "properties": {
+                "code": {"type": "string", "description": "For programs.", "example": "validation_error"},
+                "message": {"type": "string", "description": "For people."},
+                "fields": {
+                    "type": "object",
+                    "description": "What is wrong with each field of the request, if anything is.",
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                },
+                "request_id": {"type": "string", "description": "As in the X-Request-ID header; finds the log lines."},
+            },
+        }
+    },
+}
+_DESCRIPTION = (
+    "Anything that went wrong: 400 for a request that is not valid, 401 without a valid token, 404, 405, 413, 415, "
+    "429 and 503 with Retry-After, 500."
+)
+
+
+def document_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: gives every operation the error shape as its default response."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR_SCHEMA
+    reference = {"schema": {"$ref": "#/components/schemas/Error"}}
+    response = {"description": _DESCRIPTION, "content": {"application/json": reference}}
+    for operations in result.get("paths", {}).values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                operation["responses"].setdefault("default", response)
+    return result
