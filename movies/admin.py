@@ -1,0 +1,156 @@
+"""The catalogue in the admin. What is changed here shows in every list from the next request on."""
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import Model, QuerySet
+from django.forms import BaseModelFormSet, ModelForm
+from django.http import HttpRequest
+from django.utils.translation import ngettext
+
+from movies import services
+from movies.models import Credit, DatasetMovie, Genre, Movie, Person
+from movies.paginator import EstimatedCountPaginator
+from movies.stamps import stamp_catalogue_on_commit
+
+
+class CreditInline(admin.TabularInline):
+    model = Credit
+    autocomplete_fields = ["person"]
+    extra = 0
+
+
+class DatasetMovieInline(admin.TabularInline):
+    """The movie's ids in imported data sets, which only an import may change."""
+
+    model = DatasetMovie
+    extra = 0
+    verbose_name_plural = "ids in imported data sets"
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Movie)
+class MovieAdmin(admin.ModelAdmin):
+    list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
+    list_filter = ["status", "genres", "language"]
+    list_per_page = 50
+    search_fields = ["title"]
+    search_help_text = "Part of a title; add a year to narrow it down, as in: matrix 1999."
+    show_full_result_count = False
+    paginator = EstimatedCountPaginator
+    autocomplete_fields = ["genres"]
+    readonly_fields = ["created_at", "content_changed_at"]
+    inlines = [CreditInline, DatasetMovieInline]
+    actions = ["publish_selected", "hide_selected"]
+    fieldsets = [
+        (None, {"fields": ["title", "year", "status", "genres", "overview", "keywords"]}),
+        ("Facts", {"fields": ["runtime_minutes", "language", "poster_url"]}),
+        ("Ids elsewhere", {"fields": ["movielens_id", "imdb_id", "tmdb_id"]}),
+        ("History", {"fields": ["created_at", "content_changed_at"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
+        return super().get_queryset(request).prefetch_related("genres")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str
+    ) -> tuple[QuerySet[Movie], bool]:
+        """Part of the title by the trigram index; a last word that is a year narrows to that year."""
+        words = search_term.split()
+        if len(words) > 1 and words[-1].isascii() and words[-1].isdigit() and len(words[-1]) == 4:
+            matches, duplicates = super().get_search_results(request, queryset, " ".join(words[:-1]))
+            by_year = matches.filter(year=int(words[-1]))
+            if by_year.exists():
+                return by_year, duplicates
+        return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description="genres")
+    def genre_names(self, movie: Movie) -> str:
+        return ", ".join(genre.name for genre in movie.genres.all())
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm, formsets: list[BaseModelFormSet], change: bool
+    ) -> None:
+        """Also notes a change of content, once genres and credits are saved too."""
+        super().save_related(request, form, formsets, change)
+        if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
+            services.movies_content_changed(movies=Movie.objects.filter(pk=form.instance.pk))
+
+    def delete_model(self, request: HttpRequest, obj: Movie) -> None:
+        super().delete_model(request, obj)
+        stamp_catalogue_on_commit()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        super().delete_queryset(request, queryset)
+        stamp_catalogue_on_commit()
+
+    @admin.action(description="Publish the selected movies", permissions=["change"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        self._set_status(request, queryset, "published")
+
+    @admin.action(description="Hide the selected movies from the catalogue and every list", permissions=["change"])
+    def hide_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        self._set_status(request, queryset, "hidden")
+
+    def _set_status(self, request: HttpRequest, queryset: QuerySet[Movie], done: str) -> None:
+        chosen = list(queryset.order_by())
+        service = services.movies_publish if done == "published" else services.movies_hide
+        changed = service(movie_ids=[movie.pk for movie in chosen])
+        LogEntry.objects.log_actions(
+            user_id=cast(int, request.user.pk),
+            queryset=cast(Any, chosen),
+            action_flag=CHANGE,
+            change_message=f"Set to {done}.",
+        )
+        text = ngettext("%(n)d movie was %(done)s.", "%(n)d movies were %(done)s.", changed)
+        self.message_user(request, text % {"n": changed, "done": done}, messages.SUCCESS)
+
+
+@admin.register(Genre)
+class GenreAdmin(admin.ModelAdmin):
+    list_display = ["name", "slug"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+
+    def save_model(self, request: HttpRequest, obj: Genre, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and form.has_changed():
+            services.movies_content_changed(movies=Movie.objects.filter(genres=obj))
+
+    def delete_model(self, request: HttpRequest, obj: Genre) -> None:
+        services.movies_content_changed(movies=Movie.objects.filter(genres=obj))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Genre]) -> None:
+        services.movies_content_changed(movies=Movie.objects.filter(genres__in=queryset))
+        super().delete_queryset(request, queryset)
+
+
+@admin.register(Person)
+class PersonAdmin(admin.ModelAdmin):
+    list_display = ["name", "imdb_id", "tmdb_id"]
+    search_fields = ["name"]
+    show_full_result_count = False
+    paginator = EstimatedCountPaginator
+
+    def save_model(self, request: HttpRequest, obj: Person, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and form.has_changed():
+            services.movies_content_changed(movies=Movie.objects.filter(people=obj))
+
+    def delete_model(self, request: HttpRequest, obj: Person) -> None:
+        services.movies_content_changed(movies=Movie.objects.filter(people=obj))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
+        services.movies_content_changed(movies=Movie.objects.filter(people__in=queryset))
+        super().delete_queryset(request, queryset)

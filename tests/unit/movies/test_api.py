@@ -1,0 +1,129 @@
+"""The open catalogue over HTTP."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from movies.models import Credit, Movie, Person
+from tests.factories import make_movie
+
+LIST = "/api/movies/"
+
+
+def titles(response) -> list[str]:
+    return [movie["title"] for movie in response.data["results"]]
+
+
+def test_search_finds_a_part_of_a_title_in_any_case(cast, api_client):
+    response = api_client.get(LIST, {"search": "aLiEn"})
+
+    assert response.status_code == 200
+    assert titles(response) == ["Alien", "Aliens"]
+    assert response.data["results"][0] == {
+        "id": cast["Alien"].pk,
+        "title": "Alien",
+        "year": 1990,
+        "genres": [{"name": "Sci-Fi", "slug": "sci-fi"}],
+        "poster_url": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"genre": "family"}, ["Aladdin", "Babe", "Toy Story"]),
+        ({"year": "1991", "genre": "sci-fi"}, ["Aliens"]),
+        ({"year_from": "1992"}, ["Aladdin", "Blade Runner", "Goodfellas"]),
+        ({"year_to": "1991", "search": "a"}, ["Alien", "Aliens", "Babe", "Casino", "Heat"]),
+        ({"search": "100%"}, []),
+        ({"year": "9999"}, []),
+    ],
+)
+def test_filters_narrow_the_catalogue(cast, api_client, query, found):
+    assert titles(api_client.get(LIST, query)) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("genre", "no-such-genre"),
+        ("year", "abc"),
+        ("year", "1995.5"),
+        ("year", "0"),
+        ("year", "1" * 40),
+        ("year_from", "nan"),
+        ("year_to", "-1"),
+        ("search", "a\x00b"),
+        ("search", "x" * 101),
+        ("page_size", "0"),
+        ("page_size", "101"),
+        ("page_size", "many"),
+        ("page_size", "1\x00"),
+    ],
+)
+def test_a_bad_filter_is_an_error_that_names_it(cast, api_client, name, value):
+    response = api_client.get(LIST, {name: value})
+
+    assert response.status_code == 400
+    assert name in str(response.json())
+
+
+def test_pages_cover_everything_once(cast, api_client):
+    for _ in range(3):
+        make_movie("Heat", 1990)
+    seen: list[int] = []
+    url = LIST + "?page_size=5"
+    while url:
+        page = api_client.get(url).data
+        seen += [movie["id"] for movie in page["results"]]
+        url = page["next"]
+
+    assert len(seen) == len(set(seen)) == page["count"] == 12
+
+
+@pytest.mark.parametrize("page", ["0", "99", "abc", "9" * 30, "\x00"])
+def test_a_page_that_does_not_exist_is_not_found(cast, api_client, page):
+    assert api_client.get(LIST, {"page": page}).status_code == 404
+
+
+@pytest.mark.parametrize("status", [Movie.Status.HIDDEN, Movie.Status.DRAFT])
+def test_only_published_movies_are_shown(cast, api_client, status):
+    Movie.objects.filter(pk=cast["Heat"].pk).update(status=status)
+
+    assert titles(api_client.get(LIST, {"search": "heat"})) == []
+    assert api_client.get(f"{LIST}{cast['Heat'].pk}/").status_code == 404
+
+
+def test_a_list_costs_three_queries_however_long_it_is(cast, api_client):
+    for number in range(40):
+        make_movie(f"Extra {number}", genres=["Crime", "Drama"])
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        response = api_client.get(LIST, {"page_size": 50})
+
+    assert len(response.data["results"]) == 49
+    assert len(queries) == 3
+
+
+def test_a_movie_tells_its_people_in_billing_order(cast, api_client):
+    heat = cast["Heat"]
+    Movie.objects.filter(pk=heat.pk).update(overview="A thief and a detective.", runtime_minutes=170, language="en")
+    mann, pacino, de_niro = (Person.objects.create(name=name) for name in ("Mann", "Pacino", "De Niro"))
+    Credit.objects.create(movie=heat, person=de_niro, role="cast", position=1)
+    Credit.objects.create(movie=heat, person=pacino, role="cast", position=0)
+    Credit.objects.create(movie=heat, person=mann, role="director", position=0)
+
+    with CaptureQueriesContext(connection) as queries:
+        movie = api_client.get(f"{LIST}{heat.pk}/").data
+
+    assert len(queries) == 3
+    assert movie["directors"] == [{"id": mann.pk, "name": "Mann"}]
+    assert [person["name"] for person in movie["cast"]] == ["Pacino", "De Niro"]
+    assert (movie["overview"], movie["runtime_minutes"], movie["language"]) == ("A thief and a detective.", 170, "en")
+
+
+@pytest.mark.parametrize("movie_id", ["0", "999999", "9" * 19, "9" * 60])
+def test_an_unknown_movie_is_not_found(cast, api_client, movie_id):
+    assert api_client.get(f"{LIST}{movie_id}/").status_code == 404
