@@ -53,7 +53,7 @@ def padded(values: Sequence[float], dimensions: int) -> list[float]:
     return [*values, *[0.0] * (dimensions - len(values))]
 
 
-def make_embedding(
+def embedding(
     version: ModelVersion,
     movie: Movie,
     factors: Sequence[float] | None,
@@ -61,15 +61,22 @@ def make_embedding(
     query: Sequence[float] | None = None,
     content: Sequence[float] = (1.0,),
 ) -> MovieEmbedding:
-    """Vectors of a movie, given by their first entries; ``query`` is like ``factors`` unless given."""
+    """Vectors of a movie, not saved, given by their first entries; ``query`` is like ``factors`` unless given."""
     query = factors if query is None else query
-    return MovieEmbedding.objects.create(
+    return MovieEmbedding(
         version=version,
         movie=movie,
         content=padded(content, CONTENT_DIMENSIONS),
         item_factors=None if factors is None else padded(factors, FACTOR_DIMENSIONS),
         query_factors=None if query is None else padded(query, FACTOR_DIMENSIONS),
     )
+
+
+def make_embedding(version: ModelVersion, movie: Movie, factors: Sequence[float] | None, **vectors) -> MovieEmbedding:
+    """The same, saved."""
+    made = embedding(version, movie, factors, **vectors)
+    made.save()
+    return made
 
 
 def make_batch_list(version: ModelVersion, user: User, scores: Mapping[Movie, float]) -> BatchRecommendation:
@@ -127,14 +134,19 @@ GROUPS = {
 def make_cast() -> Cast:
     """The cast above; the popular list is Toy Story, Alien, Heat, then the rest group by group."""
     version = make_version()
-    movies: dict[str, Movie] = {}
-    for axis, (genre, titles) in enumerate(GROUPS.items()):
+    movies = {
+        title: Movie(title=title, year=1990 + place) for titles in GROUPS.values() for place, title in enumerate(titles)
+    }
+    Movie.objects.bulk_create(movies.values())
+    embeddings = []
+    for axis, (name, titles) in enumerate(GROUPS.items()):
+        make_genre(name).movies.set([movies[title] for title in titles])
         for place, title in enumerate(titles):
-            movies[title] = make_movie(title, 1990 + place, [genre])
-            strength = 1.0 - 0.2 * place
             factors = [0.05, 0.05, 0.05]
-            factors[axis] = strength
-            make_embedding(version, movies[title], factors, content=[float(axis == n) for n in range(3)])
+            factors[axis] = 1.0 - 0.2 * place
+            content = [float(axis == n) for n in range(3)]
+            embeddings.append(embedding(version, movies[title], factors, content=content))
+    MovieEmbedding.objects.bulk_create(embeddings)
     first = ["Toy Story", "Alien", "Heat"]
     make_popular([movies[title] for title in [*first, *(title for title in movies if title not in first)]])
     for genre, titles in GROUPS.items():

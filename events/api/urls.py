@@ -1,6 +1,10 @@
-"""The routes under this app of the API."""
+"""The route under ``/api/events/``."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from events.api.views import EventListView
 
 app_name = "events"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", EventListView.as_view(), name="list"),
+]

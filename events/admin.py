@@ -1,0 +1,99 @@
+"""What people did, in the admin: events and served lists to read, ratings to correct."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.models import User
+from events.list_stamp import stamp_user_on_commit
+from events.models import Interaction, Rating, ServedRecommendation, Tag
+from movies.models import Movie
+from movies.paginator import EstimatedCountPaginator
+
+MOST_MATCHES = 1_000
+
+
+class BigTableAdmin(admin.ModelAdmin):
+    """A table of millions of rows: no full count, newest first by key, and a search that stays on its indexes."""
+
+    show_full_result_count = False
+    paginator = EstimatedCountPaginator
+    list_per_page = 50
+    ordering = ["-pk"]
+    # Present so that the search box is shown; get_search_results decides what it means.
+    search_fields = ["movie__title"]
+    search_help_text = "A person's e-mail address or number, or part of a movie's title."
+    raw_id_fields = ["user"]
+    autocomplete_fields = ["movie"]
+    list_select_related = ["user", "movie"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Looks people and movies up first: a join on a title would read the whole table."""
+        term = search_term.replace("\x00", "").strip()
+        if not term:
+            return queryset, False
+        people = list(User.objects.filter(email=term.lower()).values_list("pk", flat=True))
+        if term.isascii() and term.isdigit() and len(term) < 19:
+            people.append(int(term))
+        movies = Movie.objects.filter(title__icontains=term).order_by("pk").values_list("pk", flat=True)[:MOST_MATCHES]
+        return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """A log: nobody adds to it or rewrites it here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Interaction)
+class InteractionAdmin(ReadOnlyAdmin, BigTableAdmin):
+    list_display = ["user", "kind", "movie", "value", "occurred_at", "received_at"]
+    list_filter = ["kind"]
+
+
+@admin.register(Rating)
+class RatingAdmin(BigTableAdmin):
+    list_display = ["user", "movie", "value", "rated_at"]
+
+    def save_model(self, request: HttpRequest, obj: Rating, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        stamp_user_on_commit(obj.user_id)
+
+    def delete_model(self, request: HttpRequest, obj: Rating) -> None:
+        super().delete_model(request, obj)
+        stamp_user_on_commit(obj.user_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rating]) -> None:
+        people = set(queryset.order_by().values_list("user_id", flat=True))
+        super().delete_queryset(request, queryset)
+        for user_id in people:
+            stamp_user_on_commit(user_id)
+
+
+@admin.register(Tag)
+class TagAdmin(BigTableAdmin):
+    list_display = ["user", "movie", "text", "tagged_at"]
+
+
+@admin.register(ServedRecommendation)
+class ServedRecommendationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "user", "endpoint", "model_version_id", "served_at", "request_id"]
+    list_filter = ["endpoint"]
+    list_select_related = ["user"]
+    show_full_result_count = False
+    paginator = EstimatedCountPaginator
+    ordering = ["-served_at"]
+    search_fields = ["=user__email", "=request_id"]
+    search_help_text = "A person's e-mail address, or a request id."

@@ -1,0 +1,36 @@
+"""Cursor paging, for histories that grow at the top while they are read."""
+
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+
+class HistoryPagination(CursorPagination):
+    """Pages of 50; ``page_size`` asks for 1 to 100. A cursor that this API did not make is an error."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 100
+    ordering = ("-occurred_at", "-id")
+
+    def get_page_size(self, request: Request) -> int | None:
+        asked = request.query_params.get("page_size")
+        if asked is None:
+            return self.page_size
+        if not (asked.isascii() and asked.isdigit() and len(asked) <= 9 and 1 <= int(asked) <= self.max_page_size):
+            raise ValidationError({"page_size": [f"A whole number from 1 to {self.max_page_size}."]})
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """The cursor, whose position must be a time: anything else would reach the database as one."""
+        try:
+            cursor = super().decode_cursor(request)
+            valid = cursor is None or cursor.position is None or parse_datetime(str(cursor.position)) is not None
+        except (NotFound, ValueError):
+            valid = False
+        if not valid:
+            raise ValidationError({"cursor": ["This is not a cursor of this list."]})
+        return cursor

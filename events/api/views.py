@@ -1,0 +1,61 @@
+"""What the person did: send it, and read it back."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import generics, status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events import selectors, services
+from events.api.filters import EventFilter
+from events.api.pagination import HistoryPagination
+from events.api.serializers import EventSerializer, EventWriteSerializer
+from events.models import Interaction
+
+
+class EventConflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This event_id is already stored with other content."
+    default_code = "conflict"
+
+
+@extend_schema_view(get=extend_schema(tags=["events"], summary="Read your own history, newest first"))
+class EventListView(generics.ListAPIView):
+    """The person's own events."""
+
+    serializer_class = EventSerializer
+    filterset_class = EventFilter
+    pagination_class = HistoryPagination
+    # The schema generator reads the model from here; requests use get_queryset.
+    queryset = Interaction.objects.none()
+
+    def get_queryset(self) -> QuerySet[Interaction]:
+        return selectors.events_of(self.request.user)  # type: ignore[arg-type]  # IsAuthenticated holds.
+
+    @extend_schema(
+        tags=["events"],
+        summary="Tell what you just did with a movie",
+        description="The next list already answers to it. The same event_id again is the same event, stored once.",
+        request=EventWriteSerializer,
+        responses={
+            201: OpenApiResponse(EventSerializer, description="Stored."),
+            200: OpenApiResponse(EventSerializer, description="Stored before."),
+            409: OpenApiResponse(description="This event_id is already stored with other content."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        serializer = EventWriteSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields: dict[str, Any] = dict(serializer.validated_data)
+        try:
+            event, created = services.interaction_record(
+                user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
+                movie_id=fields.pop("movie"),
+                **fields,
+            )
+        except services.EventConflictError as conflict:
+            raise EventConflict from conflict
+        return Response(EventSerializer(event).data, status.HTTP_201_CREATED if created else status.HTTP_200_OK)

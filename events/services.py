@@ -1,0 +1,106 @@
+"""Records what people do, once each, and says at once that their list may be wrong."""
+
+import math
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from events.list_stamp import stamp_user_on_commit
+from events.models import MAX_RATING, MIN_RATING, Interaction, Rating
+from movies.models import Movie
+
+RATING_STEP = 0.5
+# Clocks of clients differ from ours by a little; more than this is a mistake.
+FUTURE_TOLERANCE = timedelta(minutes=5)
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+class EventConflictError(Exception):
+    """An event id came again with other content."""
+
+
+def interaction_record(
+    *,
+    user: User,
+    movie_id: int,
+    kind: str,
+    value: float | None = None,
+    occurred_at: datetime | None = None,
+    event_id: uuid.UUID | None = None,
+    recommendation_id: uuid.UUID | None = None,
+) -> tuple[Interaction, bool]:
+    """Stores one event; with a rating, also what the person thinks of the movie now, unless a newer rating stands.
+
+    Returns the event and whether it is new: the same ``event_id`` with the same content is the stored event again.
+    A time without a zone is UTC. Raises ValidationError naming the field, or EventConflictError; then nothing has
+    changed. The person's cached list stops being valid when the transaction commits.
+    """
+    if occurred_at is not None and timezone.is_naive(occurred_at):
+        occurred_at = occurred_at.replace(tzinfo=UTC)
+    _check(kind, value, occurred_at)
+    content = {"movie_id": movie_id, "kind": kind, "value": value, "recommendation_id": recommendation_id}
+    if event_id is not None and (known := _known_event(user, event_id, content, occurred_at)) is not None:
+        return known, False
+    if not Movie.objects.filter(pk=movie_id, status=Movie.Status.PUBLISHED).exists():
+        raise ValidationError({"movie": f"There is no published movie {movie_id}."})
+    event = Interaction(
+        user=user, event_id=event_id or uuid.uuid4(), occurred_at=occurred_at or timezone.now(), **content
+    )
+    try:
+        with transaction.atomic():
+            event.save()
+            if value is not None:
+                _rating_upsert(user, movie_id, value, event.occurred_at)
+            stamp_user_on_commit(user.pk)
+    except IntegrityError:
+        # The same event came twice at once, and the other request won.
+        known = _known_event(user, event.event_id, content, occurred_at)
+        if known is None:
+            raise
+        return known, False
+    return event, True
+
+
+def _check(kind: str, value: float | None, occurred_at: datetime | None) -> None:
+    """Raises ValidationError naming the field that makes no sense."""
+    if kind not in Interaction.Kind.values:
+        raise ValidationError({"kind": f"One of {', '.join(Interaction.Kind.values)}."})
+    if kind == Interaction.Kind.RATING:
+        if value is None:
+            raise ValidationError({"value": "A rating needs a value."})
+        if not (math.isfinite(value) and MIN_RATING <= value <= MAX_RATING and (value / RATING_STEP).is_integer()):
+            raise ValidationError({"value": f"From {MIN_RATING} to {MAX_RATING} in steps of {RATING_STEP}."})
+    elif value is not None:
+        raise ValidationError({"value": f"Only a rating has a value, not a {kind}."})
+    if occurred_at is not None and occurred_at > timezone.now() + FUTURE_TOLERANCE:
+        raise ValidationError({"occurred_at": "This is in the future."})
+    if occurred_at is not None and occurred_at < EARLIEST:
+        raise ValidationError({"occurred_at": f"Nothing is recorded from before {EARLIEST.year}."})
+
+
+def _known_event(
+    user: User, event_id: uuid.UUID, content: dict[str, Any], occurred_at: datetime | None
+) -> Interaction | None:
+    """The stored event of this id, if any. Raises EventConflictError if it says something else."""
+    known = Interaction.objects.filter(user=user, event_id=event_id).first()
+    if known is None:
+        return None
+    same = all(getattr(known, name) == given for name, given in content.items())
+    # A client that gives no time means "now", which differs from one attempt to the next.
+    if not same or (occurred_at is not None and occurred_at != known.occurred_at):
+        raise EventConflictError(f"Event {event_id} is already stored with other content.")
+    return known
+
+
+def _rating_upsert(user: User, movie_id: int, value: float, rated_at: datetime) -> None:
+    """Makes this the person's rating, unless theirs is newer; of two at one time the one sent later wins."""
+    rating, created = Rating.objects.get_or_create(
+        user=user, movie_id=movie_id, defaults={"value": value, "rated_at": rated_at}
+    )
+    if not created:
+        Rating.objects.filter(pk=rating.pk, rated_at__lte=rated_at).update(value=value, rated_at=rated_at)

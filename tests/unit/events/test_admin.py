@@ -1,0 +1,59 @@
+"""Events and ratings in the admin."""
+
+import pytest
+from django_redis import get_redis_connection
+
+from events.list_stamp import user_stamp_key
+from events.models import Interaction, Rating, ServedRecommendation
+
+
+@pytest.fixture
+def staff(cast, client):
+    client.force_login(cast.stan)
+    Interaction.objects.create(user=cast.bob, movie=cast["Heat"], kind="like")
+    Rating.objects.create(user=cast.bob, movie=cast["Heat"], value=4)
+    Rating.objects.create(user=cast.carol, movie=cast["Babe"], value=2)
+    ServedRecommendation.objects.create(user=cast.bob, endpoint="recommendations", movie_ids=[1], scores=[0.5])
+    return client
+
+
+@pytest.mark.parametrize("table", ["interaction", "rating", "tag", "servedrecommendation"])
+@pytest.mark.parametrize("term", ["", "bob@example.org", "heat", "9" * 40, "\x00"])
+def test_every_table_opens_and_can_be_searched(staff, table, term):
+    assert staff.get(f"/admin/events/{table}/", {"q": term} if term else {}).status_code == 200
+
+
+@pytest.mark.parametrize("term", ["BOB@example.org", "eat"])
+def test_ratings_are_found_by_person_or_title(cast, staff, term):
+    found = staff.get("/admin/events/rating/", {"q": term}).context["cl"].queryset
+
+    assert [rating.user for rating in found] == [cast.bob]
+
+
+def test_events_and_served_lists_cannot_be_rewritten(staff):
+    event = Interaction.objects.get()
+    page = f"/admin/events/interaction/{event.pk}"
+
+    assert staff.get(f"{page}/change/").status_code == 200
+    assert staff.post(f"{page}/change/", {"kind": "dislike"}).status_code == 403
+    assert staff.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+    assert staff.get("/admin/events/servedrecommendation/add/").status_code == 403
+    assert Interaction.objects.get().kind == "like"
+
+
+def test_correcting_a_rating_makes_the_persons_list_stale(cast, staff, django_capture_on_commit_callbacks):
+    rating = Rating.objects.get(user=cast.bob)
+    before = get_redis_connection("default").get(user_stamp_key(cast.bob.pk))
+    form = {
+        "user": cast.bob.pk,
+        "movie": rating.movie_id,
+        "value": 1.5,
+        "rated_at_0": "2024-01-01",
+        "rated_at_1": "12:00:00",
+    }
+    with django_capture_on_commit_callbacks(execute=True):
+        assert staff.post(f"/admin/events/rating/{rating.pk}/change/", form).status_code == 302
+
+    rating.refresh_from_db()
+    assert rating.value == 1.5
+    assert get_redis_connection("default").get(user_stamp_key(cast.bob.pk)) != before
