@@ -1,0 +1,80 @@
+"""A real Celery worker: tasks log under the request's id, and are counted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import path
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.response import Response
+
+from recsys_project.celery import app
+
+QUEUE = f"test-{uuid.uuid4()}"
+WAIT_SECONDS = 60
+
+
+@api_view(["POST"])
+@authentication_classes([])
+@permission_classes([])
+def send(request):
+    """Sends a task that Celery brings itself; with no result store it does nothing."""
+    return Response({"task": app.send_task("celery.backend_cleanup", queue=QUEUE).id})
+
+
+urlpatterns = [path("api/send/", send)]
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory):
+    """The folder of a running worker of the test's own queue; it holds ``worker.log``."""
+    folder = tmp_path_factory.mktemp("worker")
+    command = [sys.executable, "-m", "celery", "--app", "recsys_project", "worker", "--queues", QUEUE]
+    command += ["--concurrency", "1", "--loglevel", "info", "--without-mingle", "--without-gossip"]
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "recsys_project.settings.test",
+        "REDIS_URL": settings.REDIS_URL,
+        "RECSYS_VAR": str(folder),
+    }
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=settings.BASE_DIR, env=environment)
+    yield folder
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+
+
+def lines_of(folder, event: str) -> list[dict]:
+    """The worker's lines of ``event`` once there is one; every line that begins as JSON must be whole."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        text = (folder / "worker.log").read_text()
+        lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n") and line[0] == "{"]
+        if found := [line for line in lines if line["event"] == event]:
+            return found
+        time.sleep(0.1)
+    raise AssertionError((folder / "worker.log").read_text())
+
+
+@pytest.mark.urls(__name__)
+def test_a_task_logs_under_the_id_of_the_request_that_sent_it_and_is_counted(worker):
+    response = Client().post("/api/send/", HTTP_X_REQUEST_ID="from-a-request")
+    task = response.json()["task"]
+
+    (started,) = lines_of(worker, "task_started")
+    (succeeded,) = lines_of(worker, "task_succeeded")
+
+    for line in (started, succeeded):
+        assert line["request_id"] == "from-a-request"
+        assert line["task_id"] == task
+        # What describes the request and not the task stays behind.
+        assert "route" not in line
+        assert "method" not in line
+    assert list((worker / "prometheus" / "worker").glob("counter_*.db"))
+    assert list((worker / "prometheus" / "worker").glob("histogram_*.db"))

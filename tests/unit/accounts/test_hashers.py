@@ -1,0 +1,38 @@
+"""Argon2 with OWASP's parameters, a bounded number at once."""
+
+import threading
+
+import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+
+from accounts import hashers
+
+
+@pytest.fixture(autouse=True)
+def _argon2(settings):
+    settings.PASSWORD_HASHERS = ["accounts.hashers.BoundedArgon2PasswordHasher"]
+
+
+def test_hashes_carry_the_parameters_of_owasp():
+    assert make_password("a long enough one").startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_a_hash_made_with_other_parameters_still_opens_and_is_renewed():
+    old = Argon2PasswordHasher()
+    old.memory_cost, old.parallelism = 8192, 1
+    encoded = old.encode("a long enough one", "somesaltsomesalt")
+    renewed = []
+
+    assert check_password("a long enough one", encoded, setter=renewed.append)
+    assert renewed == ["a long enough one"]
+
+
+def test_no_more_passwords_are_hashed_at_once_than_there_are_slots(monkeypatch):
+    monkeypatch.setattr(hashers, "_slots", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(hashers, "WAIT_SECONDS", 0.01)
+    hasher = hashers.BoundedArgon2PasswordHasher()
+
+    with hashers._slot(), pytest.raises(hashers.HashingBusyError):
+        hasher.encode("a long enough one", "somesaltsomesalt")
+
+    assert hasher.encode("a long enough one", "somesaltsomesalt")

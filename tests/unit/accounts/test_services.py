@@ -1,0 +1,134 @@
+"""Registering, signing in and renewing tokens, below HTTP."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from accounts import services
+from accounts.models import User
+from tests.factories import PASSWORD, make_imported_user, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_registering_stores_the_address_in_lower_case_and_hashes_the_password():
+    user = services.user_register(email="Ada@Example.ORG", password="a long enough one")
+
+    user = User.objects.get(pk=user.pk)
+    assert user.email == "ada@example.org"
+    assert user.check_password("a long enough one")
+    assert not user.is_staff
+    assert not user.is_superuser
+
+
+def test_an_address_registers_once_whatever_its_capitals():
+    make_user("ada@example.org")
+
+    with pytest.raises(ValidationError) as refusal:
+        services.user_register(email="ADA@example.org", password="a long enough one")
+
+    assert set(refusal.value.message_dict) == {"email"}
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("password", ["short", "1234567890123", "password123", "ada.lovelace@example"])
+def test_a_weak_password_is_refused_by_name_and_nobody_is_made(password):
+    with pytest.raises(ValidationError) as refusal:
+        services.user_register(email="ada.lovelace@example.org", password=password)
+
+    assert set(refusal.value.message_dict) == {"password"}
+    assert not User.objects.exists()
+
+
+def test_signing_in_says_when_it_was():
+    user = make_user("ada@example.org")
+
+    services.user_sign_in(email="Ada@example.org", password=PASSWORD)
+
+    user.refresh_from_db()
+    assert user.last_login is not None
+
+
+def test_the_wrong_password_an_unknown_an_inactive_and_an_imported_person_are_refused_alike():
+    make_user("ada@example.org")
+    make_user("gone@example.org", is_active=False)
+    make_imported_user()
+
+    for email, password in [
+        ("ada@example.org", "wrong"),
+        ("nobody@example.org", PASSWORD),
+        ("gone@example.org", PASSWORD),
+        ("", "!"),
+        ("", ""),
+    ]:
+        with pytest.raises(services.InvalidCredentialsError):
+            services.user_sign_in(email=email, password=password)
+    assert not OutstandingToken.objects.exists()
+
+
+def test_a_refresh_token_is_good_once():
+    tokens = services.tokens_issue(user=make_user())
+
+    renewed = services.tokens_refresh(refresh=tokens.refresh)
+
+    assert renewed.refresh != tokens.refresh
+    with pytest.raises(services.InvalidRefreshTokenError):
+        services.tokens_refresh(refresh=tokens.refresh)
+    services.tokens_refresh(refresh=renewed.refresh)
+
+
+def test_an_access_token_does_not_refresh():
+    tokens = services.tokens_issue(user=make_user())
+
+    with pytest.raises(services.InvalidRefreshTokenError):
+        services.tokens_refresh(refresh=tokens.access)
+
+
+def test_refreshing_ends_with_the_person_their_activity_and_their_password():
+    deleted, inactive, changed = make_user(), make_user(), make_user()
+    tokens = [services.tokens_issue(user=user).refresh for user in (deleted, inactive, changed)]
+
+    deleted.delete()
+    inactive.is_active = False
+    inactive.save()
+    changed.set_password("another long one")
+    changed.save()
+
+    for token in tokens:
+        with pytest.raises(services.InvalidRefreshTokenError):
+            services.tokens_refresh(refresh=token)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_six_refreshes_with_one_token_at_once_one_gets_new_tokens():
+    token = services.tokens_issue(user=make_user()).refresh
+
+    def refresh(_: int) -> bool:
+        try:
+            services.tokens_refresh(refresh=token)
+        except services.InvalidRefreshTokenError:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(refresh, range(6))) == 1
+    assert OutstandingToken.objects.count() == 2
+
+
+def test_expired_tokens_are_flushed_and_living_ones_kept():
+    user = make_user()
+    services.tokens_issue(user=user)
+    living = services.tokens_issue(user=user)
+    first = OutstandingToken.objects.order_by("id").first()
+    OutstandingToken.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert services.tokens_flush_expired() == 1
+
+    assert list(OutstandingToken.objects.values_list("token", flat=True)) == [living.refresh]

@@ -1,0 +1,122 @@
+"""Every error under /api/ has the one shape."""
+
+import pytest
+from django.test import Client
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.recsys_project.urls_that_fail")]
+
+STATUSES = {
+    "crash": (500, "internal_error"),
+    "database-away": (503, "service_unavailable"),
+    "redis-away": (503, "service_unavailable"),
+    "hashing": (503, "service_unavailable"),
+}
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(raise_request_exception=False)
+
+
+def error_of(response, status: int) -> dict:
+    assert response.status_code == status
+    assert response["Content-Type"] == "application/json"
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message", "fields", "request_id"}
+    assert body["error"]["request_id"] == response["X-Request-ID"] != ""
+    return body["error"]
+
+
+@pytest.mark.parametrize("views", ["rest", "plain"])
+@pytest.mark.parametrize("kind", STATUSES)
+def test_a_failure_says_what_the_client_may_do_and_nothing_of_its_insides(browser, views, kind):
+    status, code = STATUSES[kind]
+
+    response = browser.get(f"/api/{views}/{kind}/")
+
+    assert error_of(response, status)["code"] == code
+    assert ("Retry-After" in response) == (status == 503)
+    for secret in ("secret", "refused", "Traceback", "RuntimeError"):
+        assert secret not in response.content.decode()
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_crash_has_the_shape_also_while_debugging(browser, settings, debug):
+    settings.DEBUG = debug
+
+    assert error_of(browser.get("/api/plain/crash/"), 500)["code"] == "internal_error"
+    assert error_of(browser.get("/api/nowhere/"), 404)["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("data", 400, "bad_request"),
+        ("suspicious", 400, "bad_request"),
+        ("integrity", 409, "conflict"),
+        ("denied", 403, "permission_denied"),
+    ],
+)
+def test_a_bad_request_is_never_a_crash(browser, kind, status, code):
+    assert error_of(browser.get(f"/api/rest/{kind}/"), status)["code"] == code
+
+
+def test_validation_names_fields_however_it_was_raised(browser):
+    named = error_of(browser.get("/api/rest/invalid/"), 400)
+    general = error_of(browser.get("/api/rest/invalid-general/"), 400)
+    nested = error_of(browser.get("/api/rest/invalid-nested/"), 400)
+
+    assert named["fields"] == {"movie": ["There is no movie 7."]}
+    assert general["fields"] == {"non_field_errors": ["Nothing fits."]}
+    assert general["message"] == "Nothing fits."
+    assert nested["fields"] == {"events.1.movie": ["Unknown."]}
+    assert {error["code"] for error in (named, general, nested)} == {"validation_error"}
+
+
+def test_an_unknown_address_a_method_a_type_and_broken_json(browser):
+    assert error_of(browser.get("/api/nowhere/"), 404)["code"] == "not_found"
+    assert error_of(browser.delete("/api/auth/token/"), 405)["code"] == "method_not_allowed"
+    text = browser.post("/api/auth/register/", "x", content_type="text/plain")
+    assert error_of(text, 415)["code"] == "unsupported_media_type"
+    for broken in (b"{", b"[" * 100_000, b"\xff\xfe", b'{"a": NaN}', b"1" * 5000):
+        response = browser.post("/api/auth/register/", broken, content_type="application/json")
+        assert error_of(response, 400)["code"] in {"parse_error", "validation_error"}
+
+
+def test_an_error_that_a_view_wrote_as_html_is_reshaped_and_keeps_its_headers(browser):
+    assert error_of(browser.get("/api/html-error/"), 418)
+    response = browser.get("/api/not-allowed/")
+    assert error_of(response, 405)["code"] == "method_not_allowed"
+    assert response["Allow"] == "PUT"
+
+
+def test_a_body_over_the_limit_is_413_and_one_at_the_limit_is_read(browser, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 64
+    padding = '{"email": "' + "a" * 60 + '"}'
+
+    over = browser.post("/api/auth/register/", padding, content_type="application/json")
+    below = browser.post("/api/auth/register/", "{}", content_type="application/json")
+
+    assert error_of(over, 413)["code"] == "payload_too_large"
+    assert error_of(below, 400)["code"] == "validation_error"
+
+
+def test_a_host_that_is_not_ours_is_400(browser):
+    assert error_of(browser.get("/api/fine/", HTTP_HOST="evil.example"), 400)["code"] == "bad_request"
+
+
+def test_pages_keep_html(browser):
+    for path, status in (("/page/crash/", 500), ("/page/denied/", 403), ("/nowhere/", 404)):
+        response = browser.get(path)
+        assert response.status_code == status
+        assert response["Content-Type"].startswith("text/html")
+
+
+def test_an_address_without_its_last_slash_is_redirected_with_its_method(browser, settings):
+    settings.DEBUG = True
+
+    response = browser.post("/api/auth/token?x=1", "{}", content_type="application/json")
+
+    assert response.status_code == 308
+    assert response["Location"] == "/api/auth/token/?x=1"

@@ -1,0 +1,67 @@
+"""Who may read the metrics, and which processes' they are."""
+
+import pytest
+from django.test import Client
+
+from recsys_project import multiprocess
+
+
+def read(**headers):
+    return Client().get("/metrics", **headers)
+
+
+def test_this_machine_may_read_them():
+    response = read(REMOTE_ADDR="127.0.0.1")
+
+    assert response.status_code == 200
+    assert b"django_http_requests_before_middlewares_total" in response.content
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"REMOTE_ADDR": "10.0.0.1"},
+        {"REMOTE_ADDR": ""},
+        {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        # A proxy on this machine that the settings do not name.
+        {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "10.0.0.1"},
+    ],
+)
+def test_nobody_else_may(headers):
+    response = read(**headers)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "permission_denied"
+    assert b"django_http" not in response.content
+
+
+def test_a_token_opens_them_to_its_holder_only(settings):
+    settings.METRICS_TOKEN = "a-long-random-token"
+
+    assert read(REMOTE_ADDR="10.0.0.1", HTTP_AUTHORIZATION="Bearer a-long-random-token").status_code == 200
+    for header in ("Bearer wrong", "a-long-random-token", "", "Bearer é"):
+        refused = read(REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=header)
+        assert refused.status_code == 401
+        assert refused["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_files_of_ended_processes_are_wiped_and_those_of_living_ones_kept(tmp_path):
+    ended, living, other = (tmp_path / name for name in ("counter_999999999.db", "counter_1.db", "notes.txt"))
+    for file in (ended, living, other):
+        file.touch()
+
+    multiprocess.wipe_dead(tmp_path)
+
+    assert not ended.exists()
+    assert living.exists()
+    assert other.exists()
+
+
+def test_web_metrics_take_in_the_workers(tmp_path):
+    for kind in ("web-8000", "web-8001", "worker"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "counter_1.db").touch()
+
+    files = multiprocess.all_files(tmp_path / "web-8000")
+
+    assert files == [str(tmp_path / kind / "counter_1.db") for kind in ("web-8000", "worker")]

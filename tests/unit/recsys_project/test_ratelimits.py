@@ -1,0 +1,191 @@
+"""Rate limits: who is counted, what is refused, what happens with Redis away."""
+
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+from django.core.cache import caches
+from django.test import Client, RequestFactory
+from django_ratelimit import core
+
+from recsys_project.ratelimits import client_address, client_network
+from tests.factories import PASSWORD, client_of, make_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.recsys_project.urls_that_fail")]
+RATES = {
+    "anonymous": ["100/s", "3/m"],
+    "user": ["100/s", "4/m"],
+    "login_address": ["100/s", "6/m"],
+    "login_account": ["100/s", "2/m"],
+    "refresh": ["2/m"],
+    "register": ["2/m"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _limited(settings, monkeypatch):
+    now = time.time()  # Stands still, so that no window ends within a test.
+    monkeypatch.setattr(core, "time", SimpleNamespace(time=lambda: now))
+    settings.RATELIMIT_ENABLE = True
+    settings.RATE_LIMITS = RATES
+    caches["ratelimit"].delete_pattern("*")
+
+
+@pytest.fixture
+def without_redis(settings):
+    settings.CACHES = {
+        alias: {**config, "LOCATION": "redis://127.0.0.1:1/0"} for alias, config in settings.CACHES.items()
+    }
+
+
+def statuses(client, count: int, **headers) -> list[int]:
+    return [client.get("/api/fine/", **headers).status_code for _ in range(count)]
+
+
+def sign_in(email: str, address: str = "10.0.0.1", **headers) -> int:
+    body = json.dumps({"email": email, "password": "wrong"})
+    client = Client(REMOTE_ADDR=address)
+    return client.post("/api/auth/token/", body, content_type="application/json", **headers).status_code
+
+
+def test_over_the_rate_is_429_in_the_error_shape_with_retry_after():
+    client = Client()
+
+    assert statuses(client, 4) == [200, 200, 200, 429]
+    response = client.get("/api/fine/")
+    assert response.json()["error"]["code"] == "rate_limited"
+    assert response.json()["error"]["request_id"] == response["X-Request-ID"]
+    assert 1 <= int(response["Retry-After"]) <= 60
+
+
+def test_the_short_window_holds_bursts(settings):
+    settings.RATE_LIMITS = RATES | {"anonymous": ["2/5s", "100/m"]}
+    client = Client()
+
+    assert statuses(client, 2) == [200, 200]
+    response = client.get("/api/fine/")
+
+    assert response.status_code == 429
+    assert 1 <= int(response["Retry-After"]) <= 5
+
+
+def test_people_are_counted_each_by_themselves_wherever_they_are():
+    ada, bob = client_of(make_user()), client_of(make_user())
+
+    assert statuses(ada, 3, REMOTE_ADDR="10.0.0.1") == [200] * 3
+    assert statuses(ada, 2, REMOTE_ADDR="10.0.0.2") == [200, 429]
+    assert statuses(bob, 4, REMOTE_ADDR="10.0.0.1") == [200] * 4
+
+
+def test_a_token_that_is_not_valid_counts_as_its_address():
+    headers = [{"HTTP_AUTHORIZATION": f"Bearer forged.{number}.x"} for number in range(4)]
+
+    assert [Client().get("/api/fine/", **header).status_code for header in headers] == [200, 200, 200, 429]
+
+
+def test_a_forged_forwarded_address_changes_nothing():
+    forged = [{"HTTP_X_FORWARDED_FOR": f"10.9.9.{number}"} for number in range(4)]
+
+    assert [Client().get("/api/fine/", **header).status_code for header in forged] == [200, 200, 200, 429]
+
+
+def test_sign_ins_to_one_account_are_held_from_different_addresses_and_under_any_spelling():
+    make_user("ada@x.org")
+
+    assert sign_in("ada@x.org", "10.0.0.1") == 401
+    assert sign_in("ADA@x.org ", "10.0.0.2") == 401
+    assert sign_in("Ada@x.org", "10.0.0.3") == 429
+    assert sign_in("bob@x.org", "10.0.0.3") == 401
+
+
+def test_the_form_and_json_count_for_the_same_account():
+    make_user("ada@x.org")
+    form = {"data": "username=ada%40x.org&password=wrong", "content_type": "application/x-www-form-urlencoded"}
+
+    assert [Client().post("/api/auth/token/", **form).status_code for _ in range(2)] == [401, 401]
+    assert sign_in("ada@x.org", "10.0.0.2") == 429
+
+
+def test_sign_ins_to_many_accounts_are_held_from_one_address():
+    assert [sign_in(f"person{number}@x.org") for number in range(7)] == [401] * 6 + [429]
+
+
+def test_an_address_over_its_rate_does_not_use_up_an_accounts():
+    for number in range(6):
+        sign_in(f"person{number}@x.org", "10.0.0.1")
+    for _ in range(5):
+        assert sign_in("ada@x.org", "10.0.0.1") == 429
+
+    assert sign_in("ada@x.org", "10.0.0.2") == 401
+
+
+def test_signing_in_to_the_admin_is_held_too():
+    make_user("root@x.org", is_staff=True)
+    data = {"username": "root@x.org", "password": "wrong"}
+
+    assert [Client().post("/admin/login/", data).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_registering_and_refreshing_have_rates_of_their_own():
+    for path in ("register", "refresh"):
+        posts = [Client().post(f"/api/auth/{path}/", "{}", content_type="application/json") for _ in range(3)]
+        assert [response.status_code for response in posts] == [400, 400, 429]
+    assert statuses(Client(), 1) == [200]
+
+
+def test_health_is_not_limited():
+    assert {Client().get("/health/live").status_code for _ in range(8)} == {200}
+
+
+@pytest.mark.usefixtures("without_redis")
+def test_with_redis_away_reads_pass_and_sign_ins_wait():
+    user = make_user("ada@x.org")
+
+    assert statuses(Client(), 5) == [200] * 5
+    assert client_of(user).get("/api/auth/me/").status_code == 200
+    for path in ("token", "refresh", "register"):
+        data = json.dumps({"email": "ada@x.org", "password": PASSWORD})
+        response = Client().post(f"/api/auth/{path}/", data, content_type="application/json")
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "service_unavailable"
+        assert int(response["Retry-After"]) >= 1
+
+
+def test_the_switch_turns_all_of_it_off(settings):
+    settings.RATELIMIT_ENABLE = False
+
+    assert statuses(Client(), 10) == [200] * 10
+
+
+@pytest.mark.parametrize(
+    ("proxies", "direct", "forwarded", "expected"),
+    [
+        (0, "10.0.0.1", "1.2.3.4", "10.0.0.1"),
+        (1, "10.0.0.1", "1.2.3.4", "1.2.3.4"),
+        (1, "10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
+        (2, "10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", "1.2.3.4"),
+        (2, "10.0.0.1", "6.6.6.6", "10.0.0.1"),
+        (1, "10.0.0.1", "", "10.0.0.1"),
+        (1, "10.0.0.1", "nonsense", "10.0.0.1"),
+        (1, "10.0.0.1", "1.2.3.4:5678", "1.2.3.4"),
+        (1, "10.0.0.1", "[2001:db8::1]:5678", "2001:db8::1"),
+        (0, "::ffff:1.2.3.4", "", "1.2.3.4"),
+        (1, "", "1.2.3.4", "1.2.3.4"),
+        (0, "", "1.2.3.4", "None"),
+    ],
+)
+def test_the_clients_address_behind_so_many_proxies(settings, proxies, direct, forwarded, expected):
+    settings.TRUSTED_PROXIES = proxies
+    request = RequestFactory().get("/", REMOTE_ADDR=direct, HTTP_X_FORWARDED_FOR=forwarded)
+
+    assert str(client_address(request)) == expected
+
+
+def test_one_ipv6_client_is_a_network():
+    first, second, other = (
+        client_network(RequestFactory().get("/", REMOTE_ADDR=address))
+        for address in ("2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1")
+    )
+
+    assert first == second != other
