@@ -20,7 +20,7 @@ from django.core.exceptions import (
     ValidationError,
 )
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.views import defaults
 from django_redis.exceptions import ConnectionInterrupted
 from rest_framework import exceptions as drf
@@ -165,8 +165,9 @@ def _status_of(exc: BaseException | None) -> int:
         return HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    # A value that PostgreSQL cannot hold: a NUL byte, half a surrogate pair, a number out of its type's range.
-    if isinstance(exc, DataError | SuspiciousOperation | UnicodeError):
+    # A value that PostgreSQL cannot hold (a NUL byte, half a surrogate pair, a number out of its type's range), or a
+    # client that hung up before it had sent all of its body.
+    if isinstance(exc, DataError | SuspiciousOperation | UnicodeError | UnreadablePostError):
         return HTTPStatus.BAD_REQUEST
     if isinstance(exc, IntegrityError):
         return HTTPStatus.CONFLICT

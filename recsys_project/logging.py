@@ -1,4 +1,4 @@
-"""Logging: one JSON object a line on standard output, from structlog and from the standard library alike.
+"""Logging: one JSON object a line on standard error, from structlog and from the standard library alike.
 
 Tracebacks are plain text without local variables: those of a frame can hold passwords, and can be gigabytes.
 """
@@ -35,7 +35,10 @@ def configure_structlog() -> None:
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """A configuration for ``logging.config.dictConfig``: everything as JSON lines on standard output."""
+    """A configuration for ``logging.config.dictConfig``: everything as JSON lines on standard error.
+
+    Not on standard output, which is for what commands print.
+    """
     quiet = {"level": "WARNING"}
     own = {"handlers": [], "propagate": True}
     return {
@@ -52,7 +55,7 @@ def logging_config(level: str) -> dict[str, Any]:
             }
         },
         "handlers": {
-            "default": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"},
+            "default": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "json"},
         },
         "root": {"handlers": ["default"], "level": level},
         "loggers": {

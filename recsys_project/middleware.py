@@ -42,6 +42,8 @@ class RequestContextMiddleware:
             response = shaped(request, self.get_response(request))
             response.headers["X-Request-ID"] = request_id
             self._log(request, response, started)
+            # Django would log the same again, after the request's context is gone.
+            response._has_been_logged = True  # type: ignore[attr-defined]
             return response
         finally:
             structlog.contextvars.clear_contextvars()
@@ -107,10 +109,7 @@ def _route(request: HttpRequest) -> str | None:
 
 
 def _user_id(request: HttpRequest) -> int | None:
-    """Who it was: by access token in the API, by session in the admin (if the session was read anyway)."""
+    """Who it was: by access token in the API; by session in the admin, if the view asked for it. Runs no query."""
     if (user_id := token_user_id(request)) is not None:
         return user_id
-    session = getattr(request, "session", None)
-    if session is not None and session.accessed and not is_api(request.path):
-        return getattr(getattr(request, "user", None), "pk", None)
-    return None
+    return getattr(getattr(request, "_cached_user", None), "pk", None)

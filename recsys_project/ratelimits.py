@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Error
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
-from django_ratelimit.core import get_usage
+from django_ratelimit.core import get_usage, rate_re
 
 from accounts.authentication import token_user_id
 from accounts.selectors import login_name
@@ -22,6 +23,16 @@ from recsys_project.middleware import GetResponse
 
 # A sign-in form is a few hundred bytes; a longer body names no account and is refused by the view.
 _LOGIN_BODY_BYTES = 16 * 1024
+
+
+def check_rates(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """A system check: every rate reads as ``50/5s``, so that a slip in the environment shows at set-up."""
+    return [
+        Error(f"RATE_LIMIT_{name.upper()}: {rate!r} is not a rate like 50/5s or 300/m.", id="recsys_project.E001")
+        for name, rates in settings.RATE_LIMITS.items()
+        for rate in rates
+        if not rate_re.fullmatch(rate) or rate.partition("/")[2].startswith("0")
+    ]
 
 
 @dataclass(frozen=True)
@@ -98,17 +109,21 @@ def _counters(request: HttpRequest, scope: str) -> list[tuple[str, str]]:
 
 def _login_account(request: HttpRequest) -> str:
     """The account a sign-in names, read from the body as its view will read it; empty where it names none."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > _LOGIN_BODY_BYTES:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length[:20]) > _LOGIN_BODY_BYTES:
         return ""
+    data: Any = {}
     try:
         if request.content_type == "application/json":
             data = json.loads(request.body)
-            return login_name(data) if isinstance(data, dict) else ""
-        if request.content_type == "application/x-www-form-urlencoded":
-            return login_name(QueryDict(request.body))
-        return login_name(request.POST)
+        elif request.content_type == "application/x-www-form-urlencoded":
+            data = QueryDict(request.body)
+        else:
+            data = request.POST
     except (ValueError, RecursionError):
         return ""
+    # JSON can hold half a surrogate pair, which has no bytes to make a key of.
+    return login_name(data).encode(errors="backslashreplace").decode() if isinstance(data, dict) else ""
 
 
 def client_network(request: HttpRequest) -> str:

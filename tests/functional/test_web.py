@@ -35,6 +35,17 @@ def server_without_redis(tmp_path_factory, django_db_setup, django_db_blocker) -
         yield running
 
 
+@pytest.fixture(scope="module")
+def server_without_database(tmp_path_factory) -> WebServer:
+    environment = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "DATABASE_POOL_TIMEOUT": "1",
+        "WEB_CONCURRENCY": "1",
+    }
+    with web_server(tmp_path_factory.mktemp("web"), **environment) as running:
+        yield running
+
+
 def error_of(answer, status: int) -> dict:
     assert answer.status == status
     assert answer.headers["Content-Type"] == "application/json"
@@ -152,12 +163,24 @@ def test_with_redis_away_reads_work_sign_ins_wait_and_readiness_says_why(server_
     server = server_without_redis
     assert server.request("GET", "/health/live").status == 200
     assert server.request("GET", "/api/schema/").status == 200
+    assert server.request("GET", "/api/movies/").status == 200
     assert error_of(server.request("GET", "/api/auth/me/"), 401)
     sign_in = server.request("POST", "/api/auth/token/", {"email": "ada@example.org", "password": PASSWORD})
     assert error_of(sign_in, 503)["code"] == "service_unavailable"
     assert int(sign_in.headers["Retry-After"]) >= 1
     ready = server.request("GET", "/health/ready")
     assert error_of(ready, 503)["fields"] == {"redis": ["unreachable"]}
+
+
+def test_with_the_database_away_requests_are_503_with_retry_after(server_without_database):
+    server = server_without_database
+
+    assert server.request("GET", "/health/live").status == 200
+    movies = server.request("GET", "/api/movies/")
+    assert error_of(movies, 503)["code"] == "service_unavailable"
+    assert int(movies.headers["Retry-After"]) >= 1
+    assert "127.0.0.1" not in movies.body.decode()
+    assert set(error_of(server.request("GET", "/health/ready"), 503)["fields"]) == {"database", "migrations"}
 
 
 def test_every_line_of_the_log_is_json(server):

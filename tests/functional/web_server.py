@@ -65,7 +65,7 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
     given = {
         "DJANGO_SETTINGS_MODULE": "recsys_project.settings.local",
-        "DATABASE_URL": running_database_url(),
+        "DATABASE_URL": environment.get("DATABASE_URL") or running_database_url(),
         "REDIS_URL": settings.REDIS_URL,
         "RECSYS_VAR": str(folder),
         "PYTHONWARNINGS": "ignore:No directory at",

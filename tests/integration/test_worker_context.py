@@ -12,9 +12,11 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import path
+from prometheus_client.multiprocess import MultiProcessCollector
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.response import Response
 
+from recsys_project import multiprocess
 from recsys_project.celery import app
 
 QUEUE = f"test-{uuid.uuid4()}"
@@ -62,6 +64,19 @@ def lines_of(folder, event: str) -> list[dict]:
     raise AssertionError((folder / "worker.log").read_text())
 
 
+def counts_beside(web_folder) -> dict[str, float]:
+    """What a web process that keeps its own metrics there reads of the worker's task, once it has been counted."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        metrics = MultiProcessCollector.merge(multiprocess.all_files(web_folder))
+        samples = [sample for metric in metrics for sample in metric.samples]
+        counted = {each.name: each.value for each in samples if each.labels.get("task") == "celery.backend_cleanup"}
+        if "celery_task_duration_seconds_count" in counted:
+            return counted
+        time.sleep(0.1)
+    raise AssertionError("The task was not counted.")
+
+
 @pytest.mark.urls(__name__)
 def test_a_task_logs_under_the_id_of_the_request_that_sent_it_and_is_counted(worker):
     response = Client().post("/api/send/", HTTP_X_REQUEST_ID="from-a-request")
@@ -76,5 +91,6 @@ def test_a_task_logs_under_the_id_of_the_request_that_sent_it_and_is_counted(wor
         # What describes the request and not the task stays behind.
         assert "route" not in line
         assert "method" not in line
-    assert list((worker / "prometheus" / "worker").glob("counter_*.db"))
-    assert list((worker / "prometheus" / "worker").glob("histogram_*.db"))
+    counted = counts_beside(worker / "prometheus" / "web-8000")
+    assert counted["celery_tasks_total"] == 1
+    assert counted["celery_task_duration_seconds_count"] == 1

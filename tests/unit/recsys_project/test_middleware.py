@@ -68,6 +68,7 @@ def test_a_crash_is_logged_once_with_its_id_and_without_local_variables(browser,
     assert traceback["request_id"] == "crashed"
     assert "RuntimeError: the secret of the crash" in traceback["exception"]
     assert [line["status"] for line in written if line["event"] == "request_finished"] == [500]
+    assert {line.get("request_id") for line in written} == {"crashed"}
 
 
 def test_an_id_does_not_leak_into_the_next_request_or_beyond(browser, log_lines):

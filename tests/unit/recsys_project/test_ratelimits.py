@@ -9,7 +9,7 @@ from django.core.cache import caches
 from django.test import Client, RequestFactory
 from django_ratelimit import core
 
-from recsys_project.ratelimits import client_address, client_network
+from recsys_project.ratelimits import check_rates, client_address, client_network
 from tests.factories import PASSWORD, client_of, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.recsys_project.urls_that_fail")]
@@ -132,6 +132,26 @@ def test_registering_and_refreshing_have_rates_of_their_own():
         posts = [Client().post(f"/api/auth/{path}/", "{}", content_type="application/json") for _ in range(3)]
         assert [response.status_code for response in posts] == [400, 400, 429]
     assert statuses(Client(), 1) == [200]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [rb'{"email": "\ud800", "password": "x"}', b"[]", b"[" * 9000, b"{", b"\xff", b'{"email": [1], "password": 2}'],
+)
+def test_a_sign_in_that_names_no_account_is_the_clients_error(body):
+    for content_type in ("application/json", "application/x-www-form-urlencoded"):
+        assert Client().post("/api/auth/token/", body, content_type=content_type).status_code == 400
+
+
+def test_rates_that_do_not_read_as_rates_fail_the_system_check(settings):
+    assert check_rates(None) == []
+
+    settings.RATE_LIMITS = {"anonymous": ["50/5s", "many"], "user": ["10/0s"]}
+
+    assert [error.msg for error in check_rates(None)] == [
+        "RATE_LIMIT_ANONYMOUS: 'many' is not a rate like 50/5s or 300/m.",
+        "RATE_LIMIT_USER: '10/0s' is not a rate like 50/5s or 300/m.",
+    ]
 
 
 def test_health_is_not_limited():
