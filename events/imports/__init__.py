@@ -1,0 +1,1 @@
+"""Loading MovieLens ratings, tags and the people they come from."""

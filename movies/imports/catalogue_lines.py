@@ -1,0 +1,216 @@
+"""Lines of movies, links and tags: ten thousands, read one by one."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from movies.imports.errors import BadLine, BadLines
+from movies.imports.genres import genre_names
+from movies.imports.rating_lines import MAX_ID, MAX_TIMESTAMP
+from movies.imports.titles import parse_title
+
+T = TypeVar("T")
+
+MAX_TITLE = 300
+MAX_GENRE = 40
+MAX_TAG = 300
+
+# Turns the text of a line into its fields; raises ValueError with a reason.
+Split = Callable[[str], list[str]]
+NumberedLines = Iterable[tuple[int, bytes]]
+
+
+@dataclass(frozen=True)
+class MovieLine:
+    """A movie as a data set lists it; ``id`` is the data set's own."""
+
+    id: int
+    title: str
+    year: int | None
+    genres: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LinkLine:
+    """A movie's ids elsewhere; ``imdb_id`` as in tt0114709, or empty."""
+
+    id: int
+    imdb_id: str
+    tmdb_id: int | None
+
+
+@dataclass(frozen=True)
+class TagLine:
+    """A word one person put on one movie; seconds since 1970."""
+
+    user: int
+    movie: int
+    text: str
+    timestamp: int
+
+
+def split_csv(fields: int) -> Split:
+    """Comma-separated, with quotes; a record is one line in every official file."""
+
+    def split(text: str) -> list[str]:
+        try:
+            values = next(csv.reader([text], strict=True))
+        except csv.Error as error:
+            raise ValueError("the quotes do not match") from error
+        return _exactly(values, fields)
+
+    return split
+
+
+def split_dat(text: str) -> list[str]:
+    """``id::title::genres``; the title may hold ``::`` itself."""
+    first, _, rest = text.partition("::")
+    middle, separator, last = rest.rpartition("::")
+    return _exactly([first, middle, last] if separator else [text], 3)
+
+
+def split_dat_tag(text: str) -> list[str]:
+    """``user::movie::tag::timestamp``; the tag may hold ``::`` itself."""
+    parts = text.split("::", 2)
+    if len(parts) == 3:
+        tag, separator, timestamp = parts[2].rpartition("::")
+        if separator:
+            return [parts[0], parts[1], tag, timestamp]
+    raise ValueError("expected 4 fields")
+
+
+def split_item(flags: list[str]) -> Split:
+    """ML-100k's ``id|title|release|video release|url|`` and a 0 or 1 for each genre, in the order of u.genre."""
+
+    def split(text: str) -> list[str]:
+        values = _exactly(text.split("|"), 5 + len(flags))
+        if not set(values[5:]) <= {"0", "1"}:
+            raise ValueError("a genre flag is neither 0 nor 1")
+        genres = [name for name, flag in zip(flags, values[5:], strict=True) if flag == "1"]
+        return [values[0], values[1], "|".join(genres)]
+
+    return split
+
+
+def read_movies(file: str, lines: NumberedLines, split: Split, encoding: str, bad: BadLines) -> list[MovieLine]:
+    """All movies of a file; malformed lines go to ``bad``."""
+    movies: dict[int, MovieLine] = {}
+
+    def parse(text: str) -> None:
+        raw_id, raw_title, raw_genres = split(text)
+        number = _id(raw_id, "movie id")
+        if number in movies:
+            raise ValueError("a second movie with the same id")
+        title = parse_title(raw_title)
+        genres = genre_names(raw_genres)
+        if not title.text:
+            raise ValueError("the title is empty")
+        if len(title.text) > MAX_TITLE:
+            raise ValueError(f"the title is longer than {MAX_TITLE} characters")
+        if any(len(name) > MAX_GENRE for name in genres):
+            raise ValueError(f"a genre is longer than {MAX_GENRE} characters")
+        movies[number] = MovieLine(number, title.text, title.year, genres)
+
+    for _ in _parsed(file, lines, encoding, bad, parse):
+        pass
+    return list(movies.values())
+
+
+def read_links(file: str, lines: NumberedLines, bad: BadLines, movie_ids: set[int]) -> dict[int, LinkLine]:
+    """The links of a file by the data set's movie id; malformed lines go to ``bad``."""
+    links: dict[int, LinkLine] = {}
+    split = split_csv(3)
+
+    def parse(text: str) -> None:
+        raw_id, imdb, tmdb = split(text)
+        number = _id(raw_id, "movie id")
+        if number not in movie_ids:
+            raise ValueError("the movie is unknown")
+        if number in links:
+            raise ValueError("a second link of the same movie")
+        if imdb and not (imdb.isascii() and imdb.isdigit() and len(imdb) <= 10):
+            raise ValueError("the imdbId is not a number")
+        links[number] = LinkLine(number, f"tt{imdb:0>7}" if imdb else "", _id(tmdb, "tmdbId") if tmdb else None)
+
+    for _ in _parsed(file, lines, "utf-8", bad, parse):
+        pass
+    return links
+
+
+def read_tags(
+    file: str, lines: NumberedLines, *, split: Split, encoding: str, bad: BadLines, movie_ids: set[int] | None
+) -> Iterator[TagLine]:
+    """Yields the tags of a file; malformed lines go to ``bad``. Blank tags, which the data sets have, are left out."""
+
+    def parse(text: str) -> TagLine | None:
+        raw_user, raw_movie, raw_tag, raw_time = split(text)
+        user, movie = _id(raw_user, "user id"), _id(raw_movie, "movie id")
+        if not (raw_time.isascii() and raw_time.isdigit()):
+            raise ValueError("the timestamp is not a number")
+        if len(raw_time) > 18 or int(raw_time) >= MAX_TIMESTAMP:
+            raise ValueError("the timestamp is out of range")
+        if movie_ids is not None and movie not in movie_ids:
+            raise ValueError("the movie is unknown")
+        tag = " ".join(raw_tag.split())
+        if len(tag) > MAX_TAG:
+            raise ValueError(f"the tag is longer than {MAX_TAG} characters")
+        return TagLine(user, movie, tag, int(raw_time)) if tag else None
+
+    for tag in _parsed(file, lines, encoding, bad, parse):
+        if tag is not None:
+            yield tag
+
+
+def guess_encoding(lines: NumberedLines) -> str:
+    """``utf-8`` or ``latin-1`` for the old archives: ML-10M is in the one, ML-1M and ML-100k in the other.
+
+    A line with an accent that reads as UTF-8 is no accident, so one is enough; a file with none that does is Latin-1.
+    """
+    accented = False
+    for _, line in lines:
+        if line.isascii():
+            continue
+        accented = True
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return "utf-8"
+    return "latin-1" if accented else "utf-8"
+
+
+def _parsed(file: str, lines: NumberedLines, encoding: str, bad: BadLines, parse: Callable[[str], T]) -> Iterator[T]:
+    """Yields what ``parse`` makes of each line; a ValueError's message is the reason why a line is bad."""
+    for number, raw in lines:
+        if not raw:
+            continue
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            bad.add(BadLine(file, number, "not valid UTF-8", raw.decode("utf-8", "backslashreplace")))
+            continue
+        try:
+            if "\0" in text:
+                raise ValueError("it holds a zero byte")
+            parsed = parse(text)
+        except ValueError as error:
+            bad.add(BadLine(file, number, str(error), text))
+            continue
+        yield parsed
+
+
+def _exactly(values: list[str], count: int) -> list[str]:
+    if len(values) != count:
+        raise ValueError(f"expected {count} fields")
+    return values
+
+
+def _id(word: str, name: str) -> int:
+    """A positive number of at most 31 bits."""
+    if not (word.isascii() and word.removeprefix("-").isdigit()):
+        raise ValueError(f"the {name} is not a number")
+    number = int(word) if len(word) <= 18 else MAX_ID + 1
+    if not 1 <= number <= MAX_ID:
+        raise ValueError(f"the {name} is out of range")
+    return number

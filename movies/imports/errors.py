@@ -1,0 +1,94 @@
+"""What can be wrong with imported files, said with file, line and reason."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+# A report holds at most this much of a bad line: enough to find it, whatever the file holds.
+TEXT_LIMIT = 500
+
+
+class ImportFailed(Exception):  # noqa: N818 -- it reads as what happened.
+    """The import stopped; the message is meant for the person who started it."""
+
+
+class ArchiveError(ImportFailed):
+    """The archive as a whole cannot be read: missing, damaged, or of no known layout."""
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """One malformed line: ``line`` counts from 1, ``reason`` holds no values so that lines can be counted by it."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+    def __str__(self) -> str:
+        shown = self.text if len(self.text) <= 120 else self.text[:120] + "…"
+        return f"{self.file}, line {self.line}: {self.reason}: {shown!r}"
+
+
+class BadLineError(ImportFailed):
+    """A malformed line stopped the import."""
+
+    def __init__(self, bad: BadLine) -> None:
+        super().__init__(str(bad))
+        self.bad = bad
+
+
+class BadLines:
+    """What to do with malformed lines: stop at the first, or skip, count and report them.
+
+    With ``skip`` off, ``add`` raises ``BadLineError``. With it on, lines are counted by reason and, when ``report``
+    is given, written there as CSV (file,line,reason,text); the file is made when the first line comes.
+    """
+
+    def __init__(self, *, skip: bool = False, report: Path | None = None) -> None:
+        self.skip = skip
+        self.counts: Counter[str] = Counter()
+        self.report = report
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+        if skip and report is not None and not report.resolve().parent.is_dir():
+            raise ArchiveError(f"The report cannot be written: the folder {report.resolve().parent} does not exist.")
+
+    def add(self, bad: BadLine) -> None:
+        """Raises ``BadLineError`` unless bad lines are to be skipped."""
+        if not self.skip:
+            raise BadLineError(bad)
+        self.counts[bad.reason] += 1
+        if self.report is not None:
+            self._write(bad, self.report)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def _write(self, bad: BadLine, report: Path) -> None:
+        if self._file is None:
+            try:
+                self._file = report.open("w", encoding="utf-8", newline="", errors="backslashreplace")
+            except OSError as error:
+                raise ArchiveError(f"The report {report} cannot be written: {error.strerror}.") from error
+            self._writer = csv.writer(self._file)
+            self._writer.writerow(["file", "line", "reason", "text"])
+        # A spreadsheet must not take a line for a formula.
+        text = bad.text[:TEXT_LIMIT]
+        self._writer.writerow([bad.file, bad.line, bad.reason, f"'{text}" if text[:1] in "=+-@" else text])
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

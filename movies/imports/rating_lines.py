@@ -1,0 +1,207 @@
+"""Lines of ratings, millions of them: parsed in blocks by polars, and line by line only where that fails.
+
+The line-by-line parser is the definition of what is valid. The fast one may only say "as it would" or "ask it".
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from movies.imports.errors import TEXT_LIMIT, BadLine, BadLines
+
+# Ids go to 4-byte integers; both halves of a (person, movie) pair must fit one 8-byte key.
+MAX_ID = 2**31 - 1
+MIN_RATING = 0.5
+MAX_RATING = 5.0
+# 2100-01-01: beyond it stand milliseconds and other mistakes, which would pass for the newest rating for ever.
+MAX_TIMESTAMP = 4_102_444_800
+
+SCHEMA = {"user": pl.Int64, "movie": pl.Int64, "rating": pl.Float64, "timestamp": pl.Int64}
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+_FIELDS = (("user id", _INTEGER), ("movie id", _INTEGER), ("rating", _DECIMAL), ("timestamp", _INTEGER))
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+def parse_line(text: bytes, separator: bytes) -> tuple[int, int, float, int] | str:
+    """One rating line as (user, movie, rating, timestamp), or the reason why it is none. Ranges are not looked at."""
+    fields = text.split(separator)
+    if len(fields) != len(_FIELDS):
+        return f"expected {len(_FIELDS)} fields"
+    words = [field.decode("latin-1") for field in fields]
+    for word, (name, pattern) in zip(words, _FIELDS, strict=True):
+        if not pattern.fullmatch(word):
+            return f"the {name} is not a number"
+    return int(words[0]), int(words[1]), float(words[2]), int(words[3])
+
+
+def parse_block(block: bytes, first_line: int, separator: bytes) -> tuple[pl.DataFrame, Ints, dict[int, str]]:
+    """Whole lines as (frame of ``SCHEMA``, line number of each row, reason by line number of those malformed).
+
+    Blank lines are passed over. Ranges are not looked at.
+    """
+    frame = _parse_fast(block, separator)
+    if frame is not None:
+        return frame, np.arange(first_line, first_line + frame.height, dtype=np.int64), {}
+    rows: list[tuple[int, int, float, int]] = []
+    lines: list[int] = []
+    malformed: dict[int, str] = {}
+    for number, raw in enumerate(block[:-1].split(b"\n"), first_line):
+        text = raw.removesuffix(b"\r")
+        parsed = parse_line(text, separator) if text else None
+        if isinstance(parsed, str):
+            malformed[number] = parsed
+        elif parsed is not None:
+            rows.append(parsed)
+            lines.append(number)
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row"), np.array(lines, np.int64), malformed
+
+
+def _parse_fast(block: bytes, separator: bytes) -> pl.DataFrame | None:
+    """The block by polars, or None if any line of it might be malformed or blank."""
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+    if len(separator) > 1:  # polars knows separators of one byte.
+        if b"\t" in block:
+            return None
+        block, separator = block.replace(separator, b"\t"), b"\t"
+    # polars forgives more than the definition does (signs, exponents, quotes, "nan"), so none of that may be there.
+    if block.translate(None, b"0123456789.\n" + separator):
+        return None
+    try:
+        frame = pl.read_csv(
+            block, separator=separator.decode(), has_header=False, quote_char=None, schema=SCHEMA
+        ).rechunk()
+    except pl.exceptions.PolarsError:
+        return None
+    whole = frame.height == block.count(b"\n") and not any(column.null_count() for column in frame)
+    return frame if whole else None
+
+
+class RatingChecker:
+    """Looks at what a line says: ranges, whether the movie is known, whether the pair came before in this file.
+
+    Memory: 8 bytes a rating, to know the pairs again.
+    """
+
+    def __init__(self, *, file: str, bad: BadLines, movie_ids: Iterable[int] | None = None) -> None:
+        self._file = file
+        self._bad = bad
+        self._movies = None if movie_ids is None else IdSet(movie_ids)
+        self._pairs = PairsSeen()
+
+    def check(
+        self, frame: pl.DataFrame, lines: Ints, malformed: dict[int, str], block: bytes, first_line: int
+    ) -> pl.DataFrame:
+        """The rows of ``frame`` that are good; every other line goes to ``bad``, in the order of the file."""
+        reasons = dict(malformed)
+        good = np.ones(frame.height, bool)
+        for reason, wrong in self._wrong(frame):
+            for line in lines[wrong & good].tolist():
+                reasons[line] = reason
+            good &= ~wrong
+        users, movies = frame["user"].to_numpy()[good], frame["movie"].to_numpy()[good]
+        again = self._pairs.add(users, movies)
+        if again.any():
+            places = np.flatnonzero(good)[again]
+            reasons |= dict.fromkeys(lines[places].tolist(), "a second rating of the same movie by the same person")
+            good[places] = False
+        if not reasons:
+            return frame
+        self._hand_over(reasons, block, first_line)
+        return frame.filter(pl.Series(good))
+
+    def _wrong(self, frame: pl.DataFrame) -> Iterator[tuple[str, Mask]]:
+        users, movies = frame["user"].to_numpy(), frame["movie"].to_numpy()
+        values, times = frame["rating"].to_numpy(), frame["timestamp"].to_numpy()
+        yield "the user id is out of range", (users < 1) | (users > MAX_ID)
+        yield "the movie id is out of range", (movies < 1) | (movies > MAX_ID)
+        # Written so that it also holds for what is no number.
+        yield (
+            f"the rating is not within {MIN_RATING} to {MAX_RATING}",
+            ~((values >= MIN_RATING) & (values <= MAX_RATING)),
+        )
+        yield "the timestamp is out of range", (times < 0) | (times >= MAX_TIMESTAMP)
+        if self._movies is not None:
+            yield "the movie is unknown", ~self._movies.contains(movies)
+
+    def _hand_over(self, reasons: dict[int, str], block: bytes, first_line: int) -> None:
+        texts = block[:-1].split(b"\n")
+        for line in sorted(reasons):
+            text = texts[line - first_line][: 4 * TEXT_LIMIT].decode("utf-8", "backslashreplace").removesuffix("\r")
+            self._bad.add(BadLine(self._file, line, reasons[line], text))
+
+
+class PairsSeen:
+    """The (user, movie) pairs of a file so far, as sorted runs of 8-byte keys.
+
+    Runs whose ranges do not touch are never merged: in files sorted by user a block costs no more than its own sort.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Ints] = []
+
+    def add(self, users: Ints, movies: Ints) -> Mask:
+        """Takes the pairs in; True where a pair came before, in an earlier block or in this one. Ids fit 31 bits."""
+        keys = (users << 32) | movies
+        if not keys.size:
+            return np.zeros(0, bool)
+        again = np.zeros(keys.size, bool)
+        if (keys[1:] > keys[:-1]).all():
+            ordered = keys
+        else:
+            order = np.argsort(keys, kind="stable")
+            ordered = keys[order]
+            again[order[1:]] = ordered[1:] == ordered[:-1]
+        low, high = ordered[0], ordered[-1]
+        for run in self._runs:
+            if run[0] <= high and run[-1] >= low:
+                again |= _contains(run, keys)
+        self._keep(np.sort(keys[~again]) if again.any() else ordered)
+        return again
+
+    def _keep(self, run: Ints) -> None:
+        """Merges runs of about one size that overlap, so that few are left to be searched."""
+        if not run.size:
+            return
+        while self._runs and self._runs[-1].size < 2 * run.size:
+            last = self._runs[-1]
+            if last[-1] < run[0] or run[-1] < last[0]:
+                break
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
+        self._runs.append(run)
+
+
+class IdSet:
+    """A fixed set of positive ids: a table of flags where they are small, as movie ids are, else a sorted array."""
+
+    _TABLE_LIMIT = 1 << 24
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        self._ordered = np.unique(np.fromiter(ids, np.int64))
+        self._flags: Mask | None = None
+        if self._ordered.size and self._ordered[0] >= 0 and self._ordered[-1] < self._TABLE_LIMIT:
+            self._flags = np.zeros(int(self._ordered[-1]) + 2, bool)
+            self._flags[self._ordered] = True
+
+    def contains(self, values: Ints) -> Mask:
+        """True where a value is one of the ids."""
+        if self._flags is None:
+            return _contains(self._ordered, values)
+        # The last flag is never set: what is out of range is sent there.
+        last = self._flags.size - 1
+        return self._flags[np.where((values >= 0) & (values < last), values, last)]
+
+
+def _contains(ordered: Ints, values: Ints) -> Mask:
+    """True where a value stands in the sorted array ``ordered``."""
+    if not ordered.size:
+        return np.zeros(values.size, bool)
+    places = np.searchsorted(ordered, values)
+    places[places == ordered.size] = 0
+    return ordered[places] == values

@@ -1,0 +1,71 @@
+"""Titles as MovieLens writes them: ``"Matrix, The (1999)"``."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+MIN_YEAR = 1870
+MAX_YEAR = 2200
+
+# Articles that the data sets move behind the title, in the languages they do it for.
+_ARTICLES = (
+    "The|A|An|La|Le|Les|Il|Lo|I|Gli|El|Los|Las|Der|Die|Das|Den|Det|De|Een|Het|Ein|Eine|En|Ett|Un|Une|Una|Uno|O|Os"
+)
+_MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), ?(?P<article>{_ARTICLES}|L['`\u2019])$")
+# "(1999)", "(2006-2007)" with any dash, "(2007- )", each perhaps with the "(V)" (video) or "(TV)" of ML-100k behind it.
+_YEAR = re.compile(r"\s*\((?P<year>[0-9]{4})(?:\s*[-\u2013\u2014]\s*(?:[0-9]{4})?)?\s*\)\s*(?:\((?:V|TV)\))?$")
+_ALTERNATIVES = re.compile(r"^(?P<main>.*?)(?P<others>(?:\s*\([^()]*\))*)$")
+_PARENTHESISED = re.compile(r"\(([^()]*)\)")
+_AKA = re.compile(r"^(?P<aka>a\.?k\.?a\.?:? )(?P<name>.+)$", re.IGNORECASE)
+_LEADING_ARTICLE = re.compile(r"^(?:The|A|An)\s+", re.IGNORECASE)
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class Title:
+    """A title in reading order and its year of release; ``text`` is empty only if the raw title was blank."""
+
+    text: str
+    year: int | None
+
+
+def parse_title(raw: str) -> Title:
+    """Reads a MovieLens title. Never fails.
+
+    The article moves to the front and the year out of the title. Alternative titles in parentheses stay, since people
+    search for them: ``"Seven (a.k.a. Se7en) (1995)"`` is ``"Seven (a.k.a. Se7en)"``, 1995. Of a span of years the
+    first counts; a number that is no plausible year stays in the title.
+    """
+    text = " ".join(raw.split())
+    year: int | None = None
+    found = _YEAR.search(text)
+    if found and found.start() > 0 and MIN_YEAR <= int(found["year"]) <= MAX_YEAR:
+        year = int(found["year"])
+        text = text[: found.start()]
+    parts = _ALTERNATIVES.match(text)
+    if parts is None or not parts["main"]:
+        return Title(_article_first(text), year)
+    others = [_alternative(name) for name in _PARENTHESISED.findall(parts["others"])]
+    return Title(" ".join([_article_first(parts["main"]), *(f"({name})" for name in others if name)]), year)
+
+
+def match_key(title: str) -> str:
+    """The part of a title that data sets agree on: no alternatives, articles, accents, case or punctuation."""
+    parts = _ALTERNATIVES.match(title)
+    main = parts["main"] if parts and parts["main"] else title
+    main = _LEADING_ARTICLE.sub("", main.strip()) or main
+    plain = "".join(c for c in unicodedata.normalize("NFKD", main) if not unicodedata.combining(c))
+    return _NOT_WORD.sub(" ", plain.casefold().replace("&", " and ")).strip() or title.casefold()
+
+
+def _article_first(text: str) -> str:
+    moved = _MOVED_ARTICLE.match(text.strip())
+    if moved is None:
+        return text.strip()
+    article = moved["article"]
+    return f"{article}{' ' if article.isalpha() else ''}{moved['rest']}"
+
+
+def _alternative(name: str) -> str:
+    aka = _AKA.match(name.strip())
+    return f"{aka['aka']}{_article_first(aka['name'])}" if aka else _article_first(name)
