@@ -72,7 +72,6 @@ class RatingLoader:
         order = np.argsort(numbers)
         self._numbers = numbers[order]
         self._ids = np.fromiter(movie_ids.values(), np.int64, len(movie_ids))[order]
-        self._staged = False
 
     def load(self, frame: pl.DataFrame) -> None:
         """Stores a frame of user, movie, rating and timestamp; every movie must be one of ``movie_ids``."""
@@ -97,14 +96,11 @@ class RatingLoader:
 
     def _merge(self, rows: np.ndarray[Any, Any], users: Ints) -> None:
         with connection.cursor() as cursor:
-            if self._staged:
-                cursor.execute("TRUNCATE import_rating")
-            else:
-                cursor.execute(
-                    "CREATE TEMPORARY TABLE import_rating ON COMMIT DROP AS"
-                    " SELECT user_id, movie_id, value, rated_at FROM events_rating WITH NO DATA"
-                )
-                self._staged = True
+            cursor.execute(
+                "CREATE TEMPORARY TABLE IF NOT EXISTS import_rating ON COMMIT DROP AS"
+                " SELECT user_id, movie_id, value, rated_at FROM events_rating WITH NO DATA"
+            )
+            cursor.execute("TRUNCATE import_rating")
             _copy_rows(cursor, "import_rating", rows)
             cursor.execute("ANALYZE import_rating")
             cursor.execute(_MERGE, [int(users.min()), int(users.max())])

@@ -115,9 +115,10 @@ class _Import:
 
     def run(self) -> None:
         people = People(self.summary.dataset)
-        movie_ids = self._movies()
-        self._ratings(people, movie_ids)
-        self._tags(people, movie_ids)
+        with _checked_at_once():
+            movie_ids = self._movies()
+            self._ratings(people, movie_ids)
+            self._tags(people, movie_ids)
         self.summary.people_new, self.summary.people_known = people.new, people.known
 
     def _movies(self) -> dict[int, int]:
@@ -172,17 +173,22 @@ class _Reading:
 
 
 @contextmanager
+def _checked_at_once() -> Iterator[None]:
+    """Foreign keys are checked with each statement: 30 million checks kept for the end would fill the memory."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+@contextmanager
 def _ready_for_ratings(expected: int, people: People) -> Iterator[None]:
     """Sets the ratings table up for about ``expected`` rows: a first load builds keys and indexes afterwards."""
-    with connection.cursor() as cursor:
-        # At once, not at the end: 30 million queued foreign key checks would fill the server's memory.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     first_load = expected >= REBUILD_FROM and not people.known and _is_nearly_empty(expected)
     rebuild = first_load and try_exclusive_lock(RATINGS_TABLE)
     with rebuilt_after(RATINGS_TABLE) if rebuild else nullcontext():
         yield
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _is_nearly_empty(expected: int) -> bool:
