@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ class Interactions:
     weights: float32, shape (n,): preference strength; positive is liked, zero or negative is not.
     ratings: float32, shape (n,): the rating on its own scale, NaN where there is none.
     timestamps: int64, shape (n,): unix seconds; 0 where unknown.
+    excludes: bool, shape (n,): whether the person must not be recommended this item any more.
     """
 
     user_ids: NDArray[np.int64]
@@ -28,6 +30,7 @@ class Interactions:
     weights: NDArray[np.float32]
     ratings: NDArray[np.float32]
     timestamps: NDArray[np.int64]
+    excludes: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.users)
@@ -40,8 +43,11 @@ class Interactions:
         weights: NDArray[np.float32] | None = None,
         ratings: NDArray[np.float32] | None = None,
         timestamps: NDArray[np.int64] | None = None,
+        excludes: NDArray[np.bool_] | None = None,
     ) -> Self:
-        """Encode columns of outside ids, each of shape (n,).
+        """Encode columns of outside ids, each of shape (n,); a (person, item) pair must not occur twice.
+
+        Absent columns are: weight 1, no rating, time unknown, excluded from recommending.
 
         Raises ValueError when the columns differ in length.
         """
@@ -49,7 +55,8 @@ class Interactions:
         weights = np.ones(n, np.float32) if weights is None else weights
         ratings = np.full(n, np.nan, np.float32) if ratings is None else ratings
         timestamps = np.zeros(n, np.int64) if timestamps is None else timestamps
-        if not len(item_ids) == len(weights) == len(ratings) == len(timestamps) == n:
+        excludes = np.ones(n, np.bool_) if excludes is None else excludes
+        if {len(item_ids), len(weights), len(ratings), len(timestamps), len(excludes)} != {n}:
             raise ValueError("The columns of interactions differ in length.")
         people, users = np.unique(np.asarray(user_ids, np.int64), return_inverse=True)
         catalogue, items = np.unique(np.asarray(item_ids, np.int64), return_inverse=True)
@@ -61,6 +68,7 @@ class Interactions:
             weights=np.asarray(weights, np.float32),
             ratings=np.asarray(ratings, np.float32),
             timestamps=np.asarray(timestamps, np.int64),
+            excludes=np.asarray(excludes, np.bool_),
         )
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
@@ -73,17 +81,39 @@ class Interactions:
             weights=self.weights[rows],
             ratings=self.ratings[rows],
             timestamps=self.timestamps[rows],
+            excludes=self.excludes[rows],
         )
 
     def likes(self) -> csr_array:
         """The positive weights, float32, shape (U, I)."""
-        liked = self.weights > 0
+        return self._matrix(self.weights > 0, self.weights)
+
+    def dislikes(self) -> csr_array:
+        """The negative weights as positive numbers, float32, shape (U, I)."""
+        return self._matrix(self.weights < 0, -self.weights)
+
+    def seen(self) -> csr_array:
+        """Every pair that must not be recommended, as ones, float32, shape (U, I)."""
+        return self._matrix(self.excludes, np.ones(len(self), np.float32))
+
+    def _matrix(self, chosen: NDArray[np.bool_], values: NDArray[np.float32]) -> csr_array:
         return csr_array(
-            (self.weights[liked], (self.users[liked], self.items[liked])),
+            (values[chosen], (self.users[chosen], self.items[chosen])),
             shape=(len(self.user_ids), len(self.item_ids)),
         )
 
-    def seen(self) -> csr_array:
-        """Every pair there is an entry for, as ones, float32, shape (U, I)."""
-        ones = np.ones(len(self), np.float32)
-        return csr_array((ones, (self.users, self.items)), shape=(len(self.user_ids), len(self.item_ids)))
+
+class Recommender(Protocol):
+    """What ranks items for people. Fitted on ``Interactions``; positions below are positions in its ids."""
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Learn from the feedback; the same data gives the same model."""
+        ...
+
+    def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
+        """How strongly to recommend each item, shape (people, I), from matrices of what the people did."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the model without pickle."""
+        ...

@@ -1,0 +1,171 @@
+"""All feedback as columns, for training: read by binary COPY, a million rows in about a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from events.models import Interaction
+
+# The signature, a word of flags and the length of an empty extension: what every binary COPY begins with.
+_HEADER_BYTES = 19
+_TRAILER = b"\xff\xff"
+_ROWS_A_PIECE = 500_000
+
+# Kinds as the numbers of the ``kinds`` column; 0 is a rating.
+KIND_CODES = {
+    Interaction.Kind.RATING: 0,
+    Interaction.Kind.LIKE: 1,
+    Interaction.Kind.DISLIKE: 2,
+    Interaction.Kind.WATCH: 3,
+    Interaction.Kind.HIDE: 4,
+    Interaction.Kind.VIEW: 5,
+}
+
+_RATINGS = """
+    SELECT user_id::int8, movie_id::int8, 0::int2, value::float4, extract(epoch FROM rated_at)::int8
+    FROM events_rating
+"""
+# Of one person's several events of one kind about one movie the newest counts.
+_EVENTS = """
+    SELECT user_id::int8, movie_id::int8, code::int2, 'NaN'::float4, extract(epoch FROM max(occurred_at))::int8
+    FROM events_interaction
+    JOIN (VALUES {codes}) AS kinds (kind, code) USING (kind)
+    GROUP BY user_id, movie_id, code
+"""
+_ROW = np.dtype(
+    [
+        ("fields", ">i2"),
+        ("user_length", ">i4"),
+        ("user", ">i8"),
+        ("movie_length", ">i4"),
+        ("movie", ">i8"),
+        ("kind_length", ">i4"),
+        ("kind", ">i2"),
+        ("value_length", ">i4"),
+        ("value", ">f4"),
+        ("time_length", ">i4"),
+        ("time", ">i8"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackColumns:
+    """Rows of feedback in columns of shape (n,): one for each rating and for each other (person, movie, kind)."""
+
+    user_ids: NDArray[np.int64]
+    movie_ids: NDArray[np.int64]
+    # Values of KIND_CODES.
+    kinds: NDArray[np.int8]
+    # NaN where the kind is not a rating.
+    ratings: NDArray[np.float32]
+    # Unix seconds.
+    timestamps: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+
+def training_data_read() -> FeedbackColumns:
+    """Everybody's ratings and other feedback. Two queries over whole tables; 29 bytes a row are held at the end."""
+    codes = ", ".join(f"('{kind}', {code})" for kind, code in KIND_CODES.items() if code)
+    pieces = [piece for query in (_RATINGS, _EVENTS.format(codes=codes)) for piece in _copy_out(query)]
+    return FeedbackColumns(
+        user_ids=_column(pieces, "user", np.int64),
+        movie_ids=_column(pieces, "movie", np.int64),
+        kinds=_column(pieces, "kind", np.int8),
+        ratings=_column(pieces, "value", np.float32),
+        timestamps=_column(pieces, "time", np.int64),
+    )
+
+
+def _column(pieces: list[dict[str, NDArray]], name: str, dtype: type) -> NDArray:
+    """One column of all pieces; the pieces let go of it, so that no column is held twice for long."""
+    return np.concatenate([piece.pop(name) for piece in pieces] or [np.zeros(0, dtype)])
+
+
+def _copy_out(query: str) -> Iterator[dict[str, NDArray]]:
+    """The rows of a query of _ROW's columns, none of them null, in pieces of columns."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
+        buffer = bytearray()
+        begun = False
+        for data in copy:
+            buffer += data
+            if not begun and len(buffer) >= _HEADER_BYTES:
+                del buffer[:_HEADER_BYTES]
+                begun = True
+            if len(buffer) >= _ROWS_A_PIECE * _ROW.itemsize:
+                whole = len(buffer) // _ROW.itemsize * _ROW.itemsize
+                yield _decode(bytes(buffer[:whole]))
+                del buffer[:whole]
+        if not buffer.endswith(_TRAILER):
+            raise ValueError("The feedback could not be read: the copy ended early.")
+        yield _decode(bytes(buffer[: -len(_TRAILER)]))
+
+
+def _decode(data: bytes) -> dict[str, NDArray]:
+    rows = np.frombuffer(data, _ROW)
+    columns = {"user": np.int64, "movie": np.int64, "kind": np.int8, "value": np.float32, "time": np.int64}
+    return {name: rows[name].astype(dtype) for name, dtype in columns.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class MovieVotes:
+    """Judgements summed by movie: columns of shape (m,), one entry for each movie that has any."""
+
+    movie_ids: NDArray[np.int64]
+    # Sums of the votes' weights, and of weight times rating.
+    counts: NDArray[np.float64]
+    totals: NDArray[np.float64]
+
+
+# A like and the like are worth the rating they stand for; who also rated the movie counts by that rating alone.
+_VOTES = """
+    WITH votes AS (
+        SELECT movie_id, value, rated_at AS at FROM events_rating
+        UNION ALL
+        SELECT movie_id, kinds.value, at FROM (
+            SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, kind, occurred_at AS at
+            FROM events_interaction
+            WHERE kind = ANY(%(kinds)s)
+            ORDER BY user_id, movie_id, occurred_at DESC
+        ) AS newest
+        JOIN unnest(%(kinds)s, %(values)s) AS kinds (kind, value) USING (kind)
+        WHERE NOT EXISTS (
+            SELECT FROM events_rating
+            WHERE events_rating.user_id = newest.user_id AND events_rating.movie_id = newest.movie_id
+        )
+    ), weighted AS (
+        SELECT movie_id, value, %(floor)s + (1 - %(floor)s) * power(
+            2, -greatest(extract(epoch FROM %(now)s - at)::float8, 0) / %(half_life)s
+        ) AS weight
+        FROM votes
+    )
+    SELECT movie_id, sum(weight), sum(weight * value) FROM weighted GROUP BY movie_id ORDER BY movie_id
+"""
+
+
+def movie_votes_read(
+    *, now: datetime, half_life_days: float, floor: float, as_ratings: dict[str, float]
+) -> MovieVotes:
+    """Every movie's votes, fading with age to ``floor``: ratings, and the kinds in ``as_ratings`` at that rating.
+
+    Summed in the database: one query over both tables, one row a movie comes back.
+    """
+    parameters = {
+        "now": now,
+        "half_life": half_life_days * 86_400,
+        "floor": floor,
+        "kinds": list(as_ratings),
+        "values": list(as_ratings.values()),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_VOTES, parameters)
+        rows = np.array(cursor.fetchall(), np.float64).reshape(-1, 3)
+    return MovieVotes(rows[:, 0].astype(np.int64), rows[:, 1], rows[:, 2])

@@ -1,0 +1,226 @@
+"""The nightly training from columns to publishable arrays, without a database.
+
+``train`` evaluates on a held-out split, fits on everything, factorises, encodes the texts and predicts factors for
+movies without feedback. What publishes the result (tables or files) stands elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.base import Interactions
+from recommendations.algorithms.content import LsaEncoder, MovieContent
+from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
+from recommendations.algorithms.linear_autoencoder import DenoisingAutoencoder, DenoisingAutoencoderConfig
+from recommendations.algorithms.popularity import Popularity, PopularityConfig, best_of
+from recommendations.evaluation import metrics
+from recommendations.evaluation.splitting import hold_out
+
+ALGORITHM = "denoising linear autoencoder"
+EVALUATED_AT = 10
+
+# Called with a stage's name and how much of the training lies behind it, 0 to 1.
+OnProgress = Callable[[str, float], None]
+
+
+class NothingToTrainOnError(ValueError):
+    """There is no feedback that a model could learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Hyperparameters of one nightly training."""
+
+    autoencoder: DenoisingAutoencoderConfig = field(default_factory=DenoisingAutoencoderConfig)
+    fold_in: FoldInConfig = field(default_factory=FoldInConfig)
+    popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    content_dimensions: int = 384
+    rank: int = 128
+    # People whose likes are partly held out to measure the model; 0 leaves measuring out.
+    evaluated_people: int = 1000
+    evaluated_share: float = 0.2
+    random_state: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, as JSON keeps them."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class TrainedModel:
+    """What a training made. Rows of the catalogue's arrays follow ``movie_ids`` (ascending, M of them)."""
+
+    interactions: Interactions
+    autoencoder: DenoisingAutoencoder
+    encoder: LsaEncoder
+    fold_in: FoldIn | None
+    movie_ids: NDArray[np.int64]
+    # float32: (M, content_dimensions), (M, rank), (M, rank).
+    content: NDArray[np.float32]
+    query_factors: NDArray[np.float32]
+    item_factors: NDArray[np.float32]
+    # Shape (M,): whether the factors were learned; the others are predicted from content, or zero with no fold_in.
+    trained: NDArray[np.bool_]
+    metrics: dict[str, Any]
+    seconds: dict[str, float]
+
+    def lists(
+        self, n: int, recommendable: NDArray[np.int64], block: int = 1024
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+        """Everybody's list, in blocks of people: (user ids, movie ids, scores), the last two of shape (people, n).
+
+        recommendable: ids of the movies that may stand in a list. A list that runs out ends in movie ids of -1.
+        """
+        data = self.interactions
+        candidates = np.isin(data.item_ids, recommendable)
+        for users, positions, scores in self.autoencoder.recommend(data, n, candidates=candidates, block=block):
+            ids = np.where(positions >= 0, data.item_ids[positions], -1)
+            yield data.user_ids[users], ids, scores
+
+    def save(self, folder: Path) -> None:
+        """Write what turns a new movie into vectors: encoder and regression. Raises OSError."""
+        self.encoder.save(folder / ENCODER_FILE)
+        if self.fold_in is not None:
+            self.fold_in.save(folder / FOLD_IN_FILE)
+
+
+ENCODER_FILE = "encoder.npz"
+FOLD_IN_FILE = "fold_in.npz"
+
+
+class _Stages:
+    """Reports each stage as it starts and keeps how long it took."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._report = on_progress or (lambda stage, progress: None)
+
+    @contextmanager
+    def stage(self, name: str, progress: float) -> Iterator[None]:
+        self._report(name, progress)
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def train(
+    interactions: Interactions,
+    contents: Sequence[MovieContent],
+    config: TrainingConfig | None = None,
+    on_progress: OnProgress | None = None,
+) -> TrainedModel:
+    """Train on feedback and on the texts of the catalogue, which may hold movies without feedback and lack others.
+
+    on_progress is called with each stage's name and how much of the training (0 to 1) lies behind it.
+    The same input gives the same model. Raises NothingToTrainOnError when nobody likes anything.
+    """
+    config = config or TrainingConfig()
+    if not (interactions.weights > 0).any():
+        raise NothingToTrainOnError("there is nothing to train on: nobody has liked, watched or viewed a movie")
+    stages = _Stages(on_progress)
+    with stages.stage("evaluating", 0.0):
+        measured = evaluate(interactions, config)
+    with stages.stage("fitting", 0.4):
+        model = DenoisingAutoencoder(config.autoencoder).fit(interactions)
+    with stages.stage("factorising", 0.65):
+        factors = model.factorise(config.rank)
+    contents = sorted(contents, key=lambda content: content.movie_id)
+    with stages.stage("encoding texts", 0.8):
+        encoder = LsaEncoder(config.content_dimensions, random_state=config.random_state).fit(contents)
+        vectors = encoder.transform(contents)
+    with stages.stage("predicting factors", 0.95):
+        catalogue = _catalogue_factors(interactions, model, factors, contents, vectors, config)
+    movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    fold_in, A, V, trained = catalogue
+    return TrainedModel(
+        interactions, model, encoder, fold_in, movie_ids, vectors, A, V, trained, measured, stages.seconds
+    )
+
+
+def _catalogue_factors(
+    interactions: Interactions,
+    model: DenoisingAutoencoder,
+    factors: tuple[NDArray[np.float32], NDArray[np.float32]],
+    contents: Sequence[MovieContent],
+    vectors: NDArray[np.float32],
+    config: TrainingConfig,
+) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """The regression, the whole catalogue's query and item factors, and which of them were learned."""
+    movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    known_ids = interactions.item_ids[model.kept]
+    trained = np.isin(movie_ids, known_ids)
+    A = np.zeros((len(movie_ids), config.rank), np.float32)
+    V = np.zeros_like(A)
+    position = model.kept[np.searchsorted(known_ids, movie_ids[trained])]
+    A[trained], V[trained] = factors[0][position], factors[1][position]
+    if not trained.any():
+        return None, A, V, trained
+    rated = [content for content, known in zip(contents, trained, strict=True) if known]
+    likes = np.bincount(interactions.items[interactions.weights > 0], minlength=len(interactions.item_ids))
+    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], (A[trained], V[trained]), likes[position])
+    if not trained.all():
+        unrated = [content for content, known in zip(contents, trained, strict=True) if not known]
+        A[~trained], V[~trained] = fold_in.predict(unrated, vectors[~trained])
+    return fold_in, A, V, trained
+
+
+def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, Any]:
+    """The model against popularity on likes it has not seen, of a sample of people; empty when nobody has enough."""
+    held = (
+        hold_out(
+            interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state
+        )
+        if config.evaluated_people
+        else np.zeros(len(interactions), np.bool_)
+    )
+    if not held.any():
+        return {}
+    kept, relevant = interactions.take(~held), interactions.take(held).likes()
+    users = np.unique(interactions.users[held]).astype(np.int64)
+    relevant = relevant[users]
+    model = DenoisingAutoencoder(config.autoencoder).fit(kept)
+    blocks = [positions for _, positions, _ in model.recommend(kept, EVALUATED_AT, users=users)]
+    popular = Popularity(config.popularity).fit(kept)
+    return {
+        "protocol": f"random {config.evaluated_share:.0%} of the likes of {len(users)} people held out",
+        "people": len(users),
+        "held_out": int(held.sum()),
+        **_measure(np.vstack(blocks), relevant),
+        "popularity": _measure(_popular_lists(popular, kept, users), relevant),
+    }
+
+
+def _popular_lists(popular: Popularity, kept: Interactions, users: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Each person's most popular unseen items, shape (people, EVALUATED_AT)."""
+    seen = kept.seen()
+    # Enough of the head that the most eager person still has a full list of unseen ones.
+    depth = int(seen[users].count_nonzero(axis=1).max(initial=0)) + EVALUATED_AT
+    head, _ = best_of(popular.item_scores, depth)
+    lists = np.full((len(users), EVALUATED_AT), -1, np.int32)
+    for row, user in enumerate(users):
+        own = seen.indices[seen.indptr[user] : seen.indptr[user + 1]]
+        unseen = head[~np.isin(head, own)][:EVALUATED_AT]
+        lists[row, : len(unseen)] = unseen
+    return lists
+
+
+def _measure(ranked: NDArray[np.int32], relevant: Any) -> dict[str, float]:
+    """Means over people, rounded to five places."""
+    functions = {
+        "ndcg": metrics.ndcg,
+        "recall": metrics.recall,
+        "precision": metrics.precision,
+        "hit_rate": metrics.hit_rate,
+    }
+    return {
+        f"{name}@{EVALUATED_AT}": round(float(np.nanmean(function(ranked, relevant, EVALUATED_AT))), 5)
+        for name, function in functions.items()
+    }
