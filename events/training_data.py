@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -133,10 +134,10 @@ _VOTES = """
         SELECT movie_id, kinds.value, at FROM (
             SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, kind, occurred_at AS at
             FROM events_interaction
-            WHERE kind = ANY(%(kinds)s)
+            WHERE kind = ANY(%(kinds)s::text[])
             ORDER BY user_id, movie_id, occurred_at DESC
         ) AS newest
-        JOIN unnest(%(kinds)s, %(values)s) AS kinds (kind, value) USING (kind)
+        JOIN unnest(%(kinds)s::text[], %(values)s::float8[]) AS kinds (kind, value) USING (kind)
         WHERE NOT EXISTS (
             SELECT FROM events_rating
             WHERE events_rating.user_id = newest.user_id AND events_rating.movie_id = newest.movie_id
@@ -151,14 +152,12 @@ _VOTES = """
 """
 
 
-def movie_votes_read(
-    *, now: datetime, half_life_days: float, floor: float, as_ratings: dict[str, float]
-) -> MovieVotes:
+def movie_votes_read(*, now: datetime, half_life_days: float, floor: float, as_ratings: dict[str, float]) -> MovieVotes:
     """Every movie's votes, fading with age to ``floor``: ratings, and the kinds in ``as_ratings`` at that rating.
 
     Summed in the database: one query over both tables, one row a movie comes back.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "now": now,
         "half_life": half_life_days * 86_400,
         "floor": floor,

@@ -41,6 +41,9 @@ class ModelVersion(models.Model):
     progress = models.FloatField(default=0, help_text="0 to 1.")
     peak_memory_mib = models.PositiveIntegerField(null=True, blank=True)
     error = models.TextField(blank=True)
+    artefacts = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="The SHA-256 of each model file, by its name."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

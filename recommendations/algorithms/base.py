@@ -40,6 +40,7 @@ class Interactions:
         cls,
         user_ids: NDArray[np.int64],
         item_ids: NDArray[np.int64],
+        *,
         weights: NDArray[np.float32] | None = None,
         ratings: NDArray[np.float32] | None = None,
         timestamps: NDArray[np.int64] | None = None,

@@ -95,10 +95,10 @@ class LsaEncoder:
         smaller = min(matrix.shape)
         if smaller <= 2 * self.dimensions:
             # Through the small Gram matrix: exact, and the movies or the words are few.
-            U, S, Vt = np.linalg.svd(matrix.toarray(), full_matrices=False)
+            _, S, Vt = np.linalg.svd(matrix.toarray(), full_matrices=False)
         else:
-            U, S, Vt = randomized_svd(matrix, self.dimensions, n_iter=4, random_state=self.random_state)
-        rank = min(self.dimensions, int((S > 1e-6 * S[0]).sum()))
+            _, S, Vt = randomized_svd(matrix, self.dimensions, n_iter=4, random_state=self.random_state)
+        rank = min(self.dimensions, np.count_nonzero(S / S[0] > 1e-6))
         # The sign of a singular vector is arbitrary: its largest entry is made positive.
         signs = np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])
         return np.asarray(Vt[:rank] * signs[:rank, None], np.float32)

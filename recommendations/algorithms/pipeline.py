@@ -130,14 +130,12 @@ def train(
         measured = evaluate(interactions, config)
     with stages.stage("fitting", 0.4):
         model = DenoisingAutoencoder(config.autoencoder).fit(interactions)
-    with stages.stage("factorising", 0.65):
-        factors = model.factorise(config.rank)
     contents = sorted(contents, key=lambda content: content.movie_id)
-    with stages.stage("encoding texts", 0.8):
+    with stages.stage("encoding texts", 0.65):
         encoder = LsaEncoder(config.content_dimensions, random_state=config.random_state).fit(contents)
         vectors = encoder.transform(contents)
-    with stages.stage("predicting factors", 0.95):
-        catalogue = _catalogue_factors(interactions, model, factors, contents, vectors, config)
+    with stages.stage("factorising", 0.8):
+        catalogue = _catalogue_factors(interactions, model, contents, vectors, config)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     fold_in, A, V, trained = catalogue
     return TrainedModel(
@@ -148,12 +146,12 @@ def train(
 def _catalogue_factors(
     interactions: Interactions,
     model: DenoisingAutoencoder,
-    factors: tuple[NDArray[np.float32], NDArray[np.float32]],
     contents: Sequence[MovieContent],
     vectors: NDArray[np.float32],
     config: TrainingConfig,
 ) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """The regression, the whole catalogue's query and item factors, and which of them were learned."""
+    factors = model.factorise(config.rank)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     known_ids = interactions.item_ids[model.kept]
     trained = np.isin(movie_ids, known_ids)
@@ -164,7 +162,8 @@ def _catalogue_factors(
     if not trained.any():
         return None, A, V, trained
     rated = [content for content, known in zip(contents, trained, strict=True) if known]
-    likes = np.bincount(interactions.items[interactions.weights > 0], minlength=len(interactions.item_ids))
+    liked = interactions.items[interactions.weights > 0]
+    likes = np.bincount(liked, minlength=len(interactions.item_ids)).astype(np.float64)
     fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], (A[trained], V[trained]), likes[position])
     if not trained.all():
         unrated = [content for content, known in zip(contents, trained, strict=True) if not known]
@@ -175,9 +174,7 @@ def _catalogue_factors(
 def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, Any]:
     """The model against popularity on likes it has not seen, of a sample of people; empty when nobody has enough."""
     held = (
-        hold_out(
-            interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state
-        )
+        hold_out(interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state)
         if config.evaluated_people
         else np.zeros(len(interactions), np.bool_)
     )

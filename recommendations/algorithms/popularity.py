@@ -82,8 +82,8 @@ class Popularity:
         times = interactions.timestamps[judged]
         weights = decay((times.max(initial=0) - times).astype(np.float64), self.config)
         size = len(interactions.item_ids)
-        count = np.bincount(items, weights, minlength=size)
-        total = np.bincount(items, weights * ratings, minlength=size)
+        count = np.bincount(items, weights, minlength=size).astype(np.float64)
+        total = np.bincount(items, weights * ratings, minlength=size).astype(np.float64)
         self.item_scores = damped_popularity(count, total, self.config)
         return self
 

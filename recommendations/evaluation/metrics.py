@@ -1,7 +1,7 @@
 """Ranking metrics with binary relevance, for all people at once.
 
-``ranked``: item positions, best first, shape (people, n), padded with -1. ``relevant``: sparse (people, items), an entry
-for each held-out item. ``k`` must be between 1 and n. Each function returns one number a person, shape (people,);
+``ranked``: item positions, best first, shape (people, n), padded with -1. ``relevant``: sparse (people, items), an
+entry for each held-out item. ``k`` must be between 1 and n. Each function returns one number a person, shape (people,);
 a person with nothing to find gets NaN, so that means are taken with ``nanmean``.
 """
 

@@ -200,12 +200,36 @@ RECOMMENDATIONS_CACHE_SECONDS = env.int("RECOMMENDATIONS_CACHE_SECONDS", default
 BATCH_LIST_SIZE = 100
 # Trained encoders and models, one folder a model version.
 MODEL_DIR = Path(env.str("MODEL_DIR", default="") or VAR_DIR / "models")
+# The item-item model is a dense square of this side: 20,000 movies need 3.2 GB while it is fitted.
+TRAINING_MAX_ITEMS = env.int("TRAINING_MAX_ITEMS", default=20_000)
+# People whose likes are partly held out to measure each new model; 0 measures nothing.
+TRAINING_EVALUATED_PEOPLE = env.int("TRAINING_EVALUATED_PEOPLE", default=1000)
+# Threads of linear algebra; 0 is one for each core.
+TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
+# Within so many hours of a nightly training that succeeded, another is a duplicate.
+TRAINING_NIGHTLY_HOURS = env.int("TRAINING_NIGHTLY_HOURS", default=12)
+TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
+POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
+POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)
 
 # --- Celery ------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or (
     REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
 )
 CELERY_TASK_IGNORE_RESULT = True
+# A task is acknowledged when it ends, and handed back when its process is killed; workers/base.py caps how often.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT_SECONDS", default=3 * 3600)
+CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Above the hard limit, or a long training would be delivered a second time while it runs (traps 13).
+    "visibility_timeout": CELERY_TASK_TIME_LIMIT + 600,
+    # How soon the task of a worker that was killed whole is noticed after that (traps 12).
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"workers.tasks.training.*": {"queue": "train"}}
 CELERY_ACCEPT_CONTENT = ["json"]

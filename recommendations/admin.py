@@ -1,0 +1,142 @@
+"""Model versions and what they published, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from movies.models import Movie
+from movies.paginator import EstimatedCountPaginator
+from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie
+from recommendations.publishing import version_publish, version_rollback
+from recommendations.training import training_request
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """What only training writes."""
+
+    show_full_result_count = False
+    paginator = EstimatedCountPaginator
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ["id", "status", "trigger", "stage", "percent", "ndcg", "people", "interactions", "created_at"]
+    list_filter = ["status", "trigger"]
+    search_fields = ["id", "error"]
+    date_hierarchy = "created_at"
+    actions = ["retrain", "make_live", "roll_back"]
+    fieldsets = [
+        (None, {"fields": ["status", "trigger", "requested_by", "algorithm", "live_at"]}),
+        ("Training", {"fields": ["stage", "percent", "error", "created_at", "started_at", "finished_at"]}),
+        ("Data", {"fields": ["people", "movies", "interactions", "peak_memory_mib"]}),
+        ("Quality", {"fields": ["metrics_table"]}),
+        ("Hyperparameters", {"fields": ["hyperparameters_table"]}),
+    ]
+
+    def has_retrain_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change model versions may have one trained and choose the live one."""
+        return request.user.has_perm("recommendations.change_modelversion")
+
+    @admin.display(description="progress")
+    def percent(self, version: ModelVersion) -> str:
+        return f"{version.progress:.0%}"
+
+    @admin.display(description="nDCG@10 (popularity)")
+    def ndcg(self, version: ModelVersion) -> str:
+        if "ndcg@10" not in version.metrics:
+            return "-"
+        return f"{version.metrics['ndcg@10']:.4f} ({version.metrics['popularity']['ndcg@10']:.4f})"
+
+    @admin.display(description="measured")
+    def metrics_table(self, version: ModelVersion) -> SafeString:
+        return _table(version.metrics)
+
+    @admin.display(description="set to")
+    def hyperparameters_table(self, version: ModelVersion) -> SafeString:
+        return _table(version.hyperparameters)
+
+    @admin.action(description="Retrain now (whichever is selected)", permissions=["retrain"])
+    def retrain(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        user: Any = request.user
+        version = training_request(trigger="admin", requested_by=user)
+        self.message_user(request, f"Version {version.pk} will be trained within a minute; follow it here.")
+
+    @admin.action(description="Make the selected version live", permissions=["retrain"])
+    def make_live(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            self.message_user(request, "Select one version.", messages.ERROR)
+            return
+        self._switch(request, chosen[0])
+
+    @admin.action(description="Roll back to the version before the live one", permissions=["retrain"])
+    def roll_back(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        self._switch(request, None)
+
+    def _switch(self, request: HttpRequest, version: ModelVersion | None) -> None:
+        try:
+            live = version_rollback() if version is None else version_publish(version=version)
+        except ValidationError as error:
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return
+        self.log_change(request, live, "Made live.")
+        self.message_user(request, f"Version {live.pk} is live.")
+
+
+@admin.register(PopularMovie)
+class PopularMovieAdmin(ReadOnlyAdmin):
+    list_display = ["rank", "movie", "genre", "score", "computed_at"]
+    list_filter = ["genre"]
+    list_select_related = ["movie", "genre"]
+    search_fields = ["movie__title"]
+
+
+@admin.register(BatchRecommendation)
+class BatchRecommendationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "user_id", "version_id", "length"]
+    # One person's rows come by an index; a search by anything else would read the whole table.
+    search_fields = ["user__id__exact"]
+    search_help_text = "A person's id."
+    ordering = ["-id"]
+    fields = ["user", "version", "movie_table"]
+
+    @admin.display(description="movies")
+    def length(self, row: BatchRecommendation) -> int:
+        return len(row.movie_ids)
+
+    @admin.display(description="list")
+    def movie_table(self, row: BatchRecommendation) -> SafeString:
+        titles = {movie.pk: str(movie) for movie in Movie.objects.filter(pk__in=row.movie_ids)}
+        lines = (
+            (f"{score:.3f}", titles.get(movie_id, f"movie {movie_id} (deleted)"))
+            for movie_id, score in zip(row.movie_ids, row.scores, strict=True)
+        )
+        return format_html("<table>{}</table>", format_html_join("", "<tr><td>{}</td><td>{}</td></tr>", lines))
+
+
+def _table(values: dict[str, Any]) -> SafeString:
+    """Nested numbers as a table of names and values."""
+    return format_html("<table>{}</table>", format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", _flat(values)))
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    lines: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        lines += _flat(value, f"{prefix}{name} ") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+    return lines

@@ -1,0 +1,61 @@
+"""A version's files: what turns a new movie's text into vectors. One folder a version, whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+
+from recommendations.algorithms.content import LsaEncoder
+from recommendations.algorithms.fold_in import FoldIn
+from recommendations.algorithms.pipeline import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
+from recommendations.algorithms.storage import ModelFileError
+from recommendations.models import ModelVersion
+
+
+def artefacts_folder(version_id: int) -> Path:
+    """Where a version's files stand."""
+    return Path(settings.MODEL_DIR) / str(version_id)
+
+
+def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
+    """Write the version's files and remember their SHA-256 in its row, which the caller saves. Raises OSError."""
+    folder = artefacts_folder(version.pk)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{version.pk}-", dir=folder.parent))
+    try:
+        model.save(temporary)
+        version.artefacts = {path.name: _digest(path) for path in sorted(temporary.iterdir())}
+        # Left by a database that was made anew: its version numbers start again.
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def artefacts_load(*, version: ModelVersion) -> tuple[LsaEncoder, FoldIn | None]:
+    """The version's encoder and regression. Raises ModelFileError when a file is missing or is not the one written."""
+    folder = artefacts_folder(version.pk)
+    if not version.artefacts:
+        raise ModelFileError(f"version {version.pk} has no model files")
+    for name, digest in version.artefacts.items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelFileError(f"{path}: there is no such model file.")
+        if _digest(path) != digest:
+            raise ModelFileError(f"{path}: this is not the file that training wrote: its SHA-256 differs.")
+    fold_in = FoldIn.load(folder / FOLD_IN_FILE) if FOLD_IN_FILE in version.artefacts else None
+    return LsaEncoder.load(folder / ENCODER_FILE), fold_in
+
+
+def artefacts_delete(*, version_id: int) -> None:
+    """Remove a version's files, if there are any."""
+    shutil.rmtree(artefacts_folder(version_id), ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,28 @@
+"""``manage.py rollback``: an earlier model version becomes live again."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from recommendations.models import ModelVersion
+from recommendations.publishing import version_rollback
+
+
+class Command(BaseCommand):
+    help = "Makes the model version before the live one live again, or the one that is named."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("version", nargs="?", type=int, help="the number of the version")
+
+    def handle(self, *args: Any, version: int | None = None, **options: Any) -> None:
+        wanted = None
+        if version is not None:
+            wanted = ModelVersion.objects.filter(pk=version).first()
+            if wanted is None:
+                raise CommandError(f"There is no version {version}.")
+        try:
+            live = version_rollback(to=wanted)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(f"Version {live.pk} is live.")

@@ -1,0 +1,191 @@
+"""A trained model's rows into PostgreSQL, and which version is live."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from events.list_stamp import stamp_all
+from movies.models import Movie
+from recommendations import copying
+from recommendations.algorithms.pipeline import TrainedModel
+from recommendations.artefacts import artefacts_delete
+from recommendations.locks import transaction_lock
+from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
+
+logger = logging.getLogger(__name__)
+
+Status = ModelVersion.Status
+_BLOCK = 2000
+
+# A person or a movie deleted while the model was trained is left out; one deleted now waits for this to commit.
+_INSERT_LISTS = """
+    INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores)
+    SELECT version_id, user_id, movie_ids, scores
+    FROM staged_lists JOIN accounts_user ON accounts_user.id = user_id
+    FOR KEY SHARE OF accounts_user
+"""
+_INSERT_EMBEDDINGS = """
+    INSERT INTO recommendations_movieembedding
+        (version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at)
+    SELECT version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at
+    FROM staged_embeddings JOIN movies_movie ON movies_movie.id = movie_id
+    FOR KEY SHARE OF movies_movie
+    ON CONFLICT (version_id, movie_id) DO UPDATE SET
+        content = excluded.content,
+        query_factors = excluded.query_factors,
+        item_factors = excluded.item_factors,
+        factors_source = excluded.factors_source,
+        updated_at = excluded.updated_at
+"""
+
+
+def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int:
+    """Write everybody's list of ``size`` published movies; says how many people got one."""
+    published = np.fromiter(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True), np.int64)
+    blocks = (
+        block
+        for users, movies, scores in model.lists(size, published)
+        for block in _encode_lists(version.pk, users, movies, scores)
+    )
+    with (
+        transaction.atomic(),
+        copying.staging_table("staged_lists", "version_id int8, user_id int8, movie_ids int4[], scores float4[]"),
+        connection.cursor() as cursor,
+    ):
+        copying.copy_in("staged_lists", "version_id, user_id, movie_ids, scores", blocks)
+        cursor.execute(_INSERT_LISTS)
+        return int(cursor.rowcount)
+
+
+def _encode_lists(
+    version_id: int, users: NDArray[np.int64], movies: NDArray[np.int64], scores: NDArray[np.float32]
+) -> Iterator[bytes]:
+    """Rows of binary COPY, grouped by the length of the list; a list of nothing is no row."""
+    lengths = (movies >= 0).sum(axis=1)
+    for length in np.unique(lengths[lengths > 0]):
+        rows = lengths == length
+        yield copying.encode_rows(
+            [
+                copying.int8_column(np.full(rows.sum(), version_id)),
+                copying.int8_column(users[rows]),
+                copying.array_column(movies[rows, :length], ">i4"),
+                copying.array_column(scores[rows, :length], ">f4"),
+            ]
+        )
+
+
+def embeddings_write(
+    *,
+    version: ModelVersion,
+    movie_ids: NDArray[np.int64],
+    content: NDArray[np.float32],
+    factors: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    trained: NDArray[np.bool_],
+    read_at: datetime,
+) -> None:
+    """Write or replace movies' vectors, arrays of one row a movie; without ``factors`` those columns are null.
+
+    read_at: when the texts were read, so that a movie edited since then counts as changed.
+    """
+    columns = "version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at"
+    types = (
+        "version_id int8, movie_id int8, content vector, query_factors vector, item_factors vector, "
+        "factors_source text, updated_at timestamptz"
+    )
+
+    def encode() -> Iterator[bytes]:
+        for source, mask in ((MovieEmbedding.Source.TRAINED, trained), (MovieEmbedding.Source.PREDICTED, ~trained)):
+            chosen = np.flatnonzero(mask)
+            for start in range(0, len(chosen), _BLOCK):
+                rows = chosen[start : start + _BLOCK]
+                vectors = (
+                    [copying.vector_column(part[rows]) for part in factors]
+                    if factors is not None
+                    else [copying.null_column(len(rows))] * 2
+                )
+                yield copying.encode_rows(
+                    [
+                        copying.int8_column(np.full(len(rows), version.pk)),
+                        copying.int8_column(movie_ids[rows]),
+                        copying.vector_column(content[rows]),
+                        *vectors,
+                        copying.text_column(source.value, len(rows)),
+                        copying.timestamp_column(read_at, len(rows)),
+                    ]
+                )
+
+    with transaction.atomic(), copying.staging_table("staged_embeddings", types), connection.cursor() as cursor:
+        copying.copy_in("staged_embeddings", columns, encode())
+        cursor.execute(_INSERT_EMBEDDINGS)
+
+
+def version_publish(*, version: ModelVersion) -> ModelVersion:
+    """Make a trained version live, in one transaction, and drop the rows of all but the two newest.
+
+    Raises ValidationError for a version that was not trained to the end, or whose rows are gone.
+    """
+    with transaction.atomic():
+        transaction_lock("publishing")
+        version = ModelVersion.objects.select_for_update().get(pk=version.pk)
+        if version.status == Status.LIVE:
+            return version
+        if version.status not in (Status.READY, Status.RETIRED):
+            raise ValidationError({"version": f"Version {version.pk} is {version.status}: it has nothing to publish."})
+        if not MovieEmbedding.objects.filter(version=version).exists():
+            raise ValidationError(
+                {"version": f"The lists and vectors of version {version.pk} are gone: only the two newest are kept."}
+            )
+        retired = list(ModelVersion.objects.filter(status=Status.LIVE).values_list("pk", flat=True))
+        ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
+        version.status, version.live_at = Status.LIVE, timezone.now()
+        version.save(update_fields=["status", "live_at"])
+        transaction.on_commit(stamp_all)
+    logger.info("version_published", extra={"version": version.pk, "retired": retired})
+    versions_prune()
+    return version
+
+
+def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
+    """Make an earlier version live again: ``to``, or the newest older than the live one whose rows are still there.
+
+    Raises ValidationError when there is none.
+    """
+    if to is None:
+        older = ModelVersion.objects.filter(status=Status.RETIRED, embeddings__isnull=False)
+        live = ModelVersion.objects.filter(status=Status.LIVE).first()
+        if live is not None:
+            older = older.filter(pk__lt=live.pk)
+        to = older.order_by("-pk").first()
+        if to is None:
+            raise ValidationError({"version": "There is no earlier version to go back to."})
+    return version_publish(version=to)
+
+
+def versions_prune() -> None:
+    """Drop lists, vectors and files of every version but the live one and the one that was live before it.
+
+    A version being trained, or trained and not yet live, keeps its rows.
+    """
+    retired = (
+        ModelVersion.objects.filter(status=Status.RETIRED).order_by("-live_at", "-pk").values_list("pk", flat=True)
+    )
+    failed = ModelVersion.objects.filter(status=Status.FAILED).values_list("pk", flat=True)
+    for version_id in [*retired[1:], *failed]:
+        version_rows_delete(version_id=version_id)
+
+
+def version_rows_delete(*, version_id: int) -> None:
+    """Drop a version's lists, vectors and files; its row stays as a record."""
+    for model in (BatchRecommendation, MovieEmbedding):
+        # Nothing refers to these rows, so Django need not fetch them before they go.
+        rows = model._default_manager.filter(version_id=version_id)
+        rows._raw_delete(rows.db)
+    artefacts_delete(version_id=version_id)
