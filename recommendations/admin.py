@@ -138,5 +138,8 @@ def _table(values: dict[str, Any]) -> SafeString:
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     lines: list[tuple[str, Any]] = []
     for name, value in values.items():
-        lines += _flat(value, f"{prefix}{name} ") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
+        if name == "stages":
+            lines += [(f"seconds {stage}", seconds) for stage, seconds in value]
+        else:
+            lines += _flat(value, f"{prefix}{name} ") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
     return lines

@@ -203,7 +203,7 @@ def _train(version: ModelVersion, progress: _Progress) -> ModelVersion:
         **model.seconds,
         "writing": (timezone.now() - fitted).total_seconds(),
     }
-    version.metrics = {**model.metrics, "seconds": {name: round(value, 2) for name, value in seconds.items()}}
+    version.metrics = {**model.metrics, "stages": [[name, round(value, 2)] for name, value in seconds.items()]}
     version.peak_memory_mib = peak_memory_mib()
     version.status, version.stage, version.progress = Status.READY, "done", 1.0
     version.finished_at = timezone.now()

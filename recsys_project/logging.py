@@ -51,7 +51,8 @@ def logging_config(level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.JSONRenderer(),
                 ],
-                "foreign_pre_chain": _SHARED,
+                # What callers of the standard library say in extra={…} is part of the line.
+                "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *_SHARED],
             }
         },
         "handlers": {

@@ -40,7 +40,7 @@ def _summary(version: ModelVersion) -> Table:
     table.add_row("people", f"{version.people:,}")
     table.add_row("movies", f"{version.movies:,}")
     table.add_row("interactions", f"{version.interactions:,}")
-    measured = {name: value for name, value in version.metrics.items() if "@" in name}
+    measured = {name: value for name, value in sorted(version.metrics.items()) if "@" in name}
     popularity = version.metrics.get("popularity", {})
     for name, value in measured.items():
         table.add_row(name, f"{value:.4f} (popularity {popularity.get(name, 0):.4f})")
@@ -48,7 +48,7 @@ def _summary(version: ModelVersion) -> Table:
         table.add_row("measured on", version.metrics["protocol"])
     else:
         table.add_row("measured on", "nothing: nobody has five likes yet")
-    for stage, seconds in version.metrics["seconds"].items():
+    for stage, seconds in version.metrics["stages"]:
         table.add_row(f"seconds {stage}", f"{seconds:.1f}")
     table.add_row("peak memory", f"{version.peak_memory_mib:,} MiB")
     return table
