@@ -74,8 +74,10 @@ def error_body(
     return {
         "error": {
             "code": code,
-            "message": message,
-            "fields": fields or {},
+            "message": _printable(message),
+            "fields": {
+                _printable(name): [_printable(text) for text in messages] for name, messages in (fields or {}).items()
+            },
             "request_id": getattr(request, "request_id", ""),
         }
     }
@@ -118,6 +120,11 @@ def shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     replacement.cookies = response.cookies
     response.close()
     return replacement
+
+
+def _printable(text: str) -> str:
+    """``text`` with half a surrogate pair, which messages quote from bad requests and JSON cannot carry, spelt out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 # --- REST views --------------------------------------------------------------------------------------

@@ -65,10 +65,12 @@ def test_a_bad_request_is_never_a_crash(browser, kind, status, code):
 def test_validation_names_fields_however_it_was_raised(browser):
     named = error_of(browser.get("/api/rest/invalid/"), 400)
     general = error_of(browser.get("/api/rest/invalid-general/"), 400)
+    surrogate = error_of(browser.get("/api/rest/invalid-surrogate/"), 400)
     nested = error_of(browser.get("/api/rest/invalid-nested/"), 400)
 
     assert named["fields"] == {"movie": ["There is no movie 7."]}
     assert general["fields"] == {"non_field_errors": ["Nothing fits."]}
+    assert surrogate["fields"] == {"kind\\ud800": ["\\ud800 is no kind."]}
     assert general["message"] == "Nothing fits."
     assert nested["fields"] == {"events.1.movie": ["Unknown."]}
     assert {error["code"] for error in (named, general, nested)} == {"validation_error"}

@@ -25,6 +25,7 @@ ERRORS = {
     "denied": PermissionDenied,
     "invalid": lambda: ValidationError({"movie": "There is no movie 7."}),
     "invalid-general": lambda: ValidationError("Nothing fits."),
+    "invalid-surrogate": lambda: RestValidationError({"kind\ud800": ["\ud800 is no kind."]}),
     "invalid-nested": lambda: RestValidationError({"events": [{}, {"movie": ["Unknown."]}]}),
 }
 
