@@ -14,7 +14,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
-        if os.environ.get("DATABASE_URL") or "No such file" not in str(error) and "refused" not in str(error):
+        if os.environ.get("DATABASE_URL") or ("No such file" not in str(error) and "refused" not in str(error)):
             raise
         sys.exit("PostgreSQL is not running. ./bin/manage starts the services and then runs the same command.")
 

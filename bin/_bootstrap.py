@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 
 def main() -> int:
@@ -44,7 +45,7 @@ def is_current(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text() == wanted
 
 
-def wait_for(lock) -> None:  # noqa: ANN001 -- an open file.
+def wait_for(lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -75,8 +76,9 @@ def install(folder: Path, requirements: Path) -> None:
     say(f"Installed in {time.monotonic() - began:.0f} s.")
 
 
-def run(command: list, *, quiet: bool = False) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if quiet else sys.stderr)
+def run(command: list[str | Path], *, quiet: bool = False) -> None:
+    output = subprocess.DEVNULL if quiet else sys.stderr
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=output)  # noqa: S603 -- own arguments.
 
 
 def say(line: str) -> None:

@@ -11,6 +11,10 @@ from typing import Any
 from recsys_project.embedded import addresses
 from recsys_project.embedded.errors import EmbeddedServiceError
 
+_USERADD_OPTIONS = (
+    "--system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin".split()  # noqa: SIM905
+)
+
 
 @dataclass(frozen=True)
 class Account:
@@ -66,10 +70,7 @@ def service_account() -> Account:
     if uid != 0:
         return Account(uid, os.getegid(), other=False)
     owner = addresses.data_owner()
-    if owner:
-        entry = pwd.getpwuid(owner)
-    else:
-        entry = _system_user()
+    entry = pwd.getpwuid(owner) if owner else _system_user()
     return Account(entry.pw_uid, entry.pw_gid, other=True)
 
 
@@ -85,8 +86,7 @@ def _system_user() -> pwd.struct_passwd:
             f"{addresses.SERVICE_USER}, or run as an ordinary user."
         )
     made = subprocess.run(  # noqa: S603 -- fixed arguments.
-        [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-        + ["--shell", "/usr/sbin/nologin", addresses.SERVICE_USER],
+        [useradd, *_USERADD_OPTIONS, addresses.SERVICE_USER],
         capture_output=True,
         text=True,
         check=False,

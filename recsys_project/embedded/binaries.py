@@ -54,7 +54,7 @@ def _installed_binaries() -> Binaries:
 
 def _can_run(account: Account, binaries: Binaries) -> bool:
     """Whether the account can start both servers and read PostgreSQL's shared files."""
-    probe = [
+    probe: list[list[str | Path]] = [
         [binaries.postgres_bin / "postgres", "--version"],
         [binaries.valkey_server, "--version"],
         ["/bin/cat", binaries.postgres_bin.parent / "share" / "extension" / "vector.control"],

@@ -15,6 +15,17 @@ DATABASE = "recsys"
 # Recovery after a crash replays at most max_wal_size, which takes seconds.
 START_SECONDS = 120
 
+_INITDB_OPTIONS = [
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    # The built-in provider sorts the same on every machine, whatever locales it has.
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+    "--no-instructions",
+]
+
 _CONFIGURATION = """\
 # Written at every start. Lasting changes of your own: ALTER SYSTEM, which keeps them in postgresql.auto.conf.
 listen_addresses = ''
@@ -118,10 +129,8 @@ class Postgres:
         partial = self.data.with_name("initdb")
         self._remove_partial(partial)
         self.account.make_folder(partial)
-        # The built-in provider sorts the same on every machine, whatever locales it has.
         made = self._run(
-            ["initdb", "-D", str(partial), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-instructions"]
-            + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
+            ["initdb", "-D", str(partial), *_INITDB_OPTIONS],
             cwd=partial,
         )
         if made.returncode != 0:

@@ -1,6 +1,5 @@
 """What the process table says about servers that a pid file names."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ def processes_in(folder: Path, program: str) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            if (entry / "comm").read_text().strip() == program and Path(os.readlink(entry / "cwd")) == folder:
+            if (entry / "comm").read_text().strip() == program and (entry / "cwd").readlink() == folder:
                 found.append(int(entry.name))
         except OSError:
             continue

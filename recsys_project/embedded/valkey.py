@@ -34,7 +34,7 @@ class Valkey:
             return True
         except redis.ConnectionError:
             return False
-        return Path(found["dir"]) == self.data
+        return Path(str(found["dir"])) == self.data
 
     def start(self, *, fsync: bool) -> None:
         """Start the server and wait until it has loaded its data.

@@ -1,0 +1,51 @@
+"""A client of the REST API with nothing but the standard library, as any program could be one."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from recsys_project.demo.steps import DemoError
+
+_TIMEOUT_SECONDS = 30
+
+
+class ApiClient:
+    """Calls the API under ``url``; after ``sign_in`` as that person, before as a stranger."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._token: str | None = None
+
+    def sign_in(self, token: str) -> None:
+        """Send this access token from now on."""
+        self._token = token
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """The JSON body of a 200. Raises DemoError with what came instead."""
+        return self._call("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path, None, expected=200)
+
+    def post(self, path: str, body: dict[str, Any], *, expected: int = 201) -> Any:
+        """The JSON body of the expected status. Raises DemoError with what came instead."""
+        return self._call("POST", path, body, expected=expected)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None, *, expected: int) -> Any:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self._url}{path}", data, headers, method=method)  # noqa: S310 -- own server.
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 -- own server.
+                status, text = response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read().decode(errors="replace")
+        except OSError as error:
+            raise DemoError(f"{method} {path}: {error}") from error
+        if status != expected:
+            raise DemoError(f"{method} {path} answered {status}, not {expected}: {text[:500]}")
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise DemoError(f"{method} {path} answered no JSON: {text[:500]}") from error

@@ -1,0 +1,39 @@
+"""The admin and the viewers of the demo, with passwords that stay the same from run to run."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from accounts.models import User
+
+ADMIN = "admin@example.com"
+VIEWERS = {"ada@example.com": "Ada", "grace@example.com": "Grace"}
+
+
+def ensure_people(credentials_file: Path) -> dict[str, str]:
+    """Make the demo's people, or give them their passwords back; returns password by e-mail address."""
+    passwords = _passwords(credentials_file)
+    for email, password in passwords.items():
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            make = User.objects.create_superuser if email == ADMIN else User.objects.create_user
+            make(email, password, display_name=VIEWERS.get(email, "Admin"))
+        elif not user.check_password(password):
+            user.set_password(password)
+            user.save(update_fields=["password"])
+    return passwords
+
+
+def _passwords(credentials_file: Path) -> dict[str, str]:
+    """The passwords kept by an earlier run, or new ones, in a file for its owner alone."""
+    try:
+        kept = json.loads(credentials_file.read_text())
+    except (OSError, ValueError):
+        kept = {}
+    passwords = {email: kept.get(email) or secrets.token_urlsafe(12) for email in (ADMIN, *VIEWERS)}
+    if passwords != kept:
+        handle = os.open(credentials_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump(passwords, file, indent=2)
+    return passwords

@@ -1,0 +1,146 @@
+"""Web, worker and beat from the Procfile, run by honcho; one demo a checkout at a time."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from recsys_project.demo.steps import DemoError
+from recsys_project.embedded.addresses import PROJECT_DIR
+from recsys_project.embedded.processes import wait_until
+
+HOST = "127.0.0.1"
+_READY_SECONDS = 90
+_STOP_SECONDS = 30
+
+
+@contextmanager
+def only_demo(lock_file: Path) -> Iterator[IO[str]]:
+    """Hold the checkout's demo lock, which its processes inherit: two beats would fire everything twice.
+
+    Raises DemoError when another demo, or what is left of one, still runs.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError("A demo runs in this checkout already; ./bin/stop stops it.") from None
+        _note(lock, {"demo": os.getpid()})
+        yield lock
+
+
+def stop_running(lock_file: Path) -> bool:
+    """Stop the demo that holds the lock, if one does; whether there was one. Returns once it is gone."""
+    if not lock_file.exists() or _is_free(lock_file):
+        return False
+    for pid in json.loads(lock_file.read_text() or "{}").values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    if not wait_until(lambda: _is_free(lock_file), _STOP_SECONDS * 2):
+        raise DemoError(f"The demo does not stop; its processes are named in {lock_file}.")
+    return True
+
+
+def free_port(wanted: int | None) -> int:
+    """The wanted port, or the first free one from 8000 on. Raises DemoError when the wanted one is taken."""
+    for port in [wanted] if wanted else range(8000, 8100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError as error:
+                if wanted:
+                    raise DemoError(f"Port {port} cannot be used: {error.strerror}.") from error
+            else:
+                return port
+    raise DemoError("No port from 8000 to 8099 is free; choose one with --port.")
+
+
+class Processes:
+    """The Procfile's processes; ``log`` takes their output, or the terminal when it is None."""
+
+    def __init__(self, port: int, lock: IO[str], log: Path | None) -> None:
+        self.url = f"http://{HOST}:{port}"
+        self._log = log
+        command = [sys.executable, "-m", "honcho", "start", "--procfile", "Procfile", "--port", str(port)]
+        with log.open("w") if log else contextlib.nullcontext() as output:
+            self._honcho = subprocess.Popen(  # noqa: S603 -- own arguments.
+                command,
+                cwd=PROJECT_DIR,
+                env=os.environ | {"HOST": HOST, "PORT": str(port), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                # Ctrl-C reaches this process alone, which then stops the others in order.
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+            )
+        _note(lock, {"demo": os.getpid(), "honcho": self._honcho.pid})
+
+    def wait_until_ready(self) -> None:
+        """Wait until the web process says it is ready. Raises DemoError when it ends, or takes too long."""
+        if not wait_until(lambda: self._is_ready() or self._honcho.poll() is not None, _READY_SECONDS):
+            raise DemoError(f"{self.url}/health/ready does not answer 200 after {_READY_SECONDS} s.{self._log_tail()}")
+        self.check_alive()
+
+    def check_alive(self) -> None:
+        """Raise DemoError when one of the processes has ended: honcho then ends them all."""
+        if self._honcho.poll() is not None:
+            raise DemoError(f"The processes ended with status {self._honcho.returncode}.{self._log_tail()}")
+
+    def wait(self) -> None:
+        """Block for as long as the processes run. Raises DemoError when they end by themselves."""
+        while self._honcho.poll() is None:
+            time.sleep(0.5)
+        self.check_alive()
+
+    def stop(self) -> None:
+        """Stop them all, giving a worker time to finish what it does; returns once they are gone."""
+        if self._honcho.poll() is None:
+            self._honcho.terminate()
+        try:
+            self._honcho.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._honcho.kill()
+            self._honcho.wait()
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as response:  # noqa: S310 -- own server.
+                return bool(response.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def _log_tail(self) -> str:
+        if self._log is None:
+            return ""
+        lines = self._log.read_text(errors="replace").splitlines()[-30:]
+        return f" The end of {self._log}:\n" + "\n".join(lines)
+
+
+def _note(lock: IO[str], pids: dict[str, int]) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(json.dumps(pids))
+    lock.flush()
+
+
+def _is_free(lock_file: Path) -> bool:
+    with lock_file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
