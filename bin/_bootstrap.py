@@ -71,7 +71,7 @@ def install(folder: Path, requirements: Path) -> None:
             raise
         marker.write_text(made_by)
     say(f"Installing {requirements.name} into {folder.name} …")
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "--quiet"]
+    pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "--quiet"]
     run([*pip, "install", "--requirement", requirements])
     say(f"Installed in {time.monotonic() - began:.0f} s.")
 
