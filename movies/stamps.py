@@ -5,15 +5,15 @@ it is valid only while they are still the same. So nothing ever has to be delete
 change is never served after it. Stamps are set after the change has committed.
 """
 
-import logging
 import secrets
 
+import structlog
 from django.core.cache import cache
 from django.db import transaction
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # Above the hour that a list is kept: a stamp that expires first could make an older list valid again.
 STAMP_SECONDS = 2 * 3600
@@ -41,7 +41,7 @@ def settle() -> bool:
             get_redis_connection("default").set(key, secrets.token_hex(8), ex=STAMP_SECONDS)
             _owed.discard(key)
     except (RedisError, OSError) as error:
-        logger.warning("stamp_not_set", extra={"keys": sorted(_owed), "reason": type(error).__name__})
+        logger.warning("stamp_not_set", keys=sorted(_owed), reason=type(error).__name__)
         return False
     return True
 

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
+from recommendations.api.views import SimilarListView
 from recsys_project import health, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.metrics, name="metrics"),
     path("api/auth/", include("accounts.api.urls")),
     path("api/movies/", include("movies.api.urls")),
+    path("api/movies/<int:movie_id>/similar/", SimilarListView.as_view(), name="movie-similar"),
     path("api/events/", include("events.api.urls")),
     path("api/recommendations/", include("recommendations.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),

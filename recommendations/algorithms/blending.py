@@ -1,0 +1,110 @@
+"""One list from several sources: nightly batch, speed layer and what is popular.
+
+Each source's scores are brought to [0, 1] by its own best score, so that weights compare like with like whatever the
+scales; a movie's score is the weighted sum, and its shares say how much of the sum each source gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The order of the columns of shares.
+SOURCES = ("batch", "realtime", "popular")
+# Sums in different orders differ in the last bits; rounding keeps ties ties.
+_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class BlendConfig:
+    """How much each source weighs."""
+
+    batch: float = 0.7
+    realtime: float = 0.3
+    # Without a batch row what is popular weighs this against the newest signals when there is no positive one yet;
+    # it falls as 1 / (1 + positive signals).
+    popularity_prior: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "realtime", "popularity_prior"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"The weight {name} must not be below 0.")
+        if self.batch + self.realtime <= 0:
+            raise ValueError("The weights of batch and realtime must not both be 0.")
+
+    def weights(self, *, has_batch: bool, signals: int, positive: int) -> dict[str, float]:
+        """The weight of each source, summing to 1, for a person with so many usable signals, some of them positive.
+
+        The speed layer takes over the batch's weight for a person without a batch row, with a prior of what is
+        popular that falls as evidence grows; for a person with neither, popularity is all there is.
+        """
+        if has_batch and signals:
+            raw = (self.batch, self.realtime, 0.0)
+        elif has_batch:
+            raw = (1.0, 0.0, 0.0)
+        elif signals:
+            raw = (0.0, 1.0, self.popularity_prior / (1 + positive))
+        else:
+            raw = (0.0, 0.0, 1.0)
+        return {source: weight / sum(raw) for source, weight in zip(SOURCES, raw, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Blended:
+    """A ranked list, best first. item_ids int64 (n,), scores float64 (n,), shares float64 (n, 3) as in SOURCES."""
+
+    item_ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+
+def normalise(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scores of one source brought to [0, 1]; same shape. NaN, which says that the source knows nothing, becomes 0.
+
+    The best is 1. The zero of the scale stays 0 while nothing is below it; otherwise the lowest score is 0, so that
+    what is pushed away stays below what is merely unknown to taste.
+    """
+    known = np.isfinite(scores)
+    out = np.zeros(len(scores), np.float64)
+    if known.any():
+        low = min(0.0, float(scores[known].min()))
+        span = float(scores[known].max()) - low
+        if span > 0:
+            out[known] = (scores[known] - low) / span
+    return out
+
+
+def blend(
+    item_ids: NDArray[np.int64], sources: Mapping[str, NDArray[np.floating]], weights: Mapping[str, float]
+) -> Blended:
+    """All of ``item_ids`` (n,), unique, ranked by the weighted sum of the sources; ties by lower id.
+
+    sources: raw scores by name, each of shape (n,), NaN where the source does not know the item; a source left out
+    knows none. weights: as BlendConfig.weights gives them.
+    """
+    raw = np.stack([np.asarray(sources.get(name, np.full(len(item_ids), np.nan)), np.float64) for name in SOURCES], 1)
+    weight = np.array([weights.get(name, 0.0) for name in SOURCES])
+    parts = np.stack([normalise(column) for column in raw.T], axis=1) * weight
+    total = np.round(parts.sum(axis=1), _DECIMALS)
+    # A movie of score 0 still came from somewhere: from the heaviest of the sources that know it.
+    origin = np.where(np.isfinite(raw), weight, -1.0).argmax(axis=1)
+    shares = np.eye(len(SOURCES))[origin]
+    positive = parts.sum(axis=1) > 0
+    shares[positive] = parts[positive] / parts[positive].sum(axis=1, keepdims=True)
+    order = np.lexsort((item_ids, -total))
+    return Blended(np.asarray(item_ids, np.int64)[order], total[order], shares[order])
+
+
+def fill(scores: NDArray[np.floating], below: float | None) -> NDArray[np.float64]:
+    """Scores for popular movies, best first, that stand after a list whose last score is ``below``; shape (n,).
+
+    They keep their order and stay under it; ``below`` is None when the list is empty.
+    """
+    ceiling = 1.0 if below is None else below
+    return np.round(normalise(scores) * ceiling, _DECIMALS)

@@ -1,0 +1,84 @@
+"""The speed layer's arithmetic: from what a person just did to a query vector, scores and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeConfig:
+    """Hyperparameters of the speed layer."""
+
+    # Only the newest signals count: what a person did long ago is the nightly batch's business.
+    signals: int = 50
+    # The weight of a signal halves with every so many newer ones; by place, for clocks say little of taste.
+    recency_half_life: float = 25.0
+
+    def __post_init__(self) -> None:
+        if self.signals < 1:
+            raise ValueError(f"signals must be at least 1, not {self.signals}.")
+        if self.recency_half_life <= 0:
+            raise ValueError(f"recency_half_life must be above 0, not {self.recency_half_life}.")
+
+
+# As the nightly model weighs them.
+_KIND_WEIGHTS = {"like": 1.0, "watch": 0.7, "view": 0.2, "hide": -0.5, "dislike": -1.0}
+_RATING_STEPS = np.array([1.75, 2.25, 2.75, 3.25, 3.75])
+_RATING_WEIGHTS = np.array([-1.0, -0.5, -0.25, 0.7, 0.85, 1.0], np.float32)
+
+
+def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float32]:
+    """How much each signal speaks for (above 0) or against (below 0) its movie, from -1 to 1; shape (k,).
+
+    kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds.
+    """
+    weights = [
+        _KIND_WEIGHTS[kind] if value is None else _RATING_WEIGHTS[np.searchsorted(_RATING_STEPS, value, side="right")]
+        for kind, value in zip(kinds, values, strict=True)
+    ]
+    return np.array(weights, np.float32)
+
+
+def recency_weights(n: int, half_life: float) -> NDArray[np.float32]:
+    """Weights of ``n`` signals, newest first, from 1 downwards; shape (n,)."""
+    return np.asarray(0.5 ** (np.arange(n) / half_life), np.float32)
+
+
+def query_vector(query_factors: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weighted mean of the query factors (k, d) of k signals; negative weights push away. Shape (d,).
+
+    The mean is over the sizes of the weights, so that a dislike does not make the rest louder.
+    """
+    total = float(np.abs(weights).sum())
+    if total == 0:
+        return np.zeros(query_factors.shape[1], np.float32)
+    return np.asarray(weights @ query_factors / total, np.float32)
+
+
+def drivers(
+    query_factors: NDArray[np.float32], weights: NDArray[np.float32], item_factors: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """For each item, which signal speaks for it most, and how much of all that speaks for it this is.
+
+    query_factors (k, d), weights (k,) of the signals; item_factors (n, d). Returns positions into the signals and
+    shares from 0 to 1, each of shape (n,); position -1 with share 0 where nothing speaks for the item.
+    """
+    n = len(item_factors)
+    if not len(weights) or not n:
+        return np.full(n, -1, np.int64), np.zeros(n, np.float32)
+    support = np.clip((weights[:, None] * query_factors) @ item_factors.T, 0, None)
+    total = support.sum(axis=0)
+    strongest = support.argmax(axis=0).astype(np.int64)
+    most = support[strongest, np.arange(n)]
+    share = np.divide(most, total, out=np.zeros(n, np.float32), where=total > 0)
+    return np.where(total > 0, strongest, -1), share
+
+
+def cosines(vector: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine of ``vector`` (d,) with each row of ``matrix`` (n, d); 0 where either is zero. Shape (n,)."""
+    lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
+    return np.divide(matrix @ vector, lengths, out=np.zeros(len(matrix), np.float32), where=lengths > 0)

@@ -1,0 +1,72 @@
+"""What the recommendation endpoints take and give. The answers are declared for the schema; services make them."""
+
+from rest_framework import serializers
+
+from movies.api.serializers import MovieCardSerializer
+from recommendations.personal_list import LIST_SIZE
+
+
+class LimitSerializer(serializers.Serializer):
+    """The query of a list."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
+
+
+class PopularQuerySerializer(LimitSerializer):
+    genre = serializers.CharField(max_length=40, required=False, help_text="Only this genre, by its slug.")
+
+
+class SourcesSerializer(serializers.Serializer):
+    """How much of the score each source gave; they sum to 1."""
+
+    batch = serializers.FloatField()
+    realtime = serializers.FloatField()
+    popular = serializers.FloatField()
+
+
+class ReasonSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(
+        choices=["because_liked", "because_rated", "because_watched", "because_viewed", "taste", "popular"]
+    )
+    text = serializers.CharField(help_text='As in "Because you liked Heat".')
+    movie_id = serializers.IntegerField(required=False, help_text="The movie the text names.")
+
+
+class RecommendedSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    score = serializers.FloatField(help_text="From 0 to 1, falling along the list.")
+    sources = SourcesSerializer()
+    reason = ReasonSerializer()
+
+
+class RecommendationListSerializer(serializers.Serializer):
+    recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
+    generated_at = serializers.DateTimeField()
+    model_version = serializers.IntegerField(allow_null=True, help_text="The live model; null when there is none.")
+    user_state = serializers.ChoiceField(
+        choices=[
+            ("known", "known to the nightly model"),
+            ("new", "has done something since"),
+            ("stranger", "has done nothing yet"),
+        ]
+    )
+    items = RecommendedSerializer(many=True)
+
+
+class PopularSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    score = serializers.FloatField(help_text="Comparable within this list.")
+    rank = serializers.IntegerField()
+
+
+class PopularListSerializer(serializers.Serializer):
+    items = PopularSerializer(many=True)
+
+
+class SimilarSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    score = serializers.FloatField(help_text="From 0 to 1.")
+
+
+class SimilarListSerializer(serializers.Serializer):
+    items = SimilarSerializer(many=True)

@@ -1,0 +1,84 @@
+"""Lists for one person, for everyone, and around one movie."""
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from movies.models import Movie
+from recommendations import services
+from recommendations.api.serializers import (
+    LimitSerializer,
+    PopularListSerializer,
+    PopularQuerySerializer,
+    RecommendationListSerializer,
+    SimilarListSerializer,
+)
+
+
+class RecommendationListView(APIView):
+    """The person's own list."""
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What to watch next",
+        description="Answers to everything the person did until a moment ago; otherwise the same list for an hour.",
+        parameters=[LimitSerializer],
+        responses=RecommendationListSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = LimitSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        body = services.recommendation_list(
+            user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
+            limit=query.validated_data["limit"],
+            request_id=getattr(request, "request_id", ""),
+        )
+        # The list is kept rendered; one person's list must not stay in a cache that others share.
+        return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
+
+
+class PopularListView(APIView):
+    """What everyone likes now, for anyone who asks."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What is popular now",
+        parameters=[PopularQuerySerializer],
+        responses=PopularListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request) -> Response:
+        query = PopularQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response({"items": services.popular_list(**query.validated_data)})
+
+
+class SimilarListView(APIView):
+    """Movies like one movie, for anyone who asks."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        tags=["movies"],
+        summary="Movies like this one",
+        operation_id="movies_similar",
+        parameters=[LimitSerializer],
+        responses=SimilarListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request, movie_id: int) -> Response:
+        query = LimitSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        try:
+            items = services.similar_list(movie_id=movie_id, **query.validated_data)
+        except Movie.DoesNotExist as error:
+            raise NotFound from error
+        return Response({"items": items})

@@ -1,0 +1,145 @@
+"""Where Django meets the algorithms: what may stand in a list, with the numbers to rank it by.
+
+Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsing text took longer than the search.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.db.models import BinaryField, F, FilteredRelation, Func, Q, QuerySet
+from numpy.typing import NDArray
+from pgvector.django import CosineDistance, MaxInnerProduct
+
+from events.selectors import Signal
+from movies.models import Movie
+from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
+
+Vector = NDArray[np.float32]
+# pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
+_HEADER_BYTES = 4
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """The live version and, of the person asked about, the nightly list: movie ids and raw scores, best first."""
+
+    version_id: int | None = None
+    movie_ids: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class UsableSignals:
+    """A person's newest signals whose movies have query factors, newest first; k of them.
+
+    places: positions in the list of signals asked about, shape (k,); query_factors (k, FACTOR_DIMENSIONS).
+    """
+
+    places: NDArray[np.int64]
+    query_factors: Vector
+    titles: dict[int, str]
+
+
+def live_model(user_id: int | None = None) -> LiveModel:
+    """The live version with this person's row of it, if any. One query."""
+    versions = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE)
+    if user_id is None:
+        version_id = versions.values_list("pk", flat=True).first()
+        return LiveModel(version_id)
+    row = (
+        versions.annotate(own=FilteredRelation("lists", condition=Q(lists__user_id=user_id)))
+        .values_list("pk", "own__movie_ids", "own__scores")
+        .first()
+    )
+    return LiveModel() if row is None else LiveModel(row[0], row[1] or [], row[2] or [])
+
+
+def usable_signals(version_id: int, signals: Sequence[Signal]) -> UsableSignals:
+    """The signals that have query factors under this version, with the titles of their movies. One query."""
+    rows = MovieEmbedding.objects.filter(
+        version_id=version_id, movie_id__in=[signal.movie_id for signal in signals], query_factors__isnull=False
+    ).values_list("movie_id", "movie__title", _binary("query_factors"))
+    found = {movie_id: (title, _vector(data)) for movie_id, title, data in rows}
+    places = [place for place, signal in enumerate(signals) if signal.movie_id in found]
+    return UsableSignals(
+        np.array(places, np.int64),
+        _rows([found[signals[place].movie_id][1] for place in places]),
+        {movie_id: title for movie_id, (title, _) in found.items()},
+    )
+
+
+def nearest_movies(version_id: int, query: Vector, exclude: Collection[int], limit: int) -> tuple[list[int], Vector]:
+    """The published movies whose item factors have the largest inner product with ``query``, best first.
+
+    Returns ids and item factors (n, FACTOR_DIMENSIONS). An exact scan of one version, filtered before it sorts, so a
+    filter never costs rows. One query.
+    """
+    rows = (
+        _published(version_id)
+        .filter(item_factors__isnull=False)
+        .exclude(movie_id__in=exclude)
+        .order_by(MaxInnerProduct("item_factors", query), "movie_id")
+        .values_list("movie_id", _binary("item_factors"))[:limit]
+    )
+    found = list(rows)
+    return [movie_id for movie_id, _ in found], _rows([_vector(data) for _, data in found])
+
+
+def item_factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, Vector]:
+    """Item factors, by movie, of those of ``movie_ids`` that have any. One query, none for no ids."""
+    if not movie_ids:
+        return {}
+    rows = MovieEmbedding.objects.filter(
+        version_id=version_id, movie_id__in=list(movie_ids), item_factors__isnull=False
+    ).values_list("movie_id", _binary("item_factors"))
+    return {movie_id: _vector(data) for movie_id, data in rows}
+
+
+def popular_movies(
+    limit: int, exclude: Collection[int] = (), genre_id: int | None = None
+) -> tuple[list[int], list[float]]:
+    """Ids and raw scores of published movies that are popular with everyone, or in one genre, best first. One query."""
+    rows = PopularMovie.objects.filter(movie__status=Movie.Status.PUBLISHED)
+    rows = rows.filter(genre__isnull=True) if genre_id is None else rows.filter(genre_id=genre_id)
+    found = list(rows.exclude(movie_id__in=exclude).order_by("rank").values_list("movie_id", "score")[:limit])
+    return [movie_id for movie_id, _ in found], [score for _, score in found]
+
+
+def similar_movies(version_id: int, movie_id: int, limit: int) -> tuple[list[int], Vector, Vector] | None:
+    """The nearest published movies of one movie by factors and by content, ``limit`` of each, in no order.
+
+    Returns ids, factors and content vectors, whose first row is the movie itself; zeros stand for missing factors.
+    None when the version does not know the movie. Three queries.
+    """
+    columns: list[Any] = ["movie_id", _binary("item_factors"), _binary("content")]
+    own = MovieEmbedding.objects.filter(version_id=version_id, movie_id=movie_id).values_list(*columns).first()
+    if own is None:
+        return None
+    others = _published(version_id).exclude(movie_id=movie_id)
+    rows = list(others.order_by(CosineDistance("content", _vector(own[2])), "movie_id").values_list(*columns)[:limit])
+    if own[1] is not None:
+        by_factors = others.filter(item_factors__isnull=False)
+        nearest = by_factors.order_by(CosineDistance("item_factors", _vector(own[1])), "movie_id")
+        rows += nearest.values_list(*columns)[:limit]
+    unique = {row[0]: row for row in [own, *rows]}
+    nothing = np.zeros(FACTOR_DIMENSIONS, np.float32)
+    factors = [nothing if row[1] is None else _vector(row[1]) for row in unique.values()]
+    return list(unique), _rows(factors), np.stack([_vector(row[2]) for row in unique.values()])
+
+
+def _published(version_id: int) -> QuerySet[MovieEmbedding]:
+    return MovieEmbedding.objects.filter(version_id=version_id, movie__status=Movie.Status.PUBLISHED)
+
+
+def _binary(column: str) -> Func:
+    return Func(F(column), function="vector_send", output_field=BinaryField())
+
+
+def _vector(data: bytes | memoryview) -> Vector:
+    return np.frombuffer(data, ">f4", offset=_HEADER_BYTES).astype(np.float32)
+
+
+def _rows(vectors: list[Vector]) -> Vector:
+    return np.stack(vectors) if vectors else np.zeros((0, FACTOR_DIMENSIONS), np.float32)

@@ -1,0 +1,39 @@
+"""Why an item stands in a list, in data and in words, from what really drove its score."""
+
+from typing import NotRequired, TypedDict
+
+from events.models import Interaction
+from events.selectors import Signal
+
+# A signal is named when it gives at least this share of all that the person's newest signals say for the item: with
+# fifty signals nothing stands out by chance at this height.
+NOTABLE_SHARE = 0.12
+LIKED_FROM = 3.5
+
+_BY_KIND = {
+    Interaction.Kind.LIKE: ("because_liked", "Because you liked {}"),
+    Interaction.Kind.WATCH: ("because_watched", "Because you watched {}"),
+    Interaction.Kind.VIEW: ("because_viewed", "Because you looked at {}"),
+}
+
+
+class Reason(TypedDict):
+    """``movie_id`` is there when the reason is one movie."""
+
+    code: str
+    text: str
+    movie_id: NotRequired[int]
+
+
+POPULAR: Reason = {"code": "popular", "text": "Popular right now"}
+TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
+
+
+def because_of(signal: Signal, title: str) -> Reason:
+    """The reason that names one thing the person did."""
+    if signal.kind == Interaction.Kind.RATING:
+        liked = signal.value is not None and signal.value >= LIKED_FROM
+        code, text = ("because_liked", "Because you liked {}") if liked else ("because_rated", "Because you rated {}")
+    else:
+        code, text = _BY_KIND[Interaction.Kind(signal.kind)]
+    return {"code": code, "text": text.format(title), "movie_id": signal.movie_id}
