@@ -52,6 +52,20 @@ def hit_rate(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArra
     return np.where(_counts(relevant) > 0, found, np.nan)
 
 
+def average_precision(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArray[np.float64]:
+    """Precision at each place that holds a relevant item, summed, over min(k, relevant items); its mean is MAP@k."""
+    found = _first(ranked, relevant, k)
+    precisions = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    return _ratio((precisions * found).sum(axis=1), np.minimum(_counts(relevant), k))
+
+
+def reciprocal_rank(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArray[np.float64]:
+    """1 / place of the first relevant item of the first k, 0 where there is none; its mean is MRR@k."""
+    found = _first(ranked, relevant, k)
+    first = np.where(found.any(axis=1), 1 / (1 + found.argmax(axis=1)), 0.0) if found.shape[1] else np.zeros(len(found))
+    return np.where(_counts(relevant) > 0, first, np.nan)
+
+
 def _first(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArray[np.bool_]:
     if k < 1:
         raise ValueError(f"k must be 1 or more, not {k}.")

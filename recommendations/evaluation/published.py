@@ -1,0 +1,53 @@
+"""Published figures, each with its protocol: what ours are held against in tables and plots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """One row of a published table; ``figures`` maps our metric names to its values."""
+
+    model: str
+    figures: dict[str, float]
+
+
+# V. W. Anelli et al., Top-N Recommendation Algorithms: A Quest for the State of the Art, UMAP 2022 (protocol);
+# the tuned runs published with a RecSys 2023 study of hyperparameter tuning (numbers).
+ML1M_FOLD = (
+    PublishedRow("EASE", {"ndcg@10": 0.34327, "precision@10": 0.27998, "recall@10": 0.19654, "hit_rate@10": 0.88233}),
+    PublishedRow(
+        "MultiDAE", {"ndcg@10": 0.30009, "precision@10": 0.24705, "recall@10": 0.17799, "hit_rate@10": 0.85544}
+    ),
+    PublishedRow("GMF", {"ndcg@10": 0.28031, "precision@10": 0.23229, "recall@10": 0.16159, "hit_rate@10": 0.83291}),
+    PublishedRow(
+        "ConvNeuMF", {"ndcg@10": 0.22556, "precision@10": 0.18633, "recall@10": 0.12053, "hit_rate@10": 0.74096}
+    ),
+    PublishedRow(
+        "most popular", {"ndcg@10": 0.16221, "precision@10": 0.13928, "recall@10": 0.08581, "hit_rate@10": 0.62363}
+    ),
+)
+
+# recommenders-team/recommenders, README: ML-100k, 75/25 stratified random split, k = 10, every rating relevant.
+ML100K_75_25 = (
+    PublishedRow("BiVAE", {"ndcg@10": 0.4751, "precision@10": 0.4118, "recall@10": 0.2191, "map@10": 0.1461}),
+    PublishedRow("BPR", {"ndcg@10": 0.4420, "precision@10": 0.3882, "recall@10": 0.2125, "map@10": 0.1325}),
+    PublishedRow("LightGCN", {"ndcg@10": 0.4198, "precision@10": 0.3796, "recall@10": 0.1443, "map@10": 0.0885}),
+    PublishedRow("NCF", {"ndcg@10": 0.3961, "precision@10": 0.3473, "recall@10": 0.1808, "map@10": 0.1077}),
+    PublishedRow("SAR", {"ndcg@10": 0.3825, "precision@10": 0.3308, "recall@10": 0.1764, "map@10": 0.1106}),
+    PublishedRow("SVD (Surprise)", {"ndcg@10": 0.0959, "precision@10": 0.0912, "recall@10": 0.0328, "map@10": 0.0129}),
+)
+
+# NicolasHug/Surprise, README: 5-fold cross-validation, default parameters.
+ML100K_RMSE = (
+    PublishedRow("SVD++ (Surprise)", {"rmse": 0.919, "mae": 0.721}),
+    PublishedRow("kNN-Baseline (Surprise)", {"rmse": 0.931, "mae": 0.733}),
+    PublishedRow("SVD (Surprise)", {"rmse": 0.934, "mae": 0.737}),
+    PublishedRow("Baseline (Surprise)", {"rmse": 0.944, "mae": 0.748}),
+    PublishedRow("NMF (Surprise)", {"rmse": 0.963, "mae": 0.758}),
+)
+ML1M_RMSE = (
+    PublishedRow("SVD++ (Surprise)", {"rmse": 0.862, "mae": 0.672}),
+    PublishedRow("SVD (Surprise)", {"rmse": 0.873, "mae": 0.686}),
+)
