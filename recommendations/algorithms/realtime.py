@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.feedback import Kind, feedback_weights
+
 
 @dataclass(frozen=True, slots=True)
 class RealtimeConfig:
@@ -25,22 +27,14 @@ class RealtimeConfig:
             raise ValueError(f"recency_half_life must be above 0, not {self.recency_half_life}.")
 
 
-# As the nightly model weighs them.
-_KIND_WEIGHTS = {"like": 1.0, "watch": 0.7, "view": 0.2, "hide": -0.5, "dislike": -1.0}
-_RATING_STEPS = np.array([1.75, 2.25, 2.75, 3.25, 3.75])
-_RATING_WEIGHTS = np.array([-1.0, -0.5, -0.25, 0.7, 0.85, 1.0], np.float32)
-
-
 def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float32]:
     """How much each signal speaks for (above 0) or against (below 0) its movie, from -1 to 1; shape (k,).
 
-    kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds.
+    kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds. They weigh
+    what they weigh in the nightly model.
     """
-    weights = [
-        _KIND_WEIGHTS[kind] if value is None else _RATING_WEIGHTS[np.searchsorted(_RATING_STEPS, value, side="right")]
-        for kind, value in zip(kinds, values, strict=True)
-    ]
-    return np.array(weights, np.float32)
+    codes = np.array([Kind[kind.upper()] for kind in kinds], np.int8)
+    return feedback_weights(codes, np.array([np.nan if value is None else value for value in values], np.float32))
 
 
 def recency_weights(n: int, half_life: float) -> NDArray[np.float32]:
