@@ -1,0 +1,197 @@
+"""Brings metadata (overview, cast, directors, keywords and more) to movies the catalogue has."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from movies.imports.credits import credits_replace
+from movies.imports.errors import BadLine, BadLines
+from movies.imports.lock import take_import_lock
+from movies.imports.metadata_lines import MetadataFile, MetadataLine, open_metadata
+from movies.imports.progress import OnProgress, Progress, silent
+from movies.imports.services import genres_ensure
+from movies.imports.titles import match_key, parse_title
+from movies.models import Movie
+
+BATCH = 1000
+
+
+@dataclass
+class MetadataSummary:
+    """What an import of metadata did; ``unmatched`` records name a film the catalogue has not, or has twice."""
+
+    changed: int = 0
+    unchanged: int = 0
+    unmatched: int = 0
+    ignored_columns: list[str] = field(default_factory=list)
+    bad_lines: dict[str, int] = field(default_factory=dict)
+    report: Path | None = None
+    seconds: float = 0.0
+
+
+def metadata_import(
+    *, path: Path | str, skip_bad: bool = False, report: Path | None = None, on_progress: OnProgress | None = None
+) -> MetadataSummary:
+    """Enriches movies from a CSV (or a zip with one); all or nothing, and a second run changes no row.
+
+    A film is found by movielens_id, else tmdb_id, else title and year. Only the columns the file has are set, and an
+    empty value leaves what is there. Cast and directors are replaced as lists; genres are added only to a movie that
+    has none. ``content_changed_at`` moves for movies of which something in their embedding changed: overview,
+    keywords, genres or people. Raises ``ArchiveError`` for an unreadable file and, without ``skip_bad``,
+    ``BadLineError`` for the first malformed record.
+    """
+    started = time.perf_counter()
+    show = on_progress or silent
+    read = _Bytes()
+    summary = MetadataSummary()
+    with open_metadata(Path(path), read) as file, BadLines(skip=skip_bad, report=report) as bad:
+        summary.ignored_columns = file.ignored
+        with transaction.atomic():
+            take_import_lock(on_wait=lambda: show(Progress("waiting for another import")))
+            finder = _Finder()
+            for batch in _batches(file, bad, finder, summary):
+                changed = _apply(batch)
+                summary.changed += changed
+                summary.unchanged += len(batch) - changed
+                show(Progress("metadata", min(read.done, file.size), file.size))
+            if summary.changed:
+                _analyze()
+        show(Progress("metadata", file.size, file.size))
+    summary.bad_lines = dict(bad.counts)
+    summary.report = report if bad.total else None
+    summary.seconds = time.perf_counter() - started
+    return summary
+
+
+class _Bytes:
+    done = 0
+
+    def __call__(self, read: int) -> None:
+        self.done = read
+
+
+class _Finder:
+    """The catalogue by everything a record can name a film with. Memory: some 300 bytes a movie."""
+
+    def __init__(self) -> None:
+        self._movielens: dict[int, int] = {}
+        self._tmdb: dict[int, list[int]] = defaultdict(list)
+        self._titles: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self._keys: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self._with_movielens_id: set[int] = set()
+        rows = Movie.objects.order_by("pk").values_list("pk", "title", "year", "movielens_id", "tmdb_id")
+        for pk, title, year, movielens_id, tmdb_id in rows.iterator():
+            if movielens_id is not None:
+                self._movielens[movielens_id] = pk
+                self._with_movielens_id.add(pk)
+            if tmdb_id is not None:
+                self._tmdb[tmdb_id].append(pk)
+            if year is not None:
+                self._titles[title.casefold(), year].append(pk)
+                self._keys[match_key(title), year].append(pk)
+
+    def find(self, record: MetadataLine) -> int | None:
+        """The movie's database id; None if there is none, or if several fit equally."""
+        if record.movielens_id in self._movielens:
+            return self._movielens[record.movielens_id]
+        if record.tmdb_id is not None and len(self._tmdb.get(record.tmdb_id, ())) == 1:
+            return self._tmdb[record.tmdb_id][0]
+        if not record.title or record.year is None:
+            return None
+        # Titles may come as MovieLens writes them: "Matrix, The".
+        title = parse_title(record.title).text
+        for found in (
+            self._titles.get((title.casefold(), record.year), []),
+            self._keys.get((match_key(title), record.year), []),
+        ):
+            # With another MovieLens id than the record's it is another film, whatever its title.
+            open_ones = [pk for pk in found if record.movielens_id is None or pk not in self._with_movielens_id]
+            if open_ones:
+                return open_ones[0] if len(open_ones) == 1 else None
+        return None
+
+
+def _batches(
+    file: MetadataFile, bad: BadLines, finder: _Finder, summary: MetadataSummary
+) -> Iterator[dict[int, MetadataLine]]:
+    """Yields records by the database id of their movie, each movie once in the whole file."""
+    first_lines: dict[int, int] = {}
+    records = file.records(bad)
+    while batch := list(islice(records, BATCH)):
+        found: dict[int, MetadataLine] = {}
+        for record in batch:
+            pk = finder.find(record)
+            if pk is None:
+                summary.unmatched += 1
+            elif pk in first_lines:
+                text = f"{record.title} ({record.year}), as line {first_lines[pk]}"
+                bad.add(BadLine(file.name, record.line, "a second record of the same film", text))
+            else:
+                first_lines[pk] = record.line
+                found[pk] = record
+        if found:
+            yield found
+
+
+def _apply(batch: dict[int, MetadataLine]) -> int:
+    """Writes what differs; returns how many movies changed. A fixed number of queries a batch."""
+    # Locked, so that an edit made meanwhile in the admin is not lost to a comparison with older values.
+    movies = {
+        movie.pk: movie for movie in Movie.objects.select_for_update(no_key=True).filter(pk__in=batch).order_by("pk")
+    }
+    content = credits_replace(
+        wanted={pk: {"cast": record.cast, "director": record.directors} for pk, record in batch.items()}
+    )
+    content |= _genres_add({pk: record.genres for pk, record in batch.items() if record.genres})
+    rows: list[Movie] = []
+    for pk, movie in movies.items():
+        plain, shown = _set_fields(movie, batch[pk])
+        if shown:
+            content.add(pk)
+        if plain or shown or pk in content:
+            rows.append(movie)
+    now = timezone.now()
+    for movie in rows:
+        if movie.pk in content:
+            movie.content_changed_at = now
+    fields = ["overview", "keywords", "runtime_minutes", "language", "poster_url", "content_changed_at"]
+    Movie.objects.bulk_update(rows, fields, batch_size=250)
+    return len(rows)
+
+
+def _set_fields(movie: Movie, record: MetadataLine) -> tuple[bool, bool]:
+    """Sets on ``movie`` what the record says otherwise: (anything changed, anything of the embedding changed)."""
+
+    def differ(values: dict[str, Any]) -> bool:
+        changed = {name: value for name, value in values.items() if value and getattr(movie, name) != value}
+        for name, value in changed.items():
+            setattr(movie, name, value)
+        return bool(changed)
+
+    content = differ({"overview": record.overview, "keywords": list(record.keywords)})
+    plain = differ({"runtime_minutes": record.runtime, "language": record.language, "poster_url": record.poster_url})
+    return plain or content, content
+
+
+def _genres_add(wanted: dict[int, Sequence[str]]) -> set[int]:
+    """Gives genres to the movies that have none; returns which."""
+    pairs = Movie.genres.through
+    have = set(pairs.objects.filter(movie_id__in=wanted).values_list("movie_id", flat=True))
+    bare = {pk: names for pk, names in wanted.items() if pk not in have}
+    genres = genres_ensure(names={name for names in bare.values() for name in names})
+    pairs.objects.bulk_create(
+        [pairs(movie_id=pk, genre_id=genres[name]) for pk, names in bare.items() for name in names]
+    )
+    return set(bare)
+
+
+def _analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE movies_movie, movies_person, movies_credit, movies_movie_genres, movies_genre")

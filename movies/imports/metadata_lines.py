@@ -1,0 +1,217 @@
+"""Metadata files: one CSV with a header, a film a record, several values of a column parted by ``|``."""
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from movies.imports.catalogue_lines import MAX_GENRE
+from movies.imports.errors import ArchiveError, BadLine, BadLines
+from movies.imports.files import FileSource, OnRead, Source, ZipSource
+from movies.imports.genres import genre_names
+from movies.imports.rating_lines import MAX_ID
+from movies.imports.titles import MAX_YEAR, MIN_YEAR
+
+MAX_OVERVIEW = 20_000
+MAX_NAME = 200
+MAX_KEYWORD = 80
+MAX_POSTER_URL = 500
+MAX_RUNTIME = 2_000
+MAX_CREDITS = 1_000
+
+# Left: the header's word. Right: the field of ``MetadataLine``.
+_FIELDS = {
+    "movielens_id": "movielens_id",
+    "tmdb_id": "tmdb_id",
+    "title": "title",
+    "year": "year",
+    "overview": "overview",
+    "cast": "cast",
+    "directors": "directors",
+    "director": "directors",
+    "keywords": "keywords",
+    "genres": "genres",
+    "runtime": "runtime",
+    "runtime_minutes": "runtime",
+    "language": "language",
+    "poster_url": "poster_url",
+}
+_NUMBER = re.compile(r"([0-9]{1,10})(?:\.0+)?")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{2,4})?")
+
+
+@dataclass(frozen=True)
+class MetadataLine:
+    """What a file says of one film; what it does not say is empty or None. ``line`` is where the record ends."""
+
+    line: int
+    movielens_id: int | None = None
+    tmdb_id: int | None = None
+    title: str = ""
+    year: int | None = None
+    overview: str = ""
+    cast: tuple[str, ...] = ()
+    directors: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    runtime: int | None = None
+    language: str = ""
+    poster_url: str = ""
+
+
+class MetadataFile:
+    """An open metadata file. ``ignored`` names the columns that nothing is done with."""
+
+    def __init__(self, source: Source, name: str, on_read: OnRead | None = None) -> None:
+        self.name = name.rpartition("/")[2]
+        self.size = source.size(name)
+        # A file that is not UTF-8 is found record by record, by the surrogates that its bytes become.
+        lines = source.lines(name, on_read)
+        self._reader = csv.reader((f"{line.decode('utf-8', 'surrogateescape')}\n" for _, line in lines), strict=True)
+        try:
+            header = next(self._reader, [])
+        except csv.Error as error:
+            raise ArchiveError(f"{self.name}, line 1: the header cannot be read: {error}") from error
+        columns = [word.strip().lower() for word in header]
+        self._check(columns)
+        self.ignored = [word for word in columns if word not in _FIELDS]
+        self._width = len(columns)
+        self._places = {place: _FIELDS[word] for place, word in enumerate(columns) if word in _FIELDS}
+
+    def _check(self, columns: list[str]) -> None:
+        if not columns:
+            raise ArchiveError(f"{self.name} is empty.")
+        fields = [_FIELDS[word] for word in columns if word in _FIELDS]
+        twice = sorted({field for field in fields if fields.count(field) > 1})
+        if twice:
+            raise ArchiveError(f"{self.name}, line 1: the header names {', '.join(twice)} twice.")
+        if not {"movielens_id", "tmdb_id"} & set(fields) and not {"title", "year"} <= set(fields):
+            raise ArchiveError(
+                f"{self.name}, line 1: the header names no movielens_id, no tmdb_id, and not both title and year,"
+                " so that no film can be found by it."
+            )
+
+    def records(self, bad: BadLines) -> Iterator[MetadataLine]:
+        """Yields the records; malformed ones go to ``bad``, by the line they end at."""
+        while True:
+            try:
+                values = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                bad.add(BadLine(self.name, self._reader.line_num, "not readable as CSV", str(error)))
+                continue
+            if not values:
+                continue
+            try:
+                yield self._parse(values)
+            except ValueError as error:
+                text = ",".join(values).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+                bad.add(BadLine(self.name, self._reader.line_num, str(error), text))
+
+    def _parse(self, values: list[str]) -> MetadataLine:
+        if len(values) != self._width:
+            raise ValueError(f"expected {self._width} fields")
+        words = {field: values[place].strip() for place, field in self._places.items()}
+        for word in words.values():
+            if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise ValueError("not valid UTF-8")
+            if "\0" in word:
+                raise ValueError("it holds a zero byte")
+
+        def get(field: str) -> str:
+            return words.get(field, "")
+
+        line = MetadataLine(
+            line=self._reader.line_num,
+            movielens_id=_number(get("movielens_id"), "movielens_id", 1, MAX_ID),
+            tmdb_id=_number(get("tmdb_id"), "tmdb_id", 1, MAX_ID),
+            title=get("title"),
+            year=_number(get("year"), "year", MIN_YEAR, MAX_YEAR),
+            overview=_text(get("overview"), "overview", MAX_OVERVIEW),
+            cast=_names(get("cast"), "a name in cast", MAX_NAME),
+            directors=_names(get("directors"), "a name in directors", MAX_NAME),
+            keywords=_names(get("keywords"), "a keyword", MAX_KEYWORD),
+            genres=tuple(_text(name, "a genre", MAX_GENRE) for name in genre_names(get("genres"))),
+            # Some collections write 0 for a runtime they do not know.
+            runtime=_number(get("runtime"), "runtime", 0, MAX_RUNTIME) or None,
+            language=_language(get("language")),
+            poster_url=_url(get("poster_url")),
+        )
+        if line.movielens_id is None and line.tmdb_id is None and not (line.title and line.year):
+            raise ValueError("no movielens_id, no tmdb_id, and not both title and year")
+        return line
+
+
+@contextmanager
+def open_metadata(path: Path, on_read: OnRead | None = None) -> Iterator[MetadataFile]:
+    """A metadata CSV, or a zip with one CSV in it (or one named movies.csv).
+
+    Raises ``ArchiveError`` if there is none at ``path``, if it is damaged, or if its header cannot name films.
+    """
+    if not path.is_file():
+        raise ArchiveError(f"There is no file at {path}.")
+    with path.open("rb") as stream:
+        zipped = stream.read(4) == b"PK\x03\x04"
+    source: Source = ZipSource(path) if zipped or path.suffix.lower() == ".zip" else FileSource(path)
+    try:
+        tables = [name for name in source.names if name.lower().endswith(".csv")] if zipped else source.names
+        chosen = [name for name in tables if name.rpartition("/")[2] == "movies.csv"] if len(tables) > 1 else tables
+        if len(chosen) != 1:
+            raise ArchiveError(f"{path} holds {len(tables)} CSV files; expected one, or one named movies.csv.")
+        yield MetadataFile(source, chosen[0], on_read)
+    finally:
+        source.close()
+
+
+def _number(word: str, name: str, low: int, high: int) -> int | None:
+    if not word:
+        return None
+    found = _NUMBER.fullmatch(word)
+    if not found:
+        raise ValueError(f"{name} is not a whole number")
+    number = int(found[1])
+    if not low <= number <= high:
+        raise ValueError(f"{name} is not within {low} to {high}")
+    return number
+
+
+def _text(word: str, name: str, limit: int) -> str:
+    if len(word) > limit:
+        raise ValueError(f"{name} is longer than {limit} characters")
+    return word
+
+
+def _names(word: str, name: str, limit: int) -> tuple[str, ...]:
+    """Each name once, in the file's order."""
+    names = tuple(dict.fromkeys(part for part in (" ".join(part.split()) for part in word.split("|")) if part))
+    if len(names) > MAX_CREDITS:
+        raise ValueError(f"{name} is one of more than {MAX_CREDITS}")
+    return tuple(_text(part, name, limit) for part in names)
+
+
+def _language(word: str) -> str:
+    if word and not _LANGUAGE.fullmatch(word):
+        raise ValueError("language is no ISO 639 code")
+    return word.lower()
+
+
+def _url(word: str) -> str:
+    if not word:
+        return ""
+    parts = _split_url(word)
+    if parts not in ("http", "https"):
+        raise ValueError("poster_url is no http or https address")
+    return _text(word, "poster_url", MAX_POSTER_URL)
+
+
+def _split_url(word: str) -> str:
+    """The scheme of an address with a host and no blanks, else nothing."""
+    try:
+        parts = urlsplit(word)
+        return parts.scheme if parts.hostname and not any(map(str.isspace, word)) else ""
+    except ValueError:
+        return ""
