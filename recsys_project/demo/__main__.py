@@ -76,7 +76,7 @@ def _demo(arguments: argparse.Namespace, steps: Steps) -> int:
                 processes = Processes(free_port(arguments.port), lock, log)
                 cleanups.append(("web, worker and beat", processes.stop))
                 processes.wait_until_ready()
-                _check_worker()
+                _check_workers()
                 notes.append(processes.url)
             if arguments.check:
                 run_journey(steps, processes.url)
@@ -108,14 +108,17 @@ def _people(var: Path) -> dict[str, str]:
     return ensure_people(var / "demo-credentials.json")
 
 
-def _check_worker() -> None:
+def _check_workers() -> None:
+    """Wait until both queues are consumed; the web process is often ready before the workers are."""
     from recsys_project import celery_app  # noqa: PLC0415 -- its settings are Django's.
 
-    # The web process is often ready before the worker is.
-    for _ in range(20):
-        if celery_app.control.ping(timeout=1.5):
+    waiting = {"default", "train"}
+    for _ in range(30):
+        answers = celery_app.control.inspect(timeout=1.0).active_queues() or {}
+        waiting -= {queue["name"] for queues in answers.values() for queue in queues}
+        if not waiting:
             return
-    raise DemoError("No Celery worker answers.")
+    raise DemoError(f"No Celery worker consumes the queue {' or '.join(sorted(waiting))}.")
 
 
 def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> None:

