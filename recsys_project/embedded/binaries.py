@@ -63,7 +63,7 @@ def _can_run(account: Account, binaries: Binaries) -> bool:
     """Whether the account can start both servers and read PostgreSQL's shared files."""
     programs = [binaries.postgres_bin / name for name in ("initdb", "pg_ctl", "postgres")] + [binaries.valkey_server]
     probe: list[list[str | Path]] = [
-        *([program, "--version"] for program in programs),
+        *([str(program), "--version"] for program in programs),
         ["/bin/cat", binaries.postgres_bin.parent / "share" / "extension" / "vector.control"],
         ["/bin/cat", binaries.postgres_bin.parent / "share" / "postgres.bki"],
     ]
