@@ -45,7 +45,9 @@ def manage(*arguments: str) -> str:
     Raises DemoError when it fails; what it had to say stands on the terminal by then.
     """
     command = [sys.executable, str(PROJECT_DIR / "manage.py"), *arguments]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 -- own arguments.
+    # The steps say what goes on; log lines below a warning would only stand between them.
+    environment = {"LOG_LEVEL": "WARNING"} | os.environ
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603 -- own arguments.
     try:
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:

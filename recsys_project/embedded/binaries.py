@@ -62,10 +62,11 @@ def _inside(folder: Path) -> Binaries:
 def _can_run(account: Account, binaries: Binaries) -> bool:
     """Whether the account can start both servers and read PostgreSQL's shared files."""
     programs = [binaries.postgres_bin / name for name in ("initdb", "pg_ctl", "postgres")] + [binaries.valkey_server]
-    probe: list[list[str | Path]] = [
+    share = binaries.postgres_bin.parent / "share"
+    probe = [
         *([str(program), "--version"] for program in programs),
-        ["/bin/cat", binaries.postgres_bin.parent / "share" / "extension" / "vector.control"],
-        ["/bin/cat", binaries.postgres_bin.parent / "share" / "postgres.bki"],
+        ["/bin/cat", str(share / "extension" / "vector.control")],
+        ["/bin/cat", str(share / "postgres.bki")],
     ]
     options = account.popen_options(Path("/")) | {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
