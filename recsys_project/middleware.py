@@ -50,6 +50,8 @@ class RequestContextMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         structlog.contextvars.bind_contextvars(route=_route(request))
+        if (user_id := token_user_id(request)) is not None:
+            structlog.contextvars.bind_contextvars(user_id=user_id)
 
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponseBase, started: float) -> None:

@@ -15,6 +15,7 @@ from django.urls import path
 from prometheus_client.multiprocess import MultiProcessCollector
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.response import Response
+from rest_framework_simplejwt.tokens import AccessToken
 
 from recsys_project import multiprocess
 from recsys_project.celery import app
@@ -79,7 +80,10 @@ def counts_beside(web_folder) -> dict[str, float]:
 
 @pytest.mark.urls(__name__)
 def test_a_task_logs_under_the_id_of_the_request_that_sent_it_and_is_counted(worker):
-    response = Client().post("/api/send/", HTTP_X_REQUEST_ID="from-a-request")
+    token = AccessToken()
+    token["user_id"] = "42"
+    sent = {"HTTP_X_REQUEST_ID": "from-a-request", "HTTP_AUTHORIZATION": f"Bearer {token}"}
+    response = Client().post("/api/send/", **sent)
     task = response.json()["task"]
 
     (started,) = lines_of(worker, "task_started")
@@ -87,6 +91,7 @@ def test_a_task_logs_under_the_id_of_the_request_that_sent_it_and_is_counted(wor
 
     for line in (started, succeeded):
         assert line["request_id"] == "from-a-request"
+        assert line["user_id"] == 42
         assert line["task_id"] == task
         # What describes the request and not the task stays behind.
         assert "route" not in line
