@@ -31,10 +31,13 @@ def wipe_dead(folder: Path) -> None:
 
 
 def all_files(folder: Path) -> list[str]:
-    """The files of every kind of process on this machine, where ``folder`` is one kind's own."""
+    """The files of every kind of process on this machine, where ``folder`` is one kind's own.
+
+    An empty one was made this moment and is not laid out yet; the client cannot read it.
+    """
     worker = folder.parent / "worker"
     folders = {folder, worker} if worker.is_dir() else {folder}
-    return sorted(str(file) for each in folders for file in each.glob("*.db"))
+    return sorted(str(file) for each in folders for file in each.glob("*.db") if file.stat().st_size)
 
 
 def _alive(pid: int) -> bool:

@@ -21,7 +21,7 @@ from recsys_project import multiprocess
 from recsys_project.celery import app
 
 QUEUE = f"test-{uuid.uuid4()}"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 @api_view(["POST"])

@@ -60,7 +60,8 @@ def test_files_of_ended_processes_are_wiped_and_those_of_living_ones_kept(tmp_pa
 def test_web_metrics_take_in_the_workers(tmp_path):
     for kind in ("web-8000", "web-8001", "worker"):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / "counter_1.db").touch()
+        (tmp_path / kind / "counter_1.db").write_bytes(bytes(8))
+        (tmp_path / kind / "counter_2.db").touch()  # Made this moment by a process that starts.
 
     files = multiprocess.all_files(tmp_path / "web-8000")
 
