@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
+from events.imports.ahead import read_ahead
 from events.imports.people import People
 from events.imports.ratings import RatingLoader
 from events.imports.rebuild import rebuilt_after, try_exclusive_lock
@@ -141,7 +142,7 @@ class _Import:
         with _ready_for_ratings(total // _BYTES_A_RATING, people):
             loader = RatingLoader(people, movie_ids)
             reading = _Reading()
-            for frame in self.archive.ratings(self.bad, movie_ids, on_read=reading):
+            for frame in read_ahead(self.archive.ratings(self.bad, movie_ids, on_read=reading)):
                 loader.load(frame)
                 self.show(Progress("ratings", min(reading.done, total), total))
         self.show(Progress("ratings", total, total))
