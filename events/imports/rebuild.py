@@ -26,24 +26,32 @@ class _Definition:
 
 
 def try_exclusive_lock(table: str) -> bool:
-    """Locks the table and those it refers to until the transaction ends; False if others keep them busy.
+    """Locks the table and those it refers to until the transaction ends; False if that cannot or should not be.
 
-    Also False if other tables refer to this one, whose keys would then hang on an index that is to go.
+    It cannot where others keep the tables busy, or where this database role does not own them. It should not where
+    other tables refer to this one: their foreign keys would hang on an index that is to go.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = %s::regclass", [table])
-        if cursor.fetchone()[0]:
-            return False
         cursor.execute(
-            "SELECT DISTINCT confrelid::regclass::text FROM pg_constraint"
-            " WHERE contype = 'f' AND conrelid = %s::regclass ORDER BY 1",
-            [table],
+            """
+            SELECT class.oid::regclass::text,
+                pg_has_role(class.relowner, 'USAGE')
+                AND NOT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = %(table)s::regclass)
+            FROM pg_class class
+            WHERE class.oid = %(table)s::regclass OR class.oid IN (
+                SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid = %(table)s::regclass
+            )
+            ORDER BY class.oid <> %(table)s::regclass, 1
+            """,
+            {"table": table},
         )
-        tables = [table, *(name for (name,) in cursor.fetchall())]
+        found = cursor.fetchall()
+        if not all(free for _, free in found):
+            return False
         try:
             with transaction.atomic():
                 cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
-                cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+                cursor.execute(f"LOCK TABLE {', '.join(name for name, _ in found)} IN ACCESS EXCLUSIVE MODE")
                 cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
         except OperationalError:  # The wait was too long, or would have been for ever (a deadlock).
             return False

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from events.imports import rebuild, services
 from events.imports.services import movielens_import
 from events.models import Rating
 from movies.imports.lock import IMPORT_LOCK
@@ -105,3 +106,12 @@ def test_a_stopped_import_leaves_nothing_behind(tmp_path, other, kill):
     assert (Movie.objects.count(), Rating.objects.count()) == (0, 0)
     # And the next one is not held up.
     assert movielens_import(path=path).ratings_new == 3
+
+
+def test_a_busy_table_is_filled_row_by_row_instead(tmp_path, other, monkeypatch):
+    monkeypatch.setattr(services, "REBUILD_FROM", 1)
+    monkeypatch.setattr(rebuild, "_LOCK_WAIT", "50ms")
+    monkeypatch.setattr(services, "rebuilt_after", lambda table: pytest.fail("The table is in use."))
+    execute(other, "SELECT count(*) FROM events_rating")  # Its lock lasts until the transaction ends.
+    assert movielens_import(path=write_folder(tmp_path, "ml-1m", DAT_1M)).ratings_new == 3
+    other.rollback()
