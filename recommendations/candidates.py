@@ -5,6 +5,7 @@ Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsi
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,20 @@ _HEADER_BYTES = 4
 
 @dataclass(frozen=True)
 class LiveModel:
-    """The live version and, of the person asked about, the nightly list: movie ids and raw scores, best first."""
+    """The live version and, of the person asked about, the nightly list: movie ids and raw scores, best first.
+
+    predicted_ratings: what the person would give each movie, NaN where unknown; empty when none were predicted.
+    """
 
     version_id: int | None = None
     movie_ids: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    predicted_ratings: list[float] = field(default_factory=list)
+
+    def rating_of(self) -> dict[int, float]:
+        """Predicted ratings of the movies that have one, to a tenth of a star."""
+        pairs = zip(self.movie_ids, self.predicted_ratings, strict=False)
+        return {movie_id: round(rating, 1) for movie_id, rating in pairs if isfinite(rating)}
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,10 @@ def live_model(user_id: int | None = None) -> LiveModel:
         return LiveModel(version_id)
     row = (
         versions.annotate(own=FilteredRelation("lists", condition=Q(lists__user_id=user_id)))
-        .values_list("pk", "own__movie_ids", "own__scores")
+        .values_list("pk", "own__movie_ids", "own__scores", "own__predicted_ratings")
         .first()
     )
-    return LiveModel() if row is None else LiveModel(row[0], row[1] or [], row[2] or [])
+    return LiveModel() if row is None else LiveModel(row[0], *(column or [] for column in row[1:]))
 
 
 def usable_signals(version_id: int, signals: Sequence[Signal]) -> UsableSignals:

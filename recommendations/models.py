@@ -72,6 +72,12 @@ class BatchRecommendation(models.Model):
     )
     movie_ids = ArrayField(models.IntegerField())
     scores = ArrayField(RealField())
+    predicted_ratings = ArrayField(
+        RealField(),
+        default=list,
+        blank=True,
+        help_text="What the person would give each movie, on the scale of the data; NaN where unknown. Or nothing.",
+    )
 
     class Meta:
         db_table = "batch_recommendations"
@@ -80,6 +86,11 @@ class BatchRecommendation(models.Model):
             models.UniqueConstraint(fields=["user", "version"], name="batch_user_version"),
             models.CheckConstraint(
                 condition=models.Q(movie_ids__len=models.F("scores__len")), name="batch_one_score_per_movie"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(predicted_ratings__len=0)
+                | models.Q(predicted_ratings__len=models.F("movie_ids__len")),
+                name="batch_a_rating_for_each_movie_or_none",
             ),
         ]
 

@@ -65,6 +65,9 @@ def personal_list(user: User) -> PersonalList:
     ranked, factors = _ranked(live, taste, seen, weights)
     items = _items(ranked, seen)
     _explain(items, taste, factors)
+    ratings = live.rating_of()
+    for item in items:
+        item["predicted_rating"] = ratings.get(item["movie"]["id"])
     state = "known" if live.movie_ids else "new" if signals else "stranger"
     return PersonalList(live.version_id, state, items)
 

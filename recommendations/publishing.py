@@ -27,8 +27,8 @@ _BLOCK = 2000
 
 # A person or a movie deleted while the model was trained is left out; one deleted now waits for this to commit.
 _INSERT_LISTS = """
-    INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores)
-    SELECT version_id, user_id, movie_ids, scores
+    INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores, predicted_ratings)
+    SELECT version_id, user_id, movie_ids, scores, coalesce(predicted_ratings, '{}')
     FROM staged_lists JOIN accounts_user ON accounts_user.id = user_id
     FOR KEY SHARE OF accounts_user
 """
@@ -53,20 +53,25 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
     blocks = (
         block
         for users, movies, scores in model.lists(size, published)
-        for block in _encode_lists(version.pk, users, movies, scores)
+        for block in _encode_lists(version.pk, users, movies, scores, model.predicted_ratings(users, movies))
     )
+    columns = "version_id int8, user_id int8, movie_ids int4[], scores float4[], predicted_ratings float4[]"
     with (
         transaction.atomic(),
-        copying.staging_table("staged_lists", "version_id int8, user_id int8, movie_ids int4[], scores float4[]"),
+        copying.staging_table("staged_lists", columns),
         connection.cursor() as cursor,
     ):
-        copying.copy_in("staged_lists", "version_id, user_id, movie_ids, scores", blocks)
+        copying.copy_in("staged_lists", "version_id, user_id, movie_ids, scores, predicted_ratings", blocks)
         cursor.execute(_INSERT_LISTS)
         return int(cursor.rowcount)
 
 
 def _encode_lists(
-    version_id: int, users: NDArray[np.int64], movies: NDArray[np.int64], scores: NDArray[np.float32]
+    version_id: int,
+    users: NDArray[np.int64],
+    movies: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    ratings: NDArray[np.float32] | None,
 ) -> Iterator[bytes]:
     """Rows of binary COPY, grouped by the length of the list; a list of nothing is no row."""
     lengths = (movies >= 0).sum(axis=1)
@@ -78,6 +83,9 @@ def _encode_lists(
                 copying.int8_column(users[rows]),
                 copying.array_column(movies[rows, :length], ">i4"),
                 copying.array_column(scores[rows, :length], ">f4"),
+                copying.null_column(rows.sum())
+                if ratings is None
+                else copying.array_column(ratings[rows, :length], ">f4"),
             ]
         )
 

@@ -21,6 +21,7 @@ from recommendations.algorithms.content import LsaEncoder, MovieContent
 from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
 from recommendations.algorithms.linear_autoencoder import DenoisingAutoencoder, DenoisingAutoencoderConfig
 from recommendations.algorithms.popularity import Popularity, PopularityConfig, best_of
+from recommendations.algorithms.rating_base import RatingModel
 from recommendations.evaluation import metrics
 from recommendations.evaluation.splitting import hold_out
 
@@ -71,6 +72,7 @@ class TrainedModel:
     trained: NDArray[np.bool_]
     metrics: dict[str, Any]
     seconds: dict[str, float]
+    ratings: RatingModel | None = None
 
     def lists(
         self, n: int, recommendable: NDArray[np.int64], block: int = 1024
@@ -85,6 +87,22 @@ class TrainedModel:
             ids = np.where(positions >= 0, data.item_ids[positions], -1)
             yield data.user_ids[users], ids, scores
 
+    def predicted_ratings(
+        self, user_ids: NDArray[np.int64], movie_ids: NDArray[np.int64]
+    ) -> NDArray[np.float32] | None:
+        """What each person would give each movie of their list, float32 in the shape of ``movie_ids`` (people, n).
+
+        NaN for movies nobody has rated and for people who have rated nothing; None when ratings are not predicted.
+        """
+        if self.ratings is None:
+            return None
+        users = _positions(self.interactions.user_ids, np.repeat(user_ids, movie_ids.shape[1]))
+        items = _positions(self.interactions.item_ids, movie_ids.ravel())
+        predicted = np.full(movie_ids.size, np.nan, np.float32)
+        known = self.ratings.known_user(users) & self.ratings.known_item(items)
+        predicted[known] = self.ratings.predict(users[known], items[known])
+        return predicted.reshape(movie_ids.shape)
+
     def save(self, folder: Path) -> None:
         """Write what turns a new movie into vectors: encoder and regression. Raises OSError."""
         self.encoder.save(folder / ENCODER_FILE)
@@ -94,6 +112,12 @@ class TrainedModel:
 
 ENCODER_FILE = "encoder.npz"
 FOLD_IN_FILE = "fold_in.npz"
+
+
+def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each wanted id stands in the ascending ``ids``; -1 where it does not."""
+    places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[places] == wanted, places, -1)
 
 
 class _Stages:

@@ -37,6 +37,10 @@ class RecommendedSerializer(serializers.Serializer):
     score = serializers.FloatField(help_text="From 0 to 1, falling along the list.")
     sources = SourcesSerializer()
     reason = ReasonSerializer()
+    predicted_rating = serializers.FloatField(
+        allow_null=True,
+        help_text="What you would probably give it, on the scale of the ratings; null where nothing tells.",
+    )
 
 
 class RecommendationListSerializer(serializers.Serializer):

@@ -35,6 +35,7 @@ def test_an_item_says_its_score_its_sources_and_its_reason(cast):
             "score": 1.0,
             "sources": {"batch": 1.0, "realtime": 0.0, "popular": 0.0},
             "reason": {"code": "taste", "text": "Matches your taste"},
+            "predicted_rating": None,
         }
     ]
 

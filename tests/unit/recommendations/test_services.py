@@ -4,7 +4,7 @@ import json
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -392,3 +392,24 @@ def test_similar_leaves_out_what_is_hidden_and_knows_no_hidden_movie(cast):
     assert len(answer) == 7
     with pytest.raises(Movie.DoesNotExist):
         services.similar_list(movie_id=cast["Casino"].pk)
+
+
+def test_an_item_of_the_nightly_list_says_what_the_person_would_give_it(cast):
+    row = BatchRecommendation.objects.get(user=cast.alice)
+    ratings = dict(zip(row.movie_ids, [4.26, float("nan"), 3.0, 1.04], strict=True))
+    row.predicted_ratings = list(ratings.values())
+    row.save()
+    answer = served(cast.alice)
+
+    assert [entry["predicted_rating"] for entry in answer["items"][:4]] == [4.3, None, 3.0, 1.0]
+    assert {entry["predicted_rating"] for entry in answer["items"][4:]} == {None}
+
+
+def test_a_list_has_a_predicted_rating_for_each_movie_or_none_at_all(cast):
+    row = BatchRecommendation.objects.get(user=cast.alice)
+    row.predicted_ratings = [4.0]
+    with pytest.raises(IntegrityError, match="batch_a_rating_for_each_movie_or_none"), transaction.atomic():
+        row.save()
+
+    row.refresh_from_db()
+    assert row.predicted_ratings == []
