@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def load_arrays(path: Path, kind: str) -> dict[str, NDArray]:
             arrays = {name: stored[name] for name in stored.files}
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: there is no such model file.") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise ModelFileError(f"{path}: this is not a model file: {error}") from error
     found = str(arrays.pop("kind", ""))
     if found != kind:

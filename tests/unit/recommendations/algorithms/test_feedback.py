@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from recommendations.algorithms.feedback import Kind, feedback_merge, feedback_weights, rating_weights
+
+
+def merge(*rows: tuple[int, int, Kind, float, int]):
+    users, items, kinds, ratings, times = zip(*rows, strict=True)
+    return feedback_merge(
+        np.array(users, np.int64),
+        np.array(items, np.int64),
+        np.array(kinds, np.int8),
+        np.array(ratings, np.float32),
+        np.array(times, np.int64),
+    )
+
+
+NONE = float("nan")
+
+
+def test_a_higher_rating_never_weighs_less():
+    weights = rating_weights(np.arange(0.5, 5.01, 0.5))
+
+    assert (np.diff(weights) >= 0).all()
+    assert weights.tolist() == pytest.approx([-1, -1, -1, -0.5, -0.25, 0.7, 0.85, 1, 1, 1])
+
+
+def test_each_kind_has_its_documented_weight():
+    kinds = np.array([Kind.LIKE, Kind.DISLIKE, Kind.WATCH, Kind.HIDE, Kind.VIEW, Kind.RATING], np.int8)
+
+    weights = feedback_weights(kinds, np.array([NONE] * 5 + [2.0], np.float32))
+
+    assert weights.tolist() == pytest.approx([1, -1, 0.7, -0.5, 0.2, -0.5])
+
+
+def test_the_newest_explicit_judgement_counts():
+    merged = merge((1, 1, Kind.RATING, 5.0, 100), (1, 1, Kind.DISLIKE, NONE, 200), (1, 1, Kind.WATCH, NONE, 300))
+
+    assert merged.weights.tolist() == [-1.0]
+    assert merged.timestamps.tolist() == [200]
+    assert merged.ratings.tolist() == [1.5]
+
+
+def test_a_hide_does_not_undo_that_the_person_watched_it():
+    merged = merge((1, 1, Kind.WATCH, NONE, 100), (1, 1, Kind.HIDE, NONE, 200))
+
+    assert merged.weights.tolist() == pytest.approx([0.7])
+    assert merged.excludes.tolist() == [True]
+
+
+def test_only_a_view_leaves_the_movie_to_later_lists():
+    merged = merge((1, 1, Kind.VIEW, NONE, 5), (1, 2, Kind.VIEW, NONE, 5), (1, 2, Kind.HIDE, NONE, 1))
+
+    assert merged.excludes.tolist() == [False, True]
+
+
+def test_rows_of_several_people_in_any_order_become_one_entry_each():
+    merged = merge((2, 9, Kind.LIKE, NONE, 1), (1, 9, Kind.RATING, 3.0, 1), (2, 8, Kind.VIEW, NONE, 1))
+
+    assert merged.user_ids.tolist() == [1, 2]
+    assert merged.item_ids.tolist() == [8, 9]
+    assert list(zip(merged.users.tolist(), merged.items.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 1)]
+    assert merged.weights.tolist() == pytest.approx([0.7, 0.2, 1.0])
+
+
+def test_no_feedback_gives_no_entries():
+    empty = np.zeros(0, np.int64)
+
+    assert len(feedback_merge(empty, empty, empty.astype(np.int8), empty.astype(np.float32), empty)) == 0

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from recommendations.algorithms.content import MovieContent
+from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
+
+
+def world(movies: int = 200, seed: int = 0):
+    """Movies whose factors are a linear function of their content and genre."""
+    rng = np.random.default_rng(seed)
+    genres = rng.choice(["Crime", "Drama"], movies)
+    contents = [MovieContent(n, f"m{n}", genres=(str(genre),)) for n, genre in enumerate(genres)]
+    vectors = rng.normal(size=(movies, 6)).astype(np.float32)
+    flags = np.stack([genres == "Crime", genres == "Drama"], axis=1)
+    query = np.hstack([vectors, flags]) @ rng.normal(size=(8, 4))
+    item = np.hstack([vectors, flags]) @ rng.normal(size=(8, 4))
+    return contents, vectors, (query.astype(np.float32), item.astype(np.float32))
+
+
+def test_factors_that_follow_from_content_are_predicted():
+    contents, vectors, factors = world()
+    known, new = slice(0, 150), slice(150, 200)
+    model = FoldIn(FoldInConfig(regularization=0.01)).fit(
+        contents[known], vectors[known], (factors[0][known], factors[1][known]), np.ones(150)
+    )
+
+    query, item = model.predict(contents[new], vectors[new])
+
+    assert query == pytest.approx(factors[0][new], abs=0.02)
+    assert item == pytest.approx(factors[1][new], abs=0.02)
+
+
+def test_movies_with_more_likes_say_more():
+    contents = [MovieContent(1, "a"), MovieContent(2, "b")]
+    vectors = np.zeros((2, 1), np.float32)
+    factors = np.array([[0.0], [1.0]], np.float32)
+
+    model = FoldIn().fit(contents, vectors, (factors, factors), np.array([1.0, 100.0]))
+    query, _ = model.predict(contents[:1], vectors[:1])
+
+    assert query[0, 0] == pytest.approx(10 / 11, abs=0.01)
+
+
+def test_an_unknown_genre_is_passed_over():
+    contents, vectors, factors = world()
+    model = FoldIn().fit(contents, vectors, factors, np.ones(200))
+
+    query, _ = model.predict([MovieContent(1, "x", genres=("Western",))], vectors[:1])
+
+    assert np.isfinite(query).all()
+
+
+@pytest.mark.parametrize("movies", [1, 200])
+def test_a_saved_regression_predicts_the_same(tmp_path, movies):
+    contents, vectors, factors = world(movies)
+    model = FoldIn().fit(contents, vectors, factors, np.ones(movies))
+    model.save(tmp_path / "fold_in.npz")
+
+    loaded = FoldIn.load(tmp_path / "fold_in.npz")
+
+    for before, after in zip(model.predict(contents, vectors), loaded.predict(contents, vectors), strict=True):
+        assert np.array_equal(before, after)
