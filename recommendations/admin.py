@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -48,6 +49,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         ("Quality", {"fields": ["metrics_table"]}),
         ("Hyperparameters", {"fields": ["hyperparameters_table"]}),
     ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Lets the actions that need no version run with none selected: before the first training there is none."""
+        if request.POST.get("action") in ("retrain", "roll_back") and not request.POST.getlist(ACTION_CHECKBOX_NAME):
+            data = request.POST.copy()
+            data[ACTION_CHECKBOX_NAME] = "0"
+            request.POST = data
+        return super().changelist_view(request, extra_context)
 
     def has_retrain_permission(self, request: HttpRequest) -> bool:
         """Whoever may change model versions may have one trained and choose the live one."""

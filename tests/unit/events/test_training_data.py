@@ -1,0 +1,77 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from events import training_data
+from events.models import Interaction, Rating
+from events.training_data import KIND_CODES, movie_votes_read, training_data_read
+from tests.factories import make_movie, make_user
+
+MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def rows() -> list[tuple]:
+    columns = training_data_read()
+    return sorted(
+        zip(
+            columns.user_ids.tolist(),
+            columns.movie_ids.tolist(),
+            columns.kinds.tolist(),
+            np.nan_to_num(columns.ratings, nan=-1).tolist(),
+            columns.timestamps.tolist(),
+            strict=True,
+        )
+    )
+
+
+def test_ratings_and_the_newest_event_of_each_other_kind_come_back(db):
+    person, movie = make_user(), make_movie()
+    later = MONDAY + timedelta(days=1)
+    Rating.objects.create(user=person, movie=movie, value=3.5, rated_at=MONDAY)
+    for kind, value, at in [
+        ("rating", 3.5, MONDAY),
+        ("view", None, MONDAY),
+        ("view", None, later),
+        ("like", None, MONDAY),
+    ]:
+        Interaction.objects.create(user=person, movie=movie, kind=kind, value=value, occurred_at=at)
+
+    monday, tuesday = int(MONDAY.timestamp()), int(later.timestamp())
+    assert rows() == [
+        (person.pk, movie.pk, 0, 3.5, monday),
+        (person.pk, movie.pk, KIND_CODES["like"], -1, monday),
+        (person.pk, movie.pk, KIND_CODES["view"], -1, tuesday),
+    ]
+
+
+def test_every_kind_of_event_has_a_code():
+    assert set(KIND_CODES) == set(Interaction.Kind)
+
+
+def test_many_rows_come_in_pieces_and_lose_none(db, monkeypatch):
+    monkeypatch.setattr(training_data, "_ROWS_A_PIECE", 7)
+    people = [make_user() for _ in range(5)]
+    movies = [make_movie() for _ in range(6)]
+    Rating.objects.bulk_create(Rating(user=user, movie=movie, value=4) for user in people for movie in movies)
+
+    assert [row[:2] for row in rows()] == [(user.pk, movie.pk) for user in people for movie in movies]
+
+
+def test_an_empty_database_gives_empty_columns(db):
+    assert len(training_data_read()) == 0
+
+
+def test_votes_fade_with_age_and_a_rating_outranks_a_like(db):
+    first, second, movie, other = make_user(), make_user(), make_movie(), make_movie()
+    Rating.objects.create(user=first, movie=movie, value=2, rated_at=MONDAY - timedelta(days=10))
+    Interaction.objects.create(user=first, movie=movie, kind="like", occurred_at=MONDAY)
+    Interaction.objects.create(user=second, movie=movie, kind="dislike", occurred_at=MONDAY - timedelta(days=1))
+    Interaction.objects.create(user=second, movie=movie, kind="like", occurred_at=MONDAY)
+    Interaction.objects.create(user=second, movie=other, kind="view", occurred_at=MONDAY)
+
+    votes = movie_votes_read(now=MONDAY, half_life_days=10, floor=0.2, as_ratings={"like": 4.5, "dislike": 1.5})
+
+    assert votes.movie_ids.tolist() == [movie.pk]
+    assert votes.counts.tolist() == pytest.approx([0.6 + 1])
+    assert votes.totals.tolist() == pytest.approx([0.6 * 2 + 4.5])
