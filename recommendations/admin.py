@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -55,7 +55,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         if request.POST.get("action") in ("retrain", "roll_back") and not request.POST.getlist(ACTION_CHECKBOX_NAME):
             data = request.POST.copy()
             data[ACTION_CHECKBOX_NAME] = "0"
-            request.POST = data
+            request.POST = cast(Any, data)
         return super().changelist_view(request, extra_context)
 
     def has_retrain_permission(self, request: HttpRequest) -> bool:

@@ -20,13 +20,13 @@ def test_feedback_fades_by_half_of_what_is_above_the_floor():
     assert weights.tolist() == pytest.approx([1, 0.6, 0.4, 0.2, 1])
 
 
-def test_the_score_is_the_damped_mean_times_the_log_of_the_count():
+def test_the_score_is_the_damped_mean_times_the_count():
     count, total = np.array([3.0, 1.0, 0.0]), np.array([12.0, 5.0, 0.0])
     mean = 17 / 4
 
     scores = damped_popularity(count, total, CONFIG)
 
-    expected = [np.log(4) * (12 + 5 * mean) / 8, np.log(2) * (5 + 5 * mean) / 6, 0]
+    expected = [3 * (12 + 5 * mean) / 8, 1 * (5 + 5 * mean) / 6, 0]
     assert scores.tolist() == pytest.approx(expected)
 
 
