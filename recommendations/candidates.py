@@ -15,6 +15,7 @@ from pgvector.django import CosineDistance, MaxInnerProduct
 
 from events.selectors import Signal
 from movies.models import Movie
+from recommendations.algorithms.realtime import cosines
 from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
 
 Vector = NDArray[np.float32]
@@ -117,26 +118,43 @@ def popular_movies(
     return [movie_id for movie_id, _ in found], [score for _, score in found]
 
 
-def similar_movies(version_id: int, movie_id: int, limit: int) -> tuple[list[int], Vector, Vector] | None:
-    """The nearest published movies of one movie by factors and by content, ``limit`` of each, in no order.
+@dataclass(frozen=True)
+class Neighbours:
+    """Movies near one movie, n of them in no order: what they give the ranking.
 
-    Returns ids, factors and content vectors, whose first row is the movie itself; zeros stand for missing factors.
+    by_taste: inner product of the movie's query factors with theirs, NaN where there are no factors, shape (n,);
+    by_content: cosine of the content vectors, shape (n,).
+    """
+
+    movie_ids: list[int]
+    by_taste: NDArray[np.float32]
+    by_content: NDArray[np.float32]
+
+
+def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | None:
+    """The ``limit`` published movies nearest to one by taste and the ``limit`` nearest by content, together.
+
     None when the version does not know the movie. Three queries.
     """
-    columns: list[Any] = ["movie_id", _binary("item_factors"), _binary("content")]
-    own = MovieEmbedding.objects.filter(version_id=version_id, movie_id=movie_id).values_list(*columns).first()
+    own = (
+        MovieEmbedding.objects.filter(version_id=version_id, movie_id=movie_id)
+        .values_list(_binary("query_factors"), _binary("content"))
+        .first()
+    )
     if own is None:
         return None
+    columns: list[Any] = ["movie_id", _binary("item_factors"), _binary("content")]
+    query = None if own[0] is None else _vector(own[0])
+    content = _vector(own[1])
     others = _published(version_id).exclude(movie_id=movie_id)
-    rows = list(others.order_by(CosineDistance("content", _vector(own[2])), "movie_id").values_list(*columns)[:limit])
-    if own[1] is not None:
-        by_factors = others.filter(item_factors__isnull=False)
-        nearest = by_factors.order_by(CosineDistance("item_factors", _vector(own[1])), "movie_id")
+    rows = list(others.order_by(CosineDistance("content", content), "movie_id").values_list(*columns)[:limit])
+    if query is not None and query.any():
+        nearest = others.filter(item_factors__isnull=False).order_by(MaxInnerProduct("item_factors", query), "movie_id")
         rows += nearest.values_list(*columns)[:limit]
-    unique = {row[0]: row for row in [own, *rows]}
-    nothing = np.zeros(FACTOR_DIMENSIONS, np.float32)
-    factors = [nothing if row[1] is None else _vector(row[1]) for row in unique.values()]
-    return list(unique), _rows(factors), np.stack([_vector(row[2]) for row in unique.values()])
+    found = {row[0]: row[1:] for row in rows}
+    by_taste = [np.nan if query is None or f is None else float(_vector(f) @ query) for f, _ in found.values()]
+    contents = np.stack([_vector(c) for _, c in found.values()]) if found else np.zeros((0, len(content)), np.float32)
+    return Neighbours(list(found), np.array(by_taste, np.float32), cosines(content, contents))
 
 
 def _published(version_id: int) -> QuerySet[MovieEmbedding]:

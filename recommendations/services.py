@@ -14,14 +14,14 @@ from events.models import ServedRecommendation
 from movies.models import Genre, Movie
 from movies.selectors import movie_cards
 from recommendations import candidates, list_cache
-from recommendations.algorithms.realtime import cosines
+from recommendations.algorithms.blending import normalise
 from recommendations.list_cache import RenderedList
 from recommendations.personal_list import LIST_SIZE, PersonalList, personal_list
 
 logger = structlog.get_logger(__name__)
 
-# Of how alike two movies are, this much is who likes them and the rest what is written about them.
-SIMILAR_BY_FACTORS = 0.7
+# Of how alike two movies are, this much is who likes both and the rest what is written about them.
+SIMILAR_BY_TASTE = 0.6
 
 
 def recommendation_list(*, user: User, limit: int, request_id: str = "") -> bytes:
@@ -100,17 +100,15 @@ def similar_list(*, movie_id: int, limit: int = 20) -> list[dict[str, Any]]:
     found = None if version_id is None else candidates.similar_movies(version_id, movie_id, LIST_SIZE)
     if found is None:
         return _popular_in_genres(movie, limit)
-    ids, factors, content = found
-    by_content = cosines(content[0], content[1:])
-    by_factors = cosines(factors[0], factors[1:])
-    known = np.any(factors[0] != 0) & np.any(factors[1:] != 0, axis=1)
-    scores = np.where(known, SIMILAR_BY_FACTORS * by_factors + (1 - SIMILAR_BY_FACTORS) * by_content, by_content)
+    # Taste alone brings what everyone likes, and content alone what merely sounds alike: each corrects the other.
+    taste = normalise(found.by_taste)
+    known = bool(taste.any())
+    scores = SIMILAR_BY_TASTE * taste + (1 - SIMILAR_BY_TASTE) * found.by_content if known else found.by_content
     scores = np.round(np.clip(scores, 0, 1), 6)
-    order = np.lexsort((np.array(ids[1:]), -scores))[:limit]
-    cards = movie_cards([ids[1 + place] for place in order])
-    return [
-        {"movie": cards[ids[1 + place]], "score": float(scores[place])} for place in order if ids[1 + place] in cards
-    ]
+    order = np.lexsort((np.array(found.movie_ids), -scores))[:limit]
+    cards = movie_cards([found.movie_ids[place] for place in order])
+    best = [(cards.get(found.movie_ids[place]), float(scores[place])) for place in order]
+    return [{"movie": card, "score": score} for card, score in best if card is not None]
 
 
 def _popular_in_genres(movie: Movie, limit: int) -> list[dict[str, Any]]:
