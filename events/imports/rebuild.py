@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from psycopg import sql
 
 # How long to wait for those who use the tables, before settling for the ordinary way.
 _LOCK_WAIT = "3s"
@@ -21,6 +20,8 @@ _LOCK_WAIT = "3s"
 
 @dataclass(frozen=True)
 class _Definition:
+    """Of a constraint or an index, in PostgreSQL's own words (pg_get_constraintdef, pg_get_indexdef)."""
+
     name: str
     sql: str
 
@@ -70,31 +71,20 @@ def rebuilt_after(table: str) -> Iterator[None]:
         foreign = _constraints(cursor, table, "f")
         keys = [*_constraints(cursor, table, "p"), *_constraints(cursor, table, "u")]
         indexes = _plain_indexes(cursor, table)
-        name = sql.Identifier(table)
+        quote = connection.ops.quote_name
         for constraint in [*foreign, *keys]:
-            cursor.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, sql.Identifier(constraint.name)))
+            cursor.execute(f"ALTER TABLE {quote(table)} DROP CONSTRAINT {quote(constraint.name)}")
         for index in indexes:
-            cursor.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index.name)))
+            cursor.execute(f"DROP INDEX {quote(index.name)}")
     yield
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
         for constraint in keys:
-            _add(cursor, name, constraint)
+            cursor.execute(f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(constraint.name)} {constraint.sql}")
         for index in indexes:
             cursor.execute(index.sql)
         for constraint in foreign:
-            _add(cursor, name, constraint)
-
-
-def _add(cursor: Any, table: sql.Identifier, constraint: _Definition) -> None:
-    # The definition comes from PostgreSQL itself (pg_get_constraintdef).
-    cursor.execute(
-        sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
-            table,
-            sql.Identifier(constraint.name),
-            sql.SQL(constraint.sql),
-        )
-    )
+            cursor.execute(f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(constraint.name)} {constraint.sql}")
 
 
 def _constraints(cursor: Any, table: str, kind: str) -> list[_Definition]:
