@@ -1,0 +1,154 @@
+"""Data sets of protocols, read from archives or folders into columns; nothing here knows a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from movies.imports.archive import open_archive
+from movies.imports.errors import ArchiveError, BadLines
+from movies.imports.files import Source, open_source
+from movies.imports.metadata_lines import MetadataLine, open_metadata
+from recommendations.algorithms.base import Interactions
+from recommendations.algorithms.content import MovieContent
+from recommendations.evaluation.protocols.base import ProtocolError
+
+# What published protocols call a like.
+LIKE_FROM = 4.0
+# As many names of a cast as the catalogue keeps for content vectors.
+CAST_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """Columns of ratings, each of shape (n,), in the order of person, time and item."""
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    ratings: NDArray[np.float32]
+    timestamps: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Ratings:
+        """The rows that a mask or positions select."""
+        return Ratings(self.users[rows], self.items[rows], self.ratings[rows], self.timestamps[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A published split: (person, item) ids of both parts, each int64 of shape (n, 2)."""
+
+    name: str
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def read_ratings(path: Path) -> tuple[str, Ratings]:
+    """The data set's name and all ratings of a MovieLens archive. Raises ArchiveError or BadLineError."""
+    with open_archive(path) as archive:
+        frames = list(archive.ratings())
+        name = archive.name
+    frame = pl.concat(frames).sort("user", "timestamp", "movie")
+    return name, Ratings(
+        frame["user"].to_numpy().astype(np.int64),
+        frame["movie"].to_numpy().astype(np.int64),
+        frame["rating"].to_numpy().astype(np.float32),
+        frame["timestamp"].to_numpy().astype(np.int64),
+    )
+
+
+def read_fold(path: Path) -> Fold:
+    """A folder or zip with train.tsv and test.tsv: tab-separated person, item and, ignored here, more columns.
+
+    Raises ArchiveError when it is none and ProtocolError for a malformed line or an empty part.
+    """
+    source = open_source(path)
+    try:
+        return Fold(path.name, _pairs(source, "train.tsv"), _pairs(source, "test.tsv"))
+    finally:
+        source.close()
+
+
+def _pairs(source: Source, file: str) -> NDArray[np.int64]:
+    names = [name for name in source.names if PurePosixPath(name).name == file]
+    if len(names) != 1:
+        found = "no" if not names else f"{len(names)} files named"
+        raise ArchiveError(f"{source.path} holds {found} {file}; expected one train.tsv and one test.tsv.")
+    pairs: list[tuple[int, int]] = []
+    for number, line in source.lines(names[0]):
+        if not line:
+            continue
+        try:
+            user, item = line.split(b"\t", 2)[:2]
+            pairs.append((int(user), int(item)))
+        except ValueError:
+            shown = line[:60].decode("latin-1")
+            raise ProtocolError(
+                f"{file}, line {number}: expected person, tab, item as whole numbers, not {shown!r}."
+            ) from None
+    if not pairs:
+        part = "test" if file == "test.tsv" else "training"
+        raise ProtocolError(f"{file} in {source.path} is empty: there is no {part} part.")
+    return np.unique(np.array(pairs, np.int64), axis=0)
+
+
+def read_contents(path: Path, metadata: Path | None = None) -> list[MovieContent]:
+    """What is known of each movie of an archive: title, year and genres, and with ``metadata`` text and people."""
+    with open_archive(path) as archive:
+        movies = archive.movies(BadLines())
+    lines = _metadata_by_id(metadata) if metadata is not None else {}
+    contents = []
+    for movie in movies:
+        line = lines.get(movie.id)
+        people = (*line.directors, *line.cast[:CAST_KEPT]) if line else ()
+        contents.append(
+            MovieContent(
+                movie.id,
+                movie.title,
+                movie.year,
+                line.overview if line else "",
+                movie.genres,
+                tuple(dict.fromkeys(people)),
+                line.keywords if line else (),
+            )
+        )
+    return contents
+
+
+def _metadata_by_id(path: Path) -> dict[int, MetadataLine]:
+    with open_metadata(path) as file:
+        lines = {line.movielens_id: line for line in file.records(BadLines()) if line.movielens_id is not None}
+    if not lines:
+        raise ProtocolError(f"{path} names no movie by movielens_id.")
+    return lines
+
+
+def as_likes(users: NDArray[np.int64], items: NDArray[np.int64]) -> Interactions:
+    """Interactions of weight 1, one for each pair."""
+    return Interactions.from_columns(users, items)
+
+
+def matrix_over(
+    pairs: NDArray[np.int64], users: NDArray[np.int64], items: NDArray[np.int64], *, width: int = 0
+) -> csr_array:
+    """Ones where a pair stands, float32, shape (users, max(items, width)); rows follow ``users``, columns ``items``.
+
+    Both id arrays ascend. A pair of another person or item is left out.
+    """
+    rows, row_known = _positions(pairs[:, 0], users)
+    columns, column_known = _positions(pairs[:, 1], items)
+    known = row_known & column_known
+    shape = (len(users), max(len(items), width))
+    return csr_array((np.ones(int(known.sum()), np.float32), (rows[known], columns[known])), shape=shape)
+
+
+def _positions(ids: NDArray[np.int64], known: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    at = np.minimum(np.searchsorted(known, ids), max(len(known) - 1, 0))
+    return at.astype(np.int64), (known[at] == ids if len(known) else np.zeros(len(ids), np.bool_))
