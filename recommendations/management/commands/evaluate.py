@@ -50,10 +50,9 @@ class Command(BaseCommand):
         if options["seed"] < 0:
             raise CommandError(f"--seed must be 0 or more, not {options['seed']}.")
         report = self._run(protocol, options)
-        console = Console(file=cast(IO[str], self.stdout))
         # In a file or a pipe nothing limits the width, and rich's guess of 80 columns breaks numbers apart.
-        width = console.width if console.is_terminal else WIDTH_OF_FILES
-        console.print(_table(report), _facts(report), width=width)
+        width = None if self.stdout.isatty() else WIDTH_OF_FILES
+        Console(file=cast(IO[str], self.stdout), width=width).print(_table(report), _facts(report))
         try:
             if options["json"]:
                 report.write_json(options["json"])

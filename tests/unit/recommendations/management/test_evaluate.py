@@ -11,7 +11,8 @@ from tests.evaluation.small import metadata_csv, movielens_zip
 
 def _evaluate(**options):
     out = StringIO()
-    call_command("evaluate", stdout=out, stderr=StringIO(), quiet=True, **options)
+    words = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
+    call_command("evaluate", "--quiet", *words, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
