@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 from accounts.models import User
 from events.training_data import training_data_read
 from recommendations.algorithms.base import Interactions
+from recommendations.algorithms.ensemble import EnsembleConfig
 from recommendations.algorithms.feedback import feedback_merge
-from recommendations.algorithms.linear_autoencoder import DenoisingAutoencoderConfig
 from recommendations.algorithms.pipeline import ALGORITHM, NothingToTrainOnError, TrainedModel, TrainingConfig, train
 from recommendations.artefacts import artefacts_save
 from recommendations.contents import movie_contents_read
@@ -167,7 +167,7 @@ def _start(version: ModelVersion | None, trigger: str) -> ModelVersion:
 def training_config() -> TrainingConfig:
     """The hyperparameters, from the settings."""
     return TrainingConfig(
-        autoencoder=DenoisingAutoencoderConfig(max_items=settings.TRAINING_MAX_ITEMS),
+        ranker=EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS),
         popularity=popularity_config(),
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
     )

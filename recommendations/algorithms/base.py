@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
@@ -113,8 +112,4 @@ class Recommender(Protocol):
 
     def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
         """How strongly to recommend each item, shape (people, I), from matrices of what the people did."""
-        ...
-
-    def save(self, path: Path) -> None:
-        """Write the model without pickle."""
         ...

@@ -18,14 +18,26 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.content import LsaEncoder, MovieContent
+from recommendations.algorithms.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
-from recommendations.algorithms.linear_autoencoder import DenoisingAutoencoder, DenoisingAutoencoderConfig
+from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.popularity import Popularity, PopularityConfig, best_of
 from recommendations.algorithms.rating_base import RatingModel
 from recommendations.evaluation import metrics
 from recommendations.evaluation.splitting import hold_out
 
-ALGORITHM = "denoising linear autoencoder"
+ALGORITHM = "linear autoencoder with ALS and neighbours"
+
+# The speed layer asks the item-item model about people of whom it knows a few likes: there a stronger ridge, more
+# dropout and no damping of popular items win (docs/evaluation.md, new users).
+SPEED_AUTOENCODER = LinearAutoencoderConfig(
+    regularization=1000.0,
+    regularization_popularity_exponent=0.0,
+    dropout_ratio=3.0,
+    person_exponent=0.5,
+    diagonal_relaxation=1.0,
+    target_popularity_exponent=0.0,
+)
 EVALUATED_AT = 10
 
 # Called with a stage's name and how much of the training lies behind it, 0 to 1.
@@ -40,7 +52,8 @@ class NothingToTrainOnError(ValueError):
 class TrainingConfig:
     """Hyperparameters of one nightly training."""
 
-    autoencoder: DenoisingAutoencoderConfig = field(default_factory=DenoisingAutoencoderConfig)
+    ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
+    speed: LinearAutoencoderConfig = SPEED_AUTOENCODER
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     content_dimensions: int = 384
@@ -60,7 +73,7 @@ class TrainedModel:
     """What a training made. Rows of the catalogue's arrays follow ``movie_ids`` (ascending, M of them)."""
 
     interactions: Interactions
-    autoencoder: DenoisingAutoencoder
+    ranker: RankingEnsemble
     encoder: LsaEncoder
     fold_in: FoldIn | None
     movie_ids: NDArray[np.int64]
@@ -83,7 +96,7 @@ class TrainedModel:
         """
         data = self.interactions
         candidates = np.isin(data.item_ids, recommendable)
-        for users, positions, scores in self.autoencoder.recommend(data, n, candidates=candidates, block=block):
+        for users, positions, scores in self.ranker.recommend(data, n, candidates=candidates, block=block):
             ids = np.where(positions >= 0, data.item_ids[positions], -1)
             yield data.user_ids[users], ids, scores
 
@@ -153,7 +166,7 @@ def train(
     with stages.stage("evaluating", 0.0):
         measured = evaluate(interactions, config)
     with stages.stage("fitting", 0.4):
-        model = DenoisingAutoencoder(config.autoencoder).fit(interactions)
+        model = RankingEnsemble(config.ranker).fit(interactions)
     contents = sorted(contents, key=lambda content: content.movie_id)
     with stages.stage("encoding texts", 0.65):
         encoder = LsaEncoder(config.content_dimensions, random_state=config.random_state).fit(contents)
@@ -169,26 +182,27 @@ def train(
 
 def _catalogue_factors(
     interactions: Interactions,
-    model: DenoisingAutoencoder,
+    model: RankingEnsemble,
     contents: Sequence[MovieContent],
     vectors: NDArray[np.float32],
     config: TrainingConfig,
 ) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """The regression, the whole catalogue's query and item factors, and which of them were learned."""
-    factors = model.factorise(config.rank)
+    speed = LinearAutoencoder(config.speed).fit(interactions.likes()[:, model.kept])
+    factors = speed.factorise(config.rank, config.random_state)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     known_ids = interactions.item_ids[model.kept]
     trained = np.isin(movie_ids, known_ids)
     A = np.zeros((len(movie_ids), config.rank), np.float32)
     V = np.zeros_like(A)
-    position = model.kept[np.searchsorted(known_ids, movie_ids[trained])]
+    position = np.searchsorted(known_ids, movie_ids[trained])
     A[trained], V[trained] = factors[0][position], factors[1][position]
     if not trained.any():
         return None, A, V, trained
     rated = [content for content, known in zip(contents, trained, strict=True) if known]
     liked = interactions.items[interactions.weights > 0]
     likes = np.bincount(liked, minlength=len(interactions.item_ids)).astype(np.float64)
-    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], (A[trained], V[trained]), likes[position])
+    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], (A[trained], V[trained]), likes[model.kept[position]])
     if not trained.all():
         unrated = [content for content, known in zip(contents, trained, strict=True) if not known]
         A[~trained], V[~trained] = fold_in.predict(unrated, vectors[~trained])
@@ -207,7 +221,7 @@ def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, An
     kept, relevant = interactions.take(~held), interactions.take(held).likes()
     users = np.unique(interactions.users[held]).astype(np.int64)
     relevant = relevant[users]
-    model = DenoisingAutoencoder(config.autoencoder).fit(kept)
+    model = RankingEnsemble(config.ranker).fit(kept)
     blocks = [positions for _, positions, _ in model.recommend(kept, EVALUATED_AT, users=users)]
     popular = Popularity(config.popularity).fit(kept)
     return {

@@ -1,0 +1,37 @@
+"""Small sparse routines that the ranking models share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+# Keeps powers of a count finite where it is 0.
+POPULARITY_SMOOTHING = 0.1
+
+
+def row_counts(matrix: csr_array) -> NDArray[np.float64]:
+    """Entries of each row, at least 1, shape (rows,)."""
+    return np.maximum(np.diff(matrix.indptr), 1).astype(np.float64)
+
+
+def column_counts(matrix: csr_array) -> NDArray[np.float64]:
+    """Entries of each column, shape (columns,)."""
+    return np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
+
+
+def binarised(matrix: csr_array) -> csr_array:
+    """The same entries, each 1, float32."""
+    return csr_array((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def scale_rows(matrix: csr_array, factors: NDArray[np.floating]) -> csr_array:
+    """Each row times its factor, float32."""
+    data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
+    return csr_array((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def scale_columns(matrix: csr_array, factors: NDArray[np.floating]) -> csr_array:
+    """Each column times its factor, float32."""
+    data = matrix.data * factors[matrix.indices]
+    return csr_array((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
