@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from recommendations.algorithms.als import AlsConfig, ImplicitAls
 from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.matrices import column_counts, row_counts
 from recommendations.algorithms.neighbours import SimilarPeople, SimilarPeopleConfig, SpectralConfig, SpectralFilter
 from recommendations.algorithms.ranking import top_n
 
@@ -57,13 +58,16 @@ class EnsembleConfig:
     similar_people_weight: float = 0.15
     # A disliked item takes this much of what the autoencoder says it attracts, and gives nothing.
     dislike_strength: float = 0.5
+    # Weight of the standardised popularity over (likes of the person)^2: it decides where little else does, and is
+    # gone where validation says that it harms people who were fitted.
+    popularity_prior: float = 4.0
     # The autoencoder's matrix is dense, (items)^2 floats: a catalogue above the cap keeps its most liked items.
     max_items: int = 20_000
     # Similar people compare everyone with everyone: above the cap they do not vote.
     max_people_compared: int = 25_000
 
     def __post_init__(self) -> None:
-        for name in ("als_weight", "spectral_weight", "similar_people_weight", "dislike_strength"):
+        for name in ("als_weight", "spectral_weight", "similar_people_weight", "dislike_strength", "popularity_prior"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}.")
         if self.max_items < 1:
@@ -104,6 +108,7 @@ class RankingEnsemble:
         self.kept: NDArray[np.int64] = np.zeros(0, np.int64)
         self.autoencoder = LinearAutoencoder(self.config.autoencoder)
         self._members: list[tuple[float, Member]] = []
+        self._popularity: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def fit(self, interactions: Interactions) -> Self:
         """Fit every member on the same likes; needs about (items kept)^2 x 12 bytes at its peak."""
@@ -111,6 +116,7 @@ class RankingEnsemble:
         self.item_count = likes.shape[1]
         self.kept = self._keep(likes.count_nonzero(axis=0))
         known = likes[:, self.kept]
+        self._popularity = _deviations(column_counts(known))
         self._members = [(weight, build().fit(known)) for weight, build in self._wanted(likes.shape[0])]
         return self
 
@@ -142,7 +148,8 @@ class RankingEnsemble:
         A dislike lowers what is like it and raises nothing. Items the model does not know score -inf.
         """
         known = likes[:, self.kept]
-        total = np.zeros(known.shape, np.float32)
+        prior = (self.config.popularity_prior / row_counts(known) ** 2).astype(np.float32)
+        total = prior[:, None] * self._popularity
         for place, (weight, member) in enumerate(self._members):
             part = member.scores(known)
             deviation = _standardise(part, known)
@@ -180,6 +187,13 @@ class RankingEnsemble:
             scores[seen[rows].nonzero()] = -np.inf
             positions, values = top_n(scores, n)
             yield rows, positions, values
+
+
+def _deviations(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """How many standard deviations each value lies from the mean, shape as given."""
+    if not len(values):
+        return values.astype(np.float32)
+    return ((values - values.mean()) / (values.std() + _EPSILON)).astype(np.float32)
 
 
 def _standardise(scores: NDArray[np.float32], seen: csr_array) -> NDArray[np.float32]:
