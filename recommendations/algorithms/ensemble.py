@@ -26,6 +26,8 @@ from recommendations.algorithms.ranking import top_n
 logger = logging.getLogger(__name__)
 
 _EPSILON = 1e-9
+# float32 keeps seven digits, and a sum over thousands of items loses three of them.
+_ROUNDING = 1e-4
 
 
 class Member(Protocol):
@@ -117,6 +119,8 @@ class RankingEnsemble:
         self.kept = self._keep(likes.count_nonzero(axis=0))
         known = likes[:, self.kept]
         self._popularity = _deviations(column_counts(known))
+        if not len(self.kept):
+            return self
         self._members = [(weight, build().fit(known)) for weight, build in self._wanted(likes.shape[0])]
         return self
 
@@ -150,6 +154,8 @@ class RankingEnsemble:
         known = likes[:, self.kept]
         prior = (self.config.popularity_prior / row_counts(known) ** 2).astype(np.float32)
         total = prior[:, None] * self._popularity
+        if not len(self.kept):
+            return np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
         for place, (weight, member) in enumerate(self._members):
             part = member.scores(known)
             deviation = _standardise(part, known)
@@ -197,13 +203,20 @@ def _deviations(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _standardise(scores: NDArray[np.float32], seen: csr_array) -> NDArray[np.float32]:
-    """Bring each row to mean 0 and deviation 1 over the items not in ``seen``, in place; returns the deviations."""
+    """Bring each row to mean 0 and deviation 1 over the items not in ``seen``, in place; returns the deviations.
+
+    Where the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.
+    """
+    size = np.abs(scores).max(axis=1, keepdims=True, initial=0.0)
     index = np.repeat(np.arange(len(scores)), np.diff(seen.indptr))
     scores[index, seen.indices] = 0.0
     free = np.maximum(scores.shape[1] - np.diff(seen.indptr), 1)[:, None]
     mean = scores.sum(axis=1, keepdims=True) / free
     variance = np.square(scores).sum(axis=1, keepdims=True) / free - np.square(mean)
-    deviation = (np.sqrt(np.maximum(variance, 0.0)) + _EPSILON).astype(np.float32)
+    deviation = np.sqrt(np.maximum(variance, 0.0))
+    alike = deviation <= _ROUNDING * size
     scores -= mean
+    scores[alike.ravel()] = 0.0
+    deviation = np.where(alike, 1.0, deviation).astype(np.float32)
     scores /= deviation
     return deviation

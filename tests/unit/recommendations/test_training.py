@@ -26,7 +26,7 @@ def test_a_training_publishes_lists_vectors_popular_movies_and_itself(world):
     assert version.metrics["ndcg@10"] > version.metrics["popularity"]["ndcg@10"]
     assert version.peak_memory_mib > 0
     assert version.finished_at >= version.started_at
-    assert version.hyperparameters["autoencoder"]["regularization"] > 0
+    assert version.hyperparameters["ranker"]["autoencoder"]["regularization"] > 0
     assert BatchRecommendation.objects.filter(version=version).count() == 12
     assert MovieEmbedding.objects.filter(version=version).count() == 16
     assert PopularMovie.objects.filter(genre=None).count() == 16
