@@ -47,3 +47,40 @@ def hold_out(
     held = np.zeros(len(interactions), np.bool_)
     held[rows[place < np.maximum((counts[users] * share).astype(np.int64), 1)]] = True
     return held
+
+
+def split_per_person(
+    users: NDArray[np.integer], *, share: float, timestamps: NDArray[np.integer] | None = None, seed: int = 0
+) -> NDArray[np.bool_]:
+    """Which rows, shape (n,), are each person's test part: ``share`` of theirs, rounded so that training gets halves.
+
+    Drawn by ``seed``; with ``timestamps``, shape (n,), each person's newest, rows of one second drawn by ``seed``.
+    A person of one row keeps it for training. Raises ValueError for a share outside (0, 1).
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, not {share}.")
+    draw = np.random.default_rng(seed).random(len(users))
+    order = np.lexsort((draw, users) if timestamps is None else (draw, timestamps, users))
+    _, starts, counts = np.unique(users[order], return_index=True, return_counts=True)
+    kept = np.maximum(np.round(counts * (1 - share)).astype(np.int64), 1)
+    place = np.arange(len(users)) - np.repeat(starts, counts)
+    held = np.zeros(len(users), np.bool_)
+    held[order] = place >= np.repeat(kept, counts)
+    return held
+
+
+def split_at(timestamps: NDArray[np.integer], *, share: float) -> tuple[int, NDArray[np.bool_]]:
+    """The moment after which about ``share`` of all rows lie, and which rows, shape (n,), are later than it.
+
+    Rows of that very second are training: nothing of the test part is as old as anything trained on.
+    Raises ValueError for a share outside (0, 1), or when one part would be empty.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, not {share}.")
+    if not len(timestamps):
+        raise ValueError("There is nothing to split.")
+    moment = int(np.quantile(timestamps, 1 - share, method="lower"))
+    later = timestamps > moment
+    if not later.any():
+        raise ValueError("The test part is empty: everything happened in one second.")
+    return moment, later

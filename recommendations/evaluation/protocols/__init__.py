@@ -1,15 +1,29 @@
 """Published and own protocols by name; ``manage.py evaluate`` runs them."""
 
-from recommendations.evaluation.protocols import cold_movies
+from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k
 from recommendations.evaluation.protocols.base import Options, Protocol, ProtocolError
 
 __all__ = ["PROTOCOLS", "Options", "Protocol", "ProtocolError"]
 
+_MOVIELENS = "a MovieLens archive with canonical movie ids, such as ml-1m.zip"
+
 PROTOCOLS: dict[str, Protocol] = {
+    ml1m_fold.NAME: Protocol(
+        ml1m_fold.run,
+        "top-N on ML-1M's published fold: likes, 10-core, 80/20 a person",
+        "ml-1m-fold0.zip, or a folder or zip with train.tsv and test.tsv",
+        can_ablate=True,
+    ),
+    ml100k.NAME: Protocol(
+        ml100k.run,
+        "top-N on ML-100k: 75/25 at random per person, every rating relevant, mean of five splits",
+        "ml-100k.zip, or another MovieLens archive",
+        can_ablate=True,
+    ),
     cold_movies.NAME: Protocol(
         cold_movies.run,
         "movies without ratings, ranked among themselves by factors predicted from content",
-        "a MovieLens archive with canonical movie ids, such as ml-1m.zip",
+        _MOVIELENS,
         needs_metadata=True,
     ),
 }
