@@ -17,6 +17,7 @@ from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.ensemble import EnsembleConfig
 from recommendations.algorithms.feedback import feedback_merge
 from recommendations.algorithms.pipeline import ALGORITHM, NothingToTrainOnError, TrainedModel, TrainingConfig, train
+from recommendations.algorithms.rating_prediction import RatingPredictorConfig
 from recommendations.artefacts import artefacts_save
 from recommendations.contents import movie_contents_read
 from recommendations.locks import session_lock, transaction_lock
@@ -170,6 +171,9 @@ def training_config() -> TrainingConfig:
         ranker=EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS),
         popularity=popularity_config(),
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
+        rating=RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
+        if settings.TRAINING_RATING_PREDICTION
+        else None,
     )
 
 

@@ -23,6 +23,8 @@ from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
 from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.popularity import Popularity, PopularityConfig, best_of
 from recommendations.algorithms.rating_base import RatingModel
+from recommendations.algorithms.rating_evaluation import fit_measured
+from recommendations.algorithms.rating_prediction import RatingPredictorConfig
 from recommendations.evaluation import metrics
 from recommendations.evaluation.splitting import hold_out
 
@@ -61,6 +63,9 @@ class TrainingConfig:
     # People whose likes are partly held out to measure the model; 0 leaves measuring out.
     evaluated_people: int = 1000
     evaluated_share: float = 0.2
+    # None predicts no ratings. This share of the ratings is kept out of the predictor's fit, to measure it.
+    rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
+    rating_held_out: float = 0.05
     random_state: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -139,13 +144,21 @@ class _Stages:
     def __init__(self, on_progress: OnProgress | None) -> None:
         self.seconds: dict[str, float] = {}
         self._report = on_progress or (lambda stage, progress: None)
+        self._reported = 0.0
 
     @contextmanager
     def stage(self, name: str, progress: float) -> Iterator[None]:
         self._report(name, progress)
+        self._reported = progress
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
+
+    def within(self, name: str, progress: float) -> None:
+        """Report a long stage again once it is a twentieth of the training further."""
+        if progress >= self._reported + 0.05:
+            self._report(name, progress)
+            self._reported = progress
 
 
 def train(
@@ -165,18 +178,37 @@ def train(
     stages = _Stages(on_progress)
     with stages.stage("evaluating", 0.0):
         measured = evaluate(interactions, config)
-    with stages.stage("fitting", 0.4):
+    with stages.stage("fitting", 0.25):
         model = RankingEnsemble(config.ranker).fit(interactions)
     contents = sorted(contents, key=lambda content: content.movie_id)
-    with stages.stage("encoding texts", 0.65):
+    with stages.stage("encoding texts", 0.4):
         encoder = LsaEncoder(config.content_dimensions, random_state=config.random_state).fit(contents)
         vectors = encoder.transform(contents)
-    with stages.stage("factorising", 0.8):
+    with stages.stage("factorising", 0.45):
         catalogue = _catalogue_factors(interactions, model, contents, vectors, config)
+    with stages.stage("predicting ratings", 0.5):
+        ratings, accuracy = fit_measured(
+            interactions,
+            config.rating,
+            held_out=config.rating_held_out,
+            seed=config.random_state,
+            on_share=lambda share: stages.within("predicting ratings", 0.5 + 0.5 * share),
+        )
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     fold_in, A, V, trained = catalogue
     return TrainedModel(
-        interactions, model, encoder, fold_in, movie_ids, vectors, A, V, trained, measured, stages.seconds
+        interactions,
+        model,
+        encoder,
+        fold_in,
+        movie_ids,
+        vectors,
+        A,
+        V,
+        trained,
+        {**measured, **accuracy},
+        stages.seconds,
+        ratings,
     )
 
 

@@ -118,7 +118,10 @@ class RatingModel(ABC):
 
         on_share is called now and then with how much is done, 0 to 1. Raises NoRatingsError.
         """
-        ratings = Ratings.of(interactions)
+        return self.fit_ratings(Ratings.of(interactions), on_share)
+
+    def fit_ratings(self, ratings: Ratings, on_share: OnShare | None = None) -> Self:
+        """The same from ratings as they are."""
         self.scale = ratings.scale
         self._means = DampedMeans.fit(ratings)
         self._learn(ratings, on_share or (lambda share: None))
@@ -227,6 +230,12 @@ class BaselineRatings(RatingModel):
     @classmethod
     def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:
         return {}
+
+
+def score_rows(people: Floats, movies: Floats) -> Floats:
+    """p . q + b_u + b_i, float32, shape (n,), for rows whose last column is the offset b, both (n, factors + 1)."""
+    result: Floats = np.einsum("ij,ij->i", people[:, :-1], movies[:, :-1]) + people[:, -1] + movies[:, -1]
+    return result
 
 
 def _occurs(positions: ArrayLike, counts: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -206,6 +206,10 @@ MODEL_DIR = Path(env.str("MODEL_DIR", default="") or VAR_DIR / "models")
 TRAINING_MAX_ITEMS = env.int("TRAINING_MAX_ITEMS", default=20_000)
 # People whose likes are partly held out to measure each new model; 0 measures nothing.
 TRAINING_EVALUATED_PEOPLE = env.int("TRAINING_EVALUATED_PEOPLE", default=1000)
+# Whether each movie of a nightly list says what the person would give it: a minute of training for a million ratings.
+TRAINING_RATING_PREDICTION = env.bool("TRAINING_RATING_PREDICTION", default=True)
+# Above so many ratings a plain factorisation predicts them: 20 seconds for each ten million, and less accurate.
+TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
 # Threads of linear algebra; 0 is one for each core.
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
 # Within so many hours of a nightly training that succeeded, another is a duplicate.

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 
+from events.models import Interaction
 from recommendations import publishing, training
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
-from tests.factories import make_version
+from tests.factories import make_movie, make_version
 
 Status = ModelVersion.Status
 
@@ -83,3 +85,41 @@ def test_publishing_the_live_version_again_changes_nothing(world, stamps):
     moment = live.live_at
 
     assert publishing.version_publish(version=live).live_at == moment
+
+
+def test_each_movie_of_a_list_is_published_with_what_the_person_would_give_it(world):
+    version = training.training_run()
+
+    rows = BatchRecommendation.objects.filter(version=version)
+    assert rows.count() == 12
+    for row in rows:
+        assert len(row.predicted_ratings) == len(row.movie_ids) > 0
+        # The world's ratings are 1.0 to 5.0.
+        assert all(1 <= rating <= 5 for rating in row.predicted_ratings)
+    crime = {movie.pk for movie in world.crime}
+    fan = rows.get(user=world.fan_of_crime())
+    rated = dict(zip(fan.movie_ids, fan.predicted_ratings, strict=True))
+    own, other = ([rating for movie, rating in rated.items() if (movie in crime) is side] for side in (True, False))
+    assert np.mean(own) > np.mean(other) + 1
+
+
+def test_without_rating_prediction_lists_say_nothing_of_ratings(world, settings):
+    settings.TRAINING_RATING_PREDICTION = False
+
+    version = training.training_run()
+
+    assert not any(BatchRecommendation.objects.filter(version=version).values_list("predicted_ratings", flat=True))
+    assert "rating_rmse" not in version.metrics
+
+
+def test_a_movie_nobody_rated_is_listed_without_a_rating(world):
+    unrated = make_movie("Crime unrated", genres=["Crime"])
+    for person in world.people[:-2:2]:
+        Interaction.objects.create(user=person, movie=unrated, kind="view")
+
+    version = training.training_run()
+
+    row = BatchRecommendation.objects.get(version=version, user=world.people[-2])
+    rated = dict(zip(row.movie_ids, row.predicted_ratings, strict=True))
+    assert np.isnan(rated.pop(unrated.pk))
+    assert np.isfinite(list(rated.values())).all()
