@@ -2,7 +2,10 @@
 """Django's command line: ``./bin/manage`` runs it with the environment and the services up."""
 
 import os
+import socket
 import sys
+
+from recsys_project.embedded import addresses
 
 
 def main() -> None:
@@ -13,10 +16,20 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except OperationalError as error:
-        if os.environ.get("DATABASE_URL") or ("No such file" not in str(error) and "refused" not in str(error)):
+    except OperationalError:
+        if os.environ.get("DATABASE_URL") or _postgres_listens():
             raise
         sys.exit("PostgreSQL is not running. ./bin/manage starts the services and then runs the same command.")
+
+
+def _postgres_listens() -> bool:
+    """Whether the embedded PostgreSQL takes connections; the pool's error does not say why it got none."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(addresses.socket_dir() / addresses.POSTGRES_SOCKET))
+        except OSError:
+            return False
+    return True
 
 
 if __name__ == "__main__":

@@ -143,6 +143,18 @@ def test_a_closed_home_keeps_its_mode_and_a_long_path_works(embedded, tmp_path):
         assert addresses.data_dir().is_relative_to(addresses.ROOT_DATA_DIR)
 
 
+def test_a_command_without_services_says_how_to_start_them(embedded):
+    command = [sys.executable, "manage.py", "showmigrations"]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "recsys_project.settings.test"}
+    done = subprocess.run(
+        command, cwd=addresses.PROJECT_DIR, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "PostgreSQL is not running. ./bin/manage starts" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_copied_programs_run_without_the_environment_they_came_from(tmp_path):
     installed = binaries._installed_binaries()
     moved = tmp_path / "moved"
