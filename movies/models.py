@@ -84,6 +84,8 @@ class Movie(models.Model):
             models.Index(fields=["title", "year"], name="movie_title_year"),
             # Consumer: the catalogue's year filter.
             models.Index(fields=["year"], name="movie_year"),
+            # Consumer: the speed layer's search, which leaves out what is not published; few rows, however many movies.
+            models.Index(fields=["id"], condition=~models.Q(status="published"), name="movie_not_published"),
             # Consumer: the embedding refresh, which asks what changed since it last ran.
             models.Index(fields=["content_changed_at"], name="movie_content_changed"),
             # Consumer: import_metadata's lookup by TMDB id; data sets repeat a few ids, so it is not unique.

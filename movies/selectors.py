@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.contrib.postgres.aggregates import JSONBAgg
+from django.db.models import F, JSONField, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import JSONObject
 
+from movies import lookups  # noqa: F401 -- registers any_of.
 from movies.models import Credit, Movie
 
 
@@ -27,14 +28,14 @@ def movie_cards(movie_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
 
     A card is ``{"id", "title", "year", "genres": [{"name", "slug"}], "poster_url"}``. One query.
     """
-    genres = ArrayAgg(
+    genres = JSONBAgg(
         JSONObject(name="genres__name", slug="genres__slug"),
         filter=Q(genres__isnull=False),
         order_by="genres__name",
-        default=[],
+        default=Value([], JSONField()),
     )
     rows = (
-        Movie.objects.filter(pk__in=list(movie_ids), status=Movie.Status.PUBLISHED)
+        Movie.objects.filter(pk__any_of=movie_ids, status=Movie.Status.PUBLISHED)
         .order_by()
         .values("id", "title", "year", "poster_url")
         .annotate(movie_genres=genres)

@@ -97,11 +97,10 @@ def _ranked(
     if weights["popular"]:
         popular = dict(zip(*candidates.popular_movies(POPULAR_CANDIDATES, seen), strict=True))
     if taste is not None and live.version_id is not None:
+        wanted = batch.keys() | popular.keys()
         if taste.positive:
-            nearest, rows = candidates.nearest_movies(live.version_id, taste.query, seen, REALTIME_CANDIDATES)
-            factors = dict(zip(nearest, rows, strict=True))
-        others = (batch.keys() | popular.keys()) - factors.keys()
-        factors |= candidates.item_factors_of(live.version_id, others)
+            wanted |= set(candidates.nearest_movies(live.version_id, taste.query, seen, REALTIME_CANDIDATES))
+        factors = candidates.item_factors_of(live.version_id, wanted)
     ids = np.array(sorted(batch.keys() | popular.keys() | factors.keys()), np.int64)
     sources = {
         "batch": np.array([batch.get(movie, np.nan) for movie in ids]),
@@ -117,8 +116,8 @@ def _ranked(
 def _items(ranked: Blended, seen: set[int]) -> list[dict[str, Any]]:
     """The best LIST_SIZE published movies with score and sources, filled with popular ones where they run out."""
     items: list[dict[str, Any]] = []
-    # A list and a half at once: usually few are hidden, so the second query is rare.
-    step = LIST_SIZE * 3 // 2
+    # A few more than a list at once: usually few are hidden, so the second query is rare.
+    step = LIST_SIZE * 5 // 4
     for start in range(0, len(ranked), step):
         cards = movie_cards(ranked.item_ids[start : start + step].tolist())
         for place in range(start, min(start + step, len(ranked))):
