@@ -10,7 +10,7 @@ from accounts.models import User
 from events.selectors import Signal, newest_signals, seen_movie_ids
 from movies.selectors import movie_cards
 from recommendations import candidates, reasons
-from recommendations.algorithms.blending import SOURCES, BlendConfig, Blended, blend, fill
+from recommendations.algorithms.blending import SOURCES, BlendConfig, Blended, above_list, blend, fill
 from recommendations.algorithms.realtime import (
     RealtimeConfig,
     drivers,
@@ -24,6 +24,8 @@ LIST_SIZE = 100
 REALTIME_CANDIDATES = 150
 POPULAR_CANDIDATES = 200
 REALTIME = RealtimeConfig()
+# Above this share popularity is the reason, whatever its weight.
+MOSTLY = 0.75
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def personal_list(user: User) -> PersonalList:
     )
     ranked, factors = _ranked(live, taste, seen, weights)
     items = _items(ranked, seen)
-    _explain(items, taste, factors)
+    _explain(items, taste, factors, weights["popular"])
     ratings = live.rating_of()
     for item in items:
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
@@ -95,7 +97,8 @@ def _ranked(
     popular: dict[int, float] = {}
     factors: dict[int, candidates.Vector] = {}
     if weights["popular"]:
-        popular = dict(zip(*candidates.popular_movies(POPULAR_CANDIDATES, seen), strict=True))
+        movie_ids, scores = candidates.popular_movies(POPULAR_CANDIDATES, seen)
+        popular = dict(zip(movie_ids, above_list(np.array(scores), LIST_SIZE).tolist(), strict=True))
     if taste is not None and live.version_id is not None:
         wanted = batch.keys() | popular.keys()
         if taste.positive:
@@ -103,8 +106,8 @@ def _ranked(
         factors = candidates.item_factors_of(live.version_id, wanted)
     ids = np.array(sorted(batch.keys() | popular.keys() | factors.keys()), np.int64)
     sources = {
-        "batch": np.array([batch.get(movie, np.nan) for movie in ids]),
-        "popular": np.array([popular.get(movie, np.nan) for movie in ids]),
+        "batch": np.array([batch.get(movie, np.nan) for movie in ids.tolist()]),
+        "popular": np.array([popular.get(movie, np.nan) for movie in ids.tolist()]),
     }
     if taste is not None:
         sources["realtime"] = np.array(
@@ -144,11 +147,15 @@ def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, 
     return {"movie": card, "score": score, "sources": dict(zip(SOURCES, rounded, strict=True))}
 
 
-def _explain(items: list[dict[str, Any]], taste: Taste | None, factors: dict[int, candidates.Vector]) -> None:
-    """Adds each item's reason: the signal that speaks for it most if it stands out, else its largest source."""
+def _explain(
+    items: list[dict[str, Any]], taste: Taste | None, factors: dict[int, candidates.Vector], popular_weight: float
+) -> None:
+    """Adds each item's reason: popularity where it gave more than its weight in the blend, as that is what set the
+    item apart; else the signal that speaks for it most, if one stands out."""
+    liked_something = taste is not None and taste.positive > 0
+    most = min(popular_weight, MOSTLY) if liked_something else 0.0
     for item in items:
-        popular = item["sources"]["popular"] > max(item["sources"]["batch"], item["sources"]["realtime"])
-        item["reason"] = reasons.POPULAR if popular else reasons.TASTE
+        item["reason"] = reasons.POPULAR if item["sources"]["popular"] > most else reasons.TASTE
     if taste is None:
         return
     explained = [item for item in items if item["reason"] is reasons.TASTE and item["movie"]["id"] in factors]

@@ -12,6 +12,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from recsys_project import multiprocess
 from recsys_project.logging import configure_structlog, logging_config
 
+# A request multiplies small matrices: threads of the algebra library cost more than they bring there, and every web
+# process would start as many as there are cores. Read when NumPy is first imported, in the workers.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.algorithms.blending import SOURCES, BlendConfig, blend, fill, normalise
+from recommendations.algorithms.blending import SOURCES, BlendConfig, above_list, blend, fill, normalise
 
 NAN = np.nan
 
@@ -83,7 +83,7 @@ def test_scores_fall_stay_in_the_unit_interval_and_shares_sum_to_one(rows):
         ({"has_batch": True, "signals": 5, "positive": 5}, (0.7, 0.3, 0.0)),
         ({"has_batch": True, "signals": 0, "positive": 0}, (1.0, 0.0, 0.0)),
         ({"has_batch": False, "signals": 0, "positive": 0}, (0.0, 0.0, 1.0)),
-        ({"has_batch": False, "signals": 1, "positive": 0}, (0.0, 1 / 3, 2 / 3)),
+        ({"has_batch": False, "signals": 1, "positive": 0}, (0.0, 0.5, 0.5)),
         ({"has_batch": False, "signals": 3, "positive": 3}, (0.0, 2 / 3, 1 / 3)),
     ],
 )
@@ -94,16 +94,22 @@ def test_the_weights_follow_what_is_known_of_a_person(person, expected):
 
 
 def test_the_popularity_prior_falls_as_evidence_grows():
-    prior = [BlendConfig().weights(has_batch=False, signals=n, positive=n)["popular"] for n in (0, 1, 3, 5, 10, 20)]
+    prior = [BlendConfig().weights(has_batch=False, signals=n, positive=n)["popular"] for n in (1, 3, 5, 10, 20)]
 
     assert prior == sorted(prior, reverse=True)
-    assert prior[-1] < 0.1
+    assert prior[-1] < 0.2
 
 
 @pytest.mark.parametrize("bad", [{"batch": -0.1}, {"batch": 0, "realtime": 0}, {"popularity_prior": -1}])
 def test_weights_that_make_no_sense_are_refused(bad):
     with pytest.raises(ValueError, match="weight"):
         BlendConfig(**bad)
+
+
+def test_popular_scores_are_measured_from_the_end_of_a_full_list():
+    assert above_list(np.array([9.0, 7.0, 6.0]), full=3).tolist() == [3.0, 1.0, 0.0]
+    assert above_list(np.array([9.0, 7.0]), full=3).tolist() == [9.0, 7.0]
+    assert above_list(np.array([]), full=3).tolist() == []
 
 
 def test_a_fill_keeps_its_order_below_the_list():
