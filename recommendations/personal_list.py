@@ -24,8 +24,6 @@ LIST_SIZE = 100
 REALTIME_CANDIDATES = 150
 POPULAR_CANDIDATES = 200
 REALTIME = RealtimeConfig()
-# Above this share popularity is the reason, whatever its weight.
-MOSTLY = 0.75
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def personal_list(user: User) -> PersonalList:
     )
     ranked, factors = _ranked(live, taste, seen, weights)
     items = _items(ranked, seen)
-    _explain(items, taste, factors, weights["popular"])
+    _explain(items, taste, factors)
     ratings = live.rating_of()
     for item in items:
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
@@ -147,13 +145,11 @@ def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, 
     return {"movie": card, "score": score, "sources": dict(zip(SOURCES, rounded, strict=True))}
 
 
-def _explain(
-    items: list[dict[str, Any]], taste: Taste | None, factors: dict[int, candidates.Vector], popular_weight: float
-) -> None:
-    """Adds each item's reason: popularity where it gave more than its weight in the blend, as that is what set the
-    item apart; else the signal that speaks for it most, if one stands out."""
+def _explain(items: list[dict[str, Any]], taste: Taste | None, factors: dict[int, candidates.Vector]) -> None:
+    """Adds each item's reason: popularity where it gave most of the score or there is no positive signal to go by;
+    else the signal that speaks for it most, if one stands out; else taste."""
     liked_something = taste is not None and taste.positive > 0
-    most = min(popular_weight, MOSTLY) if liked_something else 0.0
+    most = 0.5 if liked_something else 0.0
     for item in items:
         item["reason"] = reasons.POPULAR if item["sources"]["popular"] > most else reasons.TASTE
     if taste is None:

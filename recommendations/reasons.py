@@ -11,6 +11,7 @@ NOTABLE_SHARE = 0.12
 LIKED_FROM = 3.5
 
 _BY_KIND = {
+    Interaction.Kind.RATING: ("because_liked", "Because you liked {}"),
     Interaction.Kind.LIKE: ("because_liked", "Because you liked {}"),
     Interaction.Kind.WATCH: ("because_watched", "Because you watched {}"),
     Interaction.Kind.VIEW: ("because_viewed", "Because you looked at {}"),
@@ -30,10 +31,8 @@ TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
 
 
 def because_of(signal: Signal, title: str) -> Reason:
-    """The reason that names one thing the person did."""
-    if signal.kind == Interaction.Kind.RATING:
-        liked = signal.value is not None and signal.value >= LIKED_FROM
-        code, text = ("because_liked", "Because you liked {}") if liked else ("because_rated", "Because you rated {}")
-    else:
-        code, text = _BY_KIND[Interaction.Kind(signal.kind)]
+    """The reason that names one thing the person did; a rating they would not call liking is just their taste."""
+    if signal.value is not None and signal.value < LIKED_FROM:
+        return TASTE
+    code, text = _BY_KIND[Interaction.Kind(signal.kind)]
     return {"code": code, "text": text.format(title), "movie_id": signal.movie_id}

@@ -25,8 +25,10 @@ class BlendConfig:
     batch: float = 0.7
     realtime: float = 0.3
     # Without a batch row what is popular weighs this, over 1 + the number of positive signals, against the signals'
-    # 1. Dislikes alone count as one: they must be able to push down what is popular.
-    popularity_prior: float = 4.0
+    # 1. Dislikes alone count as one: they must be able to push down what is popular. On 1,000 people held out of ML-1M
+    # 4 gives .399 / .388 / .371 nDCG@10 after 1 / 3 / 10 likes and 2 gives .393 / .382 / .370, with lists that answer
+    # visibly more to the first likes.
+    popularity_prior: float = 2.0
 
     def __post_init__(self) -> None:
         for name in ("batch", "realtime", "popularity_prior"):
@@ -85,7 +87,7 @@ def above_list(scores: NDArray[np.floating], full: int) -> NDArray[np.floating]:
     next to one just inside. Same shape.
 
     A list shorter than ``full`` names every movie anybody likes, so its scores stand as they are. Measured on 1,000
-    people held out of ML-1M: nDCG@10 .399 for .381 after one like, and no worse after twenty.
+    people held out of ML-1M, prior 2: nDCG@10 .393 for .362 after one like, and .318 for .316 after twenty.
     """
     return scores - scores[-1] if len(scores) >= full else scores
 

@@ -25,9 +25,7 @@ class SourcesSerializer(serializers.Serializer):
 
 
 class ReasonSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(
-        choices=["because_liked", "because_rated", "because_watched", "because_viewed", "taste", "popular"]
-    )
+    code = serializers.ChoiceField(choices=["because_liked", "because_watched", "because_viewed", "taste", "popular"])
     text = serializers.CharField(help_text='As in "Because you liked Heat".')
     movie_id = serializers.IntegerField(required=False, help_text="The movie the text names.")
 
