@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from recsys_project.embedded import addresses
 from recsys_project.embedded.account import Account
@@ -89,7 +91,13 @@ class Valkey:
         return self.sockets / addresses.VALKEY_SOCKET
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self._socket), decode_responses=True, socket_timeout=10)
+        # No retries, which are redis-py's default: a server that is not there is an answer, and comes at once.
+        return redis.Redis(
+            unix_socket_path=str(self._socket),
+            decode_responses=True,
+            socket_timeout=10,
+            retry=Retry(NoBackoff(), retries=0),
+        )
 
     def _answers(self) -> bool:
         try:

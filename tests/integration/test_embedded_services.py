@@ -23,7 +23,11 @@ COMMAND = [sys.executable, "-m", "recsys_project.embedded"]
 @pytest.fixture(scope="module")
 def shared_var(tmp_path_factory):
     """One ``var/`` for the tests that can live with each other's data, as making a cluster takes seconds."""
-    return tmp_path_factory.mktemp("embedded") / "var"
+    var = tmp_path_factory.mktemp("embedded") / "var"
+    yield var
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECSYS_VAR", str(var))
+        remove_outside_data()
 
 
 @pytest.fixture
@@ -44,8 +48,14 @@ def embedded(shared_var, monkeypatch):
     yield run
     owner.stop()
     assert server_processes() == []
+    if addresses.var_dir() != shared_var:
+        remove_outside_data()
+
+
+def remove_outside_data():
+    """Root's data may lie outside the temporary folder, where pytest would leave it."""
     if addresses.data_dir().is_relative_to(addresses.ROOT_DATA_DIR):
-        shutil.rmtree(addresses.data_dir())
+        shutil.rmtree(addresses.data_dir(), ignore_errors=True)
 
 
 def server_processes():
