@@ -46,14 +46,14 @@ class ChainConfig:
     thin: int = 2
     # Ridge penalty of the prior mean on who rated what.
     link_regularization: float = 1.0
-    # So many of the most rated columns are evidence; a link needs up to 8 x min(rows, link_columns)^2 bytes.
+    # So many of the most rated columns are evidence, 0 for none; it needs up to 8 x min(rows, link_columns)^2 bytes.
     link_columns: int = 6000
 
     def __post_init__(self) -> None:
         if self.factors < 1 or self.thin < 1 or not 0 <= self.burn_in < self.sweeps:
             raise ValueError("Need factors >= 1, thin >= 1 and 0 <= burn_in < sweeps.")
-        if self.link_regularization <= 0 or self.link_columns < 1:
-            raise ValueError("Need link_regularization > 0 and link_columns >= 1.")
+        if self.link_regularization <= 0 or self.link_columns < 0:
+            raise ValueError("Need link_regularization > 0 and link_columns >= 0.")
 
 
 class _Link:
@@ -100,7 +100,8 @@ class _Pattern:
         self.columns = columns[self.order]
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
         ones = np.ones(len(rows), np.float32)
-        self.link = _Link(csr_array((ones, (rows, columns)), shape=shape), config)
+        rated = csr_array((ones, (rows, columns)), shape=shape)
+        self.link = _Link(rated, config) if config.link_columns else None
 
 
 class _Side:
@@ -128,7 +129,8 @@ class _Side:
         common = n * mean / (n + strength) + rng.standard_normal(k) @ inverse_root / np.sqrt(n + strength)
         root = inverse_root.astype(np.float32)
         self._precision = precision.astype(np.float32)
-        self._linked = self._pattern.link.sample(self.vectors - common.astype(np.float32), root, rng)
+        if self._pattern.link is not None:
+            self._linked = self._pattern.link.sample(self.vectors - common.astype(np.float32), root, rng)
         self._means = self._linked + common.astype(np.float32)
 
     def sample_vectors(self, other: Floats, target: Floats, noise_precision: float, rng: np.random.Generator) -> None:

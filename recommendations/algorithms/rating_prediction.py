@@ -35,6 +35,8 @@ class RatingPredictorConfig:
     """Hyperparameters of ``RatingPredictor``."""
 
     chain: ChainConfig = field(default_factory=ChainConfig)
+    # One chain each; the ordinal one is left out where the ratings are on a continuous scale.
+    responses: tuple[Response, ...] = ("gaussian", "ordinal")
     svd: SurpriseSvdConfig = field(default_factory=lambda: SurpriseSvdConfig(epochs=60, regularization=0.06))
     # Share of SVD in the mean, below 1; the chains share the rest equally. 0 leaves SVD out.
     svd_weight: float = 0.05
@@ -50,6 +52,8 @@ class RatingPredictorConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.svd_weight < 1:
             raise ValueError("svd_weight must be in [0, 1).")
+        if not self.responses or not set(self.responses) <= {"gaussian", "ordinal"}:
+            raise ValueError("responses must name at least one of gaussian and ordinal.")
 
     @classmethod
     def nightly(cls, **changes: Any) -> RatingPredictorConfig:
@@ -89,7 +93,7 @@ class RatingPredictor(RatingModel):
             on_share(1.0)
             return
         ordinal = 1 < len(np.unique(ratings.values)) <= _MOST_LEVELS
-        responses: tuple[Response, ...] = ("gaussian", "ordinal") if ordinal else ("gaussian",)
+        responses: tuple[Response, ...] = config.responses if ordinal else ("gaussian",)
         # Thousands of tiny products: more threads would only cost, and their number change the last digits.
         with threadpool_limits(limits=1):
             self._chains = sample_posteriors(ratings, config.chain, responses, config.random_state, on_share)
@@ -132,6 +136,7 @@ class RatingPredictor(RatingModel):
     def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:
         parts = {
             "chain": ChainConfig(**stored["chain"]),
+            "responses": tuple(stored["responses"]),
             "svd": SurpriseSvdConfig(**stored["svd"]),
             "large_svd": SurpriseSvdConfig(**stored["large_svd"]),
         }

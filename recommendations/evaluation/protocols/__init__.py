@@ -1,6 +1,6 @@
 """Published and own protocols by name; ``manage.py evaluate`` runs them."""
 
-from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k
+from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k, rating
 from recommendations.evaluation.protocols.base import Options, Protocol, ProtocolError
 
 __all__ = ["PROTOCOLS", "Options", "Protocol", "ProtocolError"]
@@ -18,6 +18,18 @@ PROTOCOLS: dict[str, Protocol] = {
         ml100k.run,
         "top-N on ML-100k: 75/25 at random per person, every rating relevant, mean of five splits",
         "ml-100k.zip, or another MovieLens archive",
+        can_ablate=True,
+    ),
+    rating.ML100K_NAME: Protocol(
+        rating.run_ml100k,
+        "rating prediction: 5-fold cross-validation, RMSE and MAE, beside ML-100k's published rows",
+        "ml-100k.zip, or another MovieLens archive",
+        can_ablate=True,
+    ),
+    rating.ML1M_NAME: Protocol(
+        rating.run_ml1m,
+        "the same beside ML-1M's published rows; a quarter of an hour",
+        "ml-1m.zip, or another MovieLens archive",
         can_ablate=True,
     ),
     cold_movies.NAME: Protocol(

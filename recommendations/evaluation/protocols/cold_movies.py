@@ -27,7 +27,7 @@ from recommendations.evaluation.report import CURVE_CUTS, EvaluationReport, rank
 
 NAME = "cold-movies"
 HELD_OUT_SHARE = 0.2
-CONFIG = TrainingConfig(evaluated_people=0)
+CONFIG = TrainingConfig(evaluated_people=0, rating=None)
 
 
 def run(path: Path, options: Options) -> EvaluationReport:
