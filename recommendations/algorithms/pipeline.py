@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.content import LsaEncoder, MovieContent
 from recommendations.algorithms.ensemble import EnsembleConfig, RankingEnsemble
+from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
 from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.popularity import Popularity, PopularityConfig, best_of
@@ -54,6 +55,8 @@ class NothingToTrainOnError(ValueError):
 class TrainingConfig:
     """Hyperparameters of one nightly training."""
 
+    # Applied where the interactions are read, before ``train``; kept here so that the version's row tells it.
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
     speed: LinearAutoencoderConfig = SPEED_AUTOENCODER
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)

@@ -1,37 +1,93 @@
-"""``manage.py train``: what the nightly task does, now, with its progress shown."""
+"""``manage.py train``: what the nightly task does, now, with its progress shown; or the same on a file, into a folder."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import IO, Any, cast
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from movies.imports.errors import ImportFailed
+from recommendations.algorithms.pipeline import NothingToTrainOnError, OnProgress
 from recommendations.models import ModelVersion
+from recommendations.offline.bundle import BundleError
+from recommendations.offline.training import OfflineOptions, offline_train
 from recommendations.training import TrainingError, training_run
 
 
 class Command(BaseCommand):
-    help = "Trains the model on all feedback in the database, evaluates it and makes it live."
+    help = (
+        "Trains the model on all feedback in the database, evaluates it and makes it live. With --data and --out it"
+        " trains on a file and writes a folder instead, and needs neither the web application nor its database."
+    )
+    # With --data nothing may ask for a database.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--data",
+            type=Path,
+            metavar="PATH",
+            help="a MovieLens archive (folder or zip), or a file of tab-separated: user item [rating [timestamp]]",
+        )
+        parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the model; with --data")
+        parser.add_argument("--seed", type=int, default=0, help="of whatever is drawn at random; with --data (0)")
         parser.add_argument("--quiet", action="store_true", help="show no progress and no table")
 
-    def handle(self, *args: Any, quiet: bool = False, **options: Any) -> None:
-        console = Console(file=cast(IO[str], self.stdout), quiet=quiet)
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console(file=cast(IO[str], self.stdout), quiet=options["quiet"])
+        if (options["data"] is None) != (options["out"] is None):
+            raise CommandError("--data PATH and --out DIR go together.")
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
-        try:
-            with Progress(*columns, console=console) as progress:
-                bar = progress.add_task("starting", total=1.0)
-                version = training_run(
-                    on_progress=lambda stage, share: progress.update(bar, description=stage, completed=share)
-                )
-                progress.update(bar, description="done", completed=1.0)
-        except TrainingError as error:
-            raise CommandError(str(error)) from error
-        console.print(_summary(version))
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task("starting", total=1.0)
+
+            def show(stage: str, share: float) -> None:
+                progress.update(bar, description=stage, completed=share)
+
+            table = _train_file(options, show) if options["data"] else _train_database(show)
+            show("done", 1.0)
+        console.print(table)
+
+
+def _train_database(show: OnProgress) -> Table:
+    try:
+        return _summary(training_run(on_progress=show))
+    except TrainingError as error:
+        raise CommandError(str(error)) from error
+
+
+def _train_file(options: dict[str, Any], show: OnProgress) -> Table:
+    if not 0 <= options["seed"] < 2**31:
+        raise CommandError(f"--seed must be 0 or more, not {options['seed']}.")
+    chosen = OfflineOptions(
+        seed=options["seed"],
+        threads=settings.TRAINING_THREADS,
+        max_items=settings.TRAINING_MAX_ITEMS,
+        evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
+    )
+    try:
+        facts = offline_train(options["data"], options["out"], chosen, on_progress=show)
+    except (ImportFailed, BundleError, NothingToTrainOnError) as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{options['out']} was not written: {error}") from error
+    return _offline_summary(options["out"], facts)
+
+
+def _offline_summary(out: Path, facts: dict[str, Any]) -> Table:
+    table = Table(title=f"{facts['dataset']} is trained: {out}", show_header=False)
+    for name in ("people", "items", "interactions", "repeated"):
+        table.add_row(name, f"{facts[name]:,}")
+    _add_measured(table, facts["metrics"])
+    for stage, seconds in facts["seconds"].items():
+        table.add_row(f"seconds {stage}", f"{seconds:.1f}")
+    table.add_row("peak memory", f"{facts['peak_memory_mib']:,} MiB")
+    return table
 
 
 def _summary(version: ModelVersion) -> Table:
@@ -40,15 +96,19 @@ def _summary(version: ModelVersion) -> Table:
     table.add_row("people", f"{version.people:,}")
     table.add_row("movies", f"{version.movies:,}")
     table.add_row("interactions", f"{version.interactions:,}")
-    measured = {name: value for name, value in sorted(version.metrics.items()) if "@" in name}
-    popularity = version.metrics.get("popularity", {})
-    for name, value in measured.items():
-        table.add_row(name, f"{value:.4f} (popularity {popularity.get(name, 0):.4f})")
-    if measured:
-        table.add_row("measured on", version.metrics["protocol"])
-    else:
-        table.add_row("measured on", "nothing: nobody has five likes yet")
+    _add_measured(table, version.metrics)
     for stage, seconds in version.metrics["stages"]:
         table.add_row(f"seconds {stage}", f"{seconds:.1f}")
     table.add_row("peak memory", f"{version.peak_memory_mib:,} MiB")
     return table
+
+
+def _add_measured(table: Table, metrics: dict[str, Any]) -> None:
+    measured = {name: value for name, value in sorted(metrics.items()) if "@" in name}
+    popularity = metrics.get("popularity", {})
+    for name, value in measured.items():
+        table.add_row(name, f"{value:.4f} (popularity {popularity.get(name, 0):.4f})")
+    if measured:
+        table.add_row("measured on", metrics["protocol"])
+    else:
+        table.add_row("measured on", "nothing: nobody has five likes yet, or measuring is off")

@@ -1,0 +1,156 @@
+"""Files of tab-separated ``user item [rating [timestamp]]``, parsed in blocks by polars, line by line where that fails.
+
+The line-by-line parser is the definition of what is valid; the fast one may only say "as it would" or "ask it".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from movies.imports.errors import ArchiveError, BadLine, BadLineError
+from movies.imports.files import Source
+from movies.imports.rating_lines import MAX_RATING, MAX_TIMESTAMP, MIN_RATING
+
+COLUMNS = ("user", "item", "rating", "timestamp")
+_USER_NAMES = {"user", "user_id", "userid", "person"}
+_ITEM_NAMES = {"item", "item_id", "itemid", "movie", "movie_id", "movieid"}
+_NUMBER = re.compile(r"(?:[0-9]{1,18}\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+MAX_ID_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TabularRows:
+    """Columns of shape (n,), in the file's order; ids are text as it stands in the file.
+
+    ratings is None where the file has none, NaN nowhere; timestamps are unix seconds, 0 where the file has none.
+    """
+
+    users: pl.Series
+    items: pl.Series
+    ratings: NDArray[np.float32] | None
+    timestamps: NDArray[np.int64]
+
+
+def read_tabular(source: Source, name: str) -> TabularRows:
+    """Read one file of ``source``. Blank lines, and a first line that names the columns, are passed over.
+
+    Raises BadLineError with file, line and reason for the first malformed line, and ArchiveError where there are none.
+    """
+    frames: list[pl.DataFrame] = []
+    width = 0
+    for first, block in source.blocks(name):
+        lines, start = block, first
+        if not width:
+            lines, start, width = _after_header(block, first)
+        if lines.strip():
+            fast = _parse_fast(lines, width)
+            frames.append(_parse_slowly(lines, start, width, name) if fast is None else fast)
+    if not frames:
+        raise ArchiveError(f"{name} holds no lines of feedback.")
+    frame = pl.concat(frames)
+    ratings = frame["rating"].to_numpy().astype(np.float32) if "rating" in frame.columns else None
+    timestamps = frame["timestamp"].to_numpy() if "timestamp" in frame.columns else np.zeros(frame.height, np.int64)
+    return TabularRows(frame["user"], frame["item"], ratings, timestamps.astype(np.int64))
+
+
+def _after_header(block: bytes, first: int) -> tuple[bytes, int, int]:
+    """The block without a header, its first line's number, and how many columns the first line has; 0 if blank."""
+    for offset, raw in enumerate(block[:-1].split(b"\n")):
+        fields = raw.removesuffix(b"\r").split(b"\t")
+        if fields == [b""]:
+            continue
+        # RecBole writes user_id:token.
+        names = [field.decode("utf-8", "replace").partition(":")[0].strip().lower() for field in fields[:2]]
+        if len(names) == 2 and names[0] in _USER_NAMES and names[1] in _ITEM_NAMES:
+            rest = block.split(b"\n", offset + 1)[offset + 1]
+            return rest, first + offset + 1, len(fields)
+        return block, first, len(fields)
+    return block, first, 0
+
+
+def _schema(width: int) -> dict[str, type[pl.DataType]]:
+    types = {"user": pl.String, "item": pl.String, "rating": pl.Float64, "timestamp": pl.Int64}
+    return {name: types[name] for name in COLUMNS[:width]}
+
+
+def _parse_fast(block: bytes, width: int) -> pl.DataFrame | None:
+    """The block by polars, or None if any line of it might be malformed or blank."""
+    if not 2 <= width <= len(COLUMNS):
+        return None
+    block = block.replace(b"\r\n", b"\n")
+    # A NUL, a lone carriage return and what polars takes for a number beyond the definition go the slow way.
+    if b"\0" in block or b"\r" in block:
+        return None
+    texts = {name: pl.String for name in COLUMNS[:width]}
+    try:
+        frame = pl.read_csv(block, separator="\t", has_header=False, quote_char=None, schema=texts)
+        if frame.height != block.count(b"\n") or any(column.null_count() for column in frame):
+            return None
+        numbers = [name for name in ("rating", "timestamp") if name in texts]
+        pattern = f"^(?:{_NUMBER.pattern})$"
+        odd = [~pl.col(name).str.contains(pattern) for name in numbers]
+        odd += [pl.col(name).str.contains(r"^\s*$") for name in ("user", "item")]
+        odd += [pl.col(name).str.len_chars() > MAX_ID_LENGTH for name in ("user", "item")]
+        if frame.select(pl.any_horizontal(odd).any()).item():
+            return None
+        frame = frame.with_columns([pl.col(name).cast(pl.Float64) for name in numbers])
+        if frame.select(pl.any_horizontal([_out_of_range(name) for name in numbers] or [pl.lit(False)]).any()).item():
+            return None
+        return frame.cast(_schema(width)).rechunk()
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _out_of_range(name: str) -> pl.Expr:
+    low, high = (MIN_RATING, MAX_RATING) if name == "rating" else (0, MAX_TIMESTAMP)
+    return ~pl.col(name).is_between(low, high)
+
+
+def _parse_slowly(block: bytes, first: int, width: int, file: str) -> pl.DataFrame:
+    rows = []
+    for number, raw in enumerate(block[:-1].split(b"\n"), first):
+        line = raw.removesuffix(b"\r")
+        if not line:
+            continue
+        parsed = parse_line(line, width)
+        if isinstance(parsed, str):
+            raise BadLineError(BadLine(file, number, parsed, line[:500].decode("utf-8", "backslashreplace")))
+        rows.append(parsed)
+    return pl.DataFrame(rows, schema=_schema(width), orient="row")
+
+
+def parse_line(line: bytes, width: int) -> tuple[str | float | int, ...] | str:
+    """The fields of a line that should have ``width`` of them, as the first line has; or the reason why it has not."""
+    if not 2 <= width <= len(COLUMNS):
+        return "expected user, item and perhaps rating and timestamp, separated by tabs"
+    try:
+        fields = line.decode("utf-8").split("\t")
+    except UnicodeDecodeError:
+        return "the line is not UTF-8 text"
+    if len(fields) != width:
+        return f"expected {width} fields separated by tabs, as in the first line"
+    for name, text in zip(("user", "item"), fields, strict=False):
+        if not text.strip() or "\0" in text or "\r" in text:
+            return f"the {name} is empty or no text"
+        if len(text) > MAX_ID_LENGTH:
+            return f"the {name} is longer than {MAX_ID_LENGTH} characters"
+    return _with_numbers(fields)
+
+
+def _with_numbers(fields: list[str]) -> tuple[str | float | int, ...] | str:
+    values: list[str | float | int] = [*fields[:2]]
+    for name, text in zip(COLUMNS[2:], fields[2:], strict=False):
+        if not _NUMBER.fullmatch(text):
+            return f"the {name} is not a number"
+        value = float(text)
+        if name == "rating" and not MIN_RATING <= value <= MAX_RATING:
+            return f"the rating is not within {MIN_RATING} to {MAX_RATING}"
+        if name == "timestamp" and not 0 <= value <= MAX_TIMESTAMP:
+            return "the timestamp is out of range (seconds since 1970)"
+        values.append(value if name == "rating" else int(value))
+    return tuple(values)
