@@ -111,6 +111,7 @@ def feedback_merge(
     kinds: NDArray[np.integer],
     ratings: NDArray[np.float32],
     timestamps: NDArray[np.int64],
+    *,
     config: FeedbackConfig | None = None,
 ) -> Interactions:
     """One entry per (person, item) from rows of feedback, each column of shape (n,), in any order.

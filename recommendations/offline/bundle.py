@@ -151,7 +151,8 @@ def bundle_read(folder: Path) -> Bundle:
         raise BundleError(f"{folder} holds no model: {MANIFEST}: {error.strerror}.") from error
     except ValueError as error:
         raise BundleError(f"{folder / MANIFEST} is not JSON: {error}.") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or not isinstance(manifest.get("files"), dict):
+    described = isinstance(manifest, dict) and manifest.get("format") == FORMAT
+    if not described or not isinstance(manifest.get("files"), dict):
         raise BundleError(f"{folder / MANIFEST} does not describe a model.")
     if manifest.get("format_version") != FORMAT_VERSION:
         raise BundleError(f"{folder} is of format {manifest.get('format_version')!r}; this reads {FORMAT_VERSION}.")

@@ -48,7 +48,7 @@ class OfflineData:
 
     def interactions(self, config: FeedbackConfig | None = None) -> Interactions:
         """The feedback as weights, as the nightly training reads it; of a repeated pair the newest counts."""
-        return feedback_merge(self.users, self.items, self.kinds, self.ratings, self.timestamps, config)
+        return feedback_merge(self.users, self.items, self.kinds, self.ratings, self.timestamps, config=config)
 
 
 def read_offline_data(path: Path) -> OfflineData:

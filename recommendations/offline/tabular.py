@@ -6,6 +6,7 @@ The line-by-line parser is the definition of what is valid; the fast one may onl
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ COLUMNS = ("user", "item", "rating", "timestamp")
 _USER_NAMES = {"user", "user_id", "userid", "person"}
 _ITEM_NAMES = {"item", "item_id", "itemid", "movie", "movie_id", "movieid"}
 _NUMBER = re.compile(r"(?:[0-9]{1,18}\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+_RANGES = {"rating": (MIN_RATING, MAX_RATING), "timestamp": (0, MAX_TIMESTAMP)}
 MAX_ID_LENGTH = 200
 
 
@@ -73,42 +75,37 @@ def _after_header(block: bytes, first: int) -> tuple[bytes, int, int]:
     return block, first, 0
 
 
-def _schema(width: int) -> dict[str, type[pl.DataType]]:
-    types = {"user": pl.String, "item": pl.String, "rating": pl.Float64, "timestamp": pl.Int64}
-    return {name: types[name] for name in COLUMNS[:width]}
+def _schema(width: int) -> pl.Schema:
+    types = {"user": pl.String(), "item": pl.String(), "rating": pl.Float64(), "timestamp": pl.Int64()}
+    return pl.Schema({name: types[name] for name in COLUMNS[:width]})
 
 
 def _parse_fast(block: bytes, width: int) -> pl.DataFrame | None:
     """The block by polars, or None if any line of it might be malformed or blank."""
-    if not 2 <= width <= len(COLUMNS):
-        return None
     block = block.replace(b"\r\n", b"\n")
-    # A NUL, a lone carriage return and what polars takes for a number beyond the definition go the slow way.
-    if b"\0" in block or b"\r" in block:
+    # A NUL and a lone carriage return go the slow way, as does everything below that the definition might not take.
+    if not 2 <= width <= len(COLUMNS) or b"\0" in block or b"\r" in block:
         return None
-    texts = {name: pl.String for name in COLUMNS[:width]}
+    texts = pl.Schema(dict.fromkeys(COLUMNS[:width], pl.String()))
     try:
         frame = pl.read_csv(block, separator="\t", has_header=False, quote_char=None, schema=texts)
-        if frame.height != block.count(b"\n") or any(column.null_count() for column in frame):
+        if frame.height != block.count(b"\n") or frame.select(pl.any_horizontal(_odd(width)).any()).item() is not False:
             return None
-        numbers = [name for name in ("rating", "timestamp") if name in texts]
-        pattern = f"^(?:{_NUMBER.pattern})$"
-        odd = [~pl.col(name).str.contains(pattern) for name in numbers]
-        odd += [pl.col(name).str.contains(r"^\s*$") for name in ("user", "item")]
-        odd += [pl.col(name).str.len_chars() > MAX_ID_LENGTH for name in ("user", "item")]
-        if frame.select(pl.any_horizontal(odd).any()).item():
-            return None
-        frame = frame.with_columns([pl.col(name).cast(pl.Float64) for name in numbers])
-        if frame.select(pl.any_horizontal([_out_of_range(name) for name in numbers] or [pl.lit(False)]).any()).item():
-            return None
-        return frame.cast(_schema(width)).rechunk()
+        numbers = [pl.col(name).cast(pl.Float64) for name in COLUMNS[2:width]]
+        return frame.with_columns(numbers).cast(_schema(width)).rechunk()
     except pl.exceptions.PolarsError:
         return None
 
 
-def _out_of_range(name: str) -> pl.Expr:
-    low, high = (MIN_RATING, MAX_RATING) if name == "rating" else (0, MAX_TIMESTAMP)
-    return ~pl.col(name).is_between(low, high)
+def _odd(width: int) -> Iterator[pl.Expr]:
+    """What tells a row that the definition might not take; null counts too."""
+    for name in COLUMNS[:2]:
+        text = pl.col(name)
+        yield text.is_null() | text.str.contains(r"^\s*$") | (text.str.len_chars() > MAX_ID_LENGTH)
+    for name in COLUMNS[2:width]:
+        number = pl.col(name).cast(pl.Float64, strict=False)
+        fits = pl.col(name).str.contains(f"^(?:{_NUMBER.pattern})$") & number.is_between(*_RANGES[name])
+        yield ~fits.fill_null(False)
 
 
 def _parse_slowly(block: bytes, first: int, width: int, file: str) -> pl.DataFrame:
@@ -148,9 +145,8 @@ def _with_numbers(fields: list[str]) -> tuple[str | float | int, ...] | str:
         if not _NUMBER.fullmatch(text):
             return f"the {name} is not a number"
         value = float(text)
-        if name == "rating" and not MIN_RATING <= value <= MAX_RATING:
-            return f"the rating is not within {MIN_RATING} to {MAX_RATING}"
-        if name == "timestamp" and not 0 <= value <= MAX_TIMESTAMP:
-            return "the timestamp is out of range (seconds since 1970)"
+        low, high = _RANGES[name]
+        if not low <= value <= high:
+            return f"the {name} is not within {low} to {high}"
         values.append(value if name == "rating" else int(value))
     return tuple(values)

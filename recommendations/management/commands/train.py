@@ -1,4 +1,4 @@
-"""``manage.py train``: what the nightly task does, now, with its progress shown; or the same on a file, into a folder."""
+"""``manage.py train``: what the nightly task does, now, with progress shown; or the same on a file, into a folder."""
 
 from __future__ import annotations
 
