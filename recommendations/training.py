@@ -171,10 +171,15 @@ def training_config() -> TrainingConfig:
         ranker=EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS),
         popularity=popularity_config(),
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
-        rating=RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
-        if settings.TRAINING_RATING_PREDICTION
-        else None,
+        rating=rating_config(),
     )
+
+
+def rating_config() -> RatingPredictorConfig | None:
+    """How ratings are predicted, from the settings; None where they are not."""
+    if not settings.TRAINING_RATING_PREDICTION:
+        return None
+    return RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
 
 
 def _read_interactions() -> Interactions:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from recommendations.algorithms.ensemble import EnsembleConfig
-from recommendations.algorithms.feedback import FeedbackConfig
+from recommendations.algorithms.feedback import Kind
 from recommendations.algorithms.pipeline import ALGORITHM, OnProgress, TrainingConfig, train
+from recommendations.algorithms.rating_prediction import RatingPredictorConfig
 from recommendations.memory import peak_memory_mib, peak_memory_reset
 from recommendations.offline.bundle import bundle_write, check_out, manifest_write, replaced_folder
 from recommendations.offline.data import OfflineData, read_offline_data
@@ -27,12 +28,16 @@ Search = Callable[[OfflineData, TrainingConfig], tuple[TrainingConfig, dict[str,
 
 @dataclass(frozen=True, slots=True)
 class OfflineOptions:
-    """threads of linear algebra, 0 for one for each core; evaluated_people 0 leaves measuring out."""
+    """threads of linear algebra, 0 for one for each core; evaluated_people 0 leaves measuring out.
+
+    rating: how ratings are predicted where the data has any; None predicts none.
+    """
 
     seed: int = 0
     threads: int = 0
     max_items: int = 20_000
     evaluated_people: int = 1000
+    rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
 
 
 def offline_train(
@@ -54,7 +59,7 @@ def offline_train(
     on_progress("reading", 0.0)
     data = read_offline_data(path)
     seconds = {"reading": time.perf_counter() - started}
-    config, tuning = offline_config(options), None
+    config, tuning = offline_config(options, data), None
     with threadpool_limits(options.threads or None):
         if search is not None:
             on_progress("tuning", _READ_SHARE)
@@ -92,7 +97,7 @@ def offline_train(
     return facts
 
 
-def offline_config(options: OfflineOptions) -> TrainingConfig:
+def offline_config(options: OfflineOptions, data: OfflineData) -> TrainingConfig:
     """The shipped hyperparameters, everything that is drawn at random drawn by the seed."""
     shipped = EnsembleConfig()
     ranker = replace(
@@ -103,7 +108,7 @@ def offline_config(options: OfflineOptions) -> TrainingConfig:
     )
     return TrainingConfig(
         ranker=ranker,
-        feedback=FeedbackConfig(),
+        rating=options.rating if (data.kinds == Kind.RATING).any() else None,
         evaluated_people=options.evaluated_people,
         random_state=options.seed,
     )

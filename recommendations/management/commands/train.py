@@ -16,7 +16,7 @@ from recommendations.algorithms.pipeline import NothingToTrainOnError, OnProgres
 from recommendations.models import ModelVersion
 from recommendations.offline.bundle import BundleError
 from recommendations.offline.training import OfflineOptions, offline_train
-from recommendations.training import TrainingError, training_run
+from recommendations.training import TrainingError, rating_config, training_run
 
 
 class Command(BaseCommand):
@@ -69,6 +69,7 @@ def _train_file(options: dict[str, Any], show: OnProgress) -> Table:
         threads=settings.TRAINING_THREADS,
         max_items=settings.TRAINING_MAX_ITEMS,
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
+        rating=rating_config(),
     )
     try:
         facts = offline_train(options["data"], options["out"], chosen, on_progress=show)

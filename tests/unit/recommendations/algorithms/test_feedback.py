@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.feedback import Kind, feedback_merge, feedback_weights, rating_weights
+from recommendations.algorithms.feedback import FeedbackConfig, Kind, feedback_merge, feedback_weights, rating_weights
 
 
 def merge(*rows: tuple[int, int, Kind, float, int]):
@@ -67,3 +67,35 @@ def test_no_feedback_gives_no_entries():
     empty = np.zeros(0, np.int64)
 
     assert len(feedback_merge(empty, empty, empty.astype(np.int8), empty.astype(np.float32), empty)) == 0
+
+
+DAY = 86_400
+NEWEST = 1_000 * DAY
+
+
+def test_with_a_half_life_older_feedback_weighs_less_and_keeps_its_sign():
+    rows = [
+        (1, 1, Kind.RATING, 5.0, NEWEST),
+        (1, 2, Kind.RATING, 5.0, NEWEST - 30 * DAY),
+        (1, 3, Kind.RATING, 1.0, NEWEST - 60 * DAY),
+        (1, 4, Kind.LIKE, NONE, NEWEST - 900 * DAY),
+        (1, 5, Kind.LIKE, NONE, 0),
+    ]
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+
+    aged = feedback_merge(*columns, config=FeedbackConfig(age_half_life_days=30))
+
+    assert aged.weights.tolist() == pytest.approx([1.0, 0.5, -0.25, 0.1, 1.0])
+    assert feedback_merge(*columns).weights.tolist() == pytest.approx([1.0, 1.0, -1.0, 1.0, 1.0])
+
+
+def test_a_fair_rating_weighs_what_the_configuration_says():
+    weights = rating_weights(np.array([1.0, 2.5, 3.0, 3.5, 4.0]), FeedbackConfig(fair_rating=0.4))
+
+    assert weights.tolist() == pytest.approx([-1.0, -0.25, 0.4, 0.7, 1.0])
+
+
+@pytest.mark.parametrize("wrong", [{"fair_rating": 0.0}, {"fair_rating": 1.5}, {"age_half_life_days": 0.0}])
+def test_a_configuration_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        FeedbackConfig(**wrong)
