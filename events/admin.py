@@ -45,7 +45,7 @@ class BigTableAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """A log: nobody adds to it or rewrites it here."""
+    """A log: nobody adds to it or rewrites it here. Its rows go with the person or the movie they are about."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -54,7 +54,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+        """Only as part of deleting something else, whose page asks this of every row that would go with it."""
+        page = (request.resolver_match and request.resolver_match.url_name) or ""
+        own = f"{self.opts.app_label}_{self.opts.model_name}_"
+        return not page.startswith(own) and super().has_delete_permission(request, obj)
 
 
 @admin.register(Interaction)

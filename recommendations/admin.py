@@ -7,11 +7,12 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from events.admin import ReadOnlyAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie
@@ -19,24 +20,15 @@ from recommendations.publishing import version_publish, version_rollback
 from recommendations.training import training_request
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class TrainedAdmin(ReadOnlyAdmin):
     """What only training writes."""
 
     show_full_result_count = False
     paginator = EstimatedCountPaginator
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdmin):
+class ModelVersionAdmin(TrainedAdmin):
     list_display = ["id", "status", "trigger", "stage", "percent", "ndcg", "people", "interactions", "created_at"]
     list_filter = ["status", "trigger"]
     search_fields = ["id", "error"]
@@ -109,7 +101,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PopularMovie)
-class PopularMovieAdmin(ReadOnlyAdmin):
+class PopularMovieAdmin(TrainedAdmin):
     list_display = ["rank", "movie", "genre", "score", "computed_at"]
     list_filter = ["genre"]
     list_select_related = ["movie", "genre"]
@@ -117,7 +109,7 @@ class PopularMovieAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BatchRecommendation)
-class BatchRecommendationAdmin(ReadOnlyAdmin):
+class BatchRecommendationAdmin(TrainedAdmin):
     list_display = ["id", "user_id", "version_id", "length"]
     # One person's rows come by an index; a search by anything else would read the whole table.
     search_fields = ["user__id__exact"]

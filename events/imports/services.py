@@ -19,6 +19,7 @@ from movies.imports.errors import BadLines
 from movies.imports.lock import take_import_lock
 from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import catalogue_load
+from movies.stamps import stamp_catalogue_on_commit
 
 RATINGS_TABLE = "events_rating"
 # From this many ratings on, a first load builds keys and indexes after the rows.
@@ -99,6 +100,7 @@ def movielens_import(
             if summary.changed:
                 show(Progress("statistics"))
                 _analyze()
+                stamp_catalogue_on_commit()
     summary.bad_lines = dict(bad.counts)
     summary.report = report if bad.total else None
     summary.seconds = time.perf_counter() - started

@@ -19,6 +19,7 @@ from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import genres_ensure
 from movies.imports.titles import match_key, parse_title
 from movies.models import Movie
+from movies.stamps import stamp_catalogue_on_commit
 
 BATCH = 1000
 
@@ -63,6 +64,7 @@ def metadata_import(
                 show(Progress("metadata", min(read.done, file.size), file.size))
             if summary.changed:
                 _analyze()
+                stamp_catalogue_on_commit()
         show(Progress("metadata", file.size, file.size))
     summary.bad_lines = dict(bad.counts)
     summary.report = report if bad.total else None

@@ -3,6 +3,7 @@
 import pytest
 from django_redis import get_redis_connection
 
+from accounts.models import User
 from events.list_stamp import user_stamp_key
 from events.models import Interaction, Rating, ServedRecommendation
 
@@ -57,3 +58,12 @@ def test_correcting_a_rating_makes_the_persons_list_stale(cast, staff, django_ca
     rating.refresh_from_db()
     assert rating.value == 1.5
     assert get_redis_connection("default").get(user_stamp_key(cast.bob.pk)) != before
+
+
+def test_deleting_a_person_takes_their_events_along(cast, staff):
+    response = staff.post(f"/admin/accounts/user/{cast.bob.pk}/delete/", {"post": "yes"})
+
+    assert response.status_code == 302
+    assert not User.objects.filter(pk=cast.bob.pk).exists()
+    assert not Interaction.objects.exists()
+    assert Rating.objects.get().user == cast.carol

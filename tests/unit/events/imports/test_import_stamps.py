@@ -1,0 +1,43 @@
+"""An import that changes something ends every cached list at once; one that changes nothing ends none."""
+
+import pytest
+from django_redis import get_redis_connection
+
+from events.imports.services import movielens_import
+from movies.imports.metadata import metadata_import
+from movies.stamps import CATALOGUE, stamp_key
+from tests.archives import CSV, write_folder
+
+pytestmark = pytest.mark.django_db
+
+
+def catalogue_stamp() -> bytes | None:
+    return get_redis_connection("default").get(stamp_key(CATALOGUE))
+
+
+def test_an_import_of_ratings_ends_cached_lists_once(tmp_path, django_capture_on_commit_callbacks):
+    folder = write_folder(tmp_path, "ml-tiny", CSV)
+    before = catalogue_stamp()
+    with django_capture_on_commit_callbacks(execute=True):
+        movielens_import(path=folder)
+    after = catalogue_stamp()
+    assert after not in (None, before)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        movielens_import(path=folder)
+    assert catalogue_stamp() == after
+
+
+def test_an_import_of_metadata_ends_cached_lists_once(tmp_path, django_capture_on_commit_callbacks):
+    movielens_import(path=write_folder(tmp_path, "ml-tiny", CSV))
+    before = catalogue_stamp()
+    file = tmp_path / "metadata.csv"
+    file.write_text("movielens_id,overview\n1,A toy learns that he is one.\n")
+    with django_capture_on_commit_callbacks(execute=True):
+        metadata_import(path=file)
+    after = catalogue_stamp()
+    assert after not in (None, before)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        metadata_import(path=file)
+    assert catalogue_stamp() == after
