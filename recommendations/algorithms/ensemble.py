@@ -116,9 +116,9 @@ class RankingEnsemble:
         """Fit every member on the same likes; needs about (items kept)^2 x 12 bytes at its peak."""
         likes = interactions.likes()
         self.item_count = likes.shape[1]
-        self.kept = self._keep(likes.count_nonzero(axis=0))
+        self.kept = kept_items(likes, self.config.max_items)
         known = likes[:, self.kept]
-        self._popularity = _deviations(column_counts(known))
+        self._popularity = deviations(column_counts(known))
         if not len(self.kept):
             return self
         self._members = [(weight, build().fit(known)) for weight, build in self._wanted(likes.shape[0])]
@@ -136,16 +136,6 @@ class RankingEnsemble:
         elif config.similar_people_weight:
             logger.warning("%d people are too many to compare with each other; similar people do not vote.", people)
 
-    def _keep(self, liked_by: NDArray[np.integer]) -> NDArray[np.int64]:
-        liked = np.flatnonzero(liked_by)
-        if len(liked) <= self.config.max_items:
-            return liked
-        logger.warning(
-            "The catalogue has %d liked items; the ranker keeps the %d most liked.", len(liked), self.config.max_items
-        )
-        order = np.lexsort((liked, -liked_by[liked]))
-        return np.sort(liked[order[: self.config.max_items]])
-
     def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
         """float32 of shape (people, I) from strengths of liked and disliked items, both (people, I), above 0.
 
@@ -158,7 +148,7 @@ class RankingEnsemble:
             return np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
         for place, (weight, member) in enumerate(self._members):
             part = member.scores(known)
-            deviation = _standardise(part, known)
+            deviation = standardise(part, known)
             part *= np.float32(weight)
             total += part
             if place == 0 and dislikes is not None and dislikes.nnz:
@@ -195,14 +185,25 @@ class RankingEnsemble:
             yield rows, positions, values
 
 
-def _deviations(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def kept_items(likes: csr_array, most: int) -> NDArray[np.int64]:
+    """Positions of the items anybody likes, ascending; of more than ``most`` of them the most liked."""
+    liked_by = likes.count_nonzero(axis=0)
+    liked = np.flatnonzero(liked_by)
+    if len(liked) <= most:
+        return liked
+    logger.warning("The catalogue has %d liked items; the ranker keeps the %d most liked.", len(liked), most)
+    order = np.lexsort((liked, -liked_by[liked]))
+    return np.sort(liked[order[:most]])
+
+
+def deviations(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """How many standard deviations each value lies from the mean, shape as given."""
     if not len(values):
         return values.astype(np.float32)
     return ((values - values.mean()) / (values.std() + _EPSILON)).astype(np.float32)
 
 
-def _standardise(scores: NDArray[np.float32], seen: csr_array) -> NDArray[np.float32]:
+def standardise(scores: NDArray[np.float32], seen: csr_array) -> NDArray[np.float32]:
     """Bring each row to mean 0 and deviation 1 over the items not in ``seen``, in place; returns the deviations.
 
     Where the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.

@@ -1,0 +1,61 @@
+"""Hyperparameters from JSON back to their frozen dataclasses; strict, since a typo would train another model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """JSON that is not the configuration it should be; the message names the place."""
+
+
+def config_from_json(kind: type[T], value: object, place: str = "configuration") -> T:
+    """What ``dataclasses.asdict`` and JSON made of a ``kind``, as a ``kind`` again; absent keys keep their defaults.
+
+    Raises ConfigError for an unknown key, a value of another type, and a value the dataclass refuses.
+    """
+    if not isinstance(value, dict):
+        raise ConfigError(f"{place} must be an object, not {value!r}.")
+    known = {field.name for field in fields(cast(Any, kind)) if field.init}
+    unknown = sorted(set(map(str, value)) - known)
+    if unknown:
+        raise ConfigError(f"{place} has no {unknown[0]!r}; it has {', '.join(sorted(known))}.")
+    hints = get_type_hints(kind)
+    parsed = {name: _parse(hints[name], entry, f"{place}.{name}") for name, entry in value.items()}
+    try:
+        return kind(**parsed)
+    except ConfigError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{place}: {error}") from error
+
+
+def _parse(kind: Any, value: object, place: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        if value is None and NoneType in get_args(kind):
+            return None
+        (inner,) = (entry for entry in get_args(kind) if entry is not NoneType)
+        return _parse(inner, value, place)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{place} must be a list, not {value!r}.")
+        (inner, _) = get_args(kind)
+        return tuple(_parse(inner, entry, f"{place}[{index}]") for index, entry in enumerate(value))
+    if is_dataclass(kind):
+        return config_from_json(cast(type[Any], kind), value, place)
+    return _scalar(kind, value, place)
+
+
+def _scalar(kind: Any, value: object, place: str) -> Any:
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if kind is not float and type(value) is kind:
+        return value
+    names = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
+    raise ConfigError(f"{place} must be {names.get(kind, kind)}, not {value!r}.")
