@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from events.admin import ReadOnlyAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
-from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie
+from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
 from recommendations.publishing import version_publish, version_rollback
 from recommendations.training import training_request
 
@@ -129,6 +129,38 @@ class BatchRecommendationAdmin(TrainedAdmin):
             for movie_id, score in zip(row.movie_ids, row.scores, strict=True)
         )
         return format_html("<table>{}</table>", format_html_join("", "<tr><td>{}</td><td>{}</td></tr>", lines))
+
+
+class TuningTrialInline(admin.TabularInline):
+    model = TuningTrial
+    fields = ["number", "part", "value", "seconds", "state", "parameters"]
+    ordering = ["number"]
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(TuningRun)
+class TuningRunAdmin(ReadOnlyAdmin):
+    list_display = ["id", "status", "trigger", "pays", "shipped_confirmed", "best_confirmed", "people", "started_at"]
+    list_filter = ["status", "trigger", "pays"]
+    search_fields = ["id", "error"]
+    date_hierarchy = "started_at"
+    inlines = [TuningTrialInline]
+    fieldsets = [
+        (None, {"fields": ["status", "trigger", "pays", "error", "started_at", "finished_at", "seed", "people"]}),
+        ("nDCG@10", {"fields": ["shipped_value", "best_value", "shipped_confirmed", "best_confirmed"]}),
+        ("Best configuration", {"fields": ["configuration_table"]}),
+    ]
+
+    @admin.display(description="set to")
+    def configuration_table(self, run: TuningRun) -> SafeString:
+        return _table(run.configuration)
 
 
 def _table(values: dict[str, Any]) -> SafeString:

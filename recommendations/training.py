@@ -14,8 +14,7 @@ from threadpoolctl import threadpool_limits
 from accounts.models import User
 from events.training_data import training_data_read
 from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.ensemble import EnsembleConfig
-from recommendations.algorithms.feedback import feedback_merge
+from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.pipeline import ALGORITHM, NothingToTrainOnError, TrainedModel, TrainingConfig, train
 from recommendations.algorithms.rating_prediction import RatingPredictorConfig
 from recommendations.artefacts import artefacts_save
@@ -25,6 +24,7 @@ from recommendations.memory import peak_memory_mib, peak_memory_reset
 from recommendations.models import ModelVersion
 from recommendations.popularity import popular_refresh, popularity_config
 from recommendations.publishing import embeddings_write, lists_write, version_publish, version_rows_delete
+from recommendations.tuned import tuned_config
 
 logger = logging.getLogger(__name__)
 
@@ -166,9 +166,11 @@ def _start(version: ModelVersion | None, trigger: str) -> ModelVersion:
 
 
 def training_config() -> TrainingConfig:
-    """The hyperparameters, from the settings."""
+    """The hyperparameters: those that tuning found where they pay, else the shipped ones; limits from the settings."""
+    tuned = tuned_config()
     return TrainingConfig(
-        ranker=EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS),
+        feedback=tuned.feedback,
+        ranker=tuned.ranker,
         popularity=popularity_config(),
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
         rating=rating_config(),
@@ -182,21 +184,23 @@ def rating_config() -> RatingPredictorConfig | None:
     return RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
 
 
-def _read_interactions() -> Interactions:
+def _read_interactions(config: FeedbackConfig) -> Interactions:
     columns = training_data_read()
     if not len(columns):
         raise TrainingError(NOTHING_TO_TRAIN_ON)
-    return feedback_merge(columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps)
+    return feedback_merge(
+        columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config
+    )
 
 
 def _train(version: ModelVersion, progress: _Progress) -> ModelVersion:
     peak_memory_reset()
     started = timezone.now()
     progress("reading", 0.0)
-    interactions = _read_interactions()
+    config = training_config()
+    interactions = _read_interactions(config.feedback)
     contents = movie_contents_read()
     read = timezone.now()
-    config = training_config()
     with threadpool_limits(settings.TRAINING_THREADS or None):
         try:
             model = train(interactions, contents, config, progress.of_pipeline)

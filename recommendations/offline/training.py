@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from recommendations.algorithms.ensemble import EnsembleConfig
 from recommendations.algorithms.feedback import Kind
 from recommendations.algorithms.pipeline import ALGORITHM, OnProgress, TrainingConfig, train
 from recommendations.algorithms.rating_prediction import RatingPredictorConfig
+from recommendations.algorithms.tuning import Limits, Trial, TunedConfig, tune
 from recommendations.memory import peak_memory_mib, peak_memory_reset
 from recommendations.offline.bundle import bundle_write, check_out, manifest_write, replaced_folder
 from recommendations.offline.data import OfflineData, read_offline_data
@@ -21,9 +21,6 @@ from recommendations.offline.data import OfflineData, read_offline_data
 LIST_LENGTH = 100
 _READ_SHARE = 0.05
 _WRITE_SHARE = 0.9
-
-# Given what was read and what would be trained, says what to train instead, and what to remember of how it was found.
-Search = Callable[[OfflineData, TrainingConfig], tuple[TrainingConfig, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,14 @@ def offline_train(
     out: Path,
     options: OfflineOptions,
     *,
-    search: Search | None = None,
+    limits: Limits | None = None,
     on_progress: OnProgress = lambda stage, share: None,
 ) -> dict[str, Any]:
     """Train on the file at ``path``, write ``out`` whole or not at all, and return what model.json says.
 
-    search: finds other hyperparameters first. Raises ImportFailed for the file, BundleError for the folder,
-    NothingToTrainOnError where nobody likes anything.
+    limits: of a search for hyperparameters, on validation splits of the same file; None trains with those shipped.
+    Raises ImportFailed for the file, BundleError for the folder, NothingToTrainOnError where nobody likes anything,
+    TooLittleFeedbackError where there is too little to tune on.
     """
     check_out(out)
     peak_memory_reset()
@@ -61,10 +59,10 @@ def offline_train(
     seconds = {"reading": time.perf_counter() - started}
     config, tuning = offline_config(options, data), None
     with threadpool_limits(options.threads or None):
-        if search is not None:
+        if limits is not None:
             on_progress("tuning", _READ_SHARE)
             begun = time.perf_counter()
-            config, tuning = search(data, config)
+            config, tuning = _tuned(data, config, limits, on_progress)
             seconds["tuning"] = time.perf_counter() - begun
         interactions = data.interactions(config.feedback)
         model = train(
@@ -112,3 +110,19 @@ def offline_config(options: OfflineOptions, data: OfflineData) -> TrainingConfig
         evaluated_people=options.evaluated_people,
         random_state=options.seed,
     )
+
+
+def _tuned(
+    data: OfflineData, config: TrainingConfig, limits: Limits, on_progress: OnProgress
+) -> tuple[TrainingConfig, dict[str, Any]]:
+    """The configuration with what the search found, if it pays; and how the search went."""
+
+    def show(trial: Trial) -> None:
+        on_progress(f"tuning, trial {trial.number + 1}", _READ_SHARE)
+
+    shipped = TunedConfig(config.ranker, config.feedback)
+    result = tune(data.interactions, shipped=shipped, limits=limits, seed=config.random_state, on_trial=show)
+    facts = asdict(result) | {"pays": result.pays}
+    if result.pays:
+        config = replace(config, ranker=result.best.ranker, feedback=result.best.feedback)
+    return config, facts

@@ -215,6 +215,9 @@ TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
 # Within so many hours of a nightly training that succeeded, another is a duplicate.
 TRAINING_NIGHTLY_HOURS = env.int("TRAINING_NIGHTLY_HOURS", default=12)
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
+# The weekly search for hyperparameters ends after so many trials or minutes.
+TUNING_TRIALS = env.int("TUNING_TRIALS", default=40)
+TUNING_MINUTES = env.float("TUNING_MINUTES", default=30)
 POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
 POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)
 

@@ -1,5 +1,5 @@
 """Thin tasks: each calls one service. Imported here so that a worker finds them all."""
 
-from workers.tasks import refresh, training
+from workers.tasks import maintenance, refresh, training
 
-__all__ = ["refresh", "training"]
+__all__ = ["maintenance", "refresh", "training"]

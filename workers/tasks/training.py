@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 
 from celery import shared_task
+from django.conf import settings
 
-from recommendations import training
-from recommendations.models import ModelVersion
+from recommendations import training, tuning
+from recommendations.algorithms.tuning import Limits
+from recommendations.models import ModelVersion, TuningRun
 from workers.base import BaseTask
 
 logger = logging.getLogger(__name__)
@@ -28,14 +30,21 @@ def run_requested() -> int | None:
     return _finish(training.training_run_requested)
 
 
-def _finish(run: Callable[[], ModelVersion | None]) -> int | None:
-    """A training that fails has said so in its row and in the log: the task itself has done its work."""
+@shared_task(base=BaseTask)
+def tune() -> int | None:
+    """Search hyperparameters for the trainings to come; says the run. While a training runs it does nothing."""
+    limits = Limits(settings.TUNING_TRIALS, settings.TUNING_MINUTES * 60)
+    return _finish(lambda: tuning.tuning_run(limits=limits, trigger="weekly"))
+
+
+def _finish(run: Callable[[], ModelVersion | TuningRun | None]) -> int | None:
+    """A training or a tuning that fails has said so in its row and in the log: the task itself has done its work."""
     try:
-        version = run()
+        made = run()
     except training.TrainingBusyError:
         logger.info("training_skipped", extra={"reason": "another training is running"})
         return None
     except training.TrainingError as error:
         logger.error("training_not_done", extra={"reason": str(error)})
         return None
-    return None if version is None else version.pk
+    return None if made is None else made.pk

@@ -7,12 +7,15 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from movies.imports.errors import ImportFailed
 from recommendations.algorithms.pipeline import NothingToTrainOnError, OnProgress
+from recommendations.algorithms.tuning import TooLittleFeedbackError
+from recommendations.management.commands.tune import limits_from
+from recommendations.management.tables import outcome_table
 from recommendations.models import ModelVersion
 from recommendations.offline.bundle import BundleError
 from recommendations.offline.training import OfflineOptions, offline_train
@@ -36,12 +39,21 @@ class Command(BaseCommand):
         )
         parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the model; with --data")
         parser.add_argument("--seed", type=int, default=0, help="of whatever is drawn at random; with --data (0)")
+        parser.add_argument("--tune", action="store_true", help="search hyperparameters first; with --data")
+        parser.add_argument(
+            "--trials", type=int, default=settings.TUNING_TRIALS, help="of --tune: end after so many (%(default)s)"
+        )
+        parser.add_argument(
+            "--minutes", type=float, default=settings.TUNING_MINUTES, help="of --tune: or after so long (%(default)s)"
+        )
         parser.add_argument("--quiet", action="store_true", help="show no progress and no table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console(file=cast(IO[str], self.stdout), quiet=options["quiet"])
         if (options["data"] is None) != (options["out"] is None):
             raise CommandError("--data PATH and --out DIR go together.")
+        if options["tune"] and options["data"] is None:
+            raise CommandError("--tune goes with --data; manage.py tune searches on the feedback in the database.")
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("starting", total=1.0)
@@ -49,7 +61,7 @@ class Command(BaseCommand):
             def show(stage: str, share: float) -> None:
                 progress.update(bar, description=stage, completed=share)
 
-            table = _train_file(options, show) if options["data"] else _train_database(show)
+            table: RenderableType = _train_file(options, show) if options["data"] else _train_database(show)
             show("done", 1.0)
         console.print(table)
 
@@ -61,9 +73,8 @@ def _train_database(show: OnProgress) -> Table:
         raise CommandError(str(error)) from error
 
 
-def _train_file(options: dict[str, Any], show: OnProgress) -> Table:
-    if not 0 <= options["seed"] < 2**31:
-        raise CommandError(f"--seed must be 0 or more, not {options['seed']}.")
+def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
+    limits = limits_from(options)
     chosen = OfflineOptions(
         seed=options["seed"],
         threads=settings.TRAINING_THREADS,
@@ -72,15 +83,17 @@ def _train_file(options: dict[str, Any], show: OnProgress) -> Table:
         rating=rating_config(),
     )
     try:
-        facts = offline_train(options["data"], options["out"], chosen, on_progress=show)
-    except (ImportFailed, BundleError, NothingToTrainOnError) as error:
+        facts = offline_train(
+            options["data"], options["out"], chosen, limits=limits if options["tune"] else None, on_progress=show
+        )
+    except (ImportFailed, BundleError, NothingToTrainOnError, TooLittleFeedbackError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{options['out']} was not written: {error}") from error
     return _offline_summary(options["out"], facts)
 
 
-def _offline_summary(out: Path, facts: dict[str, Any]) -> Table:
+def _offline_summary(out: Path, facts: dict[str, Any]) -> Group:
     table = Table(title=f"{facts['dataset']} is trained: {out}", show_header=False)
     for name in ("people", "items", "interactions", "repeated"):
         table.add_row(name, f"{facts[name]:,}")
@@ -88,7 +101,7 @@ def _offline_summary(out: Path, facts: dict[str, Any]) -> Table:
     for stage, seconds in facts["seconds"].items():
         table.add_row(f"seconds {stage}", f"{seconds:.1f}")
     table.add_row("peak memory", f"{facts['peak_memory_mib']:,} MiB")
-    return table
+    return Group(*([outcome_table(facts["tuning"])] if facts["tuning"] else []), table)
 
 
 def _summary(version: ModelVersion) -> Table:

@@ -7,12 +7,14 @@ from django_celery_beat.models import PeriodicTask
 from recsys_project.celery import app
 
 schedule = import_module("workers.migrations.0001_schedule")
+later = import_module("workers.migrations.0002_tuning_and_tokens")
 
 
 @pytest.fixture
 def delivered(db) -> None:
     """The schedule as the migration leaves it; other tests may have emptied the tables since."""
     schedule.create_schedule(apps, None)
+    later.create_schedule(apps, None)
 
 
 def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
@@ -24,6 +26,8 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
     assert queues == {
         "workers.tasks.training.train": "train",
         "workers.tasks.training.run_requested": "train",
+        "workers.tasks.training.tune": "train",
+        "workers.tasks.maintenance.flush_tokens": "default",
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
     }

@@ -184,3 +184,19 @@ def test_a_changed_or_missing_file_of_a_model_is_found(data, tmp_path):
     with pytest.raises(CommandError, match=r"list_items\.npy is missing, or is not the file"):
         run("export_recommendations", tmp_path / "out.csv", "--model", model)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_tuning_first_is_recorded_in_the_folder(data, tmp_path):
+    text = run("train", "--data", data, "--out", tmp_path / "model", "--tune", "--trials", 4)
+
+    facts = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert len(facts["tuning"]["trials"]) == 4
+    assert facts["tuning"]["trials"][0]["part"] == "shipped"
+    used = facts["hyperparameters"]["ranker"]["autoencoder"]
+    assert (used == facts["tuning"]["best"]["ranker"]["autoencoder"]) or not facts["tuning"]["pays"]
+    assert "on a second split" in text
+
+
+def test_tuning_goes_with_a_file(db):
+    with pytest.raises(CommandError, match="--tune goes with --data"):
+        run("train", "--tune")

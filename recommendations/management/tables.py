@@ -1,0 +1,34 @@
+"""Tables that several commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.table import Table
+
+from recommendations.algorithms.tuning import Trial
+
+SHOWN = 10
+
+
+def trials_table(trials: Iterable[Trial]) -> Table:
+    """The best trials, best first."""
+    table = Table("trial", "searched", "nDCG@10", "seconds", "parameters", title="Best trials")
+    best = sorted((trial for trial in trials if trial.value is not None), key=lambda trial: -(trial.value or 0))
+    for trial in best[:SHOWN]:
+        parameters = ", ".join(f"{name} {_short(value)}" for name, value in trial.parameters.items())
+        table.add_row(str(trial.number), trial.part, f"{trial.value:.4f}", f"{trial.seconds:.1f}", parameters)
+    return table
+
+
+def outcome_table(facts: Mapping[str, float | bool | None]) -> Table:
+    """Before and after, on the split that was searched on and on the one that was not."""
+    table = Table("nDCG@10", "shipped", "found", title="Validation")
+    table.add_row("on the split searched on", _short(facts["shipped_value"]), _short(facts["best_value"]))
+    table.add_row("on a second split", _short(facts["shipped_confirmed"]), _short(facts["best_confirmed"]))
+    table.caption = "Training uses what was found." if facts["pays"] else "Training keeps what is shipped."
+    return table
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from recommendations.algorithms.als import AlsConfig
+from recommendations.algorithms.configs import ConfigError, config_from_json
+from recommendations.algorithms.ensemble import EVERY_RATING
+from recommendations.algorithms.feedback import FeedbackConfig
+from recommendations.algorithms.tuning import TunedConfig
+
+
+def round_trip(config: TunedConfig) -> TunedConfig:
+    return config_from_json(TunedConfig, json.loads(json.dumps(config.as_dict())))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [TunedConfig(), TunedConfig(EVERY_RATING, FeedbackConfig(fair_rating=0.3, age_half_life_days=365.0))],
+)
+def test_a_configuration_comes_back_from_json_as_it_was(config):
+    assert round_trip(config) == config
+
+
+def test_absent_keys_keep_their_defaults_and_whole_numbers_are_numbers():
+    config = config_from_json(TunedConfig, {"ranker": {"als": [{"factors": 8, "regularization": 1}]}})
+
+    assert config.ranker.als == (AlsConfig(factors=8, regularization=1.0),)
+    assert config.feedback == FeedbackConfig()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "configuration must be an object"),
+        ({"rankr": {}}, "configuration has no 'rankr'; it has feedback, ranker"),
+        ({"ranker": {"autoencoder": {"lambda": 3}}}, "configuration.ranker.autoencoder has no 'lambda'"),
+        ({"ranker": {"als_weight": "1"}}, "configuration.ranker.als_weight must be a number, not '1'"),
+        ({"ranker": {"als_weight": True}}, "configuration.ranker.als_weight must be a number"),
+        ({"ranker": {"als_weight": float("nan")}}, "configuration.ranker.als_weight must be a number"),
+        ({"ranker": {"als": {}}}, "configuration.ranker.als must be a list"),
+        ({"ranker": {"als": [{"factors": 1.5}]}}, r"configuration.ranker.als\[0\].factors must be a whole number"),
+        ({"ranker": {"autoencoder": {"regularization": -1}}}, "regularization must be above 0"),
+        ({"feedback": {"age_half_life_days": 0}}, "age_half_life_days must be above 0"),
+    ],
+)
+def test_what_is_no_configuration_is_refused_with_its_place(value, message):
+    with pytest.raises(ConfigError, match=message):
+        config_from_json(TunedConfig, value)
