@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -124,11 +125,18 @@ class BatchRecommendationAdmin(TrainedAdmin):
     @admin.display(description="list")
     def movie_table(self, row: BatchRecommendation) -> SafeString:
         titles = {movie.pk: str(movie) for movie in Movie.objects.filter(pk__in=row.movie_ids)}
+        ratings = row.predicted_ratings or [nan] * len(row.movie_ids)
         lines = (
-            (f"{score:.3f}", titles.get(movie_id, f"movie {movie_id} (deleted)"))
-            for movie_id, score in zip(row.movie_ids, row.scores, strict=True)
+            (
+                f"{score:.3f}",
+                "" if isnan(rating) else f"{rating:.1f}",
+                titles.get(movie_id, f"movie {movie_id} (deleted)"),
+            )
+            for movie_id, score, rating in zip(row.movie_ids, row.scores, ratings, strict=True)
         )
-        return format_html("<table>{}</table>", format_html_join("", "<tr><td>{}</td><td>{}</td></tr>", lines))
+        head = format_html("<tr><th>{}</th><th>{}</th><th>{}</th></tr>", "score", "rating", "movie")
+        cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", lines)
+        return format_html("<table>{}{}</table>", head, cells)
 
 
 class TuningTrialInline(admin.TabularInline):

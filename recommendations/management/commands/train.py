@@ -126,3 +126,8 @@ def _add_measured(table: Table, metrics: dict[str, Any]) -> None:
         table.add_row("measured on", metrics["protocol"])
     else:
         table.add_row("measured on", "nothing: nobody has five likes yet, or measuring is off")
+    if "rating_rmse" in metrics:
+        means = f"damped means {metrics['rating_rmse_baseline']:.4f}"
+        table.add_row("RMSE of ratings", f"{metrics['rating_rmse']:.4f} ({means})")
+        table.add_row("MAE of ratings", f"{metrics['rating_mae']:.4f}")
+        table.add_row("measured on", f"{metrics['ratings_held_out']:,} ratings held out at random")

@@ -33,6 +33,7 @@ def test_lists_and_pages_show_what_was_trained(world, staff):
     row = BatchRecommendation.objects.first()
     page = staff.get(reverse("admin:recommendations_batchrecommendation_change", args=[row.pk])).content.decode()
     assert "Toys" in page
+    assert f"<td>{row.predicted_ratings[0]:.1f}</td>" in page
     found = staff.get(reverse("admin:recommendations_batchrecommendation_changelist") + f"?q={row.user_id}")
     assert found.context["cl"].result_list.count() == 1
 

@@ -3,6 +3,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from recommendations.algorithms import rating_evaluation
 from recommendations.models import ModelVersion, PopularMovie
 from tests.factories import make_movie
 
@@ -19,6 +20,14 @@ def test_train_prints_what_was_trained_and_how_well(world):
     for expected in ("is live", "people", "ndcg@10", "popularity", "seconds fitting", "peak memory"):
         assert expected in text
     assert ModelVersion.objects.get().status == "live"
+
+
+def test_train_prints_how_far_predicted_ratings_are_off(world, monkeypatch):
+    monkeypatch.setattr(rating_evaluation, "FEWEST_RATINGS", 5)
+    text = run("train")
+
+    for expected in ("RMSE of ratings", "damped means", "MAE of ratings", "ratings held out"):
+        assert expected in text
 
 
 def test_train_on_nothing_is_a_command_error(db):
