@@ -59,7 +59,7 @@ class MovieAdmin(admin.ModelAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
-        return super().get_queryset(request).prefetch_related("genres")
+        return super().get_queryset(request).defer("search_document").prefetch_related("genres")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str

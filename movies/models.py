@@ -2,9 +2,17 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
+
+
+class WordsOf(models.Func):
+    """An array of texts as one text. PostgreSQL's array_to_string may not stand in a generated column."""
+
+    function = "movies_words_of"
+    output_field = models.TextField()
 
 
 class Genre(models.Model):
@@ -34,6 +42,12 @@ class Person(models.Model):
             # Consumer: import_metadata, which knows people by name alone; namesakes are told apart by TMDB id.
             models.UniqueConstraint(fields=["name"], condition=models.Q(tmdb_id=None), name="person_name_without_tmdb"),
             models.UniqueConstraint(fields=["tmdb_id"], name="person_tmdb_id"),
+        ]
+        indexes = [
+            # Consumer: the search, for names with typing errors, and the admin's.
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="person_name_trigram"),
+            # Consumer: the search, for parts of names.
+            GinIndex(SearchVector("name", config="simple"), name="person_name_words"),
         ]
 
     def __str__(self) -> str:
@@ -67,6 +81,14 @@ class Movie(models.Model):
         editable=False,
         help_text="When what the embedding is made of (title, overview, genres, people…) last changed.",
     )
+    # PostgreSQL keeps it. It is as long as the overview, so whoever fetches many movies defers it.
+    search_document = models.GeneratedField(
+        expression=SearchVector("title", weight="A", config="english")
+        + SearchVector(WordsOf("keywords"), weight="B", config="english")
+        + SearchVector("overview", weight="C", config="english"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["title", "year"]
@@ -80,6 +102,10 @@ class Movie(models.Model):
         indexes = [
             # Consumer: the catalogue's title search, which compiles to UPPER(title) LIKE '%…%'.
             GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="movie_title_trigram"),
+            # Consumer: the search, for words of title, keywords and overview.
+            GinIndex(fields=["search_document"], name="movie_search_document"),
+            # Consumer: the newest movies, which read them in this order.
+            models.Index(fields=["-created_at", "-id"], name="movie_newest"),
             # Consumer: the catalogue's default order and the metadata import's lookup by title and year.
             models.Index(fields=["title", "year"], name="movie_title_year"),
             # Consumer: the catalogue's year filter.

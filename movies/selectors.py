@@ -14,7 +14,7 @@ from movies.models import Credit, Movie
 def movies_published() -> QuerySet[Movie]:
     """Published movies by title, year and id (a total order, so that pages never overlap), genres prefetched."""
     published = Movie.objects.filter(status=Movie.Status.PUBLISHED)
-    return published.prefetch_related("genres").order_by("title", "year", "id")
+    return published.defer("search_document").prefetch_related("genres").order_by("title", "year", "id")
 
 
 def movies_with_details() -> QuerySet[Movie]:

@@ -1,0 +1,187 @@
+"""Movies by what somebody typed: words of their texts, titles with typing errors, and people.
+
+Each of these arms says how well a movie fits, from 0 to 1; ``movies_matching`` brings them together. What a query
+means beyond its words is known to the recommendations, which build on this.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from django.contrib.postgres.search import (
+    SearchQuery,
+    SearchRank,
+    SearchVector,
+    TrigramSimilarity,
+    TrigramWordSimilarity,
+)
+from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
+from django.db.models.functions import Greatest, Upper
+
+from movies.models import Credit, Movie, Person
+
+MAX_QUERY = 200
+# Fits of each arm that are looked at: enough that what is good in two of them is not missed.
+ARM_SIZE = 200
+# How much a perfect fit of each arm counts.
+TITLE_WEIGHT = 1.0
+WORDS_WEIGHT = 0.7
+PEOPLE_WEIGHT = 0.8
+# Words are worth this much where not all of them are found, and only in title and keywords.
+SOME_WORDS = 0.3
+# A name's part ("hanks") says less than the name.
+PART_OF_NAME = 0.7
+MAX_PEOPLE = 50
+MAX_WORDS = 12
+MAX_NAME_WORDS = 4
+# PostgreSQL's order: D, C, B, A; the overview is C, keywords B and the title A.
+_RANK_WEIGHTS = [0.1, 0.3, 0.7, 1.0]
+_CONFIG = "english"
+_WORD = re.compile(r"[^\W_]+(?:['\u2019.-][^\W_]+)*")
+# As in a web search: a word after a minus must not occur.
+_REFUSED = re.compile(r"(?:^|\s)-\S+")
+
+
+@dataclass(frozen=True)
+class MovieFilter:
+    """Which movies may be found; nothing said is every published one."""
+
+    genre_id: int | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+
+    def condition(self, prefix: str = "") -> Q:
+        """The same as a condition on movies, or with ``prefix`` ("movie__") on what refers to them."""
+        wanted: dict[str, object] = {f"{prefix}status": Movie.Status.PUBLISHED}
+        if self.genre_id is not None:
+            wanted[f"{prefix}genres"] = self.genre_id
+        if self.year_from is not None:
+            wanted[f"{prefix}year__gte"] = self.year_from
+        if self.year_to is not None:
+            wanted[f"{prefix}year__lte"] = self.year_to
+        return Q(**wanted)
+
+
+@dataclass
+class TextMatch:
+    """How well one movie fits a query, each from 0 to 1."""
+
+    title: float = 0.0
+    words: float = 0.0
+    people: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """All arms together. A title counts squared: half right is far less than right."""
+        return TITLE_WEIGHT * self.title**2 + WORDS_WEIGHT * self.words + PEOPLE_WEIGHT * self.people
+
+
+@dataclass
+class _Matches:
+    by_movie: dict[int, TextMatch] = field(default_factory=dict)
+
+    def of(self, movie_id: int) -> TextMatch:
+        return self.by_movie.setdefault(movie_id, TextMatch())
+
+
+def query_words(query: str) -> list[str]:
+    """The words of a query, MAX_WORDS at most, without those it refuses."""
+    return _WORD.findall(_REFUSED.sub(" ", query))[:MAX_WORDS]
+
+
+def word_groups(words: list[str], longest: int = MAX_NAME_WORDS) -> list[str]:
+    """Every run of 1 to ``longest`` neighbouring words, which may name a person, a genre or a keyword."""
+    return [
+        " ".join(words[start : start + length])
+        for length in range(1, longest + 1)
+        for start in range(len(words) - length + 1)
+    ]
+
+
+def movies_matching(query: str, wanted: MovieFilter) -> dict[int, TextMatch]:
+    """Movies that fit what was typed, by id; none for a query without words. Four queries at most."""
+    words = query_words(query)
+    if not words:
+        return {}
+    movies = Movie.objects.filter(wanted.condition()).order_by()
+    matches = _Matches()
+    _match_titles(matches, movies, " ".join(words))
+    _match_words(matches, movies, query, words)
+    _match_people(matches, wanted, words)
+    return matches.by_movie
+
+
+def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None:
+    """Titles alike by their groups of three letters, whole or in part: the trigram index finds them."""
+    shout = text.upper()
+    rows = (
+        movies.annotate(shout=Upper("title"))
+        .filter(Q(shout__trigram_similar=shout) | Q(shout__trigram_word_similar=shout))
+        .annotate(
+            # The query inside a longer title is a little less than the title itself.
+            alike=Greatest(
+                TrigramSimilarity("shout", shout),
+                TrigramWordSimilarity(shout, "shout") * Value(0.9),
+                output_field=FloatField(),
+            )
+        )
+        .order_by("-alike", "pk")
+    )
+    for movie_id, alike in rows.values_list("pk", "alike")[:ARM_SIZE]:
+        matches.of(movie_id).title = alike
+
+
+def _match_words(matches: _Matches, movies: QuerySet[Movie], query: str, words: list[str]) -> None:
+    """Movies in whose texts all words stand, best first; where they are few, also those titled by some of them."""
+    everything = SearchQuery(query, config=_CONFIG, search_type="websearch")
+    found = _ranked_by_words(matches, movies, everything, 1.0)
+    if found >= ARM_SIZE // 4 or len(words) < 2:
+        return
+    some = SearchQuery(
+        " | ".join(f"'{word.replace(chr(39), '')}':AB" for word in words), config=_CONFIG, search_type="raw"
+    )
+    _ranked_by_words(matches, movies, some, SOME_WORDS)
+
+
+def _ranked_by_words(matches: _Matches, movies: QuerySet[Movie], query: SearchQuery, worth: float) -> int:
+    rank = SearchRank(F("search_document"), query, weights=_RANK_WEIGHTS, normalization=Value(1 | 32))
+    rows = movies.filter(search_document=query).annotate(fit=rank).order_by("-fit", "pk")
+    found = list(rows.values_list("pk", "fit")[:ARM_SIZE])
+    best = max((fit for _, fit in found), default=0.0) or 1.0
+    for movie_id, fit in found:
+        match = matches.of(movie_id)
+        # Half for the words being there, half for where and how often.
+        match.words = max(match.words, worth * (0.5 + 0.5 * fit / best))
+    return len(found)
+
+
+def _match_people(matches: _Matches, wanted: MovieFilter, words: list[str]) -> None:
+    """Movies of people who are named in the query, in whole, in part, or with a typing error; leads before others."""
+    shout = " ".join(words).upper()
+    groups = [group.upper() for group in word_groups(words) if len(group) > 2]
+    named = Q(shout__in=groups)
+    alike = Q(shout__trigram_similar=shout)
+    parts = Q(spoken=SearchQuery(shout, config="simple"))
+    people = dict(
+        Person.objects.annotate(shout=Upper("name"), spoken=SearchVector("name", config="simple"))
+        .filter(named | alike | parts)
+        .annotate(
+            fit=Case(
+                When(named, then=Value(1.0)),
+                When(parts, then=Value(PART_OF_NAME)),
+                default=TrigramSimilarity("shout", shout),
+                output_field=FloatField(),
+            )
+        )
+        .order_by("-fit", "pk")
+        .values_list("pk", "fit")[:MAX_PEOPLE]
+    )
+    if not people:
+        return
+    credits = (
+        Credit.objects.filter(wanted.condition("movie__"), person_id__in=people)
+        .order_by("movie_id", "position", "pk")
+        .values_list("movie_id", "person_id", "position")
+    )
+    for movie_id, person_id, position in credits:
+        match = matches.of(movie_id)
+        match.people = max(match.people, people[person_id] * (1 - 0.02 * min(position, 15)))
