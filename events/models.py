@@ -50,6 +50,8 @@ class Interaction(models.Model):
         indexes = [
             # Consumer: serving's newest interactions of a person, and their own history page.
             models.Index(fields=["user", "-occurred_at"], name="interaction_user_newest"),
+            # Consumer: what is trending, which reads everybody's newest.
+            models.Index(fields=["occurred_at"], name="interaction_occurred_at"),
         ]
 
     def __str__(self) -> str:

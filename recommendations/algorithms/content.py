@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -52,15 +53,23 @@ class ContentEncoder(Protocol):
 
 
 def _tokens(content: MovieContent) -> list[str]:
-    """Words of the text, and each genre, person, keyword and decade as one token that no word can equal."""
-    words = [w for w in _WORD.findall(f"{content.title} {content.overview}".lower()) if w not in ENGLISH_STOP_WORDS]
+    """Words and pairs of neighbouring words of the text, and each genre, person, keyword and decade as one token that
+    no word can equal."""
+    text = _WORD.findall(f"{content.title} {content.overview}".lower())
+    words = [word for word in text if word not in ENGLISH_STOP_WORDS]
+    # A pair may be a name: who directed or wrote a film often stands in its text alone.
+    pairs = (
+        f"{first} {second}"
+        for first, second in pairwise(text)
+        if first not in ENGLISH_STOP_WORDS and second not in ENGLISH_STOP_WORDS
+    )
     named: Iterator[str] = (
         f"{field}:{' '.join(value.lower().split())}"
         for field, values in (("genre", content.genres), ("person", content.people), ("keyword", content.keywords))
         for value in values
     )
     decade = [f"decade:{content.year // 10 * 10}"] if content.year else []
-    return [*words, *named, *decade]
+    return [*words, *pairs, *named, *decade]
 
 
 class LsaEncoder:
@@ -70,7 +79,7 @@ class LsaEncoder:
     encoder knows no word is the zero vector.
     """
 
-    def __init__(self, dimensions: int = 384, max_features: int = 30_000, random_state: int = 0) -> None:
+    def __init__(self, dimensions: int = 384, max_features: int = 60_000, random_state: int = 0) -> None:
         self.dimensions = dimensions
         self.max_features = max_features
         self.random_state = random_state

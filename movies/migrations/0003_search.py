@@ -18,7 +18,7 @@ CREATE_WORDS_OF = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('movies', '0001_initial'),
+        ("movies", "0002_unpublished_index"),
     ]
 
     operations = [
