@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Max
@@ -51,7 +52,7 @@ def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
     """Every movie somebody took to in the ``window`` that ends ``until``, in no order. Reads the whole ratings table:
     its result is to be kept for a while."""
     since = until - window
-    params = {
+    params: dict[str, Any] = {
         "first": since - USUAL_WINDOWS * window,
         "since": since,
         "until": until,

@@ -38,17 +38,27 @@ def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
 
 def artefacts_load(*, version: ModelVersion) -> tuple[LsaEncoder, FoldIn | None]:
     """The version's encoder and regression. Raises ModelFileError when a file is missing or is not the one written."""
-    folder = artefacts_folder(version.pk)
-    if not version.artefacts:
+    encoder = encoder_load(version=version)
+    if FOLD_IN_FILE not in version.artefacts:
+        return encoder, None
+    return encoder, FoldIn.load(_checked(version, FOLD_IN_FILE))
+
+
+def encoder_load(*, version: ModelVersion) -> LsaEncoder:
+    """The version's encoder alone. Raises ModelFileError as artefacts_load does."""
+    return LsaEncoder.load(_checked(version, ENCODER_FILE))
+
+
+def _checked(version: ModelVersion, name: str) -> Path:
+    """The path of a file that is as training wrote it. Raises ModelFileError."""
+    if name not in version.artefacts:
         raise ModelFileError(f"version {version.pk} has no model files")
-    for name, digest in version.artefacts.items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelFileError(f"{path}: there is no such model file.")
-        if _digest(path) != digest:
-            raise ModelFileError(f"{path}: this is not the file that training wrote: its SHA-256 differs.")
-    fold_in = FoldIn.load(folder / FOLD_IN_FILE) if FOLD_IN_FILE in version.artefacts else None
-    return LsaEncoder.load(folder / ENCODER_FILE), fold_in
+    path = artefacts_folder(version.pk) / name
+    if not path.is_file():
+        raise ModelFileError(f"{path}: there is no such model file.")
+    if _digest(path) != version.artefacts[name]:
+        raise ModelFileError(f"{path}: this is not the file that training wrote: its SHA-256 differs.")
+    return path
 
 
 def artefacts_delete(*, version_id: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from django.db.models import F, Q
 from django.utils import timezone
 
+from events.list_stamp import stamp_all
 from movies.models import Movie
 from recommendations.algorithms.content import LsaEncoder
 from recommendations.algorithms.fold_in import FoldIn
@@ -28,7 +29,8 @@ def embeddings_refresh() -> int:
     """Give every new or edited movie its vectors under the live version; says how many movies that were.
 
     A movie with learned factors keeps them; any other gets factors predicted from its text. Cheap when nothing changed:
-    one query. Without a live version, or without its files on this machine, it logs why and does nothing.
+    one query; otherwise cached lists are told. Without a live version, or without its files on this machine, it logs
+    why and does nothing.
     """
     version = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).first()
     if version is None:
@@ -46,6 +48,8 @@ def embeddings_refresh() -> int:
             return 0
         for start in range(0, len(movie_ids), _BLOCK):
             _refresh(version, movie_ids[start : start + _BLOCK], encoder, fold_in)
+    # Lists computed before know nothing of these movies.
+    stamp_all()
     logger.info("embeddings_refreshed", extra={"version": version.pk, "movies": len(movie_ids)})
     return len(movie_ids)
 

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
+from recommendations.api.discovery_views import SearchView
 from recommendations.api.views import SimilarListView
 from recsys_project import health, metrics
 
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("api/auth/", include("accounts.api.urls")),
+    path("api/movies/search/", SearchView.as_view(), name="movie-search"),
     path("api/movies/", include("movies.api.urls")),
     path("api/movies/<int:movie_id>/similar/", SimilarListView.as_view(), name="movie-similar"),
     path("api/events/", include("events.api.urls")),

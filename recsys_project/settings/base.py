@@ -218,6 +218,11 @@ TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 # The weekly search for hyperparameters ends after so many trials or minutes.
 TUNING_TRIALS = env.int("TUNING_TRIALS", default=40)
 TUNING_MINUTES = env.float("TUNING_MINUTES", default=30)
+# What is trending: likes of so many days against those before; with fewer than so many, of the newest days there are.
+TRENDING_WINDOW_DAYS = env.float("TRENDING_WINDOW_DAYS", default=7)
+TRENDING_MIN_VOTES = env.int("TRENDING_MIN_VOTES", default=20)
+TRENDING_CACHE_SECONDS = env.int("TRENDING_CACHE_SECONDS", default=300)
+LATEST_CACHE_SECONDS = env.int("LATEST_CACHE_SECONDS", default=60)
 POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
 POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)
 

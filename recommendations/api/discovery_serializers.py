@@ -1,0 +1,71 @@
+"""What search, trending and latest movies take and give. The answers are declared for the schema."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from movies.api.serializers import MovieCardSerializer
+from movies.search import MAX_QUERY
+from recommendations.api.serializers import LimitSerializer
+
+
+class GenreQuerySerializer(LimitSerializer):
+    genre = serializers.CharField(max_length=40, required=False, help_text="Only this genre, by its slug.")
+
+
+class SearchQuerySerializer(GenreQuerySerializer):
+    q = serializers.CharField(
+        max_length=MAX_QUERY,
+        help_text='A title, a name, or what the movie is about. "In quotes" is a phrase; -word must not occur.',
+    )
+    year_from = serializers.IntegerField(
+        min_value=1, max_value=9999, required=False, help_text="Released then or later."
+    )
+    year_to = serializers.IntegerField(
+        min_value=1, max_value=9999, required=False, help_text="Released then or earlier."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuses years that leave nothing."""
+        if attrs.get("year_from", 1) > attrs.get("year_to", 9999):
+            raise serializers.ValidationError({"year_to": "This is before year_from."})
+        return attrs
+
+
+class FoundSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    score = serializers.FloatField(help_text="Comparable within this list.")
+    matched = serializers.ListField(
+        child=serializers.ChoiceField(choices=["title", "words", "people", "meaning"]), help_text="What found it."
+    )
+
+
+class SearchListSerializer(serializers.Serializer):
+    items = FoundSerializer(many=True)
+
+
+class TrendingSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    score = serializers.FloatField(help_text="Comparable within this list.")
+    rank = serializers.IntegerField()
+
+
+class TrendingListSerializer(serializers.Serializer):
+    basis = serializers.ChoiceField(
+        choices=[
+            ("now", "the days before now"),
+            ("history", "the newest days of an imported history"),
+            ("popular", "nothing stands out: what is popular"),
+        ]
+    )
+    until = serializers.DateTimeField(allow_null=True, help_text="The end of the days that were counted.")
+    items = TrendingSerializer(many=True)
+
+
+class LatestSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    added_at = serializers.DateTimeField()
+
+
+class LatestListSerializer(serializers.Serializer):
+    items = LatestSerializer(many=True)

@@ -1,0 +1,76 @@
+"""Search, trending and latest movies, for anyone who asks. The search is routed under ``/api/movies/`` by the root."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recommendations import discovery
+from recommendations.api.discovery_serializers import (
+    GenreQuerySerializer,
+    LatestListSerializer,
+    SearchListSerializer,
+    SearchQuerySerializer,
+    TrendingListSerializer,
+)
+
+
+class SearchView(APIView):
+    """Movies by what somebody typed."""
+
+    # No token is read: an expired one must not keep anybody from the open catalogue.
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        tags=["movies"],
+        summary="Search by title, name or meaning",
+        description="Finds titles and names with typing errors, words of the texts, and what the query is about.",
+        operation_id="movies_search",
+        parameters=[SearchQuerySerializer],
+        responses=SearchListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request) -> Response:
+        query = SearchQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response({"items": discovery.search_list(**query.validated_data)})
+
+
+class TrendingListView(APIView):
+    """What more people than usual took to lately."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What is trending",
+        parameters=[GenreQuerySerializer],
+        responses=TrendingListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request) -> Response:
+        query = GenreQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(discovery.trending_list(**query.validated_data))
+
+
+class LatestListView(APIView):
+    """What came to the catalogue last."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What is new in the catalogue",
+        parameters=[GenreQuerySerializer],
+        responses=LatestListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request) -> Response:
+        query = GenreQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response({"items": discovery.latest_list(**query.validated_data)})

@@ -1,0 +1,146 @@
+"""Lists that are the same for everyone: what is trending, what is new, and what a search finds."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import F
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from events.trends import Trend, movie_trends, newest_feedback_at
+from movies.models import Genre, Movie
+from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
+from movies.selectors import movie_cards
+from recommendations import candidates
+from recommendations.meaning import movies_meant
+from recommendations.short_cache import remembered
+
+# What is kept of a list that is the same for everyone: more than is shown, because some will be hidden since.
+KEPT = 150
+# Nothing the encoder finds stands above a title that is typed in full.
+MEANING_WEIGHT = 0.8
+# The least of what a movie means that is worth showing without a word of the query in it.
+MEANING_FLOOR = 0.12
+
+
+def genre_id_of(slug: str | None) -> int | None:
+    """The genre's id; None for no slug. Raises ValidationError naming ``genre`` when there is none of that slug."""
+    if slug is None:
+        return None
+    genre_id = Genre.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    if genre_id is None:
+        raise ValidationError({"genre": "There is no genre of that slug."})
+    return genre_id
+
+
+def search_list(
+    *, q: str, genre: str | None = None, year_from: int | None = None, year_to: int | None = None, limit: int = 20
+) -> list[dict[str, Any]]:
+    """Movies that fit what somebody typed, best first: ``{"movie", "score", "matched"}``.
+
+    By words of their texts, by titles and names with typing errors, and by meaning, which needs a live model and its
+    files: without them the rest still answers. Scores are comparable within one list; ``matched`` says what found it.
+    Raises ValidationError for a query longer than MAX_QUERY and for a genre that does not exist.
+    """
+    if len(q) > MAX_QUERY:
+        raise ValidationError({"q": f"A search takes at most {MAX_QUERY} letters."})
+    wanted = MovieFilter(genre_id_of(genre), year_from, year_to)
+    by_text = movies_matching(q, wanted)
+    by_meaning = movies_meant(q, wanted)
+    scores: dict[int, float] = {}
+    for movie_id in by_text.keys() | by_meaning.keys():
+        meaning = by_meaning.get(movie_id, 0.0)
+        text = by_text.get(movie_id)
+        if text is not None or meaning >= MEANING_FLOOR:
+            scores[movie_id] = (text.score if text else 0.0) + MEANING_WEIGHT * meaning
+    best = sorted(scores, key=lambda movie_id: (-scores[movie_id], movie_id))[:limit]
+    cards = movie_cards(best) if best else {}
+    return [
+        {
+            "movie": cards[movie_id],
+            "score": round(scores[movie_id], 6),
+            "matched": _matched(by_text.get(movie_id), by_meaning.get(movie_id, 0.0)),
+        }
+        for movie_id in best
+        if movie_id in cards
+    ]
+
+
+def _matched(text: TextMatch | None, meaning: float) -> list[str]:
+    found = [arm for arm, fit in asdict(text).items() if fit > 0] if text else []
+    return [*found, "meaning"] if meaning >= MEANING_FLOOR else found
+
+
+def trending_list(*, genre: str | None = None, limit: int = 20) -> dict[str, Any]:
+    """Movies that more people than usual took to lately: ``{"basis", "until", "items": [{"movie", "score", "rank"}]}``.
+
+    Lately is TRENDING_WINDOW_DAYS before now ("now") or, where too little happened since, before the newest feedback
+    there is, as with an imported history ("history"). Where nothing stands out what is popular answers ("popular").
+    Raises ValidationError for a genre that does not exist.
+    """
+    genre_id = genre_id_of(genre)
+    found = remembered("trending", settings.TRENDING_CACHE_SECONDS, _trends)
+    allowed = None
+    if genre_id is not None:
+        ids = [movie_id for movie_id, _ in found["items"]]
+        allowed = set(Movie.objects.filter(pk__in=ids, genres=genre_id).values_list("pk", flat=True))
+    chosen = [(i, score) for i, score in found["items"] if allowed is None or i in allowed]
+    basis, until = found["basis"], found["until"]
+    if not chosen:
+        ids, scores = candidates.popular_movies(limit, genre_id=genre_id)
+        basis, until, chosen = "popular", None, list(zip(ids, scores, strict=True))
+    cards = movie_cards([movie_id for movie_id, _ in chosen[: limit * 2]])
+    shown = [(cards[movie_id], score) for movie_id, score in chosen if movie_id in cards][:limit]
+    items = [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]
+    return {"basis": basis, "until": until, "items": items}
+
+
+def _trends() -> dict[str, Any]:
+    """The trending movies of all genres, as JSON keeps them."""
+    window = timedelta(days=settings.TRENDING_WINDOW_DAYS)
+    until, basis = timezone.now(), "now"
+    trends = movie_trends(until=until, window=window)
+    if sum(trend.recent for trend in trends) < settings.TRENDING_MIN_VOTES:
+        newest = newest_feedback_at()
+        if newest is not None and newest < until:
+            until, basis = newest, "history"
+            trends = movie_trends(until=until, window=window)
+    rising = sorted(_rising(trends), key=lambda trend: (-trend.score, -trend.recent, trend.movie_id))
+    return {
+        "basis": basis,
+        "until": until.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "items": [(trend.movie_id, round(trend.score, 6)) for trend in rising],
+    }
+
+
+def _rising(trends: list[Trend]) -> list[Trend]:
+    """Those above what is usual, of movies that are published."""
+    rising = [trend for trend in trends if trend.score > 0]
+    ids = [trend.movie_id for trend in rising]
+    published = set(Movie.objects.filter(pk__in=ids, status=Movie.Status.PUBLISHED).values_list("pk", flat=True))
+    return [trend for trend in rising if trend.movie_id in published]
+
+
+def latest_list(*, genre: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    """The newest published movies: ``{"movie", "added_at"}``, by the day they were added, then by their year.
+
+    A movie added or hidden a moment ago shows at once. Raises ValidationError for a genre that does not exist.
+    """
+    genre_id = genre_id_of(genre)
+    found = remembered(f"latest:{genre_id or ''}", settings.LATEST_CACHE_SECONDS, lambda: _latest(genre_id))
+    cards = movie_cards([movie_id for movie_id, _ in found])
+    return [{"movie": cards[movie_id], "added_at": at} for movie_id, at in found if movie_id in cards][:limit]
+
+
+def _latest(genre_id: int | None) -> list[tuple[int, str]]:
+    movies = Movie.objects.filter(MovieFilter(genre_id).condition())
+    ordered = movies.annotate(day=TruncDate("created_at")).order_by(
+        F("day").desc(), F("year").desc(nulls_last=True), "-created_at", "-pk"
+    )
+    return [
+        (movie_id, at.isoformat(timespec="seconds").replace("+00:00", "Z"))
+        for movie_id, at in ordered.values_list("pk", "created_at")[:KEPT]
+    ]

@@ -1,0 +1,87 @@
+"""Movies by what a text means: its vector, made by the live version's encoder, against those of the movies."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from pgvector.django import CosineDistance
+
+from movies.search import ARM_SIZE, MovieFilter, query_words, word_groups
+from recommendations.algorithms.content import ContentEncoder, MovieContent
+from recommendations.algorithms.storage import ModelFileError
+from recommendations.artefacts import encoder_load
+from recommendations.models import ModelVersion, MovieEmbedding
+
+logger = structlog.get_logger(__name__)
+
+# A version whose files could not be read is tried again after so many seconds.
+_RETRY_SECONDS = 60.0
+
+
+@dataclass
+class _Loaded:
+    """The encoder this process holds: of one version, since reading it takes a moment and memory."""
+
+    version_id: int | None = None
+    encoder: ContentEncoder | None = None
+    tried_at: float = 0.0
+
+
+_loaded = _Loaded()
+_lock = threading.Lock()
+
+
+def live_encoder() -> tuple[int, ContentEncoder] | None:
+    """The live version and its encoder, read once a process and version; None without a version or its files."""
+    version = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).only("pk", "artefacts").first()
+    if version is None:
+        return None
+    with _lock:
+        stale = _loaded.version_id != version.pk
+        failed = _loaded.encoder is None and time.monotonic() - _loaded.tried_at > _RETRY_SECONDS
+        if stale or failed:
+            _loaded.version_id, _loaded.encoder, _loaded.tried_at = version.pk, None, time.monotonic()
+            try:
+                _loaded.encoder = encoder_load(version=version)
+            except ModelFileError as error:
+                logger.warning("encoder_not_loaded", version=version.pk, reason=str(error))
+        return None if _loaded.encoder is None else (version.pk, _loaded.encoder)
+
+
+def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | None:
+    """The vector of free text, shape (dimensions,), unit length; None when the encoder knows none of its words.
+
+    Runs of words may be names: "tom hanks" is the person of that name as well as two words.
+    """
+    words = query_words(text)
+    if not words:
+        return None
+    groups = tuple(word_groups(words))
+    years = [int(word) for word in words if word.isascii() and word.isdigit() and 1900 <= int(word) <= 2100]
+    content = MovieContent(
+        0, " ".join(words), years[0] if years else None, genres=groups, people=groups, keywords=groups
+    )
+    vector = encoder.transform([content])[0]
+    return vector if vector.any() else None
+
+
+def movies_meant(text: str, wanted: MovieFilter) -> dict[int, float]:
+    """The movies whose texts mean most nearly the same, with their cosine, 0 to 1; none without a live encoder.
+
+    Filtered before it sorts, so a filter never costs rows. Two queries.
+    """
+    live = live_encoder()
+    vector = None if live is None else text_vector(live[1], text)
+    if live is None or vector is None:
+        return {}
+    rows = (
+        MovieEmbedding.objects.filter(wanted.condition("movie__"), version_id=live[0])
+        .annotate(distance=CosineDistance("content", vector))
+        .filter(distance__lt=1)
+        .order_by("distance", "movie_id")
+        .values_list("movie_id", "distance")[:ARM_SIZE]
+    )
+    return {movie_id: 1 - distance for movie_id, distance in rows}

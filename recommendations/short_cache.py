@@ -1,0 +1,44 @@
+"""What is the same for everyone and dear to compute, in Redis for a short while, or until the catalogue changes."""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from django.core.cache import cache
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from events.list_stamp import all_stamp_key
+from movies.stamps import settle
+
+logger = structlog.get_logger(__name__)
+
+Value = TypeVar("Value")
+
+
+def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
+    """``compute()``'s answer, of plain JSON, at most ``seconds`` old and never older than the catalogue's last change.
+
+    With Redis away it computes each time.
+    """
+    if not settle():
+        return compute()
+    try:
+        # Kept with the stamp read before computing: what was computed during a change is never served after it.
+        key = cache.make_key(f"short:{name}")
+        stored, stamp = get_redis_connection("default").mget([key, all_stamp_key()])
+        stamp = (stamp or b"-").decode()
+        if stored is not None:
+            known, value = json.loads(stored)
+            if known == stamp:
+                return value
+    except (RedisError, OSError) as error:
+        logger.warning("short_cache_away", reason=type(error).__name__)
+        return compute()
+    value = compute()
+    try:
+        get_redis_connection("default").set(key, json.dumps([stamp, value]), ex=seconds)
+    except (RedisError, OSError) as error:
+        logger.warning("short_cache_away", reason=type(error).__name__)
+    return value
