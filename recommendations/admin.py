@@ -146,15 +146,15 @@ class TuningTrialInline(admin.TabularInline):
     can_delete = False
     extra = 0
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 @admin.register(TuningRun)
-class TuningRunAdmin(ReadOnlyAdmin):
+class TuningRunAdmin(TrainedAdmin):
     list_display = ["id", "status", "trigger", "pays", "shipped_confirmed", "best_confirmed", "people", "started_at"]
     list_filter = ["status", "trigger", "pays"]
     search_fields = ["id", "error"]
