@@ -21,7 +21,7 @@ from recommendations.algorithms.content import LsaEncoder, MovieContent
 from recommendations.algorithms.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
-from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.newcomers import Newcomers, NewcomersConfig
 from recommendations.algorithms.popularity import Popularity, PopularityConfig, best_of
 from recommendations.algorithms.rating_base import RatingModel
 from recommendations.algorithms.rating_evaluation import fit_measured
@@ -31,16 +31,6 @@ from recommendations.evaluation.splitting import hold_out
 
 ALGORITHM = "linear autoencoder with ALS and neighbours"
 
-# The speed layer asks the item-item model about people of whom it knows a few likes: there a stronger ridge, more
-# dropout and no damping of popular items win (docs/evaluation.md, new users).
-SPEED_AUTOENCODER = LinearAutoencoderConfig(
-    regularization=1000.0,
-    regularization_popularity_exponent=0.0,
-    dropout_ratio=3.0,
-    person_exponent=0.5,
-    diagonal_relaxation=1.0,
-    target_popularity_exponent=0.0,
-)
 EVALUATED_AT = 10
 
 # Called with a stage's name and how much of the training lies behind it, 0 to 1.
@@ -58,7 +48,7 @@ class TrainingConfig:
     # Applied where the interactions are read, before ``train``; kept here so that the version's row tells it.
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
-    speed: LinearAutoencoderConfig = SPEED_AUTOENCODER
+    newcomers: NewcomersConfig = field(default_factory=NewcomersConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     content_dimensions: int = 384
@@ -223,11 +213,12 @@ def _catalogue_factors(
     config: TrainingConfig,
 ) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """The regression, the whole catalogue's query and item factors, and which of them were learned."""
-    speed = LinearAutoencoder(config.speed).fit(interactions.likes()[:, model.kept])
-    factors = speed.factorise(config.rank, config.random_state)
+    factors = Newcomers(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    # A movie that nobody clearly likes has no factors to learn: content predicts them.
+    known = model.kept[factors[0].any(axis=1) | factors[1].any(axis=1)]
     known_ids = interactions.item_ids[model.kept]
-    trained = np.isin(movie_ids, known_ids)
+    trained = np.isin(movie_ids, interactions.item_ids[known])
     A = np.zeros((len(movie_ids), config.rank), np.float32)
     V = np.zeros_like(A)
     position = np.searchsorted(known_ids, movie_ids[trained])

@@ -23,8 +23,8 @@ def plot_report(report: EvaluationReport, path: Path) -> None:
         cuts = sorted({cut for row in report.rows for cut in row.curve})
         axes.set_xticks(cuts, [str(cut) for cut in cuts])
         axes.minorticks_off()
-        axes.set_xlabel("k, places of the list")
-        axes.set_ylabel("nDCG@k, mean over people")
+        axes.set_xlabel(report.curve_over)
+        axes.set_ylabel("nDCG, mean over people")
     else:
         names = [row.model for row in report.rows]
         axes.bar(names, [row.figures[report.main_metric] for row in report.rows], width=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class ModelRow:
     """One model's figures under a protocol.
 
     figures: metric name to mean over people. interval: the 95% interval of the protocol's main metric.
-    curve: cut-off k to nDCG@k, for ranking protocols.
+    curve: cut-off k to nDCG@k, for ranking protocols; or nDCG against what ``EvaluationReport.curve_over`` says.
     """
 
     model: str
@@ -41,7 +42,9 @@ class EvaluationReport:
     rows: list[ModelRow]
     published: tuple[PublishedRow, ...] = ()
     facts: dict[str, int | float | str] = field(default_factory=dict)
-    hyperparameters: dict[str, object] = field(default_factory=dict)
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
+    # What the curves run over, for the plot's axis.
+    curve_over: str = "k, places of the list"
 
     def metric_names(self) -> list[str]:
         """Every metric any row has, the main one first, in the order of the rows."""

@@ -1,6 +1,6 @@
 """Published and own protocols by name; ``manage.py evaluate`` runs them."""
 
-from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k, rating
+from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k, new_users, rating, temporal
 from recommendations.evaluation.protocols.base import Options, Protocol, ProtocolError
 
 __all__ = ["PROTOCOLS", "Options", "Protocol", "ProtocolError"]
@@ -37,5 +37,15 @@ PROTOCOLS: dict[str, Protocol] = {
         "movies without ratings, ranked among themselves by factors predicted from content",
         _MOVIELENS,
         needs_metadata=True,
+    ),
+    new_users.NAME: Protocol(
+        new_users.run,
+        "1,000 people held out whole: their first 1, 3, 5, 10 and 20 likes shown, the rest to be found",
+        _MOVIELENS,
+    ),
+    temporal.NAME: Protocol(
+        temporal.run,
+        "what the live system would have done: trained at a moment, asked while people go on rating",
+        "a MovieLens archive, such as ml-1m.zip",
     ),
 }

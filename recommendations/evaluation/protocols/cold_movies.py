@@ -22,12 +22,13 @@ from recommendations.algorithms.pipeline import TrainingConfig, train
 from recommendations.algorithms.ranking import top_n
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, matrix_over, read_contents, read_ratings
+from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY
 from recommendations.evaluation.published import COLD_MOVIES
 from recommendations.evaluation.report import CURVE_CUTS, EvaluationReport, ranking_row
 
 NAME = "cold-movies"
 HELD_OUT_SHARE = 0.2
-CONFIG = TrainingConfig(evaluated_people=0, rating=None)
+CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
 
 
 def run(path: Path, options: Options) -> EvaluationReport:

@@ -18,6 +18,8 @@ from recommendations.evaluation.report import CURVE_CUTS
 
 _BLOCK = 1024
 
+AUTOENCODER_ONLY = EnsembleConfig(als_weight=0.0, spectral_weight=0.0, similar_people_weight=0.0)
+
 Scorer = Callable[[csr_array], NDArray[np.float32]]
 
 

@@ -126,7 +126,8 @@ def test_a_view_counts_and_keeps_the_movie_in(cast):
     answer = served(cast.bob)
 
     assert "Heat" in titles(answer)
-    assert item(answer, "Casino")["reason"]["text"] == "Because you looked at Heat"
+    # One look is little against what is popular, and still moves what is like it.
+    assert item(answer, "Casino")["sources"]["realtime"] > item(answer, "Babe")["sources"]["realtime"]
 
 
 @pytest.mark.parametrize("status", [Movie.Status.HIDDEN, Movie.Status.DRAFT, None])

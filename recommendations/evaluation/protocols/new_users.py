@@ -1,0 +1,123 @@
+"""People the model has never seen: their first likes are shown, the rest is to be found.
+
+1,000 people are held out whole. A like is a rating of 4 and up; a person's first k likes by time are sent as events to
+the speed layer of a model trained on everybody else, and its list is held against their other likes, of people with at
+least five left to find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.blending import BlendConfig
+from recommendations.algorithms.linear_autoencoder import EASE_ML1M, LinearAutoencoder
+from recommendations.algorithms.pipeline import TrainedModel, TrainingConfig, train
+from recommendations.evaluation import metrics
+from recommendations.evaluation.bootstrap import mean_interval
+from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
+from recommendations.evaluation.protocols.cold_movies import feedback_of
+from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
+from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY, Scorer, popularity_scorer, task_of
+from recommendations.evaluation.protocols.serving import ServingSimulator
+from recommendations.evaluation.published import NEW_USERS
+from recommendations.evaluation.report import EvaluationReport, ModelRow
+
+NAME = "new-users"
+SHOWN = (1, 3, 5, 10, 20)
+MAIN_SHOWN = 10
+HELD_OUT_PEOPLE = 1000
+LEFT_TO_FIND = 5
+# The speed layer reads the factors alone: the members that vote in nightly lists are left out.
+CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
+
+
+def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> EvaluationReport:
+    """Ours (the speed layer, as serving uses it), exact EASE and popularity, after each number of likes.
+
+    Raises ArchiveError or ProtocolError for data that cannot be cut like this.
+    """
+    watch = Stopwatch(options.on_progress)
+    with watch.stage("reading", 0.0):
+        name, ratings = read_ratings(path)
+        contents = read_contents(path, options.metadata)
+    likes = ratings.take(ratings.ratings >= LIKE_FROM)
+    held = held_out_people(np.unique(likes.users), people, options.seed)
+    others, their_likes = ratings.take(~np.isin(ratings.users, held)), likes.take(~np.isin(likes.users, held))
+    with watch.stage("fitting ours", 0.1):
+        model = train(feedback_of(others), contents, CONFIG)
+        simulator = ServingSimulator.of(model, CONFIG.popularity)
+    with watch.stage("fitting EASE", 0.5):
+        known = task_of(_pairs(their_likes), _pairs(likes), items=np.unique(their_likes.items)).known
+        baselines: dict[str, Scorer] = {
+            "EASE": LinearAutoencoder(EASE_ML1M).fit(known).scores,
+            "popularity": popularity_scorer(known),
+        }
+    per_person: dict[str, dict[int, NDArray[np.float64]]] = {row: {} for row in ("ours", *baselines)}
+    facts: dict[str, int | float | str] = {"people held out": len(held)}
+    for number, count in enumerate(SHOWN):
+        with watch.stage("scoring", 0.6 + 0.4 * number / len(SHOWN)):
+            shown, hidden = first_likes(likes.take(np.isin(likes.users, held)), count)
+            if not len(hidden):
+                continue
+            facts[f"people with {count} shown and {LEFT_TO_FIND} left"] = len(np.unique(hidden.users))
+            task = task_of(_pairs(shown), _pairs(hidden), items=np.unique(their_likes.items))
+            for baseline, scorer in baselines.items():
+                ranked = task.ranked(scorer, options.k)
+                per_person[baseline][count] = metrics.ndcg(ranked, task.relevant, options.k)
+            per_person["ours"][count] = _ours(simulator, model, shown, hidden, options.k)
+    if not per_person["ours"]:
+        raise ProtocolError(f"The test part is empty: nobody has {LEFT_TO_FIND + 1} likes.")
+    main = MAIN_SHOWN if MAIN_SHOWN in per_person["ours"] else max(per_person["ours"])
+    rows = [_row(model_name, found, main, options) for model_name, found in per_person.items()]
+    facts |= watch.facts()
+    used = {"training": asdict(CONFIG), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
+    return EvaluationReport(
+        NAME, name, _figure(options.k, main), rows, NEW_USERS, facts, used, curve_over="likes shown"
+    )
+
+
+def held_out_people(people: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """``count`` of ``people`` drawn by ``seed``, at most a half of them; ascending ids."""
+    return np.sort(np.random.default_rng(seed).choice(people, min(count, len(people) // 2), replace=False))
+
+
+def first_likes(likes: Ratings, count: int) -> tuple[Ratings, Ratings]:
+    """The first ``count`` likes of each person by time, and the rest, of people with LEFT_TO_FIND or more left."""
+    _, starts, sizes = np.unique(likes.users, return_index=True, return_counts=True)
+    place = np.arange(len(likes)) - np.repeat(starts, sizes)
+    enough = np.repeat(sizes >= count + LEFT_TO_FIND, sizes)
+    return likes.take(enough & (place < count)), likes.take(enough & (place >= count))
+
+
+def _ours(
+    simulator: ServingSimulator, model: TrainedModel, shown: Ratings, hidden: Ratings, k: int
+) -> NDArray[np.float64]:
+    """nDCG of the simulated answers, per person in ascending order."""
+    people = np.unique(hidden.users)
+    lists = np.full((len(people), k), -1, np.int64)
+    for row, person in enumerate(people):
+        own = shown.take(shown.users == person)
+        places = np.searchsorted(model.movie_ids, own.items)[::-1]
+        lists[row] = simulator.answer(
+            places.tolist(), own.ratings[::-1].tolist(), places, k, blending=BlendConfig(), batch=None
+        )
+    wanted = task_of(_pairs(shown), _pairs(hidden), items=model.movie_ids)
+    return metrics.ndcg(lists, wanted.relevant, k)
+
+
+def _pairs(ratings: Ratings) -> NDArray[np.int64]:
+    return np.stack([ratings.users, ratings.items], axis=1)
+
+
+def _figure(k: int, count: int) -> str:
+    return f"ndcg@{k} after {count}"
+
+
+def _row(model: str, found: dict[int, NDArray[np.float64]], main: int, options: Options) -> ModelRow:
+    figures = {_figure(options.k, count): float(np.nanmean(values)) for count, values in found.items()}
+    curve = {count: float(np.nanmean(values)) for count, values in found.items()}
+    return ModelRow(model, figures, mean_interval(found[main], seed=options.seed), curve)

@@ -1,0 +1,217 @@
+"""What the live system would have done: trained at one moment, then asked while people go on rating.
+
+The newest fifth of all ratings lies after the moment. The pipeline trains on what is older, and publishes lists,
+factors and popular movies, once. Each person who rates on after the moment is followed through their ratings: after
+0, 2, 5, 10, 20 and 40 of them, lists are made as serving makes them, from the nightly list (for those the training
+knows) and the newest signals, and held against the person's next ten likes. Ratings of one second are one step: what
+is known at a point is older than everything that is to be found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recommendations.algorithms.blending import BlendConfig
+from recommendations.algorithms.pipeline import TrainedModel, TrainingConfig, train
+from recommendations.evaluation import metrics
+from recommendations.evaluation.bootstrap import Interval, difference_interval, mean_interval
+from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
+from recommendations.evaluation.protocols.cold_movies import feedback_of
+from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
+from recommendations.evaluation.protocols.serving import LIST_SIZE, BatchRow, ServingSimulator
+from recommendations.evaluation.report import EvaluationReport, ModelRow
+from recommendations.evaluation.splitting import split_at
+
+NAME = "temporal"
+LATER_SHARE = 0.2
+# Ratings of a person since the moment after which lists are made.
+STEPS = (0, 2, 5, 10, 20, 40)
+NEXT_LIKES = 10
+MOST_PEOPLE = 1000
+CONFIG = TrainingConfig(evaluated_people=0, rating=None)
+SOURCES = {
+    "blend": BlendConfig(),
+    "batch alone": BlendConfig(batch=1.0, realtime=0.0),
+    "real time alone": BlendConfig(batch=0.0, realtime=1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One moment of one person. Positions in the catalogue: signals newest first with ratings, next_likes; by time."""
+
+    person: int
+    known: bool
+    step: int
+    signals: NDArray[np.int64]
+    ratings: NDArray[np.float32]
+    next_likes: NDArray[np.int64]
+    # Times of the newest event that is known and of the oldest that is to be found.
+    latest_known: int
+    earliest_hidden: int
+
+
+def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport:
+    """The blend, each layer alone and popularity, over all points, and apart for known and for new people.
+
+    until: the share of the ratings, by time, that exists at all; hyperparameters are chosen with one below 1, on a
+    window that ends before the one that is reported. Raises ArchiveError or ProtocolError for data that cannot be cut.
+    """
+    watch = Stopwatch(options.on_progress)
+    with watch.stage("reading", 0.0):
+        name, ratings = read_ratings(path)
+        contents = read_contents(path, options.metadata)
+        if until < 1:
+            ratings = ratings.take(ratings.timestamps <= np.quantile(ratings.timestamps, until, method="lower"))
+        try:
+            moment, later = split_at(ratings.timestamps, share=LATER_SHARE)
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
+    with watch.stage("fitting", 0.1):
+        model = train(feedback_of(ratings.take(~later)), contents, CONFIG)
+        simulator = ServingSimulator.of(model, CONFIG.popularity)
+        rows = _nightly_lists(model)
+    catalogue = model.movie_ids
+    ratings = ratings.take(np.isin(ratings.items, catalogue))
+    points = list(points_of(ratings, moment, catalogue, seed=options.seed))
+    if not points:
+        raise ProtocolError("The test part is empty: nobody likes anything after the moment of training.")
+    if options.k > len(catalogue):
+        raise ProtocolError(f"k = {options.k} is more than the {len(catalogue)} movies there are.")
+    with watch.stage("serving", 0.6):
+        lists = {source: _answers(simulator, points, rows, blending, options) for source, blending in SOURCES.items()}
+        lists["popularity"] = _answers(simulator, points, {}, BlendConfig(), options, blind=True)
+    found = _measure(lists, points, len(catalogue), options.k)
+    facts: dict[str, int | float | str] = {
+        "ratings trained on": int((~later).sum()),
+        "people followed": len({point.person for point in points}),
+        "of them known to the training": len({point.person for point in points if point.known}),
+        "lists made by each": len(points),
+    }
+    for other in ("batch alone", "real time alone"):
+        gain = _paired(found["blend"], found[other], points, options.seed)
+        facts[f"blend over {other}"] = f"{gain.mean:+.5f} [{gain.low:+.5f}, {gain.high:+.5f}]"
+    facts |= watch.facts()
+    report_rows = [_row(source, values, points, options) for source, values in found.items()]
+    used = {"training": asdict(CONFIG), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
+    return EvaluationReport(
+        NAME, name, f"ndcg@{options.k}", report_rows, (), facts, used, curve_over="ratings since the moment, plus one"
+    )
+
+
+def points_of(
+    ratings: Ratings, moment: int, catalogue: NDArray[np.int64], *, seed: int = 0, people: int = MOST_PEOPLE
+) -> Iterator[Point]:
+    """The points of at most ``people`` who rate after ``moment``, drawn by ``seed``, for both kinds alike.
+
+    ratings: in the order of person and time, of movies of ``catalogue`` (ascending ids) only.
+    """
+    active = np.unique(ratings.users[ratings.timestamps > moment])
+    known = np.isin(active, ratings.users[ratings.timestamps <= moment])
+    rng = np.random.default_rng(seed)
+    for kind in (True, False):
+        group = active[known == kind]
+        for person in np.sort(rng.permutation(group)[: people // 2]):
+            own = ratings.take(ratings.users == person)
+            yield from _points_of_one(int(person), kind, own, moment, catalogue)
+
+
+def _points_of_one(
+    person: int, known: bool, own: Ratings, moment: int, catalogue: NDArray[np.int64]
+) -> Iterator[Point]:
+    places = np.searchsorted(catalogue, own.items)
+    before = int((own.timestamps <= moment).sum())
+    used = set()
+    for step in STEPS:
+        at = before + step
+        # Ratings of the same second as the last known one are known, too.
+        while 0 < at < len(own) and own.timestamps[at] == own.timestamps[at - 1]:
+            at += 1
+        if at >= len(own) or at in used:
+            continue
+        used.add(at)
+        liked = np.flatnonzero(own.ratings[at:] >= LIKE_FROM) + at
+        if len(liked):
+            latest = int(own.timestamps[at - 1]) if at else 0
+            yield Point(
+                person,
+                known,
+                step,
+                places[:at][::-1],
+                own.ratings[:at][::-1],
+                places[liked[:NEXT_LIKES]],
+                latest,
+                int(own.timestamps[liked[0]]),
+            )
+
+
+def _nightly_lists(model: TrainedModel) -> dict[int, BatchRow]:
+    """Everybody's published list by person."""
+    rows = {}
+    for users, movies, scores in model.lists(LIST_SIZE, model.movie_ids):
+        for user, own, values in zip(users.tolist(), movies, scores, strict=True):
+            real = own >= 0
+            rows[user] = BatchRow(np.searchsorted(model.movie_ids, own[real]), values[real].astype(np.float64))
+    return rows
+
+
+def _answers(
+    simulator: ServingSimulator,
+    points: list[Point],
+    rows: dict[int, BatchRow],
+    blending: BlendConfig,
+    options: Options,
+    *,
+    blind: bool = False,
+) -> NDArray[np.int64]:
+    """One list a point, shape (points, k). blind: without any signal, which leaves what is popular."""
+    lists = np.full((len(points), options.k), -1, np.int64)
+    for number, point in enumerate(points):
+        batch = rows.get(point.person) if blending.batch else None
+        hears = not blind and blending.realtime > 0
+        signals = point.signals.tolist() if hears else []
+        lists[number] = simulator.answer(
+            signals, point.ratings.tolist(), point.signals, options.k, blending=blending, batch=batch
+        )
+    return lists
+
+
+def _measure(
+    lists: dict[str, NDArray[np.int64]], points: list[Point], movies: int, k: int
+) -> dict[str, NDArray[np.float64]]:
+    """nDCG of every list, by source, each of shape (points,)."""
+    indptr = np.concatenate([[0], np.cumsum([len(point.next_likes) for point in points])])
+    indices = np.concatenate([point.next_likes for point in points])
+    relevant = csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(points), movies))
+    return {source: metrics.ndcg(ranked, relevant, k) for source, ranked in lists.items()}
+
+
+def _per_person(values: NDArray[np.float64], points: list[Point]) -> NDArray[np.float64]:
+    """The mean over each person's points, so that nobody counts for more than another."""
+    _, people = np.unique([point.person for point in points], return_inverse=True)
+    means: NDArray[np.float64] = np.bincount(people, values) / np.bincount(people)
+    return means
+
+
+def _paired(ours: NDArray[np.float64], theirs: NDArray[np.float64], points: list[Point], seed: int) -> Interval:
+    return difference_interval(_per_person(ours, points), _per_person(theirs, points), seed=seed)
+
+
+def _row(source: str, values: NDArray[np.float64], points: list[Point], options: Options) -> ModelRow:
+    known = np.array([point.known for point in points])
+    steps = np.array([point.step for point in points])
+    name = f"ndcg@{options.k}"
+    people = _per_person(values, points)
+    figures = {name: float(people.mean())}
+    for label, mask in (("known people", known), ("new people", ~known), ("after 0", steps == 0)):
+        if mask.any():
+            chosen = [point for point, kept in zip(points, mask, strict=True) if kept]
+            figures[f"{name} {label}"] = float(_per_person(values[mask], chosen).mean())
+    curve = {int(step) + 1: float(values[steps == step].mean()) for step in np.unique(steps)}
+    return ModelRow(source, figures, mean_interval(people, seed=options.seed), curve)

@@ -1,0 +1,130 @@
+"""New users and the temporal protocol: who is shown what, and nothing from after the point of prediction."""
+
+import numpy as np
+import pytest
+
+from recommendations.algorithms.blending import BlendConfig
+from recommendations.evaluation.protocols import Options, ProtocolError, new_users, temporal
+from recommendations.evaluation.protocols.data import Ratings, read_ratings
+from recommendations.evaluation.protocols.serving import BatchRow, ServingSimulator
+from tests.archives import write_zip
+from tests.evaluation.small import metadata_csv, movielens_zip
+
+
+def _ratings(*rows):
+    users, items, ratings, times = (np.array(column) for column in zip(*rows, strict=True))
+    return Ratings(users, items, ratings.astype(np.float32), times)
+
+
+# --- New users -------------------------------------------------------------------------------------------------------
+def test_new_people_get_lists_of_their_taste_from_a_model_that_never_saw_them(tmp_path, monkeypatch):
+    trained = []
+    real = new_users.train
+    monkeypatch.setattr(new_users, "train", lambda data, *rest: trained.append(data) or real(data, *rest))
+    path = movielens_zip(tmp_path)
+    report = new_users.run(path, Options(k=3, metadata=metadata_csv(tmp_path)), people=10)
+
+    figures = {row.model: row.figures for row in report.rows}
+    assert figures["ours"]["ndcg@3 after 5"] > figures["popularity"]["ndcg@3 after 5"]
+    held = new_users.held_out_people(np.unique(read_ratings(path)[1].users), 10, 0)
+    assert len(held) == 10
+    assert not np.isin(trained[0].user_ids, held).any()
+
+
+def test_the_first_likes_are_the_oldest_and_only_people_with_enough_left_count():
+    rows = [(1, 10 + place, 5, place) for place in range(7)] + [(2, 10 + place, 5, place) for place in range(6)]
+    shown, hidden = new_users.first_likes(_ratings(*rows), 2)
+    assert set(shown.users) == set(hidden.users) == {1}
+    assert shown.timestamps.tolist() == [0, 1]
+    assert hidden.timestamps.tolist() == [2, 3, 4, 5, 6]
+
+
+def test_data_in_which_nobody_likes_enough_is_an_error(tmp_path):
+    files = {"movies.dat": b"1::A (1990)::Drama\n2::B (1991)::Drama\n", "ratings.dat": b"1::1::5::1\n2::2::5::2\n"}
+    with pytest.raises(ProtocolError, match="empty"):
+        new_users.run(write_zip(tmp_path, "few", files), Options(k=1))
+
+
+# --- Temporal --------------------------------------------------------------------------------------------------------
+def test_every_point_knows_only_what_is_older_than_all_that_is_to_be_found(tmp_path):
+    _, ratings = read_ratings(movielens_zip(tmp_path))
+    # Many ratings in one second are where a careless cut would leak.
+    ratings = Ratings(ratings.users, ratings.items, ratings.ratings, ratings.timestamps // 604_800)
+    order = np.lexsort((ratings.items, ratings.timestamps, ratings.users))
+    ratings = ratings.take(order)
+    moment = int(np.quantile(ratings.timestamps, 0.5))
+    catalogue = np.unique(ratings.items)
+    points = list(temporal.points_of(ratings, moment, catalogue))
+
+    assert {point.step for point in points} >= {0, 2}
+    for point in points:
+        assert point.latest_known < point.earliest_hidden
+        assert point.earliest_hidden > moment
+        own = ratings.users == point.person
+        known = own & (ratings.timestamps <= point.latest_known)
+        assert sorted(catalogue[point.signals].tolist()) == sorted(ratings.items[known].tolist())
+        assert not set(point.signals.tolist()) & set(point.next_likes.tolist())
+        assert point.known == bool((own & (ratings.timestamps <= moment)).any())
+
+
+def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeypatch):
+    trained = []
+    real = temporal.train
+    monkeypatch.setattr(temporal, "train", lambda data, *rest: trained.append(data) or real(data, *rest))
+    path = movielens_zip(tmp_path)
+    report = temporal.run(path, Options(k=3))
+
+    _, ratings = read_ratings(path)
+    moment, later = temporal.split_at(ratings.timestamps, share=temporal.LATER_SHARE)
+    assert trained[0].timestamps.max() <= moment
+    assert len(trained[0]) == int((~later).sum()) == report.facts["ratings trained on"]
+    assert [row.model for row in report.rows] == ["blend", "batch alone", "real time alone", "popularity"]
+    assert "blend over batch alone" in report.facts
+
+
+def test_an_earlier_window_ends_before_the_ratings_that_are_reported(tmp_path, monkeypatch):
+    seen = []
+    real = temporal.points_of
+    monkeypatch.setattr(
+        temporal, "points_of", lambda ratings, *rest, **named: seen.append(ratings) or real(ratings, *rest, **named)
+    )
+    path = movielens_zip(tmp_path)
+    temporal.run(path, Options(k=3), until=0.8)
+
+    _, ratings = read_ratings(path)
+    assert seen[0].timestamps.max() <= np.quantile(ratings.timestamps, 0.8)
+
+
+def test_data_of_one_second_is_an_error(tmp_path):
+    files = {"movies.dat": b"1::A (1990)::Drama\n", "ratings.dat": b"1::1::5::1\n2::1::5::1\n"}
+    with pytest.raises(ProtocolError, match="empty"):
+        temporal.run(write_zip(tmp_path, "second", files), Options(k=1))
+
+
+# --- The simulated answer --------------------------------------------------------------------------------------------
+FACTORS = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0, 0]], np.float32)
+SIMULATOR = ServingSimulator(FACTORS, FACTORS, np.array([4, 2, 0, 1, 3]), np.array([3.0, 2.0, 4.0, 1.0, 5.0]))
+NOTHING = np.zeros(0, np.int64)
+
+
+def test_a_stranger_gets_what_is_popular():
+    assert SIMULATOR.answer([], [], NOTHING, 3, blending=BlendConfig()).tolist() == [4, 2, 0]
+
+
+def test_a_new_person_gets_what_is_near_and_never_what_they_have():
+    answer = SIMULATOR.answer([0], [5.0], np.array([0]), 2, blending=BlendConfig(popularity_prior=0.0))
+    assert answer.tolist() == [1, 3]
+
+
+def test_a_known_person_gets_both_layers_and_the_rest_is_filled_with_what_is_popular():
+    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    answer = SIMULATOR.answer([2], [5.0], np.array([2]), 5, blending=BlendConfig(), batch=batch)
+    assert answer[0] == 3
+    assert sorted(answer.tolist()) == [-1, 0, 1, 3, 4]
+
+
+def test_without_the_speed_layer_the_nightly_list_stands_alone():
+    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    blending = BlendConfig(batch=1.0, realtime=0.0)
+    answer = SIMULATOR.answer([], [], np.array([2]), 2, blending=blending, batch=batch)
+    assert answer.tolist() == [3, 0]
