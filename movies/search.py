@@ -14,8 +14,8 @@ from django.contrib.postgres.search import (
     TrigramSimilarity,
     TrigramWordSimilarity,
 )
-from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
-from django.db.models.functions import Greatest, Upper
+from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
+from django.db.models.functions import Least, Length, Sqrt, Upper
 
 from movies.models import Credit, Movie, Person
 
@@ -23,21 +23,27 @@ MAX_QUERY = 200
 # Fits of each arm that are looked at: enough that what is good in two of them is not missed.
 ARM_SIZE = 200
 # How much a perfect fit of each arm counts.
-TITLE_WEIGHT = 1.0
+TITLE_WEIGHT = 2.0
 WORDS_WEIGHT = 0.7
 PEOPLE_WEIGHT = 0.8
 # Words are worth this much where not all of them are found, and only in title and keywords.
-SOME_WORDS = 0.3
+SOME_WORDS = 0.15
 # A name's part ("hanks") says less than the name.
 PART_OF_NAME = 0.7
 MAX_PEOPLE = 50
+# Names less alike than this are other names; shorter words are hardly meant as names.
+LEAST_NAME = 0.5
+SHORTEST_NAME = 4
 MAX_WORDS = 12
 MAX_NAME_WORDS = 4
 # PostgreSQL's order: D, C, B, A; the overview is C, keywords B and the title A.
 _RANK_WEIGHTS = [0.1, 0.3, 0.7, 1.0]
 _CONFIG = "english"
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.-][^\W_]+)*")
+# What everything found is: in a title such a word would weigh like any other.
+_SAYS_NOTHING = {"movie", "movies", "film", "films"}
 # As in a web search: a word after a minus must not occur.
+_SIGNS = re.compile(r"[\"]|(?:^|\s)-|\bor\b", re.IGNORECASE)
 _REFUSED = re.compile(r"(?:^|\s)-\S+")
 
 
@@ -84,8 +90,9 @@ class _Matches:
 
 
 def query_words(query: str) -> list[str]:
-    """The words of a query, MAX_WORDS at most, without those it refuses."""
-    return _WORD.findall(_REFUSED.sub(" ", query))[:MAX_WORDS]
+    """The words of a query, MAX_WORDS at most, without those it refuses and, unless nothing is left, "movie"."""
+    words = _WORD.findall(_REFUSED.sub(" ", query))[:MAX_WORDS]
+    return [word for word in words if word.lower() not in _SAYS_NOTHING] or words
 
 
 def word_groups(words: list[str], longest: int = MAX_NAME_WORDS) -> list[str]:
@@ -117,10 +124,9 @@ def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None
         movies.annotate(shout=Upper("title"))
         .filter(Q(shout__trigram_similar=shout) | Q(shout__trigram_word_similar=shout))
         .annotate(
-            # The query inside a longer title is a little less than the title itself.
-            alike=Greatest(
-                TrigramSimilarity("shout", shout),
-                TrigramWordSimilarity(shout, "shout") * Value(0.9),
+            # Half as a part of the title, half as the whole, so that of a series the first comes first.
+            alike=ExpressionWrapper(
+                (TrigramSimilarity("shout", shout) + TrigramWordSimilarity(shout, "shout")) * Value(0.5),
                 output_field=FloatField(),
             )
         )
@@ -132,7 +138,9 @@ def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None
 
 def _match_words(matches: _Matches, movies: QuerySet[Movie], query: str, words: list[str]) -> None:
     """Movies in whose texts all words stand, best first; where they are few, also those titled by some of them."""
-    everything = SearchQuery(query, config=_CONFIG, search_type="websearch")
+    # With signs of its own (quotes, minus, or) the query stands as it was typed.
+    plain_query = query if _SIGNS.search(query) else " ".join(words)
+    everything = SearchQuery(plain_query, config=_CONFIG, search_type="websearch")
     found = _ranked_by_words(matches, movies, everything, 1.0)
     if found >= ARM_SIZE // 4 or len(words) < 2:
         return
@@ -157,21 +165,24 @@ def _ranked_by_words(matches: _Matches, movies: QuerySet[Movie], query: SearchQu
 def _match_people(matches: _Matches, wanted: MovieFilter, words: list[str]) -> None:
     """Movies of people who are named in the query, in whole, in part, or with a typing error; leads before others."""
     shout = " ".join(words).upper()
-    groups = [group.upper() for group in word_groups(words) if len(group) > 2]
+    groups = [group.upper() for group in word_groups(words) if len(group) >= SHORTEST_NAME]
     named = Q(shout__in=groups)
     alike = Q(shout__trigram_similar=shout)
     parts = Q(spoken=SearchQuery(shout, config="simple"))
     people = dict(
         Person.objects.annotate(shout=Upper("name"), spoken=SearchVector("name", config="simple"))
         .filter(named | alike | parts)
+        # A name that is little of the query counts for little: "the lord" is no query for somebody called Lord.
+        .annotate(share=Least(Sqrt(Length("name") / Value(float(len(shout)))), Value(1.0)))
         .annotate(
             fit=Case(
-                When(named, then=Value(1.0)),
+                When(named, then=F("share")),
                 When(parts, then=Value(PART_OF_NAME)),
                 default=TrigramSimilarity("shout", shout),
                 output_field=FloatField(),
             )
         )
+        .filter(fit__gte=LEAST_NAME)
         .order_by("-fit", "pk")
         .values_list("pk", "fit")[:MAX_PEOPLE]
     )

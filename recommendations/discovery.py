@@ -18,6 +18,8 @@ from recommendations import candidates
 from recommendations.meaning import movies_meant
 from recommendations.short_cache import remembered
 
+# Of what fits alike the more popular comes first: the most popular movie of all is worth this much more.
+POPULAR_BONUS = 0.15
 # What is kept of a list that is the same for everyone: more than is shown, because some will be hidden since.
 KEPT = 150
 # Nothing the encoder finds stands above a title that is typed in full.
@@ -56,6 +58,7 @@ def search_list(
         text = by_text.get(movie_id)
         if text is not None or meaning >= MEANING_FLOOR:
             scores[movie_id] = (text.score if text else 0.0) + MEANING_WEIGHT * meaning
+    _favour_popular(scores)
     best = sorted(scores, key=lambda movie_id: (-scores[movie_id], movie_id))[:limit]
     cards = movie_cards(best) if best else {}
     return [
@@ -67,6 +70,15 @@ def search_list(
         for movie_id in best
         if movie_id in cards
     ]
+
+
+def _favour_popular(scores: dict[int, float]) -> None:
+    if not scores:
+        return
+    popular, _ = candidates.popular_movies(settings.POPULAR_LIST_SIZE)
+    for place, movie_id in enumerate(popular):
+        if movie_id in scores:
+            scores[movie_id] += POPULAR_BONUS * (1 - place / len(popular))
 
 
 def _matched(text: TextMatch | None, meaning: float) -> list[str]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import structlog
+from django.db.models import Exists, OuterRef
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance
 
+from movies.models import Movie
 from movies.search import ARM_SIZE, MovieFilter, query_words, word_groups
 from recommendations.algorithms.content import ContentEncoder, MovieContent
 from recommendations.algorithms.storage import ModelFileError
@@ -19,6 +21,8 @@ logger = structlog.get_logger(__name__)
 
 # A version whose files could not be read is tried again after so many seconds.
 _RETRY_SECONDS = 60.0
+# What the likeness of a movie without an overview is worth.
+BARE = 0.7
 
 
 @dataclass
@@ -71,17 +75,25 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
 def movies_meant(text: str, wanted: MovieFilter) -> dict[int, float]:
     """The movies whose texts mean most nearly the same, with their cosine, 0 to 1; none without a live encoder.
 
-    Filtered before it sorts, so a filter never costs rows. Two queries.
+    Filtered before it sorts, so a filter never costs rows. Three queries.
     """
     live = live_encoder()
     vector = None if live is None else text_vector(live[1], text)
     if live is None or vector is None:
         return {}
     rows = (
-        MovieEmbedding.objects.filter(wanted.condition("movie__"), version_id=live[0])
+        MovieEmbedding.objects.filter(version_id=live[0])
         .annotate(distance=CosineDistance("content", vector))
-        .filter(distance__lt=1)
         .order_by("distance", "movie_id")
-        .values_list("movie_id", "distance")[:ARM_SIZE]
+        .values_list("movie_id", "distance")
     )
-    return {movie_id: 1 - distance for movie_id, distance in rows}
+    if wanted == MovieFilter():
+        # Said this way round PostgreSQL hashes the few that are not published; joining the many takes far longer.
+        unpublished = Movie.objects.filter(pk=OuterRef("movie_id")).exclude(status=Movie.Status.PUBLISHED)
+        rows = rows.filter(~Exists(unpublished))
+    else:
+        rows = rows.filter(wanted.condition("movie__"))
+    # Where next to nothing is written of a movie, one word makes all of its vector.
+    found = [(movie_id, 1 - distance) for movie_id, distance in rows[:ARM_SIZE] if distance < 1]
+    bare = set(Movie.objects.filter(pk__in=[i for i, _ in found], overview="").values_list("pk", flat=True))
+    return {movie_id: cosine * (BARE if movie_id in bare else 1.0) for movie_id, cosine in found}
