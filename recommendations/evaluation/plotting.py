@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from recommendations.evaluation.report import EvaluationReport
 
 
 def plot_report(report: EvaluationReport, path: Path) -> None:
-    """Write a PNG of the report: curves where the rows have them, bars of the main metric otherwise."""
+    """Write a PNG of the report: curves where the rows have them, the main metric with its interval otherwise."""
     # Imported here: matplotlib takes a second to load and most commands never plot.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -26,8 +28,12 @@ def plot_report(report: EvaluationReport, path: Path) -> None:
         axes.set_xlabel(report.curve_over)
         axes.set_ylabel("nDCG, mean over people")
     else:
-        names = [row.model for row in report.rows]
-        axes.bar(names, [row.figures[report.main_metric] for row in report.rows], width=0.5)
+        # Points and not bars: bars begin at nought, where differences of a few hundredths do not show.
+        values = [row.figures[report.main_metric] for row in report.rows]
+        sides = [(row.interval.low, row.interval.high) if row.interval else (np.nan, np.nan) for row in report.rows]
+        reach = np.abs(np.array(sides).T - values)
+        axes.errorbar([row.model for row in report.rows], values, yerr=reach, fmt="o", capsize=5)
+        axes.margins(x=0.1, y=0.25)
         axes.set_ylabel(report.main_metric)
         axes.tick_params(axis="x", labelrotation=15)
     for published, style in zip(report.published, ("--", "-.", ":", (0, (1, 4)), (0, (6, 4))), strict=False):
