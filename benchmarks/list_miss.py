@@ -1,0 +1,232 @@
+"""How long a personal list takes that no cache has, over HTTP; and how much each person and movie takes up.
+
+    DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/list_miss.py
+
+Works in a database of its own on the configured server, as the tests do, and drops it at the end. Movies, people,
+ratings, events, lists and vectors are synthetic. Gunicorn runs with the Procfile's configuration and no rate limits;
+each request is of another person, so that none of them finds its list computed. Clients and server share the cores.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import django
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+
+DATABASE = "benchmark_list_miss"
+PORT = 8765
+RANK = 128
+LIST_SIZE = 100
+RATINGS_EACH = 20
+EVENTS_EACH = 5
+# Steps through the movies that meet each at most once, so that nobody rates one twice: primes that divide no count.
+_RATINGS = """
+    INSERT INTO events_rating (user_id, movie_id, value, rated_at)
+    SELECT u.id, %(first)s + (u.id * 7919 + n * 104729) %% %(movies)s, 1 + (u.id + n) %% 9 * 0.5,
+        now() - n * interval '1 day'
+    FROM accounts_user u, generate_series(1, %(each)s) n
+"""
+_EVENTS = """
+    INSERT INTO events_interaction (event_id, user_id, movie_id, kind, occurred_at, received_at)
+    SELECT gen_random_uuid(), u.id, %(first)s + (u.id * 6101 + n * 104729) %% %(movies)s,
+        (ARRAY['like', 'watch', 'view'])[1 + n %% 3], now() - n * interval '1 hour', now()
+    FROM accounts_user u, generate_series(1, %(each)s) n
+"""
+_LISTS = """
+    INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores, predicted_ratings)
+    SELECT %(version)s, u.id,
+        ARRAY(SELECT %(first)s + (u.id * 5003 + n * 104729) %% %(movies)s FROM generate_series(1, %(each)s) n),
+        ARRAY(SELECT 1.0 / n FROM generate_series(1, %(each)s) n),
+        ARRAY(SELECT 1 + n %% 5 FROM generate_series(1, %(each)s) n)
+    FROM accounts_user u
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--movies", type=int, default=10_000, help="at least 1000 (default: 10000)")
+    parser.add_argument("--people", type=int, default=50_000, help="at least 1000 (default: 50000)")
+    parser.add_argument("--clients", type=int, default=4, help="at least 1 (default: 4)")
+    parser.add_argument("--requests", type=int, default=2000, help="at most people - 100 (default: 2000)")
+    options = parser.parse_args()
+    if options.movies < 1000 or options.people < 1000 or options.clients < 1:
+        parser.error("--movies and --people must be 1000 or more, --clients 1 or more")
+    if not 1 <= options.requests <= options.people - 100:
+        parser.error("--requests must be 1 or more, and --people at least 100 more than that")
+    django.setup()
+    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
+    from django.db import connection  # noqa: PLC0415
+
+    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        run(connection, options)
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def run(connection: Any, options: argparse.Namespace) -> None:
+    """Fill, serve, ask, print."""
+    console = Console()
+    started = time.perf_counter()
+    fill(connection, options.movies, options.people)
+    console.print(f"filled in {time.perf_counter() - started:.0f} s")
+    tokens = person_tokens(options.requests + 100)
+    server = start_server()
+    try:
+        ask(tokens[:100], options.clients)  # What each process reads once.
+        seconds = sorted(ask(tokens[100:], options.clients))
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    console.print(
+        f"{len(seconds)} misses, {options.clients} clients, {options.movies:,} movies, {options.people:,} people: "
+        f"p50 {1000 * statistics.median(seconds):.1f} ms, "
+        f"p99 {1000 * seconds[int(0.99 * (len(seconds) - 1))]:.1f} ms"
+    )
+    console.print(sizes(connection, options.people, options.movies))
+
+
+def fill(connection: Any, movies: int, people: int) -> None:
+    """The catalogue with vectors, people with ratings, events and lists, and what is popular."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    from accounts.models import User  # noqa: PLC0415
+    from movies.models import Genre, Movie  # noqa: PLC0415
+    from recommendations.models import ModelVersion, PopularMovie  # noqa: PLC0415
+    from recommendations.publishing import embeddings_write  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    overview = "A film about people who do things in places. " * 8
+    Movie.objects.bulk_create(
+        (Movie(title=f"Movie {n}", year=1950 + n % 70, overview=overview) for n in range(movies)), batch_size=2000
+    )
+    ids = np.array(Movie.objects.order_by("pk").values_list("pk", flat=True), np.int64)
+    genres = [Genre.objects.create(name=f"Genre {n}", slug=f"genre-{n}") for n in range(20)]
+    through = Movie.genres.through
+    through.objects.bulk_create(
+        (through(movie_id=pk, genre_id=genres[(pk * step) % 20].pk) for pk in ids.tolist() for step in (1, 7)),
+        batch_size=5000,
+        ignore_conflicts=True,
+    )
+    User.objects.bulk_create((User(email=f"p{n}@example.org", password="!") for n in range(people)), batch_size=5000)
+    version = ModelVersion.objects.create(status="live")
+    factors = (rng.normal(size=(movies, RANK)) * rng.pareto(2, (movies, 1)) / 10).astype(np.float32)
+    content = rng.normal(size=(movies, 384)).astype(np.float32)
+    content /= np.linalg.norm(content, axis=1, keepdims=True)
+    embeddings_write(
+        version=version,
+        movie_ids=ids,
+        content=content,
+        factors=(factors, factors),
+        trained=np.ones(movies, np.bool_),
+        read_at=timezone.now(),
+    )
+    PopularMovie.objects.bulk_create(
+        PopularMovie(movie_id=pk, rank=rank, score=1 / rank) for rank, pk in enumerate(ids[:200].tolist(), start=1)
+    )
+    shared = {"first": int(ids[0]), "movies": movies, "version": version.pk}
+    with connection.cursor() as cursor:
+        for sql, each in ((_RATINGS, RATINGS_EACH), (_EVENTS, EVENTS_EACH), (_LISTS, LIST_SIZE)):
+            cursor.execute(sql, {**shared, "each": each})
+        cursor.execute("VACUUM ANALYZE")
+
+
+def person_tokens(people: int) -> list[str]:
+    """Access tokens of so many people, drawn at random."""
+    from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415
+
+    from accounts.models import User  # noqa: PLC0415
+
+    return [str(AccessToken.for_user(user)) for user in User.objects.order_by("?")[:people]]
+
+
+def start_server() -> subprocess.Popen:
+    """Gunicorn over the benchmark's database, once it answers; what Redis holds of other databases is not believed."""
+    from django.conf import settings  # noqa: PLC0415
+
+    from movies.stamps import stamp_catalogue  # noqa: PLC0415
+
+    stamp_catalogue()
+    address, _, query = settings.DATABASE_URL.partition("?")
+    given = {
+        "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
+        "REDIS_URL": settings.REDIS_URL,
+        "RATELIMIT_ENABLE": "false",
+        "LOG_LEVEL": "WARNING",
+        "PORT": str(PORT),
+    }
+    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given)
+    for _ in range(300):
+        try:
+            get("/health/live")
+            return server
+        except OSError:
+            time.sleep(0.2)
+    server.terminate()
+    raise SystemExit("The web server did not start.")
+
+
+def get(path: str, token: str = "") -> float:
+    """Seconds until the whole answer is there, on a connection of its own. Raises OSError, or for anything but 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+    started = time.perf_counter()
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    taken = time.perf_counter() - started
+    connection.close()
+    if answer.status != 200:
+        raise SystemExit(f"{path}: {answer.status} {body[:300]!r}")
+    if token and len(json.loads(body)["items"]) != 20:
+        raise SystemExit(f"{path}: not a full list: {body[:300]!r}")
+    return taken
+
+
+def ask(tokens: Sequence[str], clients: int) -> list[float]:
+    """The seconds of each person's request, ``clients`` of them at a time."""
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(lambda token: get("/api/recommendations/?limit=20", token), tokens))
+
+
+def sizes(connection: Any, people: int, movies: int) -> Table:
+    """What each table takes with its indexes, for each person or movie."""
+    table = Table(title="bytes on disk, indexes and all")
+    for column in ("table", "of", "each"):
+        table.add_column(column, justify="right" if column == "each" else "left")
+    tables = {
+        "batch_recommendations": ("person", people),
+        "events_rating": ("rating", people * RATINGS_EACH),
+        "events_interaction": ("event", people * EVENTS_EACH),
+        "accounts_user": ("person", people),
+        "recommendations_movieembedding": ("movie", movies),
+        "movies_movie": ("movie", movies),
+    }
+    with connection.cursor() as cursor:
+        for name, (of, count) in tables.items():
+            cursor.execute("SELECT pg_total_relation_size(%s::regclass)", [name])
+            table.add_row(name, of, f"{cursor.fetchone()[0] / count:,.0f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
