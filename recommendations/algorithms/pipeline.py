@@ -179,14 +179,7 @@ def train(
         vectors = encoder.transform(contents)
     with stages.stage("factorising", 0.45):
         catalogue = _catalogue_factors(interactions, model, contents, vectors, config)
-    with stages.stage("predicting ratings", 0.5):
-        ratings, accuracy = fit_measured(
-            interactions,
-            config.rating,
-            held_out=config.rating_held_out,
-            seed=config.random_state,
-            on_share=lambda share: stages.within("predicting ratings", 0.5 + 0.5 * share),
-        )
+    ratings, accuracy = _rating_model(interactions, config, stages)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     fold_in, A, V, trained = catalogue
     return TrainedModel(
@@ -203,6 +196,20 @@ def train(
         stages.seconds,
         ratings,
     )
+
+
+def _rating_model(
+    interactions: Interactions, config: TrainingConfig, stages: _Stages
+) -> tuple[RatingModel | None, dict[str, float | int]]:
+    """The last and, with many ratings, the longest stage: what predicts ratings, and how far it is off."""
+    with stages.stage("predicting ratings", 0.5):
+        return fit_measured(
+            interactions,
+            config.rating,
+            held_out=config.rating_held_out,
+            seed=config.random_state,
+            on_share=lambda share: stages.within("predicting ratings", 0.5 + 0.5 * share),
+        )
 
 
 def _catalogue_factors(
