@@ -5,16 +5,18 @@ Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsi
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import isfinite
 
 import numpy as np
-from django.db.models import BinaryField, Exists, F, FilteredRelation, Func, OuterRef, Q, QuerySet
+from django.db.models import BinaryField, Exists, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance, MaxInnerProduct
 
 from events.selectors import Signal
-from movies.models import Movie
+from movies.models import Credit, Movie
 from recommendations.algorithms.realtime import cosines
+from recommendations.filters import ListFilters
 from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
 
 Vector = NDArray[np.float32]
@@ -33,6 +35,7 @@ class LiveModel:
     movie_ids: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     predicted_ratings: list[float] = field(default_factory=list)
+    trained_at: datetime | None = None
 
     def rating_of(self) -> dict[int, float]:
         """Predicted ratings of the movies that have one, to a tenth of a star."""
@@ -56,14 +59,14 @@ def live_model(user_id: int | None = None) -> LiveModel:
     """The live version with this person's row of it, if any. One query."""
     versions = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE)
     if user_id is None:
-        version_id = versions.values_list("pk", flat=True).first()
-        return LiveModel(version_id)
+        version = versions.values_list("pk", "finished_at").first()
+        return LiveModel() if version is None else LiveModel(version[0], trained_at=version[1])
     row = (
         versions.annotate(own=FilteredRelation("lists", condition=Q(lists__user_id=user_id)))
-        .values_list("pk", "own__movie_ids", "own__scores", "own__predicted_ratings")
+        .values_list("pk", "own__movie_ids", "own__scores", "own__predicted_ratings", "finished_at")
         .first()
     )
-    return LiveModel() if row is None else LiveModel(row[0], *(column or [] for column in row[1:]))
+    return LiveModel() if row is None else LiveModel(row[0], row[1] or [], row[2] or [], row[3] or [], row[4])
 
 
 def usable_signals(version_id: int, signals: Sequence[Signal]) -> UsableSignals:
@@ -80,14 +83,16 @@ def usable_signals(version_id: int, signals: Sequence[Signal]) -> UsableSignals:
     )
 
 
-def nearest_movies(version_id: int, query: Vector, exclude: Collection[int], limit: int) -> list[int]:
-    """The published movies whose item factors have the largest inner product with ``query``, best first.
+def nearest_movies(
+    version_id: int, query: Vector, exclude: Collection[int], limit: int, filters: ListFilters | None = None
+) -> list[int]:
+    """The published movies that pass the filters whose item factors have the largest inner product with ``query``.
 
-    An exact scan of one version that asks for as many more as there are to leave out, so that none of ``limit`` is
-    lost. It selects ids alone: what else it selected would be computed for every row scanned. One query.
+    Best first. An exact scan of one version that asks for as many more as there are to leave out, so that none of
+    ``limit`` is lost. It selects ids alone: what else it selected would be computed for every row scanned. One query.
     """
     rows = (
-        _published(version_id)
+        _passing(version_id, filters)
         .filter(item_factors__isnull=False)
         .order_by(MaxInnerProduct("item_factors", query), "movie_id")
         .values_list("movie_id", flat=True)[: limit + len(exclude)]
@@ -106,14 +111,50 @@ def item_factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, Ve
 
 
 def popular_movies(
-    limit: int, exclude: Collection[int] = (), genre_id: int | None = None
+    limit: int, exclude: Collection[int] = (), genre_id: int | None = None, filters: ListFilters | None = None
 ) -> tuple[list[int], list[float]]:
     """Ids and raw scores of published movies that are popular with everyone, or in one genre, best first. One query."""
     rows = PopularMovie.objects.filter(movie__status=Movie.Status.PUBLISHED)
     rows = rows.filter(genre__isnull=True) if genre_id is None else rows.filter(genre_id=genre_id)
+    if filters is not None and filters.narrows:
+        rows = rows.filter(movie_id__in=filters.movies().values("pk"))
     listed = rows.order_by("rank").values_list("movie_id", "score")[: limit + len(exclude)]
     found = [row for row in listed if row[0] not in exclude][:limit]
     return [movie_id for movie_id, _ in found], [score for _, score in found]
+
+
+def catalogue_movies(limit: int, exclude: Collection[int], filters: ListFilters) -> list[int]:
+    """Published movies that pass, the best of any popular list first, then the newest: what fills a narrow list when
+    everything better is used up. One query."""
+    best = PopularMovie.objects.filter(movie_id=OuterRef("pk")).order_by("-score").values("score")[:1]
+    order = (F("popularity").desc(nulls_last=True), F("year").desc(nulls_last=True), F("pk").desc())
+    rows = filters.movies().annotate(popularity=Subquery(best)).order_by(*order).values_list("pk", flat=True)
+    return [movie_id for movie_id in rows[: limit + len(exclude)] if movie_id not in exclude][:limit]
+
+
+def meant_movies(
+    version_id: int, vector: Vector, exclude: Collection[int], limit: int, filters: ListFilters
+) -> list[int]:
+    """The movies that pass whose texts mean most nearly what ``vector`` means, best first. One query."""
+    rows = _passing(version_id, filters).order_by(CosineDistance("content", vector), "movie_id")
+    found = rows.values_list("movie_id", flat=True)[: limit + len(exclude)]
+    return [movie_id for movie_id in found if movie_id not in exclude][:limit]
+
+
+def content_cosines(version_id: int, vector: Vector, movie_ids: Collection[int]) -> dict[int, float]:
+    """How near the text of each of these movies is to ``vector``, cosine, by movie. One query."""
+    rows = MovieEmbedding.objects.filter(version_id=version_id, movie_id__any_of=movie_ids)
+    distances = rows.values_list("movie_id", CosineDistance("content", vector))
+    return {movie_id: 1.0 - float(distance) for movie_id, distance in distances}
+
+
+def directors_of(movie_ids: Collection[int]) -> dict[int, list[str]]:
+    """The directors of each of these movies that has any, as keys of a group. One query."""
+    found: dict[int, list[str]] = {}
+    rows = Credit.objects.filter(movie_id__any_of=movie_ids, role=Credit.Role.DIRECTOR).order_by()
+    for movie_id, person_id in rows.values_list("movie_id", "person_id"):
+        found.setdefault(movie_id, []).append(f"director {person_id}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -161,6 +202,14 @@ def _published(version_id: int) -> QuerySet[MovieEmbedding]:
     """
     unpublished = Movie.objects.filter(pk=OuterRef("movie_id")).exclude(status=Movie.Status.PUBLISHED)
     return MovieEmbedding.objects.filter(~Exists(unpublished), version_id=version_id)
+
+
+def _passing(version_id: int, filters: ListFilters | None) -> QuerySet[MovieEmbedding]:
+    """The version's vectors of published movies that pass the filters."""
+    rows = _published(version_id)
+    if filters is None or not filters.narrows:
+        return rows
+    return rows.filter(movie_id__in=filters.movies().values("pk"))
 
 
 def _binary(column: str) -> Func:

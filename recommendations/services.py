@@ -1,22 +1,26 @@
 """Lists, served: from Redis while they hold, computed otherwise, and logged."""
 
 import json
-import uuid
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import structlog
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
 from events.models import ServedRecommendation
+from events.selectors import NOT_SEEN_BY, Signal, seen_movie_ids
 from movies.models import Genre, Movie
 from movies.selectors import movie_cards
 from recommendations import candidates, list_cache
 from recommendations.algorithms.blending import normalise
+from recommendations.cursors import Cursor, cursor_read, refused
+from recommendations.filters import ListFilters
 from recommendations.list_cache import RenderedList
-from recommendations.personal_list import LIST_SIZE, PersonalList, personal_list
+from recommendations.personal_list import LIST_SIZE, REALTIME, PersonalList, list_for, personal_list
 
 logger = structlog.get_logger(__name__)
 
@@ -24,29 +28,91 @@ logger = structlog.get_logger(__name__)
 SIMILAR_BY_TASTE = 0.6
 
 
-def recommendation_list(*, user: User, limit: int, request_id: str = "") -> bytes:
-    """The person's best ``limit`` movies (1 to LIST_SIZE), as the JSON body of the response.
+def recommendation_list(
+    *,
+    user: User,
+    limit: int,
+    request_id: str = "",
+    filters: ListFilters | None = None,
+    cursor: str = "",
+    explain: bool = False,
+) -> bytes:
+    """``limit`` of the person's best movies (1 to LIST_SIZE), as the JSON body of the response.
 
     The same list with the same ``recommendation_id`` for an hour, unless the person does something or the catalogue or
-    the model changes: then the next call computes anew. With Redis away every call computes.
+    the model changes: then the next call computes anew. A filtered list is computed each time. ``cursor`` goes on in
+    the list it came from. With Redis away every call computes. Raises ValidationError naming a filter or the cursor.
     """
+    filters = filters or ListFilters()
+    filters.check()
+    start = 0
+    if cursor:
+        rendered, start = _continued(user, cursor, filters)
+        state = "continued"
+    elif filters:
+        rendered, state = _computed(user, request_id, filters), "filtered"
+    else:
+        rendered, state = _cached_or_computed(user, request_id)
+    recommendation_id = json.loads(rendered.head + b"}")["recommendation_id"]
+    logger.info("list_served", user_id=user.pk, recommendation_id=recommendation_id, cached=state == "hit")
+    kept, stop = _page(rendered, start, limit, user if cursor else None)
+    tail = b',"next_cursor":null'
+    if stop < len(rendered.items):
+        following = Cursor(UUID(recommendation_id), stop).text(user.pk, filters.fingerprint())
+        tail = b',"next_cursor":"%b"' % following.encode()
+    if explain:
+        tail += b',"explanation":{"cache":"%b",%b' % (state.encode(), rendered.reckoning[1:])
+    return rendered._replace(items=kept).body(0, limit, tail)
+
+
+def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]:
+    """The person's list and how it was come by. Of requests that miss together one computes and the others wait."""
     cached = list_cache.lookup(user.pk)
-    rendered = cached.found
-    if rendered is None:
-        rendered = _computed(user, request_id)
+    if cached.found is not None and not cached.stale:
+        return cached.found, "hit"
+    token = list_cache.flight_begin(user.pk, cached.stamps)
+    if token is None:
+        waited = cached.found or list_cache.flight_wait(user.pk, cached.stamps)
+        if waited is not None:
+            return waited, "stale" if cached.found else "shared"
+    try:
+        rendered = _computed(user, request_id, ListFilters())
         list_cache.keep(user.pk, cached.stamps, rendered)
-    logger.info(
-        "list_served",
-        user_id=user.pk,
-        recommendation_id=json.loads(rendered.head + b"}")["recommendation_id"],
-        cached=cached.found is not None,
-    )
-    return rendered.body(limit)
+    finally:
+        if token is not None:
+            list_cache.flight_end(user.pk, cached.stamps, token)
+    return rendered, "miss"
 
 
-def _computed(user: User, request_id: str) -> RenderedList:
-    """Computes the list, logs it as served and renders it."""
-    computed = personal_list(user)
+def _continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
+    """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
+    kept_for = settings.RECOMMENDATIONS_CACHE_SECONDS + list_cache.STALE_SECONDS
+    cursor = cursor_read(text, user.pk, filters.fingerprint(), kept_for)
+    rendered = list_cache.snapshot(str(cursor.recommendation_id))
+    if rendered is None:
+        raise refused("expired")
+    return rendered, cursor.offset
+
+
+def _page(rendered: RenderedList, start: int, limit: int, checked_for: User | None) -> tuple[list[bytes], int]:
+    """Up to ``limit`` items from ``start`` on, and where the next page starts.
+
+    A page of an older list leaves out what ``checked_for`` has seen since and what is not published any more.
+    """
+    if checked_for is None:
+        stop = min(start + limit, len(rendered.items))
+        return rendered.items[start:stop], stop
+    ids = [json.loads(item)["movie"]["id"] for item in rendered.items]
+    allowed = set(movie_cards(ids[start:])) - seen_movie_ids(checked_for.pk)
+    places = [place for place in range(start, len(ids)) if ids[place] in allowed]
+    page = places[:limit]
+    stop = page[-1] + 1 if len(places) > limit else len(ids)
+    return [rendered.items[place] for place in page], stop
+
+
+def _computed(user: User, request_id: str, filters: ListFilters) -> RenderedList:
+    """Computes the list, logs it as served, renders it and keeps it for its next pages."""
+    computed = personal_list(user, filters)
     served = ServedRecommendation.objects.create(
         user=user,
         endpoint="recommendations",
@@ -55,10 +121,12 @@ def _computed(user: User, request_id: str) -> RenderedList:
         scores=[item["score"] for item in computed.items],
         request_id=request_id,
     )
-    return _rendered(computed, served.id)
+    rendered = _rendered(computed, served.id)
+    list_cache.keep_snapshot(str(served.id), rendered)
+    return rendered
 
 
-def _rendered(computed: PersonalList, recommendation_id: uuid.UUID) -> RenderedList:
+def _rendered(computed: PersonalList, recommendation_id: UUID) -> RenderedList:
     head = {
         "recommendation_id": str(recommendation_id),
         "generated_at": timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -66,7 +134,28 @@ def _rendered(computed: PersonalList, recommendation_id: uuid.UUID) -> RenderedL
         "user_state": computed.user_state,
     }
     # Without its closing brace, so that the items can follow; JSON holds no line breaks, which part cached lines.
-    return RenderedList(_json(head)[:-1], [_json(item) for item in computed.items])
+    items = [_json(item) for item in computed.items]
+    return RenderedList(_json(head)[:-1], _json(computed.reckoning), items)
+
+
+def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, source: str = "events") -> dict[str, Any]:
+    """A guest's list, from what they did in this session, newest first; nothing is stored.
+
+    Raises ValidationError naming ``source`` (the field the signals came in) when a movie does not exist, or a filter.
+    """
+    filters.check()
+    wanted = {signal.movie_id for signal in signals}
+    known = set(Movie.objects.filter(pk__in=wanted, status=Movie.Status.PUBLISHED).values_list("pk", flat=True))
+    if wanted - known:
+        unknown = ", ".join(str(movie_id) for movie_id in sorted(wanted - known)[:10])
+        raise ValidationError({source: f"There is no movie of the id {unknown}."})
+    seen = {signal.movie_id for signal in signals if signal.kind not in NOT_SEEN_BY}
+    computed = list_for(candidates.live_model(), signals[: REALTIME.signals], seen, filters)
+    return {
+        "model_version": computed.version_id,
+        "user_state": computed.user_state,
+        "items": computed.items[:limit],
+    }
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -116,6 +116,21 @@ def blend(
     return Blended(np.asarray(item_ids, np.int64)[order], total[order], shares[order])
 
 
+def with_mood(ranked: Blended, cosines: NDArray[np.floating], weight: float) -> Blended:
+    """The list moved by a mood that weighs so much of the score, 0 to 1; its share is a further, last column.
+
+    cosines: of each item's text with the mood, in the list's order, shape (n,), NaN where unknown. Taste keeps its say:
+    a mood picks among what the person may like.
+    """
+    moods = normalise(np.clip(cosines, 0, None)) * weight
+    tastes = ranked.scores * (1 - weight)
+    total = np.round(tastes + moods, _DECIMALS)
+    share = np.divide(moods, tastes + moods, out=np.zeros_like(moods), where=tastes + moods > 0)
+    shares = np.hstack([ranked.shares * (1 - share[:, None]), share[:, None]])
+    order = np.lexsort((ranked.item_ids, -total))
+    return Blended(ranked.item_ids[order], total[order], shares[order])
+
+
 def fill(scores: NDArray[np.floating], below: float | None) -> NDArray[np.float64]:
     """Scores for popular movies, best first, that stand after a list whose last score is ``below``; shape (n,).
 

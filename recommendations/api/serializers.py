@@ -22,6 +22,7 @@ class SourcesSerializer(serializers.Serializer):
     batch = serializers.FloatField()
     realtime = serializers.FloatField()
     popular = serializers.FloatField()
+    mood = serializers.FloatField(required=False, help_text="Where a mood was asked for.")
 
 
 class ReasonSerializer(serializers.Serializer):
@@ -32,7 +33,7 @@ class ReasonSerializer(serializers.Serializer):
 
 class RecommendedSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="From 0 to 1, falling along the list.")
+    score = serializers.FloatField(help_text="From 0 to 1; falls along the list but for some variety at its top.")
     sources = SourcesSerializer()
     reason = ReasonSerializer()
     predicted_rating = serializers.FloatField(
@@ -52,6 +53,14 @@ class RecommendationListSerializer(serializers.Serializer):
             ("stranger", "has done nothing yet"),
         ]
     )
+    items = RecommendedSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="Ask for the next page with it; null at the end.")
+    explanation = serializers.DictField(required=False, help_text="How the list came about, where asked for.")
+
+
+class SessionListSerializer(serializers.Serializer):
+    model_version = serializers.IntegerField(allow_null=True)
+    user_state = serializers.ChoiceField(choices=["new", "stranger"])
     items = RecommendedSerializer(many=True)
 
 

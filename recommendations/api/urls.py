@@ -3,12 +3,13 @@
 from django.urls import URLPattern, path
 
 from recommendations.api.discovery_views import LatestListView, TrendingListView
-from recommendations.api.views import PopularListView, RecommendationListView
+from recommendations.api.views import PopularListView, RecommendationListView, SessionListView
 
 app_name = "recommendations"
 urlpatterns: list[URLPattern] = [
     path("", RecommendationListView.as_view(), name="list"),
     path("popular/", PopularListView.as_view(), name="popular"),
+    path("session/", SessionListView.as_view(), name="session"),
     path("trending/", TrendingListView.as_view(), name="trending"),
     path("latest/", LatestListView.as_view(), name="latest"),
 ]

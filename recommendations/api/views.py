@@ -10,11 +10,13 @@ from rest_framework.views import APIView
 
 from movies.models import Movie
 from recommendations import services
+from recommendations.api.query import ListQuerySerializer, SessionSerializer
 from recommendations.api.serializers import (
     LimitSerializer,
     PopularListSerializer,
     PopularQuerySerializer,
     RecommendationListSerializer,
+    SessionListSerializer,
     SimilarListSerializer,
 )
 
@@ -26,19 +28,53 @@ class RecommendationListView(APIView):
         tags=["recommendations"],
         summary="What to watch next",
         description="Answers to everything the person did until a moment ago; otherwise the same list for an hour.",
-        parameters=[LimitSerializer],
+        parameters=[ListQuerySerializer],
         responses=RecommendationListSerializer,
     )
     def get(self, request: Request) -> HttpResponse:
-        query = LimitSerializer(data=request.query_params)
+        query = ListQuerySerializer(data=query_of(request))
         query.is_valid(raise_exception=True)
         body = services.recommendation_list(
             user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
             limit=query.validated_data["limit"],
             request_id=getattr(request, "request_id", ""),
+            filters=query.filters(),
+            cursor=query.validated_data.get("cursor", ""),
+            explain=query.validated_data["explain"],
         )
         # The list is kept rendered; one person's list must not stay in a cache that others share.
         return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The query's parameters; ``genre`` and ``exclude`` given several times are joined."""
+    joined = {"genre", "exclude"}
+    given = request.query_params
+    return {name: ",".join(given.getlist(name)) if name in joined else given[name] for name in given}
+
+
+class SessionListView(APIView):
+    """A guest's list, from what they did in this session. Nothing is stored."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What a guest may like",
+        operation_id="recommendations_session",
+        request=SessionSerializer,
+        responses=SessionListSerializer,
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        body = SessionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        source = "events" if body.validated_data.get("events") else "movie_ids"
+        answer = services.session_list(
+            signals=body.signals(), limit=body.validated_data["limit"], filters=body.filters(), source=source
+        )
+        return Response(answer, headers={"Cache-Control": "no-store"})
 
 
 class PopularListView(APIView):

@@ -198,6 +198,13 @@ BLEND_WEIGHTS = {
     # What is popular weighs this against the newest signals of a person without a batch row, over 1 + positive signals.
     "popularity_prior": env.float("BLEND_POPULARITY_PRIOR", default=4.0),
 }
+# How much of a score a mood (free text) gives, 0 to 1.
+MOOD_WEIGHT = env.float("MOOD_WEIGHT", default=0.5)
+# Variety at the top of a list: 0 none, 1 nothing else; at most so many of one franchise or director among the first 10.
+RERANKING = {
+    "diversity": env.float("DIVERSITY", default=0.0),
+    "group_cap": env.int("GROUP_CAP", default=3),
+}
 RECOMMENDATIONS_CACHE_SECONDS = env.int("RECOMMENDATIONS_CACHE_SECONDS", default=3600)
 BATCH_LIST_SIZE = 100
 # Trained encoders and models, one folder a model version.

@@ -247,7 +247,7 @@ def test_a_miss_costs_a_fixed_number_of_queries(cast, who):
         served(getattr(cast, who))
 
     # Version with batch row, seen, signals, candidates and their cards, popular fill, the log.
-    assert len(queries) == 7
+    assert len(queries) == 9
 
 
 def test_a_miss_with_news_costs_a_fixed_number_of_queries(cast):
@@ -259,8 +259,8 @@ def test_a_miss_with_news_costs_a_fixed_number_of_queries(cast):
     with CaptureQueriesContext(connection) as queries:
         assert len(served(cast.alice)["items"]) == 100
 
-    # Version with batch row, seen, signals, their factors, nearest, the batch's factors, cards, the log.
-    assert len(queries) == 8
+    # Version with batch row, seen, signals, their factors, nearest, the batch's factors, cards, directors, the log.
+    assert len(queries) == 9
 
 
 def test_another_persons_list_is_never_served(cast):

@@ -1,0 +1,103 @@
+"""What the list endpoints are asked with: filters, pages and what a guest did."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from events.models import MAX_RATING, MIN_RATING, Interaction
+from events.selectors import Signal
+from recommendations.filters import MAX_EXCLUDED, ListFilters
+from recommendations.personal_list import LIST_SIZE
+
+MAX_SIGNALS = 200
+_MAX_ID = 2**31 - 1
+# Enough text for as many ids as may be excluded, and not much more.
+_MAX_EXCLUDE_TEXT = MAX_EXCLUDED * 11
+
+
+class IdsField(serializers.CharField):
+    """Ids parted by commas, as a set."""
+
+    def to_internal_value(self, data: Any) -> frozenset[int]:  # type: ignore[override]
+        parts = [part.strip() for part in super().to_internal_value(data).split(",") if part.strip()]
+        if len(parts) > MAX_EXCLUDED:
+            raise serializers.ValidationError(f"At most {MAX_EXCLUDED} ids.")
+        if not all(part.isascii() and part.isdigit() and len(part) <= 10 and int(part) <= _MAX_ID for part in parts):
+            raise serializers.ValidationError("Ids parted by commas, as in 12,345.")
+        return frozenset(int(part) for part in parts)
+
+
+class SlugsField(serializers.CharField):
+    """Slugs parted by commas."""
+
+    def to_internal_value(self, data: Any) -> tuple[str, ...]:  # type: ignore[override]
+        slugs = [slug.strip() for slug in super().to_internal_value(data).split(",")]
+        return tuple(dict.fromkeys(slug for slug in slugs if slug))
+
+
+class FilterSerializer(serializers.Serializer):
+    """The query of a list that may be narrowed."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
+    genre = SlugsField(required=False, max_length=400, help_text="Any of these genres: slugs, commas between.")
+    year_from = serializers.IntegerField(required=False, min_value=1870, max_value=2200)
+    year_to = serializers.IntegerField(required=False, min_value=1870, max_value=2200)
+    language = serializers.RegexField(r"^[A-Za-z-]+$", required=False, max_length=8, help_text="As in en.")
+    max_runtime = serializers.IntegerField(required=False, min_value=1, max_value=10_000, help_text="Minutes.")
+    exclude = IdsField(
+        required=False,
+        max_length=_MAX_EXCLUDE_TEXT,
+        help_text=f"Up to {MAX_EXCLUDED} movie ids, commas.",
+    )
+    mood = serializers.CharField(required=False, max_length=200, help_text="Free text that moves the ranking.")
+
+    def filters(self) -> ListFilters:
+        """The filters of a valid query."""
+        given: dict[str, Any] = {
+            name: self.validated_data[name]
+            for name in ("year_from", "year_to", "language", "max_runtime", "exclude", "mood")
+            if name in self.validated_data
+        }
+        return ListFilters(genres=self.validated_data.get("genre", ()), **given)
+
+
+class ListQuerySerializer(FilterSerializer):
+    """The query of one's own list."""
+
+    cursor = serializers.CharField(required=False, max_length=500, help_text="next_cursor of the page before.")
+    explain = serializers.BooleanField(default=False, help_text="Also say how the list came about.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        known = {*self.fields, "format"}
+        unknown = [name for name in self.initial_data if name not in known]
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(unknown[:10], "There is no such parameter."))
+        return attrs
+
+
+class SessionEventSerializer(serializers.Serializer):
+    movie = serializers.IntegerField(min_value=1, max_value=_MAX_ID)
+    kind = serializers.ChoiceField(choices=Interaction.Kind.choices, default=Interaction.Kind.LIKE)
+    value = serializers.FloatField(required=False, min_value=MIN_RATING, max_value=MAX_RATING)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs["kind"] == Interaction.Kind.RATING) != ("value" in attrs):
+            raise serializers.ValidationError({"value": "A rating needs a value, and nothing else has one."})
+        return attrs
+
+
+class SessionSerializer(FilterSerializer):
+    """What a guest did, oldest first: movies they like, or events."""
+
+    movie_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=_MAX_ID), required=False, max_length=MAX_SIGNALS
+    )
+    events = SessionEventSerializer(many=True, required=False, max_length=MAX_SIGNALS)  # type: ignore[call-arg]
+
+    def signals(self) -> list[Signal]:
+        """The signals of a valid body, newest first, one a movie."""
+        now = timezone.now()
+        liked = [{"movie": movie_id, "kind": "like"} for movie_id in self.validated_data.get("movie_ids", [])]
+        last = {event["movie"]: event for event in [*liked, *self.validated_data.get("events", [])]}
+        return [Signal(movie, event["kind"], event.get("value"), now) for movie, event in reversed(last.items())]
