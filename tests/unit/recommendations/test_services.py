@@ -246,7 +246,7 @@ def test_a_miss_costs_a_fixed_number_of_queries(cast, who):
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
 
-    # Version with batch row, seen, signals, candidates and their cards, popular fill, the log.
+    # Version with batch row, seen, signals, candidates and their cards, both fills, directors, the log.
     assert len(queries) == 9
 
 
