@@ -9,9 +9,10 @@ from pathlib import Path
 
 from django.conf import settings
 
-from recommendations.algorithms.content import LsaEncoder
+from recommendations.algorithms.content import ContentEncoder
 from recommendations.algorithms.fold_in import FoldIn
 from recommendations.algorithms.pipeline import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
+from recommendations.algorithms.sentence_encoder import SentenceEncoder, load_encoder
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.models import ModelVersion
 
@@ -36,7 +37,7 @@ def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def artefacts_load(*, version: ModelVersion) -> tuple[LsaEncoder, FoldIn | None]:
+def artefacts_load(*, version: ModelVersion) -> tuple[ContentEncoder, FoldIn | None]:
     """The version's encoder and regression. Raises ModelFileError when a file is missing or is not the one written."""
     encoder = encoder_load(version=version)
     if FOLD_IN_FILE not in version.artefacts:
@@ -44,9 +45,13 @@ def artefacts_load(*, version: ModelVersion) -> tuple[LsaEncoder, FoldIn | None]
     return encoder, FoldIn.load(_checked(version, FOLD_IN_FILE))
 
 
-def encoder_load(*, version: ModelVersion) -> LsaEncoder:
+def encoder_load(*, version: ModelVersion) -> ContentEncoder:
     """The version's encoder alone. Raises ModelFileError as artefacts_load does."""
-    return LsaEncoder.load(_checked(version, ENCODER_FILE))
+    encoder = load_encoder(_checked(version, ENCODER_FILE))
+    if isinstance(encoder, SentenceEncoder):
+        # Its weights are no file of the version: whether they are here is to be known now.
+        encoder.fit([])
+    return encoder
 
 
 def _checked(version: ModelVersion, name: str) -> Path:

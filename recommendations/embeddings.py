@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events.list_stamp import stamp_all
 from movies.models import Movie
-from recommendations.algorithms.content import LsaEncoder
+from recommendations.algorithms.content import ContentEncoder
 from recommendations.algorithms.fold_in import FoldIn
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.artefacts import artefacts_load
@@ -61,7 +61,7 @@ def _changed(version: ModelVersion) -> list[int]:
     return list(Movie.objects.exclude(pk__in=up_to_date).order_by("pk").values_list("pk", flat=True))
 
 
-def _refresh(version: ModelVersion, movie_ids: Sequence[int], encoder: LsaEncoder, fold_in: FoldIn | None) -> None:
+def _refresh(version: ModelVersion, movie_ids: Sequence[int], encoder: ContentEncoder, fold_in: FoldIn | None) -> None:
     read_at = timezone.now()
     contents = movie_contents_read(movie_ids)
     if not contents:

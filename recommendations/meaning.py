@@ -12,7 +12,7 @@ from pgvector.django import CosineDistance
 
 from movies.models import Movie
 from movies.search import ARM_SIZE, MovieFilter, query_words, word_groups
-from recommendations.algorithms.content import ContentEncoder, MovieContent
+from recommendations.algorithms.content import ContentEncoder, LsaEncoder, MovieContent
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.artefacts import encoder_load
 from recommendations.models import ModelVersion, MovieEmbedding
@@ -58,11 +58,13 @@ def live_encoder() -> tuple[int, ContentEncoder] | None:
 def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | None:
     """The vector of free text, shape (dimensions,), unit length; None when the encoder knows none of its words.
 
-    Runs of words may be names: "tom hanks" is the person of that name as well as two words.
+    To LSA runs of words may be names: "tom hanks" is the person of that name as well as two words.
     """
     words = query_words(text)
     if not words:
         return None
+    if not isinstance(encoder, LsaEncoder):
+        return encoder.transform([MovieContent(0, text)])[0]
     groups = tuple(word_groups(words))
     years = [int(word) for word in words if word.isascii() and word.isdigit() and 1900 <= int(word) <= 2100]
     content = MovieContent(

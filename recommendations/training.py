@@ -172,6 +172,7 @@ def training_config() -> TrainingConfig:
         feedback=tuned.feedback,
         ranker=tuned.ranker,
         popularity=popularity_config(),
+        encoder=settings.EMBEDDING_ENCODER,
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
         rating=rating_config(),
     )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.content import LsaEncoder, MovieContent
+from recommendations.algorithms.content import ContentEncoder, MovieContent
 from recommendations.algorithms.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.fold_in import FoldIn, FoldInConfig
@@ -26,6 +26,7 @@ from recommendations.algorithms.popularity import Popularity, PopularityConfig, 
 from recommendations.algorithms.rating_base import RatingModel
 from recommendations.algorithms.rating_evaluation import fit_measured
 from recommendations.algorithms.rating_prediction import RatingPredictorConfig
+from recommendations.algorithms.sentence_encoder import new_encoder
 from recommendations.evaluation import metrics
 from recommendations.evaluation.splitting import hold_out
 
@@ -51,6 +52,8 @@ class TrainingConfig:
     newcomers: NewcomersConfig = field(default_factory=NewcomersConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    # One of sentence_encoder.ENCODERS.
+    encoder: str = "lsa"
     content_dimensions: int = 384
     rank: int = 128
     # People whose likes are partly held out to measure the model; 0 leaves measuring out.
@@ -72,7 +75,7 @@ class TrainedModel:
 
     interactions: Interactions
     ranker: RankingEnsemble
-    encoder: LsaEncoder
+    encoder: ContentEncoder
     fold_in: FoldIn | None
     movie_ids: NDArray[np.int64]
     # float32: (M, content_dimensions), (M, rank), (M, rank).
@@ -175,7 +178,7 @@ def train(
         model = RankingEnsemble(config.ranker).fit(interactions)
     contents = sorted(contents, key=lambda content: content.movie_id)
     with stages.stage("encoding texts", 0.4):
-        encoder = LsaEncoder(config.content_dimensions, random_state=config.random_state).fit(contents)
+        encoder = new_encoder(config.encoder, config.content_dimensions, config.random_state).fit(contents)
         vectors = encoder.transform(contents)
     with stages.stage("factorising", 0.45):
         catalogue = _catalogue_factors(interactions, model, contents, vectors, config)

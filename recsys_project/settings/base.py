@@ -209,6 +209,8 @@ RECOMMENDATIONS_CACHE_SECONDS = env.int("RECOMMENDATIONS_CACHE_SECONDS", default
 BATCH_LIST_SIZE = 100
 # Trained encoders and models, one folder a model version.
 MODEL_DIR = Path(env.str("MODEL_DIR", default="") or VAR_DIR / "models")
+# What makes movies' content vectors: lsa, or minilm (requirements-optional.txt); the next training uses it.
+EMBEDDING_ENCODER = env.str("EMBEDDING_ENCODER", default="lsa")
 # The item-item model is a dense square of this side: 20,000 movies need 3.2 GB while it is fitted.
 TRAINING_MAX_ITEMS = env.int("TRAINING_MAX_ITEMS", default=20_000)
 # People whose likes are partly held out to measure each new model; 0 measures nothing.

@@ -1,5 +1,7 @@
 """What anyone finds: by searching, by what is trending, by what is new, over the API."""
 
+import hashlib
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +12,9 @@ from events.services import interaction_record
 from movies.models import Credit, Movie, Person
 from movies.services import movies_hide
 from recommendations import training
+from recommendations.algorithms.pipeline import ENCODER_FILE
+from recommendations.algorithms.sentence_encoder import SentenceEncoder
+from recommendations.artefacts import artefacts_folder
 from recommendations.embeddings import embeddings_refresh
 from tests.factories import make_imported_user, make_movie
 
@@ -132,6 +137,19 @@ def test_without_the_models_files_the_text_still_answers(world, api_client, sett
     settings.MODEL_DIR = tmp_path / "elsewhere"
 
     assert titles(api_client.get(SEARCH, {"q": "crime 3"}))[0] == "Crime 3"
+
+
+def test_without_the_encoders_package_the_text_still_answers(world, api_client, settings, monkeypatch):
+    version = training.training_run()
+    path = artefacts_folder(version.pk) / ENCODER_FILE
+    SentenceEncoder().save(path)
+    version.artefacts[ENCODER_FILE] = hashlib.sha256(path.read_bytes()).hexdigest()
+    version.save()
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    make_movie("Crime 9", overview="a thief")
+
+    assert titles(api_client.get(SEARCH, {"q": "crime 3"}))[0] == "Crime 3"
+    assert embeddings_refresh() == 0
 
 
 def test_a_movie_added_in_the_admin_is_found_after_the_sweep(committed_world, admin_client, api_client):
