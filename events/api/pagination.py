@@ -7,6 +7,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
+from movies.api.pagination import asked_page_size
+
 
 class HistoryPagination(CursorPagination):
     """Pages of 50; ``page_size`` asks for 1 to 100. A cursor that this API did not make is an error."""
@@ -17,12 +19,7 @@ class HistoryPagination(CursorPagination):
     ordering = ("-occurred_at", "-id")
 
     def get_page_size(self, request: Request) -> int | None:
-        asked = request.query_params.get("page_size")
-        if asked is None:
-            return self.page_size
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= 9 and 1 <= int(asked) <= self.max_page_size):
-            raise ValidationError({"page_size": [f"A whole number from 1 to {self.max_page_size}."]})
-        return int(asked)
+        return asked_page_size(request, self.page_size, self.max_page_size)
 
     def decode_cursor(self, request: Request) -> Any:
         """The cursor, whose position must be a time: anything else would reach the database as one."""
