@@ -18,6 +18,8 @@ logger = structlog.get_logger(__name__)
 # Above the hour that a list is kept: a stamp that expires first could make an older list valid again.
 STAMP_SECONDS = 2 * 3600
 CATALOGUE = "all"
+# What stands for a stamp that was never set, or long ago.
+ABSENT = b"-"
 
 # Keys whose stamp could not be set because Redis was away. Tried again before this process next trusts a stamp.
 _owed: set[str] = set()
@@ -54,3 +56,15 @@ def stamp_catalogue() -> None:
 def stamp_catalogue_on_commit() -> None:
     """The same, once the transaction this runs in has committed."""
     transaction.on_commit(stamp_catalogue)
+
+
+def stamp_read(name: str) -> bytes | None:
+    """The token of the stamp ``name``, for what is about to be computed and kept under it; None when none is to be
+    trusted, which is while Redis is away."""
+    if not settle():
+        return None
+    try:
+        return get_redis_connection("default").get(stamp_key(name)) or ABSENT
+    except (RedisError, OSError) as error:
+        logger.warning("stamp_not_read", name=name, reason=type(error).__name__)
+        return None

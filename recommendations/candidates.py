@@ -3,25 +3,32 @@
 Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsing text took longer than the search.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 
 import numpy as np
-from django.db.models import BinaryField, Exists, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
+from django.db import connection
+from django.db.models import BinaryField, Exists, F, Func, OuterRef, QuerySet, Subquery
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance, MaxInnerProduct
 
-from events.selectors import Signal
 from movies.models import Credit, Movie
 from recommendations.algorithms.realtime import cosines
 from recommendations.filters import ListFilters
-from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.models import ModelVersion, MovieEmbedding, PopularMovie
 
 Vector = NDArray[np.float32]
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
 _HEADER_BYTES = 4
+# Every missed list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
+_LIVE = """
+    SELECT version.id, version.finished_at, own.movie_ids, own.scores, own.predicted_ratings
+    FROM recommendations_modelversion version
+    LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s
+    WHERE version.status = %(live)s
+"""
 
 
 @dataclass(frozen=True)
@@ -43,44 +50,26 @@ class LiveModel:
         return {movie_id: round(rating, 1) for movie_id, rating in pairs if isfinite(rating)}
 
 
-@dataclass(frozen=True)
-class UsableSignals:
-    """A person's newest signals whose movies have query factors, newest first; k of them.
-
-    places: positions in the list of signals asked about, shape (k,); query_factors (k, FACTOR_DIMENSIONS).
-    """
-
-    places: NDArray[np.int64]
-    query_factors: Vector
-    titles: dict[int, str]
-
-
 def live_model(user_id: int | None = None) -> LiveModel:
     """The live version with this person's row of it, if any. One query."""
-    versions = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE)
-    if user_id is None:
-        version = versions.values_list("pk", "finished_at").first()
-        return LiveModel() if version is None else LiveModel(version[0], trained_at=version[1])
-    row = (
-        versions.annotate(own=FilteredRelation("lists", condition=Q(lists__user_id=user_id)))
-        .values_list("pk", "own__movie_ids", "own__scores", "own__predicted_ratings", "finished_at")
-        .first()
-    )
-    return LiveModel() if row is None else LiveModel(row[0], row[1] or [], row[2] or [], row[3] or [], row[4])
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE, {"user": user_id, "live": str(ModelVersion.Status.LIVE)})
+        row = cursor.fetchone()
+    if row is None:
+        return LiveModel()
+    version_id, trained_at, movie_ids, scores, ratings = row
+    return LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at)
 
 
-def usable_signals(version_id: int, signals: Sequence[Signal]) -> UsableSignals:
-    """The signals that have query factors under this version, with the titles of their movies. One query."""
+def factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:
+    """Title, query factors and item factors, by movie, of those of ``movie_ids`` that have any. One query."""
     rows = MovieEmbedding.objects.filter(
-        version_id=version_id, movie_id__any_of=[signal.movie_id for signal in signals], query_factors__isnull=False
-    ).values_list("movie_id", "movie__title", _binary("query_factors"))
-    found = {movie_id: (title, _vector(data)) for movie_id, title, data in rows}
-    places = [place for place, signal in enumerate(signals) if signal.movie_id in found]
-    return UsableSignals(
-        np.array(places, np.int64),
-        _rows([found[signals[place].movie_id][1] for place in places]),
-        {movie_id: title for movie_id, (title, _) in found.items()},
-    )
+        version_id=version_id,
+        movie_id__any_of=movie_ids,
+        query_factors__isnull=False,
+        item_factors__isnull=False,
+    ).values_list("movie_id", "movie__title", _binary("query_factors"), _binary("item_factors"))
+    return {movie_id: (title, _vector(query), _vector(item)) for movie_id, title, query, item in rows}
 
 
 def nearest_movies(
@@ -98,16 +87,6 @@ def nearest_movies(
         .values_list("movie_id", flat=True)[: limit + len(exclude)]
     )
     return [movie_id for movie_id in rows if movie_id not in exclude][:limit]
-
-
-def item_factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, Vector]:
-    """Item factors, by movie, of those of ``movie_ids`` that have any. One query, none for no ids."""
-    if not movie_ids:
-        return {}
-    rows = MovieEmbedding.objects.filter(
-        version_id=version_id, movie_id__any_of=movie_ids, item_factors__isnull=False
-    ).values_list("movie_id", _binary("item_factors"))
-    return {movie_id: _vector(data) for movie_id, data in rows}
 
 
 def popular_movies(
@@ -218,7 +197,3 @@ def _binary(column: str) -> Func:
 
 def _vector(data: bytes | memoryview) -> Vector:
     return np.frombuffer(data, ">f4", offset=_HEADER_BYTES).astype(np.float32)
-
-
-def _rows(vectors: list[Vector]) -> Vector:
-    return np.stack(vectors) if vectors else np.zeros((0, FACTOR_DIMENSIONS), np.float32)

@@ -1,28 +1,31 @@
 """Each person's rendered list in Redis, for an hour, or until a stamp says that it may be wrong (events.list_stamp).
 
-The value is lines: the stamps read before the list was computed and until when it is fresh, its head, its reckoning,
-then one line an item, all JSON already. A hit is one round trip, and a shorter list is a slice. Beside it the same list
-stands under its recommendation id for as long, so that its next pages are its own whatever happens meanwhile.
+A list stands once, under its recommendation id, as lines: its head, its reckoning, then one line an item, all JSON
+already, so that a shorter list is a slice and its next pages are its own whatever happens meanwhile. Beside it a
+person's entry says which list is theirs now: the stamps read before it was computed, until when it is fresh, its id. A
+hit is one round trip, and so is a miss with the right to compute.
 """
 
 import random
 import secrets
 import time
-from typing import NamedTuple
+from functools import cache as once
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django_redis import get_redis_connection
+from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from events.list_stamp import all_stamp_key, user_stamp_key
-from movies.stamps import settle
+from movies.stamps import ABSENT, settle
 
 logger = structlog.get_logger(__name__)
 
 # Changes when the shape of what is cached changes, so that a new release never reads an old one's lists.
-_FORMAT = 2
+_FORMAT = 3
 # An hour for some is 54 minutes for others, so that lists made together do not all end together.
 _JITTER = 0.1
 # For so long after its hour a list may still be shown to others while one request makes the next.
@@ -30,6 +33,25 @@ STALE_SECONDS = 300
 # One request computes; the others wait for it this long, then compute for themselves.
 FLIGHT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
+# Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
+# with, the time, a token to take off with or nothing, for how many milliseconds. A flight is of a person and stamps.
+_LOOKUP = """
+local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
+local stamps = (own or ARGV[6]) .. ' ' .. (all or ARGV[6])
+local list, fresh = false, false
+if entry then
+    local under, till, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
+    if under == stamps then
+        list = redis.call('get', ARGV[1] .. id)
+        fresh = list and tonumber(ARGV[3]) <= tonumber(till)
+    end
+end
+local mine = false
+if ARGV[4] ~= '' and not fresh then
+    mine = redis.call('set', ARGV[2] .. stamps, ARGV[4], 'NX', 'PX', ARGV[5])
+end
+return {stamps, list, fresh and 1 or 0, mine and 1 or 0}
+"""
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
@@ -45,97 +67,96 @@ class RenderedList(NamedTuple):
         """The response: the head's fields, the items from ``start`` to before ``stop``, and ``tail`` (more fields)."""
         return self.head + b',"items":[' + b",".join(self.items[start:stop]) + b"]" + tail + b"}"
 
+    def lines(self) -> bytes:
+        """As it is kept. JSON holds no line breaks."""
+        return b"\n".join([self.head, self.reckoning, *self.items])
+
+    @classmethod
+    def of_lines(cls, lines: bytes) -> "RenderedList":
+        head, reckoning, *items = lines.split(b"\n")
+        return cls(head, reckoning, items)
+
 
 class Lookup(NamedTuple):
     """What Redis knew: the list if it still holds, and the stamps to keep with a new one; none with Redis away.
 
-    stale: the list is past its hour, though nothing has happened since.
+    stale: the list is past its hour, though nothing has happened since. flight: this request is the one to compute the
+    list under these stamps, and the token to end that with; None when another already does, or none is needed.
     """
 
     found: RenderedList | None
     stamps: bytes | None
     stale: bool = False
+    flight: str | None = None
+
+    @property
+    def catalogue_stamp(self) -> bytes | None:
+        """The catalogue's half of the stamps."""
+        return None if self.stamps is None else self.stamps.rpartition(b" ")[2]
 
 
-def lookup(user_id: int) -> Lookup:
-    """The person's list, when it is there and both stamps are those it was computed under. One round trip."""
+def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
+    """The person's list, when it is there and both stamps are those it was computed under. One round trip.
+
+    take_off: begin a flight if there is no fresh one. An event changes the stamps and so begins a flight of its own:
+    nobody waits for a list that is wrong already. With Redis away everyone computes.
+    """
+    token = secrets.token_hex(8) if take_off else ""
     if not settle():
-        return Lookup(None, None)
+        return Lookup(None, None, flight=token)
+    keys = [_key(user_id), user_stamp_key(user_id), all_stamp_key()]
+    given: list[Any] = [
+        _list_key(""),
+        _flight_key(user_id, b""),
+        time.time(),
+        token,
+        int(FLIGHT_SECONDS * 1000),
+        ABSENT,
+    ]
     try:
-        keys = [_key(user_id), user_stamp_key(user_id), all_stamp_key()]
-        stored, own, everyones = get_redis_connection("default").mget(keys)
+        stamps, lines, fresh, mine = _script(_LOOKUP)(keys, given, client=_redis())
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
-        return Lookup(None, None)
-    stamps = b"%b %b" % (own or b"-", everyones or b"-")
-    if stored is None:
-        return Lookup(None, stamps)
-    lines = stored.split(b"\n")
-    if lines[0] != stamps:
-        return Lookup(None, stamps)
-    return Lookup(RenderedList(lines[2], lines[3], lines[4:]), stamps, stale=time.time() > float(lines[1]))
+        return Lookup(None, None, flight=token)
+    found = None if lines is None else RenderedList.of_lines(lines)
+    return Lookup(found, stamps, stale=found is not None and not fresh, flight=token if mine else None)
 
 
-def keep(user_id: int, stamps: bytes | None, rendered: RenderedList) -> None:
-    """Keeps a list under the stamps that stood before it was computed; nothing with Redis away."""
-    if stamps is None:
-        return
-    fresh = settings.RECOMMENDATIONS_CACHE_SECONDS * (1 - _JITTER * random.random())
-    until = b"%.0f" % (time.time() + fresh)
-    value = b"\n".join([stamps, until, rendered.head, rendered.reckoning, *rendered.items])
+def keep(recommendation_id: str, rendered: RenderedList, *, of: tuple[int, Lookup] | None = None) -> None:
+    """Keeps a list for its next pages and, ``of`` a person, as theirs under the stamps that stood before it was
+    computed, ending their flight. One round trip; nothing with Redis away."""
+    seconds = settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS
     try:
-        get_redis_connection("default").set(_key(user_id), value, ex=int(fresh) + STALE_SECONDS)
+        with _redis().pipeline(transaction=False) as pipe:
+            pipe.set(_list_key(recommendation_id), rendered.lines(), ex=seconds)
+            user_id, looked = of or (0, Lookup(None, None))
+            if looked.stamps is not None:
+                fresh = settings.RECOMMENDATIONS_CACHE_SECONDS * (1 - _JITTER * random.random())
+                entry = b"%b\n%.0f\n%b" % (looked.stamps, time.time() + fresh, recommendation_id.encode())
+                pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
+                if looked.flight is not None:
+                    pipe.eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
+            pipe.execute()
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def keep_snapshot(recommendation_id: str, rendered: RenderedList) -> bool:
-    """Keeps a list for its next pages, whatever happens meanwhile; says whether it is kept."""
-    value = b"\n".join([rendered.head, rendered.reckoning, *rendered.items])
-    try:
-        seconds = settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS
-        return bool(get_redis_connection("default").set(_snapshot_key(recommendation_id), value, ex=seconds))
-    except (RedisError, OSError) as error:
-        logger.warning("list_cache_away", reason=type(error).__name__)
-        return False
-
-
-def snapshot(recommendation_id: str) -> RenderedList | None:
+def kept(recommendation_id: str) -> RenderedList | None:
     """The list of that id while it is kept."""
     try:
-        stored = get_redis_connection("default").get(_snapshot_key(recommendation_id))
+        lines = _redis().get(_list_key(recommendation_id))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return None
-    if stored is None:
-        return None
-    lines = stored.split(b"\n")
-    return RenderedList(lines[0], lines[1], lines[2:])
+    return None if lines is None else RenderedList.of_lines(lines)
 
 
-def flight_begin(user_id: int, stamps: bytes | None) -> str | None:
-    """A token when this request is the one to compute the list under these stamps; None when another already does.
-
-    An event changes the stamps and so begins a flight of its own: nobody waits for a list that is wrong already. With
-    Redis away everyone computes.
-    """
-    token = secrets.token_hex(8)
-    if stamps is None:
-        return token
-    try:
-        client = get_redis_connection("default")
-        won = client.set(_flight_key(user_id, stamps), token, nx=True, px=int(FLIGHT_SECONDS * 1000))
-    except (RedisError, OSError):
-        return token
-    return token if won else None
-
-
-def flight_end(user_id: int, stamps: bytes | None, token: str) -> None:
+def flight_end(user_id: int, looked: Lookup) -> None:
     """Lets the next request compute; a flight that took too long ends nobody else's."""
-    if stamps is None:
+    if looked.stamps is None or looked.flight is None:
         return
     try:
-        get_redis_connection("default").eval(_RELEASE, 1, _flight_key(user_id, stamps), token)
+        _redis().eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -145,7 +166,7 @@ def flight_wait(user_id: int, stamps: bytes | None) -> RenderedList | None:
     ends = time.monotonic() + FLIGHT_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
-        again = lookup(user_id)
+        again = lookup(user_id, take_off=False)
         if again.found is not None:
             return again.found
         if again.stamps != stamps:
@@ -153,11 +174,21 @@ def flight_wait(user_id: int, stamps: bytes | None) -> RenderedList | None:
     return None
 
 
+def _redis() -> Any:
+    return get_redis_connection("default")
+
+
+@once
+def _script(text: str) -> Script:
+    """Sent once a server, then named by its hash."""
+    return Script(_redis(), text)
+
+
 def _key(user_id: int) -> str:
     return str(cache.make_key(f"list:{_FORMAT}:{user_id}"))
 
 
-def _snapshot_key(recommendation_id: str) -> str:
+def _list_key(recommendation_id: str) -> str:
     return str(cache.make_key(f"served:{_FORMAT}:{recommendation_id}"))
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
 from accounts.models import User
 from events.selectors import Signal, newest_signals, seen_movie_ids
-from movies.selectors import movie_cards
+from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
 from recommendations.algorithms.blending import SOURCES, BlendConfig, Blended, above_list, blend, fill, with_mood
 from recommendations.algorithms.realtime import (
@@ -19,16 +20,20 @@ from recommendations.algorithms.realtime import (
     recency_weights,
     signal_weights,
 )
-from recommendations.algorithms.reranking import RerankConfig, franchise, rerank
+from recommendations.algorithms.reranking import RerankConfig, rerank
 from recommendations.filters import ListFilters
 from recommendations.meaning import live_encoder, text_vector
 from recommendations.models import FACTOR_DIMENSIONS
+from recommendations.movie_facts import MovieFacts, VersionVectors, facts_under
 
 LIST_SIZE = 100
 # More than a list of each source: some will be hidden since, and a blend needs what both sources know.
 REALTIME_CANDIDATES = 150
 POPULAR_CANDIDATES = 200
 REALTIME = RealtimeConfig()
+# The columns of shares.
+_COLUMNS = (*SOURCES, "mood")
+Items = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,23 @@ class PersonalList:
 
     version_id: int | None
     user_state: str
-    items: list[dict[str, Any]]
+    items: Items
     reckoning: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a list is made under: facts of movies, filters, and movies that must not stand in it."""
+
+    facts: MovieFacts
+    filters: ListFilters
+    unwanted: set[int]
+
+    def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
+        """Up to ``limit`` popular movies that pass: ids and raw scores, best first."""
+        if self.filters.narrows:
+            return candidates.popular_movies(limit, exclude, filters=self.filters)
+        return self.facts.popular(limit, exclude)
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class Taste:
     weights: candidates.Vector
     query_factors: candidates.Vector
     query: candidates.Vector
-    titles: dict[int, str]
+    vectors: VersionVectors
 
     @property
     def positive(self) -> int:
@@ -57,25 +77,41 @@ class Taste:
         return int((self.weights > 0).sum())
 
 
-def personal_list(user: User, filters: ListFilters | None = None) -> PersonalList:
-    """Computes the list. Ten queries or so, none of which grows with the list; reads only."""
+def personal_list(user: User, filters: ListFilters | None = None, *, stamp: bytes | None = None) -> PersonalList:
+    """Computes the list. Three queries and a search by vector when everything about its movies is remembered; reads
+    only. stamp: of the catalogue, if the caller has read it already."""
     live = candidates.live_model(user.pk)
-    return list_for(live, newest_signals(user.pk, REALTIME.signals), seen_movie_ids(user.pk), filters or ListFilters())
+    signals, seen = newest_signals(user.pk, REALTIME.signals), seen_movie_ids(user.pk)
+    return list_for(live, signals, seen, filters or ListFilters(), stamp=stamp)
 
 
-def list_for(live: candidates.LiveModel, signals: list[Signal], seen: set[int], filters: ListFilters) -> PersonalList:
+def list_for(
+    live: candidates.LiveModel,
+    signals: list[Signal],
+    seen: set[int],
+    filters: ListFilters,
+    *,
+    stamp: bytes | None = None,
+) -> PersonalList:
     """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown."""
-    taste = _taste(live.version_id, signals)
+    facts = facts_under(stamp or stamp_read(CATALOGUE))
+    taste = _taste(facts, live.version_id, signals)
     weights = BlendConfig(**settings.BLEND_WEIGHTS).weights(
         has_batch=bool(live.movie_ids),
         signals=len(taste.signals) if taste else 0,
         positive=taste.positive if taste else 0,
     )
-    unwanted = seen | filters.exclude
-    ranked, factors = _ranked(live, taste, unwanted, weights, filters)
-    items, unpublished = _items(ranked, unwanted, filters)
-    _explain(items, taste, factors)
-    items = _varied(items, factors)
+    asked = Asked(facts, filters, seen | filters.exclude)
+    passing = filters.passing(live.movie_ids)
+    batch = {
+        movie: score
+        for movie, score in zip(live.movie_ids, live.scores, strict=True)
+        if movie in passing and movie not in asked.unwanted
+    }
+    ranked = _ranked(asked, live.version_id, batch, taste, weights)
+    items, unpublished = _items(asked, ranked)
+    _explain(items, taste)
+    items = _varied(facts, items, live.version_id)
     ratings = live.rating_of()
     for item in items:
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
@@ -85,7 +121,7 @@ def list_for(live: candidates.LiveModel, signals: list[Signal], seen: set[int], 
         "seen": len(seen),
         "excluded": len(filters.exclude),
         "of_batch_seen": len(seen.intersection(live.movie_ids)),
-        "of_batch_filtered": len(set(live.movie_ids) - unwanted - filters.passing(live.movie_ids)),
+        "of_batch_filtered": len(set(live.movie_ids) - asked.unwanted - passing),
         "not_published": unpublished,
     }
     return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning})
@@ -96,7 +132,7 @@ def _reckoning(
     signals: list[Signal],
     taste: Taste | None,
     weights: dict[str, float],
-    items: list[dict[str, Any]],
+    items: Items,
 ) -> dict[str, Any]:
     """How the list came about, as the API explains it: signals counted, batch, weights and shares of the sources."""
     counted = [] if taste is None else list(zip(taste.signals, taste.weights.tolist(), strict=True))
@@ -117,63 +153,55 @@ def _reckoning(
         },
         "weights": {name: round(weight, 4) for name, weight in weights.items()},
         "source_shares": {
-            name: round(sum(share.get(name, 0.0) for share in shares) / max(len(shares), 1), 4)
-            for name in (*SOURCES, "mood")
+            name: round(sum(share.get(name, 0.0) for share in shares) / max(len(shares), 1), 4) for name in _COLUMNS
         },
     }
 
 
-def _taste(version_id: int | None, signals: list[Signal]) -> Taste | None:
+def _taste(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -> Taste | None:
     """None when the live version can make nothing of the signals."""
     if version_id is None or not signals:
         return None
-    usable = candidates.usable_signals(version_id, signals)
-    kept = [signals[place] for place in usable.places]
+    vectors = facts.vectors(version_id)
+    usable, query_factors = vectors.query_factors([signal.movie_id for signal in signals])
+    kept = [signal for signal, use in zip(signals, usable.tolist(), strict=True) if use]
     strength = signal_weights([signal.kind for signal in kept], [signal.value for signal in kept])
     # Recency counts among all signals, also those that the version does not know.
-    weights = strength * recency_weights(len(signals), REALTIME.recency_half_life)[usable.places]
+    weights = strength * recency_weights(len(signals), REALTIME.recency_half_life)[usable]
     if not weights.any():
         return None
-    query = query_vector(usable.query_factors, weights)
-    return Taste(kept, weights, usable.query_factors, query, usable.titles)
+    return Taste(kept, weights, query_factors[usable], query_vector(query_factors[usable], weights), vectors)
 
 
 def _ranked(
-    live: candidates.LiveModel,
-    taste: Taste | None,
-    seen: set[int],
-    weights: dict[str, float],
-    filters: ListFilters,
-) -> tuple[Blended, dict[int, candidates.Vector]]:
-    """All candidates blended, and the item factors of those that have any."""
-    passing = filters.passing(live.movie_ids) - seen
-    batch = {movie: score for movie, score in zip(live.movie_ids, live.scores, strict=True) if movie in passing}
+    asked: Asked, version_id: int | None, batch: dict[int, float], taste: Taste | None, weights: dict[str, float]
+) -> Blended:
+    """All candidates blended."""
     popular: dict[int, float] = {}
-    factors: dict[int, candidates.Vector] = {}
     if weights["popular"]:
-        movie_ids, scores = candidates.popular_movies(POPULAR_CANDIDATES, seen, filters=filters)
+        movie_ids, scores = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
         popular = dict(zip(movie_ids, above_list(np.array(scores), LIST_SIZE).tolist(), strict=True))
-    if taste is not None and live.version_id is not None:
-        wanted = batch.keys() | popular.keys()
-        if taste.positive:
-            nearest = candidates.nearest_movies(live.version_id, taste.query, seen, REALTIME_CANDIDATES, filters)
-            wanted |= set(nearest)
-        factors = candidates.item_factors_of(live.version_id, wanted)
-    mood = _mood(live.version_id, filters, seen, batch.keys() | popular.keys() | factors.keys())
-    ids = np.array(sorted(batch.keys() | popular.keys() | factors.keys() | mood.keys()), np.int64)
+    known = batch.keys() | popular.keys()
+    if taste is not None and taste.positive:
+        known |= set(
+            candidates.nearest_movies(
+                taste.vectors.version_id, taste.query, asked.unwanted, REALTIME_CANDIDATES, asked.filters
+            )
+        )
+    mood = _mood(version_id, asked.filters, asked.unwanted, known)
+    ids = sorted(known | mood.keys())
     sources = {
-        "batch": np.array([batch.get(movie, np.nan) for movie in ids.tolist()]),
-        "popular": np.array([popular.get(movie, np.nan) for movie in ids.tolist()]),
+        "batch": np.array([batch.get(movie, np.nan) for movie in ids]),
+        "popular": np.array([popular.get(movie, np.nan) for movie in ids]),
     }
     if taste is not None:
-        sources["realtime"] = np.array(
-            [factors[movie] @ taste.query if movie in factors else np.nan for movie in ids.tolist()]
-        )
-    blended = blend(ids, sources, weights)
+        has_factors, factors = taste.vectors.item_factors(ids)
+        sources["realtime"] = np.where(has_factors, factors @ taste.query, np.nan)
+    blended = blend(np.array(ids, np.int64), sources, weights)
     if mood:
         cosines = np.array([mood.get(movie, np.nan) for movie in blended.item_ids.tolist()])
         blended = with_mood(blended, cosines, settings.MOOD_WEIGHT)
-    return blended, factors
+    return blended
 
 
 def _mood(version_id: int | None, filters: ListFilters, seen: set[int], known: Collection[int]) -> dict[int, float]:
@@ -187,63 +215,67 @@ def _mood(version_id: int | None, filters: ListFilters, seen: set[int], known: C
     return candidates.content_cosines(live[0], vector, {*known, *nearest})
 
 
-def _items(ranked: Blended, seen: set[int], filters: ListFilters) -> tuple[list[dict[str, Any]], int]:
+def _items(asked: Asked, ranked: Blended) -> tuple[Items, int]:
     """The best LIST_SIZE published movies with score and sources, filled with popular ones where they run out; and how
     many on the way are not published."""
     unpublished = 0
-    items: list[dict[str, Any]] = []
-    # A few more than a list at once: usually few are hidden, so the second query is rare.
+    items: Items = []
+    # A few more than a list at once: usually few are hidden, so the second round is rare.
     step = LIST_SIZE * 5 // 4
-    for start in range(0, len(ranked), step):
-        cards = movie_cards(ranked.item_ids[start : start + step].tolist())
-        for place in range(start, min(start + step, len(ranked))):
-            card = cards.get(int(ranked.item_ids[place]))
+    ids, scores, shares = ranked.item_ids.tolist(), ranked.scores.tolist(), _shares(ranked.shares)
+    for start in range(0, len(ids), step):
+        cards = asked.facts.cards(ids[start : start + step])
+        for place in range(start, min(start + step, len(ids))):
+            card = cards.get(ids[place])
             unpublished += card is None
             if card is not None:
-                items.append(_item(card, float(ranked.scores[place]), ranked.shares[place].tolist()))
+                items.append(_item(card, scores[place], shares[place]))
         if len(items) >= LIST_SIZE:
             return items[:LIST_SIZE], unpublished
-    taken = seen | {item["movie"]["id"] for item in items}
-    ids, raw = candidates.popular_movies(LIST_SIZE - len(items), taken, filters=filters)
-    more = LIST_SIZE - len(items) - len(ids)
+    return items + _filled(asked, items), unpublished
+
+
+def _filled(asked: Asked, items: Items) -> Items:
+    """What brings the items to LIST_SIZE: popular movies, then any that pass, all scored below the last of them."""
+    taken = asked.unwanted | {item["movie"]["id"] for item in items}
+    count = LIST_SIZE - len(items)
+    ids, raw = asked.popular(count, taken)
+    more = count - len(ids)
     if more:
-        rest = candidates.catalogue_movies(more, taken | set(ids), filters)
+        rest = candidates.catalogue_movies(more, taken | set(ids), asked.filters)
         ids, raw = [*ids, *rest], [*raw, *[min([0.0, *raw])] * len(rest)]
-    cards = movie_cards(ids) if ids else {}
-    scores = fill(np.array(raw), items[-1]["score"] if items else None)
-    filled = [
-        _item(cards[i], float(score), [0.0, 0.0, 1.0]) for i, score in zip(ids, scores, strict=True) if i in cards
-    ]
-    return items + filled, unpublished
+    cards = asked.facts.cards(ids)
+    scores = fill(np.array(raw), items[-1]["score"] if items else None).tolist()
+    return [_item(cards[i], score, [0.0, 0.0, 1.0]) for i, score in zip(ids, scores, strict=True) if i in cards]
+
+
+def _shares(shares: NDArray[np.float64]) -> list[list[float]]:
+    """Shares to four places that still sum to 1: the largest takes what rounding lost."""
+    rounded = np.round(shares, 4)
+    rows, largest = np.arange(len(shares)), shares.argmax(axis=1)
+    rounded[rows, largest] = np.round(1 - (rounded.sum(axis=1) - rounded[rows, largest]), 4)
+    return rounded.tolist()
 
 
 def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, Any]:
-    rounded = [round(share, 4) for share in shares]
-    # The largest share takes what rounding lost, so that the shares still sum to 1.
-    largest = rounded.index(max(rounded))
-    rounded[largest] = round(1 - sum(rounded[:largest] + rounded[largest + 1 :]), 4)
-    return {"movie": card, "score": score, "sources": dict(zip((*SOURCES, "mood"), rounded, strict=False))}
+    return {"movie": card, "score": score, "sources": dict(zip(_COLUMNS, shares, strict=False))}
 
 
-def _varied(items: list[dict[str, Any]], factors: dict[int, candidates.Vector]) -> list[dict[str, Any]]:
+def _varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
     """The items with some variety at the top; see algorithms.reranking."""
     config = RerankConfig(**settings.RERANKING)
     top = items[: config.reach]
     if not top:
         return items
-    nothing = np.zeros(FACTOR_DIMENSIONS, np.float32)
-    ids = [item["movie"]["id"] for item in top]
-    directors = candidates.directors_of(ids)
-    groups = [
-        [*([name] if (name := franchise(item["movie"]["title"])) else []), *directors.get(item["movie"]["id"], [])]
-        for item in top
-    ]
-    vectors = np.stack([factors.get(movie_id, nothing) for movie_id in ids])
+    vectors = np.zeros((len(top), FACTOR_DIMENSIONS), np.float32)
+    if config.diversity and version_id is not None:
+        _, vectors = facts.vectors(version_id).item_factors([item["movie"]["id"] for item in top])
+    groups = facts.groups(item["movie"] for item in top)
     order = rerank(np.array([item["score"] for item in top]), vectors, groups, config)
     return [top[place] for place in order.tolist()] + items[config.reach :]
 
 
-def _explain(items: list[dict[str, Any]], taste: Taste | None, factors: dict[int, candidates.Vector]) -> None:
+def _explain(items: Items, taste: Taste | None) -> None:
     """Adds each item's reason: popularity where it gave most of the score or there is no positive signal to go by;
     else the signal that speaks for it most, if one stands out; else taste."""
     liked_something = taste is not None and taste.positive > 0
@@ -252,12 +284,10 @@ def _explain(items: list[dict[str, Any]], taste: Taste | None, factors: dict[int
         item["reason"] = reasons.POPULAR if item["sources"]["popular"] > most else reasons.TASTE
     if taste is None:
         return
-    explained = [item for item in items if item["reason"] is reasons.TASTE and item["movie"]["id"] in factors]
-    if not explained:
-        return
-    rows = np.stack([factors[item["movie"]["id"]] for item in explained])
-    strongest, share = drivers(taste.query_factors, taste.weights, rows)
-    for item, place, part in zip(explained, strongest.tolist(), share.tolist(), strict=True):
+    explained = [item for item in items if item["reason"] is reasons.TASTE]
+    known, factors = taste.vectors.item_factors([item["movie"]["id"] for item in explained])
+    strongest, share = drivers(taste.query_factors, taste.weights, factors)
+    for item, place, part in zip(explained, strongest.tolist(), np.where(known, share, 0).tolist(), strict=True):
         if place >= 0 and part >= reasons.NOTABLE_SHARE:
             signal = taste.signals[place]
-            item["reason"] = reasons.because_of(signal, taste.titles[signal.movie_id])
+            item["reason"] = reasons.because_of(signal, taste.vectors.titles[signal.movie_id])

@@ -1,18 +1,18 @@
 """Lists, served: from Redis while they hold, computed otherwise, and logged."""
 
-import json
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
+import orjson
 import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
-from events.models import ServedRecommendation
 from events.selectors import NOT_SEEN_BY, Signal, seen_movie_ids
+from events.services import served_record
 from movies.models import Genre, Movie
 from movies.selectors import movie_cards
 from recommendations import candidates, list_cache
@@ -53,7 +53,7 @@ def recommendation_list(
         rendered, state = _computed(user, request_id, filters), "filtered"
     else:
         rendered, state = _cached_or_computed(user, request_id)
-    recommendation_id = json.loads(rendered.head + b"}")["recommendation_id"]
+    recommendation_id = orjson.loads(rendered.head + b"}")["recommendation_id"]
     logger.info("list_served", user_id=user.pk, recommendation_id=recommendation_id, cached=state == "hit")
     kept, stop = _page(rendered, start, limit, user if cursor else None)
     tail = b',"next_cursor":null'
@@ -67,28 +67,25 @@ def recommendation_list(
 
 def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]:
     """The person's list and how it was come by. Of requests that miss together one computes and the others wait."""
-    cached = list_cache.lookup(user.pk)
-    if cached.found is not None and not cached.stale:
-        return cached.found, "hit"
-    token = list_cache.flight_begin(user.pk, cached.stamps)
-    if token is None:
-        waited = cached.found or list_cache.flight_wait(user.pk, cached.stamps)
+    looked = list_cache.lookup(user.pk)
+    if looked.found is not None and not looked.stale:
+        return looked.found, "hit"
+    if looked.flight is None:
+        waited = looked.found or list_cache.flight_wait(user.pk, looked.stamps)
         if waited is not None:
-            return waited, "stale" if cached.found else "shared"
+            return waited, "stale" if looked.found else "shared"
     try:
-        rendered = _computed(user, request_id, ListFilters())
-        list_cache.keep(user.pk, cached.stamps, rendered)
-    finally:
-        if token is not None:
-            list_cache.flight_end(user.pk, cached.stamps, token)
-    return rendered, "miss"
+        return _computed(user, request_id, ListFilters(), looked), "miss"
+    except BaseException:
+        list_cache.flight_end(user.pk, looked)
+        raise
 
 
 def _continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
     """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
     kept_for = settings.RECOMMENDATIONS_CACHE_SECONDS + list_cache.STALE_SECONDS
     cursor = cursor_read(text, user.pk, filters.fingerprint(), kept_for)
-    rendered = list_cache.snapshot(str(cursor.recommendation_id))
+    rendered = list_cache.kept(str(cursor.recommendation_id))
     if rendered is None:
         raise refused("expired")
     return rendered, cursor.offset
@@ -102,7 +99,7 @@ def _page(rendered: RenderedList, start: int, limit: int, checked_for: User | No
     if checked_for is None:
         stop = min(start + limit, len(rendered.items))
         return rendered.items[start:stop], stop
-    ids = [json.loads(item)["movie"]["id"] for item in rendered.items]
+    ids = [orjson.loads(item)["movie"]["id"] for item in rendered.items]
     allowed = set(movie_cards(ids[start:])) - seen_movie_ids(checked_for.pk)
     places = [place for place in range(start, len(ids)) if ids[place] in allowed]
     page = places[:limit]
@@ -110,10 +107,15 @@ def _page(rendered: RenderedList, start: int, limit: int, checked_for: User | No
     return [rendered.items[place] for place in page], stop
 
 
-def _computed(user: User, request_id: str, filters: ListFilters) -> RenderedList:
-    """Computes the list, logs it as served, renders it and keeps it for its next pages."""
-    computed = personal_list(user, filters)
-    served = ServedRecommendation.objects.create(
+def _computed(
+    user: User, request_id: str, filters: ListFilters, looked: list_cache.Lookup | None = None
+) -> RenderedList:
+    """Computes the list, logs it as served, renders it and keeps it: for its next pages and, unless it is filtered, as
+    the person's own under the stamps of ``looked``."""
+    computed = personal_list(user, filters, stamp=looked.catalogue_stamp if looked else None)
+    recommendation_id = uuid4()
+    served_record(
+        recommendation_id=recommendation_id,
         user=user,
         endpoint="recommendations",
         model_version_id=computed.version_id,
@@ -121,8 +123,8 @@ def _computed(user: User, request_id: str, filters: ListFilters) -> RenderedList
         scores=[item["score"] for item in computed.items],
         request_id=request_id,
     )
-    rendered = _rendered(computed, served.id)
-    list_cache.keep_snapshot(str(served.id), rendered)
+    rendered = _rendered(computed, recommendation_id)
+    list_cache.keep(str(recommendation_id), rendered, of=(user.pk, looked) if looked else None)
     return rendered
 
 
@@ -133,9 +135,9 @@ def _rendered(computed: PersonalList, recommendation_id: UUID) -> RenderedList:
         "model_version": computed.version_id,
         "user_state": computed.user_state,
     }
-    # Without its closing brace, so that the items can follow; JSON holds no line breaks, which part cached lines.
-    items = [_json(item) for item in computed.items]
-    return RenderedList(_json(head)[:-1], _json(computed.reckoning), items)
+    # Without its closing brace, so that the items can follow.
+    items = [orjson.dumps(item) for item in computed.items]
+    return RenderedList(orjson.dumps(head)[:-1], orjson.dumps(computed.reckoning), items)
 
 
 def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, source: str = "events") -> dict[str, Any]:
@@ -156,10 +158,6 @@ def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, sou
         "user_state": computed.user_state,
         "items": computed.items[:limit],
     }
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def popular_list(*, genre: str | None = None, limit: int = 20) -> list[dict[str, Any]]:

@@ -7,14 +7,16 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from recommendations import movie_facts
 from tests.factories import Cast, client_of, make_cast
 
 
 @pytest.fixture(autouse=True)
 def _fresh_cache(request: pytest.FixtureRequest) -> None:
-    """User ids start again with each test database, so what an earlier run cached must be gone."""
+    """Ids start again with each test database, so what an earlier test or run cached must be gone."""
     if {"db", "transactional_db"} & set(request.fixturenames):
         cache.delete_pattern("*")
+        movie_facts.forget()
 
 
 @pytest.fixture

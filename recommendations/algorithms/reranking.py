@@ -69,20 +69,57 @@ def rerank(
     """
     config = config or RerankConfig()
     n = len(scores)
-    left = list(range(min(n, config.reach)))
-    lengths = np.linalg.norm(vectors[: len(left)], axis=1, keepdims=True)
-    unit = np.divide(vectors[: len(left)], lengths, out=np.zeros_like(vectors[: len(left)]), where=lengths > 0)
+    reach = min(n, config.reach)
+    pick = _varied if config.diversity else _capped
+    picked = pick(scores[:reach], vectors[:reach], groups, config)
+    rest = np.setdiff1d(np.arange(n), picked)
+    return np.concatenate([np.array(picked, np.int64), rest])
+
+
+def _capped(
+    scores: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    groups: Sequence[Collection[str]],
+    config: RerankConfig,
+) -> list[int]:
+    """The top by score alone: in turn, leaving out for later what would break the cap."""
+    picked: list[int] = []
+    passed: list[int] = []
+    taken: Counter[str] = Counter()
+    for at in range(len(scores)):
+        if len(picked) == config.top:
+            break
+        if config.group_cap and any(taken[group] >= config.group_cap for group in groups[at]):
+            passed.append(at)
+        else:
+            picked.append(at)
+            taken.update(groups[at])
+    # All that is left breaks the cap: the best of it after all.
+    return [*picked, *passed[: config.top - len(picked)]]
+
+
+def _varied(
+    scores: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    groups: Sequence[Collection[str]],
+    config: RerankConfig,
+) -> list[int]:
+    """The top by relevance less likeness to what stands above, under the same cap."""
+    left = list(range(len(scores)))
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     likeness = unit @ unit.T
     taken: Counter[str] = Counter()
     picked: list[int] = []
     nearest = np.zeros(len(left))
     while left and len(picked) < config.top:
         free = [at for at in left if not config.group_cap or all(taken[g] < config.group_cap for g in groups[at])]
-        value = (1 - config.diversity) * scores[: len(nearest)] - config.diversity * nearest
-        # max keeps the first of equals, which is the better ranked.
-        best = max(free or left, key=lambda at: round(float(value[at]), 9))
+        value = np.round((1 - config.diversity) * scores - config.diversity * nearest, 9)
+        # argmax keeps the first of equals, which is the better ranked.
+        choice = free or left
+        best = choice[int(value[choice].argmax())]
         picked.append(best)
         left.remove(best)
         taken.update(groups[best])
         nearest = np.maximum(nearest, likeness[best])
-    return np.array([*picked, *left, *range(min(n, config.reach), n)], np.int64)
+    return picked

@@ -1,0 +1,152 @@
+"""What lists show and reckon of each movie, remembered by each process for a minute, or until the catalogue changes.
+
+A missed list looks at several hundred movies, mostly the same ones as the list before: fetching their cards, directors
+and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's stamp read before it
+was fetched (see movies.stamps), so that a movie hidden a moment ago is never shown; without a stamp, that is with Redis
+away, nothing is remembered. The minute bounds the memory, and the age of what changed without a stamp.
+"""
+
+import threading
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from movies.selectors import movie_cards
+from recommendations import candidates
+from recommendations.algorithms.reranking import franchise
+from recommendations.candidates import Vector
+from recommendations.models import FACTOR_DIMENSIONS
+
+KEPT_SECONDS = 60.0
+# About 2.5 KB each.
+KEPT_MOVIES = 20_000
+
+
+class MovieFacts:
+    """Facts of movies under one stamp of the catalogue; fetched where they are not yet known."""
+
+    def __init__(self) -> None:
+        self._made_at = time.monotonic()
+        self._cards: dict[int, dict[str, Any] | None] = {}
+        self._groups: dict[int, tuple[str, ...]] = {}
+        self._vectors: dict[int, VersionVectors] = {}
+        self._popular: tuple[list[int], list[float]] | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it is time to begin anew."""
+        return time.monotonic() - self._made_at > KEPT_SECONDS or max(self._sizes()) > KEPT_MOVIES
+
+    def _sizes(self) -> list[int]:
+        return [len(self._cards), *(len(vectors) for vectors in list(self._vectors.values()))]
+
+    def cards(self, movie_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+        """The cards of those that are published, by id; see movies.selectors. They are shared: never change one."""
+        missing = [movie_id for movie_id in movie_ids if movie_id not in self._cards]
+        if missing:
+            found = movie_cards(missing)
+            self._cards.update((movie_id, found.get(movie_id)) for movie_id in missing)
+        return {movie_id: card for movie_id in movie_ids if (card := self._cards[movie_id]) is not None}
+
+    def groups(self, cards: Iterable[dict[str, Any]]) -> list[tuple[str, ...]]:
+        """Of each movie its franchise and its directors, as keys."""
+        shown = {card["id"]: card["title"] for card in cards}
+        missing = [movie_id for movie_id in shown if movie_id not in self._groups]
+        if missing:
+            directors = candidates.directors_of(missing)
+            for movie_id in missing:
+                name = franchise(shown[movie_id])
+                self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
+        return [self._groups[movie_id] for movie_id in shown]
+
+    def vectors(self, version_id: int) -> "VersionVectors":
+        """The factors of that version's movies."""
+        return self._vectors.setdefault(version_id, VersionVectors(version_id))
+
+    def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
+        """Up to ``limit`` movies popular with everyone, less ``exclude``: ids and raw scores, best first."""
+        if self._popular is None:
+            self._popular = candidates.popular_movies(settings.POPULAR_LIST_SIZE)
+        listed = zip(*self._popular, strict=True)
+        found = [(movie_id, score) for movie_id, score in listed if movie_id not in exclude][:limit]
+        return [movie_id for movie_id, _ in found], [score for _, score in found]
+
+
+class VersionVectors:
+    """Query and item factors of one version's movies in two matrices that grow; titles beside them."""
+
+    def __init__(self, version_id: int) -> None:
+        self.version_id = version_id
+        # The row of each movie asked about; -1 of those that the version has no factors for.
+        self._rows: dict[int, int] = {}
+        self._factors: Vector = np.zeros((2, 0, FACTOR_DIMENSIONS), np.float32)
+        self._used = 0
+        self._lock = threading.Lock()
+        self.titles: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        """How many movies were asked about."""
+        return len(self._rows)
+
+    def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
+        """Which of n movies have factors, shape (n,), and their query factors, zeros without, shape (n, d)."""
+        return self._of(movie_ids, 0)
+
+    def item_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
+        """The same with their item factors."""
+        return self._of(movie_ids, 1)
+
+    def _of(self, movie_ids: Sequence[int], side: int) -> tuple[NDArray[np.bool_], Vector]:
+        try:
+            found = [self._rows[movie_id] for movie_id in movie_ids]
+        except KeyError:
+            self._fetch(movie_ids)
+            found = [self._rows[movie_id] for movie_id in movie_ids]
+        rows = np.array(found, np.int64)
+        known = rows >= 0
+        factors = np.zeros((len(rows), FACTOR_DIMENSIONS), np.float32)
+        factors[known] = self._factors[side, rows[known]]
+        return known, factors
+
+    def _fetch(self, movie_ids: Iterable[int]) -> None:
+        missing = {movie_id for movie_id in movie_ids if movie_id not in self._rows}
+        found = candidates.factors_of(self.version_id, missing)
+        with self._lock:
+            places = dict.fromkeys(missing - self._rows.keys(), -1)
+            free = self._factors.shape[1] - self._used
+            if len(found) > free:
+                # A new array: who reads the old one meanwhile goes on reading it.
+                more = np.zeros((2, max(len(found) - free, self._used, 256), FACTOR_DIMENSIONS), np.float32)
+                self._factors = np.concatenate([self._factors, more], axis=1)
+            for movie_id, (title, query, item) in found.items():
+                if movie_id in places:
+                    self._factors[:, self._used] = query, item
+                    self.titles[movie_id] = title
+                    places[movie_id] = self._used
+                    self._used += 1
+            # Last, so that nobody finds a row before its numbers stand.
+            self._rows.update(places)
+
+
+_held: tuple[bytes, MovieFacts] | None = None
+
+
+def facts_under(stamp: bytes | None) -> MovieFacts:
+    """What this process remembers under that stamp of the catalogue; without one, facts of this request alone."""
+    global _held  # noqa: PLW0603 -- one for the process is what it is for.
+    if stamp is None:
+        return MovieFacts()
+    held = _held
+    if held is None or held[0] != stamp or held[1].expired:
+        held = _held = stamp, MovieFacts()
+    return held[1]
+
+
+def forget() -> None:
+    """Begins anew whatever the stamp, as when the tables under it were replaced."""
+    global _held  # noqa: PLW0603
+    _held = None
