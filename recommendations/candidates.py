@@ -12,12 +12,13 @@ import numpy as np
 from django.db import connection
 from django.db.models import BinaryField, Exists, F, Func, OuterRef, QuerySet, Subquery
 from numpy.typing import NDArray
-from pgvector.django import CosineDistance, MaxInnerProduct
+from pgvector.django import CosineDistance
 
 from movies.models import Credit, Movie
 from recommendations.algorithms.realtime import cosines
 from recommendations.filters import ListFilters
 from recommendations.models import ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.vector_search import nearest_by_content, nearest_by_factors
 
 Vector = NDArray[np.float32]
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
@@ -77,16 +78,9 @@ def nearest_movies(
 ) -> list[int]:
     """The published movies that pass the filters whose item factors have the largest inner product with ``query``.
 
-    Best first. An exact scan of one version that asks for as many more as there are to leave out, so that none of
-    ``limit`` is lost. It selects ids alone: what else it selected would be computed for every row scanned. One query.
+    Best first, and as many as ``limit`` if there are any more. One query; see vector_search.
     """
-    rows = (
-        _passing(version_id, filters)
-        .filter(item_factors__isnull=False)
-        .order_by(MaxInnerProduct("item_factors", query), "movie_id")
-        .values_list("movie_id", flat=True)[: limit + len(exclude)]
-    )
-    return [movie_id for movie_id in rows if movie_id not in exclude][:limit]
+    return [movie_id for movie_id, _ in nearest_by_factors(version_id, query, limit, exclude, _passing(filters))]
 
 
 def popular_movies(
@@ -115,9 +109,7 @@ def meant_movies(
     version_id: int, vector: Vector, exclude: Collection[int], limit: int, filters: ListFilters
 ) -> list[int]:
     """The movies that pass whose texts mean most nearly what ``vector`` means, best first. One query."""
-    rows = _passing(version_id, filters).order_by(CosineDistance("content", vector), "movie_id")
-    found = rows.values_list("movie_id", flat=True)[: limit + len(exclude)]
-    return [movie_id for movie_id in found if movie_id not in exclude][:limit]
+    return [movie_id for movie_id, _ in nearest_by_content(version_id, vector, limit, exclude, _passing(filters))]
 
 
 def content_cosines(version_id: int, vector: Vector, movie_ids: Collection[int]) -> dict[int, float]:
@@ -163,8 +155,7 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
         return None
     query = None if own[0] is None else _vector(own[0])
     content = _vector(own[1])
-    others = _published(version_id).exclude(movie_id=movie_id)
-    nearest = set(others.order_by(CosineDistance("content", content)).values_list("movie_id", flat=True)[:limit])
+    nearest = {other for other, _ in nearest_by_content(version_id, content, limit, [movie_id])}
     if query is not None and query.any():
         nearest.update(nearest_movies(version_id, query, [movie_id], limit))
     rows = _published(version_id).filter(movie_id__any_of=nearest).order_by("movie_id")
@@ -183,12 +174,9 @@ def _published(version_id: int) -> QuerySet[MovieEmbedding]:
     return MovieEmbedding.objects.filter(~Exists(unpublished), version_id=version_id)
 
 
-def _passing(version_id: int, filters: ListFilters | None) -> QuerySet[MovieEmbedding]:
-    """The version's vectors of published movies that pass the filters."""
-    rows = _published(version_id)
-    if filters is None or not filters.narrows:
-        return rows
-    return rows.filter(movie_id__in=filters.movies().values("pk"))
+def _passing(filters: ListFilters | None) -> QuerySet[Movie] | None:
+    """The movies that pass the filters; None when all published ones do."""
+    return filters.movies() if filters is not None and filters.narrows else None
 
 
 def _binary(column: str) -> Func:

@@ -19,6 +19,7 @@ from recommendations.contents import movie_contents_read
 from recommendations.locks import session_lock
 from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.publishing import embeddings_write
+from recommendations.vector_indexes import vector_indexes_build
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ def embeddings_refresh() -> int:
             return 0
         for start in range(0, len(movie_ids), _BLOCK):
             _refresh(version, movie_ids[start : start + _BLOCK], encoder, fold_in)
+    # A catalogue may grow between two trainings.
+    vector_indexes_build(version_id=version.pk)
     # Lists computed before know nothing of these movies.
     stamp_all()
     logger.info("embeddings_refreshed", extra={"version": version.pk, "movies": len(movie_ids)})

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import structlog
-from django.db.models import Exists, OuterRef
 from numpy.typing import NDArray
-from pgvector.django import CosineDistance
 
 from movies.models import Movie
 from movies.search import ARM_SIZE, MovieFilter, query_words, word_groups
 from recommendations.algorithms.content import ContentEncoder, LsaEncoder, MovieContent
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.artefacts import encoder_load
-from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.models import ModelVersion
+from recommendations.vector_search import nearest_by_content
 
 logger = structlog.get_logger(__name__)
 
@@ -83,19 +82,8 @@ def movies_meant(text: str, wanted: MovieFilter) -> dict[int, float]:
     vector = None if live is None else text_vector(live[1], text)
     if live is None or vector is None:
         return {}
-    rows = (
-        MovieEmbedding.objects.filter(version_id=live[0])
-        .annotate(distance=CosineDistance("content", vector))
-        .order_by("distance", "movie_id")
-        .values_list("movie_id", "distance")
-    )
-    if wanted == MovieFilter():
-        # Said this way round PostgreSQL hashes the few that are not published; joining the many takes far longer.
-        unpublished = Movie.objects.filter(pk=OuterRef("movie_id")).exclude(status=Movie.Status.PUBLISHED)
-        rows = rows.filter(~Exists(unpublished))
-    else:
-        rows = rows.filter(wanted.condition("movie__"))
+    passing = None if wanted == MovieFilter() else Movie.objects.filter(wanted.condition())
     # Where next to nothing is written of a movie, one word makes all of its vector.
-    found = [(movie_id, 1 - distance) for movie_id, distance in rows[:ARM_SIZE] if distance < 1]
+    found = [(i, cosine) for i, cosine in nearest_by_content(live[0], vector, ARM_SIZE, passing=passing) if cosine > 0]
     bare = set(Movie.objects.filter(pk__in=[i for i, _ in found], overview="").values_list("pk", flat=True))
     return {movie_id: cosine * (BARE if movie_id in bare else 1.0) for movie_id, cosine in found}

@@ -19,6 +19,7 @@ from recommendations.algorithms.pipeline import TrainedModel
 from recommendations.artefacts import artefacts_delete
 from recommendations.locks import transaction_lock
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
+from recommendations.vector_indexes import vector_indexes_build, vector_indexes_drop
 
 logger = logging.getLogger(__name__)
 
@@ -138,8 +139,10 @@ def embeddings_write(
 def version_publish(*, version: ModelVersion) -> ModelVersion:
     """Make a trained version live, in one transaction, and drop the rows of all but the two newest.
 
+    Before that its vectors get their indexes, if it has none yet and many movies. Not to be called in a transaction.
     Raises ValidationError for a version that was not trained to the end, or whose rows are gone.
     """
+    vector_indexes_build(version_id=version.pk)
     with transaction.atomic():
         transaction_lock("publishing")
         version = ModelVersion.objects.select_for_update().get(pk=version.pk)
@@ -191,7 +194,8 @@ def versions_prune() -> None:
 
 
 def version_rows_delete(*, version_id: int) -> None:
-    """Drop a version's lists, vectors and files; its row stays as a record."""
+    """Drop a version's lists, vectors with their indexes, and files; its row stays as a record."""
+    vector_indexes_drop(version_id=version_id)
     for model in (BatchRecommendation, MovieEmbedding):
         # Nothing refers to these rows, so Django need not fetch them before they go.
         rows = model._default_manager.filter(version_id=version_id)

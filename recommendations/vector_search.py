@@ -1,0 +1,66 @@
+"""The movies whose vectors are nearest to one: by inner product of factors, or by cosine of content.
+
+Two functions in the database do it (migration 0005). They look at every vector of the version, or follow its HNSW
+index where there is one (vector_indexes.py), and leave out what is not published. A filter is applied first and what
+passes is looked at one by one, unless more pass than FEW; the index then goes on searching until enough have passed.
+Where an index falls short everything is looked at, so a list that can be filled is full.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from movies.models import Movie
+
+# Looking at so many movies takes as long as following the index of 100,000 until 150 have passed a filter that lets
+# this many through (docs/architecture.md, "Speed").
+FEW = 5000
+
+Nearest = list[tuple[int, float]]
+
+
+def nearest_by_factors(
+    version_id: int,
+    query: NDArray[np.floating],
+    limit: int,
+    exclude: Collection[int] = (),
+    passing: QuerySet[Movie] | None = None,
+) -> Nearest:
+    """The ``limit`` published movies whose item factors have the largest inner product with ``query``, and that
+    product, best first; none of ``exclude``, and only movies of ``passing`` where it is given. One query."""
+    arguments = [version_id, _text(query), list(exclude), limit]
+    return _found("recommendations_nearest_by_factors", arguments, passing)
+
+
+def nearest_by_content(
+    version_id: int,
+    query: NDArray[np.floating],
+    limit: int,
+    exclude: Collection[int] = (),
+    passing: QuerySet[Movie] | None = None,
+) -> Nearest:
+    """The same by the cosine of content vectors with ``query``, which is NaN for a movie of which nothing is known."""
+    arguments = [version_id, _text(query), list(exclude), limit]
+    return _found("recommendations_nearest_by_content", arguments, passing)
+
+
+def _found(function: str, arguments: list[Any], passing: QuerySet[Movie] | None) -> Nearest:
+    ids, params = "NULL", ()
+    if passing is not None:
+        statement, params = passing.order_by().values("pk").query.sql_with_params()
+        ids = f"ARRAY({statement})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT movie_id, likeness FROM {function}(%s, %s::vector, %s::bigint[], %s, {ids}, %s)",  # noqa: S608 -- no input in it.
+            [*arguments, *params, FEW],
+        )
+        return cursor.fetchall()
+
+
+def _text(vector: NDArray[np.floating]) -> str:
+    """The vector as pgvector reads it."""
+    return "[" + ",".join(map(str, vector.tolist())) + "]"
