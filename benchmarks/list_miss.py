@@ -113,6 +113,7 @@ def fill(connection: Any, movies: int, people: int) -> None:
     from movies.models import Genre, Movie  # noqa: PLC0415
     from recommendations.models import ModelVersion, PopularMovie  # noqa: PLC0415
     from recommendations.publishing import embeddings_write  # noqa: PLC0415
+    from recommendations.vector_indexes import vector_indexes_build  # noqa: PLC0415
 
     rng = np.random.default_rng(0)
     overview = "A film about people who do things in places. " * 8
@@ -140,6 +141,7 @@ def fill(connection: Any, movies: int, people: int) -> None:
         trained=np.ones(movies, np.bool_),
         read_at=timezone.now(),
     )
+    vector_indexes_build(version_id=version.pk)
     PopularMovie.objects.bulk_create(
         PopularMovie(movie_id=pk, rank=rank, score=1 / rank) for rank, pk in enumerate(ids[:200].tolist(), start=1)
     )

@@ -220,7 +220,7 @@ TRAINING_RATING_PREDICTION = env.bool("TRAINING_RATING_PREDICTION", default=True
 # Above so many ratings a plain factorisation predicts them: 20 seconds for each ten million, and less accurate.
 TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
 # Versions of this many movies get indexes that find the nearest vectors; below, looking at all takes no longer.
-VECTOR_INDEX_MIN_MOVIES = env.int("VECTOR_INDEX_MIN_MOVIES", default=5000)
+VECTOR_INDEX_MIN_MOVIES = env.int("VECTOR_INDEX_MIN_MOVIES", default=3000)
 # Threads of linear algebra; 0 is one for each core.
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
 # Within so many hours of a nightly training that succeeded, another is a duplicate.
