@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -13,21 +13,30 @@ from events.models import Interaction
 Kind = Interaction.Kind
 # Opening a page is curiosity; after anything else the person has seen the movie, or does not want to.
 NOT_SEEN_BY = frozenset({Kind.VIEW})
+_NOT_SEEN_BY = [str(kind) for kind in NOT_SEEN_BY]
 # Of several things done with one movie the most telling counts; they are told apart as in training.
-PRECEDENCE = {Kind.RATING: 3, Kind.LIKE: 3, Kind.DISLIKE: 3, Kind.WATCH: 2, Kind.HIDE: 1, Kind.VIEW: 0}
-
+_PRECEDENCE = {
+    Kind.RATING.value: 3,
+    Kind.LIKE.value: 3,
+    Kind.DISLIKE.value: 3,
+    Kind.WATCH.value: 2,
+    Kind.HIDE.value: 1,
+    Kind.VIEW.value: 0,
+}
 # Every missed list asks these; putting them together as querysets took longer than PostgreSQL takes to answer.
 _SEEN = """
-    SELECT ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)
-        || ARRAY(SELECT movie_id FROM events_interaction WHERE user_id = %(user)s AND kind <> ALL(%(not_seen_by)s))
+    ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)
+    || ARRAY(SELECT movie_id FROM events_interaction WHERE user_id = %(user)s AND kind <> ALL(%(not_seen_by)s))
 """
-_NEWEST = """
-    (SELECT movie_id, %(rating)s, value, rated_at FROM events_rating
+_HISTORY = f"""
+    (SELECT movie_id, %(rating)s, value, rated_at, NULL::bigint[] FROM events_rating
         WHERE user_id = %(user)s ORDER BY rated_at DESC, movie_id DESC LIMIT %(newest)s)
     UNION ALL
-    (SELECT movie_id, kind, value, occurred_at FROM events_interaction
+    (SELECT movie_id, kind, value, occurred_at, NULL FROM events_interaction
         WHERE user_id = %(user)s AND kind <> %(rating)s ORDER BY occurred_at DESC, id DESC LIMIT %(newest)s)
-"""
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, {_SEEN}
+"""  # noqa: S608 -- no input in it.
 
 
 class Signal(NamedTuple):
@@ -47,20 +56,30 @@ def events_of(user: User) -> QuerySet[Interaction]:
 def seen_movie_ids(user_id: int) -> set[int]:
     """Movies that must not be recommended to this person: rated, watched, liked, disliked or hidden. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, {"user": user_id, "not_seen_by": [str(kind) for kind in NOT_SEEN_BY]})
+        cursor.execute(f"SELECT {_SEEN}", {"user": user_id, "not_seen_by": _NOT_SEEN_BY})
         return set(cursor.fetchone()[0])
 
 
-def newest_signals(user_id: int, limit: int) -> list[Signal]:
-    """What the person thinks of the movies they had to do with last, newest first, one signal a movie. One query.
+def history(user_id: int, limit: int) -> tuple[list[Signal], set[int]]:
+    """What the person thinks of the ``limit`` movies they had to do with last, newest first, one signal a movie; and
+    what they have seen, as in ``seen_movie_ids``. One query.
 
     Of several things done with one movie, the newest judgement counts (rating, like, dislike); without one, a watch
     outranks a hide, and a hide a view.
     """
     # An API rating stands in both tables, so twice the limit still gives `limit` movies unless one movie has many.
+    given: dict[str, Any] = {
+        "user": user_id,
+        "rating": str(Kind.RATING),
+        "newest": 2 * limit,
+        "not_seen_by": _NOT_SEEN_BY,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, {"user": user_id, "rating": str(Kind.RATING), "newest": 2 * limit})
-        return _one_a_movie(Signal(*row) for row in cursor)[:limit]
+        cursor.execute(_HISTORY, given)
+        rows = cursor.fetchall()
+    # The one row without a movie holds what they have seen.
+    seen = next(row[4] for row in rows if row[0] is None)
+    return _one_a_movie(Signal(*row[:4]) for row in rows if row[0] is not None)[:limit], set(seen)
 
 
 def _one_a_movie(signals: Iterable[Signal]) -> list[Signal]:
@@ -72,4 +91,4 @@ def _one_a_movie(signals: Iterable[Signal]) -> list[Signal]:
 
 
 def _importance(signal: Signal) -> tuple[int, datetime, str]:
-    return PRECEDENCE[Kind(signal.kind)], signal.occurred_at, signal.kind
+    return _PRECEDENCE[signal.kind], signal.occurred_at, signal.kind

@@ -9,7 +9,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from accounts.models import User
-from events.selectors import Signal, newest_signals, seen_movie_ids
+from events.selectors import Signal, history
 from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
 from recommendations.algorithms.blending import SOURCES, BlendConfig, Blended, above_list, blend, fill, with_mood
@@ -27,8 +27,8 @@ from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.movie_facts import MovieFacts, VersionVectors, facts_under
 
 LIST_SIZE = 100
-# More than a list of each source: some will be hidden since, and a blend needs what both sources know.
-REALTIME_CANDIDATES = 150
+# As many as a list holds, and more of what is popular: some of it will have been seen.
+REALTIME_CANDIDATES = 100
 POPULAR_CANDIDATES = 200
 REALTIME = RealtimeConfig()
 # The columns of shares.
@@ -78,10 +78,10 @@ class Taste:
 
 
 def personal_list(user: User, filters: ListFilters | None = None, *, stamp: bytes | None = None) -> PersonalList:
-    """Computes the list. Three queries and a search by vector when everything about its movies is remembered; reads
+    """Computes the list. Two queries and a search by vector when everything about its movies is remembered; reads
     only. stamp: of the catalogue, if the caller has read it already."""
     live = candidates.live_model(user.pk)
-    signals, seen = newest_signals(user.pk, REALTIME.signals), seen_movie_ids(user.pk)
+    signals, seen = history(user.pk, REALTIME.signals)
     return list_for(live, signals, seen, filters or ListFilters(), stamp=stamp)
 
 
@@ -287,7 +287,10 @@ def _explain(items: Items, taste: Taste | None) -> None:
     explained = [item for item in items if item["reason"] is reasons.TASTE]
     known, factors = taste.vectors.item_factors([item["movie"]["id"] for item in explained])
     strongest, share = drivers(taste.query_factors, taste.weights, factors)
+    because: dict[int, reasons.Reason] = {}
     for item, place, part in zip(explained, strongest.tolist(), np.where(known, share, 0).tolist(), strict=True):
         if place >= 0 and part >= reasons.NOTABLE_SHARE:
-            signal = taste.signals[place]
-            item["reason"] = reasons.because_of(signal, taste.vectors.titles[signal.movie_id])
+            if place not in because:
+                signal = taste.signals[place]
+                because[place] = reasons.because_of(signal, taste.vectors.titles[signal.movie_id])
+            item["reason"] = because[place]

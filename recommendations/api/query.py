@@ -1,7 +1,9 @@
 """What the list endpoints are asked with: filters, pages and what a guest did."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -14,6 +16,8 @@ MAX_SIGNALS = 200
 _MAX_ID = 2**31 - 1
 # Enough text for as many ids as may be excluded, and not much more.
 _MAX_EXCLUDE_TEXT = MAX_EXCLUDED * 11
+# Queries no longer than this are remembered; longer ones hold cursors and ids that hardly come again.
+_SHORT = 100
 
 
 class IdsField(serializers.CharField):
@@ -74,6 +78,38 @@ class ListQuerySerializer(FilterSerializer):
         if unknown:
             raise serializers.ValidationError(dict.fromkeys(unknown[:10], "There is no such parameter."))
         return attrs
+
+
+class ListQuery(NamedTuple):
+    """What a person asks of their own list."""
+
+    limit: int
+    filters: ListFilters
+    cursor: str
+    explain: bool
+
+
+def list_query(query_string: str) -> ListQuery:
+    """The parsed query, as it stands in the address; ``genre`` and ``exclude`` given several times are joined.
+
+    Raises REST framework's ValidationError naming the parameter.
+    """
+    return _remembered(query_string) if len(query_string) <= _SHORT else _parsed(query_string)
+
+
+def _parsed(query_string: str) -> ListQuery:
+    given = QueryDict(query_string.encode("latin-1"))
+    joined = {"genre", "exclude"}
+    query = ListQuerySerializer(
+        data={name: ",".join(given.getlist(name)) if name in joined else given[name] for name in given}
+    )
+    query.is_valid(raise_exception=True)
+    valid = query.validated_data
+    return ListQuery(valid["limit"], query.filters(), valid.get("cursor", ""), valid["explain"])
+
+
+# Most requests ask alike, and a query means the same each time.
+_remembered = lru_cache(maxsize=1000)(_parsed)
 
 
 class SessionEventSerializer(serializers.Serializer):

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from movies.models import Movie
 from recommendations import services
-from recommendations.api.query import ListQuerySerializer, SessionSerializer
+from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
     LimitSerializer,
     PopularListSerializer,
@@ -32,25 +32,14 @@ class RecommendationListView(APIView):
         responses=RecommendationListSerializer,
     )
     def get(self, request: Request) -> HttpResponse:
-        query = ListQuerySerializer(data=query_of(request))
-        query.is_valid(raise_exception=True)
+        query = list_query(request.META.get("QUERY_STRING", ""))
         body = services.recommendation_list(
             user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
-            limit=query.validated_data["limit"],
             request_id=getattr(request, "request_id", ""),
-            filters=query.filters(),
-            cursor=query.validated_data.get("cursor", ""),
-            explain=query.validated_data["explain"],
+            **query._asdict(),
         )
         # The list is kept rendered; one person's list must not stay in a cache that others share.
         return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
-
-
-def query_of(request: Request) -> dict[str, str]:
-    """The query's parameters; ``genre`` and ``exclude`` given several times are joined."""
-    joined = {"genre", "exclude"}
-    given = request.query_params
-    return {name: ",".join(given.getlist(name)) if name in joined else given[name] for name in given}
 
 
 class SessionListView(APIView):

@@ -19,7 +19,7 @@ from recommendations.algorithms.realtime import RealtimeConfig, query_vector, re
 
 # As serving has them: the length of a list, and how many candidates of each source it asks for.
 LIST_SIZE = 100
-REALTIME_CANDIDATES = 150
+REALTIME_CANDIDATES = 100
 POPULAR_CANDIDATES = 200
 
 

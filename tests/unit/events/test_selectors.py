@@ -43,7 +43,7 @@ def test_the_newest_signals_merge_ratings_and_events(cast):
     act(cast, "Casino", "like", 9, user=cast.carol)
 
     with CaptureQueriesContext(connection) as queries:
-        signals = selectors.newest_signals(cast.bob.pk, 10)
+        signals = selectors.history(cast.bob.pk, 10)[0]
 
     assert [(signal.movie_id, signal.kind, signal.value) for signal in signals] == [
         (cast["Alien"].pk, "like", None),
@@ -52,7 +52,7 @@ def test_the_newest_signals_merge_ratings_and_events(cast):
     ]
     assert signals[2].occurred_at == START + timedelta(days=1)
     assert len(queries) == 1
-    assert [signal.movie_id for signal in selectors.newest_signals(cast.bob.pk, 1)] == [cast["Alien"].pk]
+    assert [signal.movie_id for signal in selectors.history(cast.bob.pk, 1)[0]] == [cast["Alien"].pk]
 
 
 def test_of_several_things_done_with_a_movie_the_newest_judgement_counts(cast):
@@ -62,11 +62,11 @@ def test_of_several_things_done_with_a_movie_the_newest_judgement_counts(cast):
     act(cast, "Alien", "watch", 1)
     act(cast, "Alien", "view", 5)
 
-    signals = {signal.movie_id: signal.kind for signal in selectors.newest_signals(cast.bob.pk, 10)}
+    signals = {signal.movie_id: signal.kind for signal in selectors.history(cast.bob.pk, 10)[0]}
 
     assert signals == {cast["Heat"].pk: "dislike", cast["Alien"].pk: "watch"}
 
 
 def test_somebody_who_did_nothing_has_no_signals(cast):
-    assert selectors.newest_signals(cast.carol.pk, 10) == []
+    assert selectors.history(cast.carol.pk, 10)[0] == []
     assert selectors.seen_movie_ids(cast.carol.pk) == set()

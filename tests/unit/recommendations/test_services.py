@@ -243,17 +243,17 @@ def test_what_was_served_is_logged_once_with_its_id(cast):
     assert log.movie_ids[:3] == [entry["movie"]["id"] for entry in answer["items"]]
 
 
-@pytest.mark.parametrize(("who", "count"), [("alice", 9), ("carol", 8)])
+@pytest.mark.parametrize(("who", "count"), [("alice", 8), ("carol", 7)])
 def test_the_first_miss_of_a_process_costs_a_fixed_number_of_queries(cast, who, count):
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
 
-    # Version with batch row, seen, signals, candidates and their cards, both fills, directors, the log; Carol's
+    # Version with batch row, history, candidates and their cards, both fills, directors, the log; Carol's
     # candidates are what is popular, which the fill then knows.
     assert len(queries) == count
 
 
-def test_a_miss_with_news_costs_five_queries_where_its_movies_are_remembered(cast):
+def test_a_miss_with_news_costs_four_queries_where_its_movies_are_remembered(cast):
     for n in range(200):
         make_embedding(cast.version, make_movie(f"Extra {n}"), [0.1, 0.1, 0.1])
     for title in ("Toy Story", "Heat", "Babe"):
@@ -266,8 +266,8 @@ def test_a_miss_with_news_costs_five_queries_where_its_movies_are_remembered(cas
     with CaptureQueriesContext(connection) as queries:
         assert len(served(cast.alice)["items"]) == 100
 
-    # Version with batch row, seen, signals, nearest, the log.
-    assert len(queries) == 5
+    # Version with batch row, history, nearest, the log.
+    assert len(queries) == 4
 
 
 def test_another_persons_list_is_never_served(cast):
