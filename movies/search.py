@@ -6,6 +6,8 @@ means beyond its words is known to the recommendations, which build on this.
 
 import re
 from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
 
 from django.contrib.postgres.search import (
     SearchQuery,
@@ -26,8 +28,8 @@ ARM_SIZE = 200
 TITLE_WEIGHT = 2.0
 WORDS_WEIGHT = 0.7
 PEOPLE_WEIGHT = 0.8
-# Words are worth this much where not all of them are found, and only in title and keywords.
-SOME_WORDS = 0.15
+# What a movie is worth with nearly all of the words; with fewer the square of their share of it.
+SOME_WORDS = 0.6
 # A name's part ("hanks") says less than the name.
 PART_OF_NAME = 0.7
 MAX_PEOPLE = 50
@@ -36,12 +38,27 @@ LEAST_NAME = 0.5
 SHORTEST_NAME = 4
 MAX_WORDS = 12
 MAX_NAME_WORDS = 4
+# Of longer queries the first telling words are looked for two by two.
+MAX_PAIRED = 5
 # PostgreSQL's order: D, C, B, A; the overview is C, keywords B and the title A.
 _RANK_WEIGHTS = [0.1, 0.3, 0.7, 1.0]
 _CONFIG = "english"
 _WORD = re.compile(r"[^\W_]+(?:['\u2019.-][^\W_]+)*")
 # What everything found is: in a title such a word would weigh like any other.
 _SAYS_NOTHING = {"movie", "movies", "film", "films"}
+# PostgreSQL leaves these out of every text, so a pair with one of them would be one word.
+_SMALL = re.compile(
+    r"a|about|after|all|an?|and|any|are|as|at|be|before|between|but|by|do|during|for|from|he|her|his|how|i|in|into|is"
+    r"|its?|me|my|no|not|off?|on|or|our|out|over|she|so|some|that|the|their|them|then|there|these|they|this|those|to"
+    r"|too|under|up|very|was|we|were|what|when|where|which|while|who|whom|why|will|with|you|your",
+    re.IGNORECASE,
+)
+# How a plot goes on, which next to no text about a movie says: these words stand there for other reasons.
+_TWIST = re.compile(
+    r"\bwith (?:an? )?(?:\w+ )?(?:twists?|surprise)(?: (?:ending|at the end))?\b"
+    r"|\b(?:plot twists?|(?:twist|surprise) ending)\b",
+    re.IGNORECASE,
+)
 # As in a web search: a word after a minus must not occur.
 _SIGNS = re.compile(r"[\"]|(?:^|\s)-|\bor\b", re.IGNORECASE)
 _REFUSED = re.compile(r"(?:^|\s)-\S+")
@@ -90,9 +107,14 @@ class _Matches:
 
 
 def query_words(query: str) -> list[str]:
-    """The words of a query, MAX_WORDS at most, without those it refuses and, unless nothing is left, "movie"."""
-    words = _WORD.findall(_REFUSED.sub(" ", query))[:MAX_WORDS]
-    return [word for word in words if word.lower() not in _SAYS_NOTHING] or words
+    """The words of a query, MAX_WORDS at most, without those it refuses and, unless nothing is left, those that say
+    nothing of what a movie is about: "movie", "with a twist"."""
+    words = _words(query)
+    return [word for word in _words(_TWIST.sub(" ", query)) if word.lower() not in _SAYS_NOTHING] or words
+
+
+def _words(query: str) -> list[str]:
+    return _WORD.findall(_REFUSED.sub(" ", query))[:MAX_WORDS]
 
 
 def word_groups(words: list[str], longest: int = MAX_NAME_WORDS) -> list[str]:
@@ -137,29 +159,42 @@ def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None
 
 
 def _match_words(matches: _Matches, movies: QuerySet[Movie], query: str, words: list[str]) -> None:
-    """Movies in whose texts all words stand, best first; where they are few, also those titled by some of them."""
+    """Movies in whose texts all words stand, best first; where they are few, also those with some of the words."""
     # With signs of its own (quotes, minus, or) the query stands as it was typed.
     plain_query = query if _SIGNS.search(query) else " ".join(words)
     everything = SearchQuery(plain_query, config=_CONFIG, search_type="websearch")
-    found = _ranked_by_words(matches, movies, everything, 1.0)
-    if found >= ARM_SIZE // 4 or len(words) < 2:
-        return
-    some = SearchQuery(
-        " | ".join(f"'{word.replace(chr(39), '')}':AB" for word in words), config=_CONFIG, search_type="raw"
-    )
-    _ranked_by_words(matches, movies, some, SOME_WORDS)
-
-
-def _ranked_by_words(matches: _Matches, movies: QuerySet[Movie], query: SearchQuery, worth: float) -> int:
-    rank = SearchRank(F("search_document"), query, weights=_RANK_WEIGHTS, normalization=Value(1 | 32))
-    rows = movies.filter(search_document=query).annotate(fit=rank).order_by("-fit", "pk")
+    rank = SearchRank(F("search_document"), everything, weights=_RANK_WEIGHTS, normalization=Value(1 | 32))
+    rows = movies.filter(search_document=everything).annotate(fit=rank).order_by("-fit", "pk")
     found = list(rows.values_list("pk", "fit")[:ARM_SIZE])
     best = max((fit for _, fit in found), default=0.0) or 1.0
     for movie_id, fit in found:
-        match = matches.of(movie_id)
         # Half for the words being there, half for where and how often.
-        match.words = max(match.words, worth * (0.5 + 0.5 * fit / best))
-    return len(found)
+        matches.of(movie_id).words = 0.5 + 0.5 * fit / best
+    if len(found) < ARM_SIZE // 4 and len(words) > 1 and not _SIGNS.search(query):
+        _match_some_words(matches, movies, words)
+
+
+def _match_some_words(matches: _Matches, movies: QuerySet[Movie], words: list[str]) -> None:
+    """Movies with two of three words or more, by how many; of two words, those with one in title or keywords."""
+    telling = [word.replace("'", "") for word in words if not _SMALL.fullmatch(word)][:MAX_PAIRED]
+    if len(telling) < 2:
+        return
+    # One word of many is found in half of all texts, and says little.
+    each = [f"'{word}'" for word in telling]
+    alternatives = (
+        [f"{word}:AB" for word in each] if len(each) == 2 else [f"({a} & {b})" for a, b in combinations(each, 2)]
+    )
+    some = SearchQuery(" | ".join(alternatives), config=_CONFIG, search_type="raw")
+    rank = SearchRank(F("search_document"), some, weights=_RANK_WEIGHTS, normalization=Value(1 | 32))
+    found = [
+        Case(When(search_document=SearchQuery(word, config=_CONFIG, search_type="raw"), then=1.0), default=0.0)
+        for word in each
+    ]
+    share: Any = sum(found, start=Value(0.0)) / Value(float(len(each)))
+    rows = movies.filter(search_document=some).annotate(share=share, fit=rank).order_by("-share", "-fit", "pk")
+    for movie_id, part, fit in rows.values_list("pk", "share", "fit")[:ARM_SIZE]:
+        match = matches.of(movie_id)
+        match.words = max(match.words, SOME_WORDS * part**2 * (0.7 + 0.3 * min(fit, 1.0)))
 
 
 def _match_people(matches: _Matches, wanted: MovieFilter, words: list[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -174,9 +175,9 @@ def _published(version_id: int) -> QuerySet[MovieEmbedding]:
     return MovieEmbedding.objects.filter(~Exists(unpublished), version_id=version_id)
 
 
-def _passing(filters: ListFilters | None) -> QuerySet[Movie] | None:
-    """The movies that pass the filters; None when all published ones do."""
-    return filters.movies() if filters is not None and filters.narrows else None
+def _passing(filters: ListFilters | None) -> QuerySet[Any] | None:
+    """The ids of the movies that pass the filters; None when all published ones do."""
+    return filters.movie_ids() if filters is not None and filters.narrows else None
 
 
 def _binary(column: str) -> Func:

@@ -1,5 +1,6 @@
 """Lists that are the same for everyone: what is trending, what is new, and what a search finds."""
 
+import hashlib
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
 from movies.selectors import movie_cards
 from recommendations import candidates
 from recommendations.meaning import movies_meant
+from recommendations.models import PopularMovie
 from recommendations.short_cache import remembered
 
 # Of what fits alike the more popular comes first: the most popular movie of all is worth this much more.
@@ -45,11 +47,18 @@ def search_list(
 
     By words of their texts, by titles and names with typing errors, and by meaning, which needs a live model and its
     files: without them the rest still answers. Scores are comparable within one list; ``matched`` says what found it.
+    Kept for SEARCH_CACHE_SECONDS, or until the catalogue changes.
     Raises ValidationError for a query longer than MAX_QUERY and for a genre that does not exist.
     """
     if len(q) > MAX_QUERY:
         raise ValidationError({"q": f"A search takes at most {MAX_QUERY} letters."})
+    asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
+    name = f"search:{hashlib.sha256(asked.encode()).hexdigest()}"
     wanted = MovieFilter(genre_id_of(genre), year_from, year_to)
+    return remembered(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
+
+
+def _found(q: str, wanted: MovieFilter, limit: int) -> list[dict[str, Any]]:
     by_text = movies_matching(q, wanted)
     by_meaning = movies_meant(q, wanted)
     scores: dict[int, float] = {}
@@ -75,10 +84,9 @@ def search_list(
 def _favour_popular(scores: dict[int, float]) -> None:
     if not scores:
         return
-    popular, _ = candidates.popular_movies(settings.POPULAR_LIST_SIZE)
-    for place, movie_id in enumerate(popular):
-        if movie_id in scores:
-            scores[movie_id] += POPULAR_BONUS * (1 - place / len(popular))
+    popular = PopularMovie.objects.filter(genre=None, movie_id__any_of=scores, rank__lte=settings.POPULAR_LIST_SIZE)
+    for movie_id, rank in popular.order_by().values_list("movie_id", "rank"):
+        scores[movie_id] += POPULAR_BONUS * (1 - (rank - 1) / settings.POPULAR_LIST_SIZE)
 
 
 def _matched(text: TextMatch | None, meaning: float) -> list[str]:

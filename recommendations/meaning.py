@@ -9,7 +9,7 @@ import structlog
 from numpy.typing import NDArray
 
 from movies.models import Movie
-from movies.search import ARM_SIZE, MovieFilter, query_words, word_groups
+from movies.search import MovieFilter, query_words, word_groups
 from recommendations.algorithms.content import ContentEncoder, LsaEncoder, MovieContent
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.artefacts import encoder_load
@@ -20,6 +20,8 @@ logger = structlog.get_logger(__name__)
 
 # A version whose files could not be read is tried again after so many seconds.
 _RETRY_SECONDS = 60.0
+# Movies that are looked at for what they mean; the time it takes grows with them.
+MEANT_SIZE = 100
 # What the likeness of a movie without an overview is worth.
 BARE = 0.7
 
@@ -69,8 +71,12 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
     content = MovieContent(
         0, " ".join(words), years[0] if years else None, genres=groups, people=groups, keywords=groups
     )
-    vector = encoder.transform([content])[0]
-    return vector if vector.any() else None
+    # The words together, and each of them: a common one ("space") would drown a rare one ("robots").
+    parts = [MovieContent(0, word, genres=(word,), keywords=(word,)) for word in words]
+    vectors = encoder.transform([content, *parts])
+    vector = vectors[0] + vectors[1:].sum(axis=0) / len(words) ** 0.5 if len(words) > 1 else vectors[0]
+    length = np.linalg.norm(vector)
+    return vector / length if length > 0 else None
 
 
 def movies_meant(text: str, wanted: MovieFilter) -> dict[int, float]:
@@ -82,8 +88,12 @@ def movies_meant(text: str, wanted: MovieFilter) -> dict[int, float]:
     vector = None if live is None else text_vector(live[1], text)
     if live is None or vector is None:
         return {}
-    passing = None if wanted == MovieFilter() else Movie.objects.filter(wanted.condition())
+    passing = None if wanted == MovieFilter() else Movie.objects.filter(wanted.condition()).order_by().values("pk")
     # Where next to nothing is written of a movie, one word makes all of its vector.
-    found = [(i, cosine) for i, cosine in nearest_by_content(live[0], vector, ARM_SIZE, passing=passing) if cosine > 0]
-    bare = set(Movie.objects.filter(pk__in=[i for i, _ in found], overview="").values_list("pk", flat=True))
+    found = [
+        (i, cosine) for i, cosine in nearest_by_content(live[0], vector, MEANT_SIZE, passing=passing) if cosine > 0
+    ]
+    bare = set(
+        Movie.objects.filter(pk__any_of=[i for i, _ in found], overview="").order_by().values_list("pk", flat=True)
+    )
     return {movie_id: cosine * (BARE if movie_id in bare else 1.0) for movie_id, cosine in found}

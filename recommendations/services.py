@@ -13,14 +13,16 @@ from django.utils import timezone
 from accounts.models import User
 from events.selectors import NOT_SEEN_BY, Signal, seen_movie_ids
 from events.services import served_record
-from movies.models import Genre, Movie
+from movies.models import Movie
 from movies.selectors import movie_cards
 from recommendations import candidates, list_cache
 from recommendations.algorithms.blending import normalise
 from recommendations.cursors import Cursor, cursor_read, refused
+from recommendations.discovery import genre_id_of
 from recommendations.filters import ListFilters
 from recommendations.list_cache import RenderedList
 from recommendations.personal_list import LIST_SIZE, REALTIME, PersonalList, list_for, personal_list
+from recommendations.short_cache import remembered
 
 logger = structlog.get_logger(__name__)
 
@@ -163,14 +165,15 @@ def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, sou
 def popular_list(*, genre: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
     """Movies popular with everyone, or in the genre of that slug: ``{"movie", "score", "rank"}``, ranked from 1.
 
-    Raises ValidationError naming ``genre`` when there is none of that slug. Two queries, with a genre three.
+    Kept for POPULAR_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError naming ``genre`` when there
+    is none of that slug.
     """
-    genre_id = None
-    if genre is not None:
-        genre_id = Genre.objects.filter(slug=genre).values_list("pk", flat=True).first()
-        if genre_id is None:
-            raise ValidationError({"genre": "There is no genre of that slug."})
-    ids, scores = candidates.popular_movies(limit, genre_id=genre_id)
+    name = f"popular:{genre or ''}:{limit}"
+    return remembered(name, settings.POPULAR_CACHE_SECONDS, lambda: _popular_list(genre, limit))
+
+
+def _popular_list(genre: str | None, limit: int) -> list[dict[str, Any]]:
+    ids, scores = candidates.popular_movies(limit, genre_id=genre_id_of(genre))
     cards = movie_cards(ids)
     shown = [(cards[movie_id], score) for movie_id, score in zip(ids, scores, strict=True) if movie_id in cards]
     return [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]
@@ -180,8 +183,14 @@ def similar_list(*, movie_id: int, limit: int = 20) -> list[dict[str, Any]]:
     """Movies like this one, most alike first: ``{"movie", "score"}``, score from 0 to 1.
 
     By who likes them and by what is written about them, or by the latter alone for a movie without factors; without a
-    model that knows the movie, what is popular in its genres. Raises Movie.DoesNotExist unless it is published.
+    model that knows the movie, what is popular in its genres. Kept for SIMILAR_CACHE_SECONDS, or until the catalogue
+    changes. Raises Movie.DoesNotExist unless it is published.
     """
+    name = f"similar:{movie_id}:{limit}"
+    return remembered(name, settings.SIMILAR_CACHE_SECONDS, lambda: _similar_list(movie_id, limit))
+
+
+def _similar_list(movie_id: int, limit: int) -> list[dict[str, Any]]:
     movie = Movie.objects.get(pk=movie_id, status=Movie.Status.PUBLISHED)
     version_id = candidates.live_model().version_id
     found = None if version_id is None else candidates.similar_movies(version_id, movie_id, LIST_SIZE)

@@ -1,9 +1,9 @@
 """What is the same for everyone and dear to compute, in Redis for a short while, or until the catalogue changes."""
 
-import json
 from collections.abc import Callable
 from typing import TypeVar
 
+import orjson
 import structlog
 from django.core.cache import cache
 from django_redis import get_redis_connection
@@ -30,7 +30,7 @@ def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
         stored, stamp = get_redis_connection("default").mget([key, all_stamp_key()])
         stamp = (stamp or b"-").decode()
         if stored is not None:
-            known, value = json.loads(stored)
+            known, value = orjson.loads(stored)
             if known == stamp:
                 return value
     except (RedisError, OSError) as error:
@@ -38,7 +38,7 @@ def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
         return compute()
     value = compute()
     try:
-        get_redis_connection("default").set(key, json.dumps([stamp, value]), ex=seconds)
+        get_redis_connection("default").set(key, orjson.dumps([stamp, value]), ex=seconds)
     except (RedisError, OSError) as error:
         logger.warning("short_cache_away", reason=type(error).__name__)
     return value

@@ -14,11 +14,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from movies.models import Movie
-
 # Looking at so many movies takes as long as following the index of 100,000 until 150 have passed a filter that lets
 # this many through (docs/architecture.md, "Speed").
-FEW = 5000
+FEW = 20_000
 
 Nearest = list[tuple[int, float]]
 
@@ -28,10 +26,10 @@ def nearest_by_factors(
     query: NDArray[np.floating],
     limit: int,
     exclude: Collection[int] = (),
-    passing: QuerySet[Movie] | None = None,
+    passing: QuerySet[Any] | None = None,
 ) -> Nearest:
     """The ``limit`` published movies whose item factors have the largest inner product with ``query``, and that
-    product, best first; none of ``exclude``, and only movies of ``passing`` where it is given. One query."""
+    product, best first; none of ``exclude``, and of those whose ids ``passing`` selects, each once. One query."""
     arguments = [version_id, _text(query), list(exclude), limit]
     return _found("recommendations_nearest_by_factors", arguments, passing)
 
@@ -41,17 +39,17 @@ def nearest_by_content(
     query: NDArray[np.floating],
     limit: int,
     exclude: Collection[int] = (),
-    passing: QuerySet[Movie] | None = None,
+    passing: QuerySet[Any] | None = None,
 ) -> Nearest:
     """The same by the cosine of content vectors with ``query``, which is NaN for a movie of which nothing is known."""
     arguments = [version_id, _text(query), list(exclude), limit]
     return _found("recommendations_nearest_by_content", arguments, passing)
 
 
-def _found(function: str, arguments: list[Any], passing: QuerySet[Movie] | None) -> Nearest:
+def _found(function: str, arguments: list[Any], passing: QuerySet[Any] | None) -> Nearest:
     ids, params = "NULL", ()
     if passing is not None:
-        statement, params = passing.order_by().values("pk").query.sql_with_params()
+        statement, params = passing.query.sql_with_params()
         ids = f"ARRAY({statement})"
     with connection.cursor() as cursor:
         cursor.execute(

@@ -52,11 +52,20 @@ class ContentEncoder(Protocol):
         ...
 
 
-def _tokens(content: MovieContent) -> list[str]:
-    """Words and pairs of neighbouring words of the text, and each genre, person, keyword and decade as one token that
-    no word can equal."""
+def singular(word: str) -> str:
+    """The word without the ending of an English plural (D. Harman, How effective is suffixing?, JASIS 1991)."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us")):
+        return word
+    if word.endswith("ies"):
+        return word if word.endswith(("eies", "aies")) else word[:-3] + "y"
+    return word[:-1]
+
+
+def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
+    """Words, if ``singulars`` in the singular, and pairs of neighbouring words of the text, and each genre, person,
+    keyword and decade as one token that no word can equal."""
     text = _WORD.findall(f"{content.title} {content.overview}".lower())
-    words = [word for word in text if word not in ENGLISH_STOP_WORDS]
+    words = [singular(word) if singulars else word for word in text if word not in ENGLISH_STOP_WORDS]
     # A pair may be a name: who directed or wrote a film often stands in its text alone.
     pairs = (
         f"{first} {second}"
@@ -83,6 +92,8 @@ class LsaEncoder:
         self.dimensions = dimensions
         self.max_features = max_features
         self.random_state = random_state
+        # Encoders saved by earlier releases know plurals as words of their own.
+        self._singulars = True
         self._vectorizer: TfidfVectorizer | None = None
         self._components: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
@@ -122,7 +133,7 @@ class LsaEncoder:
         vectors = np.zeros((len(contents), self.dimensions), np.float32)
         if self._vectorizer is None or not len(contents):
             return vectors
-        matrix = self._vectorizer.transform([_tokens(content) for content in contents])
+        matrix = self._vectorizer.transform([_tokens(content, self._singulars) for content in contents])
         projected = matrix @ self._components.T
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         np.divide(projected, lengths, out=projected, where=lengths > 1e-6)
@@ -141,6 +152,7 @@ class LsaEncoder:
                 "dimensions": np.array(self.dimensions),
                 "max_features": np.array(self.max_features),
                 "random_state": np.array(self.random_state),
+                "singulars": np.array(self._singulars),
                 # One UTF-8 blob: an array of str pads every word to the longest.
                 "vocabulary": np.frombuffer("\n".join(words).encode(), np.uint8),
                 "idf": np.asarray(idf, np.float32),
@@ -153,6 +165,7 @@ class LsaEncoder:
         """Read a saved encoder. Raises ModelFileError."""
         arrays = load_arrays(path, _KIND)
         encoder = cls(*(int(arrays[name]) for name in ("dimensions", "max_features", "random_state")))
+        encoder._singulars = "singulars" in arrays and bool(arrays["singulars"])
         if len(arrays["idf"]):
             words = arrays["vocabulary"].tobytes().decode().split("\n")
             encoder._vectorizer = cls._new_vectorizer(vocabulary=words)

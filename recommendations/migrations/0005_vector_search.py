@@ -18,8 +18,9 @@ SEARCH = """
     DECLARE
         ids bigint[];
         likenesses double precision[];
-        published constant text := 'NOT EXISTS (SELECT 1 FROM movies_movie m WHERE m.id = e.movie_id'
-            ' AND m.status <> ''published'') AND e.movie_id <> ALL ($3)';
+        -- In this form PostgreSQL looks each movie up or hashes the unpublished ones, whichever are fewer.
+        published constant text := 'CASE WHEN EXISTS (SELECT 1 FROM movies_movie m WHERE m.id = e.movie_id'
+            ' AND m.status <> ''published'') THEN false ELSE true END AND e.movie_id <> ALL ($3)';
         gathered constant text := 'SELECT array_agg(n.movie_id ORDER BY n.distance, n.movie_id),'
             ' array_agg({likeness} ORDER BY n.distance, n.movie_id) FROM n';
     BEGIN

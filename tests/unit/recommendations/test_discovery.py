@@ -5,12 +5,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import Interaction, Rating
 from events.services import interaction_record
 from movies.models import Credit, Movie, Person
-from movies.services import movies_hide
+from movies.services import movies_hide, movies_publish
 from recommendations import training
 from recommendations.algorithms.pipeline import ENCODER_FILE
 from recommendations.algorithms.sentence_encoder import SentenceEncoder
@@ -42,6 +44,7 @@ def catalogue(db) -> dict[str, Movie]:
         "Heat": make_movie("Heat", 1995, ["Crime"], overview="A thief plans a heist; a policeman hunts him."),
         "Ronin": make_movie("Ronin", 1998, ["Crime"], keywords=["car chase"], overview="Mercenaries after a case."),
     }
+    make_movie("Twisted", 1996, ["Drama"], overview="A modern tale.")
     credit(movies["Heat"], "Al Pacino")
     credit(movies["Heat"], "Robert De Niro", 1)
     credit(movies["Ronin"], "Robert De Niro")
@@ -62,6 +65,9 @@ def catalogue(db) -> dict[str, Movie]:
         ("pacino", "Heat"),
         ("al pacno", "Heat"),
         ("robert de niro", "Ronin"),
+        ("heist with a twist", "Heat"),
+        ("a thief, a dog, a policeman", "Heat"),
+        ("twist", "Twisted"),
         ('"alive come" OR mercenaries', "Ronin"),
     ],
 )
@@ -88,6 +94,41 @@ def test_unpublished_movies_are_not_found(catalogue, api_client):
     Movie.objects.filter(title="Heat").update(status="hidden")
 
     assert "Heat" not in titles(api_client.get(SEARCH, {"q": "heat heist al pacino"}))
+
+
+SIMILAR = "/api/movies/{}/similar/"
+POPULAR = "/api/recommendations/popular/"
+
+
+@pytest.mark.parametrize("where", ["search", "similar", "popular", "trending", "latest"])
+def test_what_is_kept_for_a_while_shows_nothing_that_was_hidden_a_moment_ago(committed_cast, api_client, where):
+    liked = committed_cast["Heat"]
+    interaction_record(user=committed_cast.bob, movie_id=liked.pk, kind="like", value=None)
+    ask = {
+        "search": (SEARCH, {"q": "heat"}),
+        "similar": (SIMILAR.format(committed_cast["Casino"].pk), {}),
+        "popular": (POPULAR, {}),
+        "trending": (TRENDING, {}),
+        "latest": (LATEST, {}),
+    }[where]
+    before = titles(api_client.get(*ask))
+    with CaptureQueriesContext(connection) as kept:
+        again = titles(api_client.get(*ask))
+    movies_hide(movie_ids=[liked.pk])
+
+    assert "Heat" in before == again
+    assert len(kept) <= 2
+    assert "Heat" not in titles(api_client.get(*ask))
+    movies_publish(movie_ids=[liked.pk])
+    assert "Heat" in titles(api_client.get(*ask))
+
+
+def test_movies_like_one_that_was_hidden_a_moment_ago_are_not_told(committed_cast, api_client):
+    url = SIMILAR.format(committed_cast["Casino"].pk)
+    assert titles(api_client.get(url))
+    movies_hide(movie_ids=[committed_cast["Casino"].pk])
+
+    assert api_client.get(url).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["!!!", "'", ":* & | !", "a:b | (", "\\", "%_", "-", '"', "the", "😀", "x" * 200])

@@ -104,7 +104,7 @@ def test_what_was_hidden_a_moment_ago_is_not_found(either):
     assert nearest_movies(either.version.pk, either.query, [], 20) == either.best(20, without=set(hidden))
 
 
-@pytest.mark.parametrize("few", [0, 5000])
+@pytest.mark.parametrize("few", [0, COUNT])
 def test_a_filter_costs_no_rows(either, monkeypatch, few):
     monkeypatch.setattr(vector_search, "FEW", few)
     filters = ListFilters(genres=("third",))

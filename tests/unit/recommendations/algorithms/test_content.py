@@ -98,3 +98,29 @@ def test_a_file_cut_short_is_refused_by_name(tmp_path):
 
     with pytest.raises(ModelFileError, match=r"encoder\.npz"):
         LsaEncoder.load(tmp_path / "encoder.npz")
+
+
+def test_a_plural_is_the_same_word(tmp_path):
+    catalogue = [MovieContent(1, "", overview="the robot walks"), MovieContent(2, "", overview="a pony and a bus")]
+    encoder = LsaEncoder().fit(catalogue)
+    robots, ponies, other = (MovieContent(9, "", overview=text) for text in ("robots", "ponies", "glass"))
+    near = encoder.transform([robots, ponies, other]) @ encoder.transform(catalogue).T
+
+    assert near[0, 0] > 0.5 > near[0, 1]
+    assert near[1, 1] > 0.5 > near[1, 0]
+    assert not near[2].any()
+
+
+def test_an_encoder_of_an_earlier_release_keeps_its_own_words(tmp_path):
+    catalogue = [MovieContent(1, "", overview="robots robot"), MovieContent(2, "", overview="robot")]
+    encoder = LsaEncoder().fit(catalogue)
+    encoder._singulars = False
+    encoder.fit(catalogue).save(tmp_path / "old.npz")
+    with np.load(tmp_path / "old.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "singulars"}
+    np.savez(tmp_path / "old.npz", **arrays)
+    loaded = LsaEncoder.load(tmp_path / "old.npz")
+
+    texts = [MovieContent(9, "", overview="robots"), MovieContent(9, "", overview="robot")]
+    assert loaded.transform(texts) == pytest.approx(encoder.transform(texts), abs=1e-5)
+    assert loaded.transform(texts)[0] != pytest.approx(loaded.transform(texts)[1], abs=1e-3)
