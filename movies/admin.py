@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
@@ -130,7 +131,9 @@ class GenreAdmin(admin.ModelAdmin):
         services.movies_content_changed(movies=Movie.objects.filter(genres=obj))
         super().delete_model(request, obj)
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Genre]) -> None:
+        """In one transaction, so that what was computed before the deletion is not taken for newer."""
         services.movies_content_changed(movies=Movie.objects.filter(genres__in=queryset))
         super().delete_queryset(request, queryset)
 
@@ -151,6 +154,8 @@ class PersonAdmin(admin.ModelAdmin):
         services.movies_content_changed(movies=Movie.objects.filter(people=obj))
         super().delete_model(request, obj)
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
+        """In one transaction, so that what was computed before the deletion is not taken for newer."""
         services.movies_content_changed(movies=Movie.objects.filter(people__in=queryset))
         super().delete_queryset(request, queryset)

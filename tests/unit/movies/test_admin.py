@@ -1,6 +1,7 @@
 """Staff curate the catalogue in the admin."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 
+from movies import stamps
 from movies.models import Credit, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.stamps import CATALOGUE, stamp_key
@@ -126,6 +128,57 @@ def test_renaming_a_genre_marks_its_movies(cast, staff):
         "Casino",
         "Goodfellas",
     }
+
+
+CURATED = {
+    "a movie is added": ("movie/add/", lambda p: movie_form(Movie.objects.get(pk=p.movie), title="New")),
+    "a movie is hidden": (
+        "movie/{p.movie}/change/",
+        lambda p: movie_form(Movie.objects.get(pk=p.movie), status="hidden"),
+    ),
+    "a movie changes genre": (
+        "movie/{p.movie}/change/",
+        lambda p: movie_form(Movie.objects.get(pk=p.movie), genres=[]),
+    ),
+    "movies are hidden": ("movie/", lambda p: {"action": "hide_selected", "_selected_action": [p.movie]}),
+    "a movie is deleted": ("movie/{p.movie}/delete/", lambda p: {"post": "yes"}),
+    "movies are deleted": ("movie/", lambda p: delete_selected(p.movie)),
+    "a genre is renamed": ("genre/{p.genre}/change/", lambda p: {"name": "Noir", "slug": "noir"}),
+    "a genre is deleted": ("genre/{p.genre}/delete/", lambda p: {"post": "yes"}),
+    "genres are deleted": ("genre/", lambda p: delete_selected(p.genre)),
+    "a person is renamed": ("person/{p.person}/change/", lambda p: {"name": "Mann", "imdb_id": "", "tmdb_id": ""}),
+    "a person is deleted": ("person/{p.person}/delete/", lambda p: {"post": "yes"}),
+    "people are deleted": ("person/", lambda p: delete_selected(p.person)),
+}
+
+
+def delete_selected(pk: int) -> dict:
+    return {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+
+
+def catalogue() -> list:
+    """All that lists show of the catalogue."""
+    return [
+        list(Movie.objects.order_by("pk").values_list("pk", "title", "status", "genres__slug")),
+        list(Credit.objects.order_by("pk").values_list("movie", "person__name")),
+    ]
+
+
+@pytest.mark.parametrize("what", CURATED)
+def test_whatever_staff_change_ends_cached_lists_once_it_is_done(committed_cast, client, monkeypatch, what):
+    heat, person = committed_cast["Heat"], Person.objects.create(name="Michael Mann")
+    Credit.objects.create(movie=heat, person=person, role="director")
+    client.force_login(committed_cast.stan)
+    pks = SimpleNamespace(movie=heat.pk, genre=Genre.objects.get(slug="crime").pk, person=person.pk)
+    seen = []
+    monkeypatch.setattr(stamps, "stamp", lambda name: seen.append((name, catalogue())))
+    before = catalogue()
+    path, form = CURATED[what]
+    response = client.post("/admin/movies/" + path.format(p=pks), form(pks))
+
+    assert response.status_code == 302
+    assert catalogue() != before
+    assert (CATALOGUE, catalogue()) in seen
 
 
 @pytest.mark.parametrize("page", ["movies/movie", "movies/genre", "movies/person"])
