@@ -3,7 +3,7 @@
 Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsing text took longer than the search.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
@@ -15,6 +15,7 @@ from django.db.models import BinaryField, Exists, F, Func, OuterRef, QuerySet, S
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance
 
+from events.selectors import Signal
 from movies.models import Credit, Movie
 from recommendations.algorithms.realtime import cosines
 from recommendations.filters import ListFilters
@@ -26,7 +27,7 @@ Vector = NDArray[np.float32]
 _HEADER_BYTES = 4
 # Every missed list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
 _LIVE = """
-    SELECT version.id, version.finished_at, own.movie_ids, own.scores, own.predicted_ratings
+    SELECT version.id, version.finished_at, version.started_at, own.movie_ids, own.scores, own.predicted_ratings
     FROM recommendations_modelversion version
     LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s
     WHERE version.status = %(live)s
@@ -38,6 +39,7 @@ class LiveModel:
     """The live version and, of the person asked about, the nightly list: movie ids and raw scores, best first.
 
     predicted_ratings: what the person would give each movie, NaN where unknown; empty when none were predicted.
+    read_from: when the training began to read; it may lack what was done later.
     """
 
     version_id: int | None = None
@@ -45,6 +47,11 @@ class LiveModel:
     scores: list[float] = field(default_factory=list)
     predicted_ratings: list[float] = field(default_factory=list)
     trained_at: datetime | None = None
+    read_from: datetime | None = None
+
+    def newer(self, signals: Sequence[Signal]) -> int:
+        """How many of the signals the training did not read."""
+        return sum(self.read_from is not None and signal.occurred_at > self.read_from for signal in signals)
 
     def rating_of(self) -> dict[int, float]:
         """Predicted ratings of the movies that have one, to a tenth of a star."""
@@ -59,8 +66,8 @@ def live_model(user_id: int | None = None) -> LiveModel:
         row = cursor.fetchone()
     if row is None:
         return LiveModel()
-    version_id, trained_at, movie_ids, scores, ratings = row
-    return LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at)
+    version_id, trained_at, read_from, movie_ids, scores, ratings = row
+    return LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
 
 
 def factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:

@@ -12,7 +12,16 @@ from accounts.models import User
 from events.selectors import Signal, history
 from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
-from recommendations.algorithms.blending import SOURCES, BlendConfig, Blended, above_list, blend, fill, with_mood
+from recommendations.algorithms.blending import (
+    SOURCES,
+    BlendConfig,
+    Blended,
+    above_list,
+    above_nearest,
+    blend,
+    fill,
+    with_mood,
+)
 from recommendations.algorithms.realtime import (
     RealtimeConfig,
     drivers,
@@ -100,12 +109,13 @@ def list_for(
         has_batch=bool(live.movie_ids),
         signals=len(taste.signals) if taste else 0,
         positive=taste.positive if taste else 0,
+        newer=live.newer(taste.signals) if taste else 0,
     )
     asked = Asked(facts, filters, seen | filters.exclude)
     passing = filters.passing(live.movie_ids)
     batch = {
         movie: score
-        for movie, score in zip(live.movie_ids, live.scores, strict=True)
+        for movie, score in zip(live.movie_ids, above_list(np.array(live.scores), LIST_SIZE).tolist(), strict=True)
         if movie in passing and movie not in asked.unwanted
     }
     ranked = _ranked(asked, live.version_id, batch, taste, weights)
@@ -141,6 +151,7 @@ def _reckoning(
         "signals": {
             "read": len(signals),
             "counted": len(counted),
+            "newer_than_batch": live.newer([signal for signal, _ in counted]),
             "newest": [
                 {"movie_id": signal.movie_id, "kind": str(signal.kind), "value": signal.value, "weight": round(w, 4)}
                 for signal, w in counted
@@ -182,12 +193,14 @@ def _ranked(
         movie_ids, scores = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
         popular = dict(zip(movie_ids, above_list(np.array(scores), LIST_SIZE).tolist(), strict=True))
     known = batch.keys() | popular.keys()
+    nearest: set[int] = set()
     if taste is not None and taste.positive:
-        known |= set(
+        nearest.update(
             candidates.nearest_movies(
                 taste.vectors.version_id, taste.query, asked.unwanted, REALTIME_CANDIDATES, asked.filters
             )
         )
+        known |= nearest
     mood = _mood(version_id, asked.filters, asked.unwanted, known)
     ids = sorted(known | mood.keys())
     sources = {
@@ -196,7 +209,10 @@ def _ranked(
     }
     if taste is not None:
         has_factors, factors = taste.vectors.item_factors(ids)
-        sources["realtime"] = np.where(has_factors, factors @ taste.query, np.nan)
+        similar = np.where(has_factors, factors @ taste.query, np.nan)
+        if weights["batch"]:
+            similar = above_nearest(similar, np.array([movie in nearest for movie in ids]), REALTIME_CANDIDATES)
+        sources["realtime"] = similar
     blended = blend(np.array(ids, np.int64), sources, weights)
     if mood:
         cosines = np.array([mood.get(movie, np.nan) for movie in blended.item_ids.tolist()])

@@ -191,10 +191,14 @@ RATE_LIMIT_ROUTES = [
 RATE_LIMIT_CLOSED_SCOPES = {"login", "refresh", "register"}
 
 # --- Recommending ------------------------------------------------------------------------------------
-# How much of a list's score comes from the nightly batch and how much from the newest interactions.
+# How much of a list's score comes from the nightly batch and how much from the newest interactions, for somebody who
+# did nothing since the model was trained. The batch's weight falls as 1 / (1 + decay x newer interactions), down to a
+# floor; a decay of 0 keeps it as it is.
 BLEND_WEIGHTS = {
     "batch": env.float("BLEND_WEIGHT_BATCH", default=0.7),
     "realtime": env.float("BLEND_WEIGHT_REALTIME", default=0.3),
+    "newer_decay": env.float("BLEND_NEWER_DECAY", default=2.0),
+    "batch_floor": env.float("BLEND_BATCH_FLOOR", default=0.15),
     # What is popular weighs this against the newest signals of a person without a batch row, over 1 + positive signals.
     "popularity_prior": env.float("BLEND_POPULARITY_PRIOR", default=4.0),
 }

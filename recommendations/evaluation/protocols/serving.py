@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending import BlendConfig, above_list, blend
+from recommendations.algorithms.blending import BlendConfig, above_list, above_nearest, blend
 from recommendations.algorithms.pipeline import TrainedModel
 from recommendations.algorithms.popularity import Popularity, PopularityConfig
 from recommendations.algorithms.ranking import top_n
@@ -60,37 +60,50 @@ class ServingSimulator:
         *,
         blending: BlendConfig,
         batch: BatchRow | None = None,
+        newer: int = 0,
     ) -> NDArray[np.int64]:
         """The best ``n`` positions, fewer where candidates run out, padded with -1.
 
-        signals: positions of what the person rated, newest first, with their ratings; seen: positions never listed.
+        signals: positions of what the person rated, newest first, with their ratings, the first ``newer`` of them newer
+        than the model; seen: positions never listed.
         """
-        places = np.array(signals[: self.realtime.signals], np.int64)
-        weights = signal_weights(["rating"] * len(places), list(ratings[: len(places)]))
-        weights = weights * recency_weights(len(places), self.realtime.recency_half_life)
-        # A movie without factors tells the speed layer nothing.
-        usable = self.query_factors[places].any(axis=1) if len(places) else np.zeros(0, np.bool_)
-        places, weights = places[usable], weights[usable]
+        places, weights, newer = self._usable(signals, ratings, newer)
         positive = int((weights > 0).sum())
-        shares = blending.weights(has_batch=batch is not None, signals=len(places), positive=positive)
+        shares = blending.weights(has_batch=batch is not None, signals=len(places), positive=positive, newer=newer)
         sources: dict[str, dict[int, float]] = {"batch": {}, "popular": {}}
         if batch is not None and shares["batch"]:
             unseen = ~np.isin(batch.positions, seen)
-            sources["batch"] = dict(zip(batch.positions[unseen].tolist(), batch.scores[unseen].tolist(), strict=True))
+            scores = above_list(batch.scores, LIST_SIZE)
+            sources["batch"] = dict(zip(batch.positions[unseen].tolist(), scores[unseen].tolist(), strict=True))
         if shares["popular"]:
             sources["popular"] = self._popular(seen)
         candidates = sources["batch"].keys() | sources["popular"].keys()
         query = query_vector(self.query_factors[places], weights) if len(places) else None
         if query is not None and shares["realtime"]:
             similar = self.item_factors @ query
-            if positive:
-                candidates |= set(self._nearest(similar, seen))
+            nearest = set(self._nearest(similar, seen)) if positive else set()
+            candidates |= nearest
             known = [at for at in candidates if self.item_factors[at].any()]
-            sources["realtime"] = dict(zip(known, similar[known].tolist(), strict=True))
+            scored = similar[known]
+            if shares["batch"]:
+                scored = above_nearest(scored, np.array([at in nearest for at in known]), REALTIME_CANDIDATES)
+            sources["realtime"] = dict(zip(known, scored.tolist(), strict=True))
         ids = np.array(sorted(candidates), np.int64)
-        raw = {name: np.array([scores.get(at, np.nan) for at in ids.tolist()]) for name, scores in sources.items()}
+        raw = {name: np.array([found.get(at, np.nan) for at in ids.tolist()]) for name, found in sources.items()}
         ranked = blend(ids, raw, shares).item_ids[:n]
         return np.concatenate([ranked, self._fill(ranked, seen, n - len(ranked))])
+
+    def _usable(
+        self, signals: Sequence[int], ratings: Sequence[float], newer: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
+        """Positions and weights of the newest signals that tell the speed layer something, and how many are newer than
+        the model."""
+        places = np.array(signals[: self.realtime.signals], np.int64)
+        weights = signal_weights(["rating"] * len(places), list(ratings[: len(places)]))
+        weights = weights * recency_weights(len(places), self.realtime.recency_half_life)
+        # A movie without factors does not.
+        usable = np.any(self.query_factors[places], axis=1)
+        return places[usable], weights[usable], int(usable[:newer].sum())
 
     def _nearest(self, similar: NDArray[np.float32], seen: NDArray[np.int64]) -> list[int]:
         scores = similar.copy()

@@ -49,6 +49,8 @@ class Point:
     person: int
     known: bool
     step: int
+    # Ratings since the moment, ``step`` of them or, where several came in one second, a few more.
+    newer: int
     signals: NDArray[np.int64]
     ratings: NDArray[np.float32]
     next_likes: NDArray[np.int64]
@@ -143,6 +145,7 @@ def _points_of_one(
                 person,
                 known,
                 step,
+                at - before,
                 places[:at][::-1],
                 own.ratings[:at][::-1],
                 places[liked[:NEXT_LIKES]],
@@ -177,7 +180,7 @@ def _answers(
         hears = not blind and blending.realtime > 0
         signals = point.signals.tolist() if hears else []
         lists[number] = simulator.answer(
-            signals, point.ratings.tolist(), point.signals, options.k, blending=blending, batch=batch
+            signals, point.ratings.tolist(), point.signals, options.k, blending=blending, batch=batch, newer=point.newer
         )
     return lists
 

@@ -1,11 +1,16 @@
 """Filters, pages, reckonings and guests, over HTTP."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from events.list_stamp import stamp_user
 from events.models import Interaction, ServedRecommendation
 from events.services import interaction_record
 from movies.models import Movie
 from movies.services import movies_hide
+from recommendations.models import ModelVersion
 from tests.factories import client_of, make_embedding, make_movie
 
 URL = "/api/recommendations/"
@@ -124,6 +129,28 @@ def test_a_reckoning_says_what_a_list_came_from(cast):
     assert told["left_out"]["seen"] == 1
     assert sum(told["source_shares"].values()) == pytest.approx(1, abs=0.01)
     assert "explanation" not in client_of(cast.alice).get(URL).json()
+
+
+def test_the_batch_weighs_less_once_somebody_does_what_it_has_not_read(cast):
+    read_from = timezone.now()
+    ModelVersion.objects.filter(pk=cast.version.pk).update(started_at=read_from)
+    interaction_record(
+        user=cast.alice,
+        movie_id=cast["Toy Story"].pk,
+        kind="like",
+        value=None,
+        occurred_at=read_from - timedelta(days=1),
+    )
+    before = client_of(cast.alice).get(URL, {"explain": "true"}).json()["explanation"]
+    interaction_record(user=cast.alice, movie_id=cast["Aladdin"].pk, kind="like")
+    stamp_user(cast.alice.pk)
+    after = client_of(cast.alice).get(URL, {"explain": "true"}).json()["explanation"]
+
+    assert before["signals"]["newer_than_batch"] == 0
+    assert before["weights"] == {"batch": 0.7, "realtime": 0.3, "popular": 0.0}
+    assert after["signals"]["newer_than_batch"] == 1
+    # A third of 0.7, against 0.3.
+    assert after["weights"] == {"batch": 0.4375, "realtime": 0.5625, "popular": 0.0}
 
 
 def test_a_guest_gets_a_list_and_nothing_is_stored(cast, api_client):

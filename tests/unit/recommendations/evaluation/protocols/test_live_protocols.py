@@ -65,6 +65,7 @@ def test_every_point_knows_only_what_is_older_than_all_that_is_to_be_found(tmp_p
         assert sorted(catalogue[point.signals].tolist()) == sorted(ratings.items[known].tolist())
         assert not set(point.signals.tolist()) & set(point.next_likes.tolist())
         assert point.known == bool((own & (ratings.timestamps <= moment)).any())
+        assert point.newer == int((known & (ratings.timestamps > moment)).sum())
 
 
 def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeypatch):
@@ -127,4 +128,21 @@ def test_without_the_speed_layer_the_nightly_list_stands_alone():
     batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
     blending = BlendConfig(batch=1.0, realtime=0.0)
     answer = SIMULATOR.answer([], [], np.array([2]), 2, blending=blending, batch=batch)
+    assert answer.tolist() == [3, 0]
+
+
+def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
+    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    asked = {"blending": BlendConfig(), "batch": batch}
+    fresh = SIMULATOR.answer([1], [5.0], np.array([1]), 2, **asked)
+    stale = SIMULATOR.answer([1], [5.0], np.array([1]), 2, newer=1, **asked)
+
+    assert fresh.tolist() == [3, 0]
+    assert stale.tolist() == [0, 3]
+
+
+def test_a_newer_signal_of_a_movie_without_factors_does_not_count_as_newer():
+    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    answer = SIMULATOR.answer([4, 1], [5.0, 5.0], np.array([1, 4]), 2, blending=BlendConfig(), batch=batch, newer=1)
+
     assert answer.tolist() == [3, 0]
