@@ -31,8 +31,12 @@ TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
 
 
 def because_of(signal: Signal, title: str) -> Reason:
-    """The reason that names one thing the person did; a rating they would not call liking is just their taste."""
-    if signal.value is not None and signal.value < LIKED_FROM:
+    """The reason that names one thing the person did.
+
+    Just their taste where that was no liking: what they turned down or rated low speaks for what is unlike it.
+    """
+    kind = Interaction.Kind(signal.kind)
+    if kind not in _BY_KIND or (signal.value is not None and signal.value < LIKED_FROM):
         return TASTE
-    code, text = _BY_KIND[Interaction.Kind(signal.kind)]
+    code, text = _BY_KIND[kind]
     return {"code": code, "text": text.format(title), "movie_id": signal.movie_id}

@@ -25,3 +25,8 @@ def test_a_reason_names_what_the_person_did(kind, value, code, text):
 
 def test_a_rating_nobody_would_call_liking_is_not_named():
     assert because_of(Signal(7, "rating", 3.0, datetime(2024, 1, 1, tzinfo=UTC)), "Heat") == TASTE
+
+
+@pytest.mark.parametrize("kind", ["dislike", "hide"])
+def test_what_somebody_turned_down_is_no_reason_though_it_speaks_for_its_opposite(kind):
+    assert because_of(Signal(7, kind, None, datetime(2024, 1, 1, tzinfo=UTC)), "Heat") == TASTE

@@ -1,0 +1,194 @@
+"""A small cinema with a trained model behind a real web server, and the people who speak HTTP to it."""
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from itertools import count
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.db import connection
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.models import User
+from events.models import Rating, ServedRecommendation
+from movies.models import Movie
+from tests.factories import make_imported_user, make_movie, make_user
+from tests.functional.web_server import Answer, WebServer
+
+LIST = "/api/recommendations/"
+SESSION = "/api/recommendations/session/"
+EVENTS = "/api/events/"
+SEARCH = "/api/movies/search/"
+FANS = 8
+PER_GENRE = 36
+# What the movies of a genre are about; each has three of these words.
+ABOUT = {
+    "Crime": "thief police heist gangster murder detective robbery mafia",
+    "Family": "toys children talking animals magic puppy holiday friendship",
+    "Science": "spaceship robot alien planet future laboratory android galaxy",
+    "War": "soldiers battle trench general army bombing invasion resistance",
+}
+LANGUAGES = ("en", "fr", "de")
+_names = count(1)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody who speaks to the server, as a person with a token or as a guest. No answer may be a 500."""
+
+    server: WebServer
+    user: User | None = None
+    token: str = ""
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        if self.token:
+            headers = {"Authorization": f"Bearer {self.token}"} | headers
+        answer = self.server.request(method, path, body, **headers)
+        assert answer.status != 500, (method, path[:300], str(body)[:300], answer.body[:300])
+        return answer
+
+    def get(self, path: str, **query: Any) -> Answer:
+        """A query's lists are sent as the name several times."""
+        return self.ask("GET", f"{path}?{urlencode(query, doseq=True)}" if query else path)
+
+    def read(self, path: str = LIST, **query: Any) -> Any:
+        """The JSON of an answer that must be 200."""
+        answer = self.get(path, **query)
+        assert answer.status == 200, answer.body
+        return answer.json()
+
+    def ids(self, path: str = LIST, **query: Any) -> list[int]:
+        return movie_ids(self.read(path, **query))
+
+    def titles(self, path: str = LIST, **query: Any) -> list[str]:
+        return [item["movie"]["title"] for item in self.read(path, **query)["items"]]
+
+    def tell(self, movie: int, kind: str = "like", value: float | None = None) -> None:
+        """Sends an event, which must be accepted."""
+        told = {"movie": movie, "kind": kind} | ({} if value is None else {"value": value})
+        answer = self.ask("POST", EVENTS, told)
+        assert answer.status == 201, answer.body
+
+    def served(self) -> int:
+        """How many lists were computed for the person."""
+        return ServedRecommendation.objects.filter(user=self.user).count()
+
+
+class Line:
+    """One connection that stays open for many requests, of whoever."""
+
+    def __init__(self, server: WebServer) -> None:
+        self._connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+        self.sockets: set[int] = set()
+
+    def read(self, path: str, token: str) -> Any:
+        self._connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        self.sockets.add(id(self._connection.sock))
+        answer = self._connection.getresponse()
+        body = Answer(answer.status, answer.headers, answer.read())
+        assert body.status == 200, body.body
+        return body.json()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@dataclass
+class Cinema:
+    """The server, its movies by genre, and the people the nightly model knows (the fans of each genre)."""
+
+    server: WebServer
+    movies: dict[str, list[Movie]]
+    fans: dict[str, list[User]]
+    special: dict[str, Movie]
+    _given: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def guest(self) -> Client:
+        return Client(self.server)
+
+    def client(self, user: User) -> Client:
+        return Client(self.server, user, str(AccessToken.for_user(user)))
+
+    def person(self) -> Client:
+        """Somebody who has done nothing yet."""
+        return self.client(make_user(f"guest{next(_names)}@example.org"))
+
+    def fan(self, genre: str) -> Client:
+        """Somebody the nightly model knows, each time another."""
+        place = self._given.get(genre, 0)
+        self._given[genre] = place + 1
+        return self.client(self.fans[genre][place % FANS])
+
+    def titled(self, genre: str) -> set[int]:
+        return {movie.pk for movie in self.movies[genre]}
+
+    def genre_of(self, movie_id: int) -> str:
+        return next(genre for genre in self.movies if movie_id in self.titled(genre))
+
+
+def movie_ids(answer: Any) -> list[int]:
+    return [item["movie"]["id"] for item in answer["items"]]
+
+
+def make_movies() -> tuple[dict[str, list[Movie]], dict[str, Movie]]:
+    """PER_GENRE movies of each genre, of 1960 on, and a few that searches look for."""
+    sample = random.Random(5)
+    movies = {
+        genre: [
+            make_movie(
+                f"{genre} {place}",
+                1960 + place,
+                [genre],
+                overview=f"A tale of {' and '.join(sample.sample(words.split(), 3))}.",
+                language=LANGUAGES[place % 3],
+                runtime_minutes=80 + place,
+            )
+            for place in range(PER_GENRE)
+        ]
+        for genre, words in ABOUT.items()
+    }
+    special = {
+        "Toy Story": make_movie("Toy Story", 1995, ["Family"], overview="Toys come alive, a friendship of children."),
+        "Heat": make_movie("Heat", 1995, ["Crime"], overview="A thief plans one last heist; a detective hunts him."),
+        "Hidden": make_movie("Hidden", 1995, ["Crime"], status=Movie.Status.HIDDEN, overview="A thief and police."),
+        "Draft": make_movie("Draft", 1995, ["Crime"], status=Movie.Status.DRAFT, overview="A thief and police."),
+    }
+    for title, genre in (("Toy Story", "Family"), ("Heat", "Crime")):
+        movies[genre].append(special[title])
+    return movies, special
+
+
+def make_fans(movies: dict[str, list[Movie]]) -> dict[str, list[User]]:
+    """FANS people a genre, who rate half of its movies high and a few others low."""
+    sample = random.Random(6)
+    fans: dict[str, list[User]] = {}
+    for genre, own in movies.items():
+        others = [movie for other, rest in movies.items() if other != genre for movie in rest]
+        fans[genre] = [make_imported_user("ml-test") for _ in range(FANS)]
+        Rating.objects.bulk_create(
+            Rating(user=fan, movie=movie, value=value)
+            for fan in fans[genre]
+            for value, chosen in ((4.5, sample.sample(own, PER_GENRE // 2)), (1.5, sample.sample(others, 3)))
+            for movie in chosen
+        )
+    return fans
+
+
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Makes all calls at the same moment, each in a thread of its own; what they answered, in their order."""
+    gate = threading.Barrier(len(calls))
+
+    def call(one: Callable[[], Any]) -> Any:
+        gate.wait()
+        try:
+            return one()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(call, calls))
