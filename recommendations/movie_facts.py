@@ -1,9 +1,9 @@
-"""What lists show and reckon of each movie, remembered by each process for a minute, or until the catalogue changes.
+"""What lists show and reckon of each movie, remembered by each process for ten minutes, or until the catalogue changes.
 
 A missed list looks at several hundred movies, mostly the same ones as the list before: fetching their cards, directors
 and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's stamp read before it
 was fetched (see movies.stamps), so that a movie hidden a moment ago is never shown; without a stamp, that is with Redis
-away, nothing is remembered. The minute bounds the memory, and the age of what changed without a stamp.
+away, nothing is remembered. The time bounds the age of what changed without a stamp.
 """
 
 import threading
@@ -21,9 +21,11 @@ from recommendations.algorithms.reranking import franchise
 from recommendations.candidates import Vector
 from recommendations.models import FACTOR_DIMENSIONS
 
-KEPT_SECONDS = 60.0
+KEPT_SECONDS = 600.0
 # About 2.5 KB each.
 KEPT_MOVIES = 20_000
+FEW_MISSING = 20
+BLOCK = 16
 
 
 class MovieFacts:
@@ -46,22 +48,20 @@ class MovieFacts:
 
     def cards(self, movie_ids: Collection[int]) -> dict[int, dict[str, Any]]:
         """The cards of those that are published, by id; see movies.selectors. They are shared: never change one."""
-        missing = [movie_id for movie_id in movie_ids if movie_id not in self._cards]
+        missing = {movie_id for movie_id in movie_ids if movie_id not in self._cards}
         if missing:
+            missing = with_neighbours(missing) - self._cards.keys()
             found = movie_cards(missing)
+            directors = candidates.directors_of(found)
+            for movie_id in found:
+                name = franchise(found[movie_id]["title"])
+                self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
             self._cards.update((movie_id, found.get(movie_id)) for movie_id in missing)
         return {movie_id: card for movie_id in movie_ids if (card := self._cards[movie_id]) is not None}
 
-    def groups(self, cards: Iterable[dict[str, Any]]) -> list[tuple[str, ...]]:
-        """Of each movie its franchise and its directors, as keys."""
-        shown = {card["id"]: card["title"] for card in cards}
-        missing = [movie_id for movie_id in shown if movie_id not in self._groups]
-        if missing:
-            directors = candidates.directors_of(missing)
-            for movie_id in missing:
-                name = franchise(shown[movie_id])
-                self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
-        return [self._groups[movie_id] for movie_id in shown]
+    def groups(self, movie_id: int) -> tuple[str, ...]:
+        """The franchise and the directors, as keys, of a movie whose card was asked for."""
+        return self._groups[movie_id]
 
     def vectors(self, version_id: int) -> "VersionVectors":
         """The factors of that version's movies."""
@@ -113,7 +113,8 @@ class VersionVectors:
         return known, factors
 
     def _fetch(self, movie_ids: Iterable[int]) -> None:
-        missing = {movie_id for movie_id in movie_ids if movie_id not in self._rows}
+        missing = with_neighbours({movie_id for movie_id in movie_ids if movie_id not in self._rows})
+        missing -= self._rows.keys()
         found = candidates.factors_of(self.version_id, missing)
         with self._lock:
             places = dict.fromkeys(missing - self._rows.keys(), -1)
@@ -130,6 +131,15 @@ class VersionVectors:
                     self._used += 1
             # Last, so that nobody finds a row before its numbers stand.
             self._rows.update(places)
+
+
+def with_neighbours(movie_ids: set[int]) -> set[int]:
+    """The movies to fetch where these are missing: all of their blocks of ids if they are few, since most lists need
+    one or two that no list before them did, and a query takes as long for fifty as for two."""
+    if len(movie_ids) > FEW_MISSING:
+        return movie_ids
+    starts = {movie_id - movie_id % BLOCK for movie_id in movie_ids}
+    return {movie_id for start in starts for movie_id in range(start, start + BLOCK)}
 
 
 _held: tuple[bytes, MovieFacts] | None = None

@@ -286,7 +286,7 @@ def _varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
     vectors = np.zeros((len(top), FACTOR_DIMENSIONS), np.float32)
     if config.diversity and version_id is not None:
         _, vectors = facts.vectors(version_id).item_factors([item["movie"]["id"] for item in top])
-    groups = facts.groups(item["movie"] for item in top)
+    groups = [facts.groups(item["movie"]["id"]) for item in top]
     order = rerank(np.array([item["score"] for item in top]), vectors, groups, config)
     return [top[place] for place in order.tolist()] + items[config.reach :]
 

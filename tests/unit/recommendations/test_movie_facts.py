@@ -41,7 +41,7 @@ def test_a_movie_hidden_under_a_new_stamp_has_no_card_any_more(movies):
 def test_without_a_stamp_nothing_is_remembered(movies, django_assert_num_queries):
     facts_under(None).cards([movies[0].pk])
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         facts_under(None).cards([movies[0].pk])
 
 
@@ -75,9 +75,10 @@ def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
     assert rows[:2].any(axis=1).all()
 
 
-def test_only_factors_that_are_missing_are_fetched(cast):
+def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
     vectors = MovieFacts().vectors(cast.version.pk)
     ids = [movie.pk for movie in cast.movies.values()]
+    monkeypatch.setattr(movie_facts, "BLOCK", 1)
     vectors.item_factors(ids[:1])
     with CaptureQueriesContext(connection) as queries:
         vectors.query_factors(ids)
@@ -95,3 +96,20 @@ def test_facts_of_a_new_version_are_its_own(cast):
     known, _ = facts.vectors(make_version("ready").pk).item_factors([movie.pk])
 
     assert not known.any()
+
+
+def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_assert_num_queries):
+    first, _, last = sorted(movie.pk for movie in movies)
+    facts = MovieFacts()
+    facts.cards([first])
+    same_block = first // movie_facts.BLOCK == last // movie_facts.BLOCK
+
+    with django_assert_num_queries(0 if same_block else 2):
+        assert last in facts.cards([last])
+
+
+def test_where_many_are_missing_only_they_are_fetched():
+    many = set(range(1, 2 * movie_facts.BLOCK * movie_facts.FEW_MISSING, movie_facts.BLOCK))
+
+    assert movie_facts.with_neighbours(many) == many
+    assert len(movie_facts.with_neighbours({3})) == movie_facts.BLOCK
