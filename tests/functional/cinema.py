@@ -1,6 +1,7 @@
 """A small cinema with a trained model behind a real web server, and the people who speak HTTP to it."""
 
 import random
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,22 +80,50 @@ class Client:
 
 
 class Line:
-    """One connection that stays open for many requests, of whoever."""
+    """One connection that stays open for many requests, of whoever. It follows no redirects."""
 
     def __init__(self, server: WebServer) -> None:
         self._connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-        self.sockets: set[int] = set()
+        self.connections = 0
 
-    def read(self, path: str, token: str) -> Any:
-        self._connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        self.sockets.add(id(self._connection.sock))
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        """As WebServer.request asks; opens the connection where it is not open any more."""
+        self.connections += self._connection.sock is None
+        self._connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
         answer = self._connection.getresponse()
-        body = Answer(answer.status, answer.headers, answer.read())
-        assert body.status == 200, body.body
-        return body.json()
+        read = Answer(answer.status, answer.headers, answer.read())
+        assert read.status != 500, (method, path, read.body)
+        return read
 
     def close(self) -> None:
         self._connection.close()
+
+
+class Staff:
+    """A member of staff with a browser's cookies, signed in to the admin."""
+
+    def __init__(self, cinema: "Cinema") -> None:
+        self._line = Line(cinema.server)
+        self._cookies: dict[str, str] = {}
+        account = {"email": f"staff{next(_names)}@example.org", "password": "a long enough one"}
+        cinema.guest.ask("POST", "/api/auth/register/", account)
+        User.objects.filter(email=account["email"]).update(is_staff=True, is_superuser=True)
+        self.post("/admin/login/", username=account["email"], password=account["password"])
+
+    def post(self, path: str, **form: Any) -> None:
+        """Opens a page and sends its form, which must be accepted: the admin then leads elsewhere."""
+        page = self._ask("GET", path).body.decode()
+        tokens = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        answer = self._ask("POST", path, urlencode({**form, "csrfmiddlewaretoken": tokens[0]}, doseq=True).encode())
+        assert answer.status == 302, answer.body.decode()
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        answer = self._line.ask(method, path, body, Cookie=cookie, Content_Type="application/x-www-form-urlencoded")
+        for given in answer.headers.get_all("Set-Cookie") or []:
+            name, _, value = given.partition(";")[0].partition("=")
+            self._cookies[name] = value
+        return answer
 
 
 @dataclass

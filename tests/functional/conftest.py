@@ -29,7 +29,7 @@ def cinema(
     }
     # Django would empty every table after each test whose requests really commit.
     keeping = mock.patch.object(TransactionTestCase, "_fixture_teardown")
-    trained = override_settings(MODEL_DIR=folder / "models", TRAINING_EVALUATED_PEOPLE=0)
+    trained = override_settings(MODEL_DIR=folder / "models", TRAINING_EVALUATED_PEOPLE=0, TRAINING_THREADS=1)
     with django_db_blocker.unblock(), keeping, trained:
         cache.delete_pattern("*")
         movies, special = make_movies()
