@@ -49,10 +49,11 @@ def list_id(person: Client, **query: object) -> str:
 def test_a_list_is_the_same_until_something_happens_whichever_process_answers(cinema: Cinema):
     person = cinema.fan("Crime")
 
-    answers = [person.get(LIST) for _ in range(12)]
+    answers = [person.read() for _ in range(12)]
 
-    assert len({answer.body for answer in answers}) == 1
-    assert answers[0].headers["Cache-Control"] == "private, no-store"
+    # Cursors are signed with the time.
+    assert len({repr({**answer, "next_cursor": None}) for answer in answers}) == 1
+    assert person.get(LIST).headers["Cache-Control"] == "private, no-store"
     assert person.served() == 1
 
 
