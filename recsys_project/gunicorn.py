@@ -20,6 +20,8 @@ bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 timeout = 30
+# The most Gunicorn reads of an address: a thousand movie ids to leave out of a list do not fit into its default.
+limit_request_line = 8190
 # Requests are logged as JSON by the middleware, so Gunicorn's own access log stays off.
 accesslog = None
 # Otherwise every master makes a socket for remote control in the home folder.

@@ -37,6 +37,8 @@ class SlugsField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> tuple[str, ...]:  # type: ignore[override]
         slugs = [slug.strip() for slug in super().to_internal_value(data).split(",")]
+        if not all(slug.isascii() and slug.isprintable() for slug in slugs):
+            raise serializers.ValidationError("Slugs parted by commas, as in drama,film-noir.")
         return tuple(dict.fromkeys(slug for slug in slugs if slug))
 
 

@@ -3,15 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.apps import apps
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
 from events.models import Interaction
 from movies.models import Movie
 from movies.stamps import stamp_catalogue
-from tests.functional.cinema import SEARCH, SESSION, Cinema, Staff, movie_ids
+from tests.functional.cinema import SEARCH, SESSION, Cinema, Staff, movie_ids, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TRENDING = "/api/recommendations/trending/"
@@ -24,17 +22,6 @@ def session(cinema: Cinema, body: dict) -> dict:
     assert answer.status == 200, answer.body
     assert answer.headers["Cache-Control"] == "no-store"
     return answer.json()
-
-
-def rows() -> dict[str, int]:
-    """How many rows every table of the project holds."""
-    counts = {}
-    with connection.cursor() as cursor:
-        for model in apps.get_models(include_auto_created=True):
-            table = model._meta.db_table
-            cursor.execute(f'SELECT count(*) FROM "{table}"')
-            counts[table] = cursor.fetchone()[0]
-    return counts
 
 
 def crime_among(cinema: Cinema, ids: list[int]) -> int:

@@ -7,7 +7,7 @@ from django.core.cache import caches
 
 from accounts.models import User
 from tests.factories import PASSWORD
-from tests.functional.web_server import WebServer, web_server
+from tests.functional.web_server import WebServer, error_of, web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 METRICS_TOKEN = "a-token-of-the-test"
@@ -44,15 +44,6 @@ def server_without_database(tmp_path_factory) -> WebServer:
     }
     with web_server(tmp_path_factory.mktemp("web"), **environment) as running:
         yield running
-
-
-def error_of(answer, status: int) -> dict:
-    assert answer.status == status
-    assert answer.headers["Content-Type"] == "application/json"
-    error = answer.json()["error"]
-    assert set(error) == {"code", "message", "fields", "request_id"}
-    assert error["request_id"] == answer.headers["X-Request-ID"]
-    return error
 
 
 def test_errors_have_one_shape(server):

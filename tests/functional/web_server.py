@@ -55,6 +55,16 @@ class WebServer:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
+def error_of(answer: Answer, status: int) -> dict[str, Any]:
+    """The error of an answer that must be one, in the shape that all have."""
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/json"
+    error = answer.json()["error"]
+    assert set(error) == {"code", "message", "fields", "request_id"}
+    assert error["request_id"] == answer.headers["X-Request-ID"]
+    return error
+
+
 @contextmanager
 def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     """Runs ``gunicorn recsys_project.wsgi`` with the Procfile's configuration until the block ends."""
