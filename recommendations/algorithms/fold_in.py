@@ -44,7 +44,7 @@ class FoldInConfig:
     year_width: float = 15.0
     length_width: float = 0.3
     # Item factors are learned divided by likes to this power, which is predicted on its own and put back.
-    likes_exponent: float = 0.5
+    likes_exponent: float = 0.25
     # What a movie says in the fit: its likes, relative to the mean, to this power.
     evidence_exponent: float = 0.5
     # The kernel is a dense square of this side: a larger catalogue keeps its most liked movies.

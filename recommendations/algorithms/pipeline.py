@@ -27,6 +27,7 @@ from recommendations.algorithms.rating_base import RatingModel
 from recommendations.algorithms.rating_evaluation import fit_measured
 from recommendations.algorithms.rating_prediction import RatingPredictorConfig
 from recommendations.algorithms.sentence_encoder import new_encoder
+from recommendations.algorithms.unrated import UnratedConfig, factors_beside
 from recommendations.evaluation import metrics
 from recommendations.evaluation.splitting import hold_out
 
@@ -50,6 +51,7 @@ class TrainingConfig:
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
     newcomers: NewcomersConfig = field(default_factory=NewcomersConfig)
+    unrated: UnratedConfig = field(default_factory=UnratedConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     # One of sentence_encoder.ENCODERS.
@@ -223,25 +225,27 @@ def _catalogue_factors(
     config: TrainingConfig,
 ) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """The regression, the whole catalogue's query and item factors, and which of them were learned."""
-    factors = Newcomers(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
-    movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    learned = Newcomers(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
     # A movie that nobody clearly likes has no factors to learn: content predicts them.
-    known = model.kept[factors[0].any(axis=1) | factors[1].any(axis=1)]
+    known = model.kept[learned[0].any(axis=1) | learned[1].any(axis=1)]
+    liked = interactions.items[interactions.weights > 0]
+    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.kept].astype(np.float64)
+    targets = factors_beside(learned, model.autoencoder, likes, config.unrated, config.random_state) or learned
+    movie_ids = np.array([content.movie_id for content in contents], np.int64)
     known_ids = interactions.item_ids[model.kept]
     trained = np.isin(movie_ids, interactions.item_ids[known])
     A = np.zeros((len(movie_ids), config.rank), np.float32)
     V = np.zeros_like(A)
     position = np.searchsorted(known_ids, movie_ids[trained])
-    A[trained], V[trained] = factors[0][position], factors[1][position]
+    A[trained], V[trained] = targets[0][position], learned[1][position]
     if not trained.any():
         return None, A, V, trained
     rated = [content for content, known in zip(contents, trained, strict=True) if known]
-    liked = interactions.items[interactions.weights > 0]
-    likes = np.bincount(liked, minlength=len(interactions.item_ids)).astype(np.float64)
-    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], (A[trained], V[trained]), likes[model.kept[position]])
+    beside = targets[0][position], targets[1][position]
+    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], beside, likes[position])
     if not trained.all():
-        unrated = [content for content, known in zip(contents, trained, strict=True) if not known]
-        A[~trained], V[~trained] = fold_in.predict(unrated, vectors[~trained])
+        others = [content for content, known in zip(contents, trained, strict=True) if not known]
+        A[~trained], V[~trained] = fold_in.predict(others, vectors[~trained])
     return fold_in, A, V, trained
 
 
