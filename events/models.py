@@ -13,6 +13,8 @@ from movies.models import Movie
 
 MIN_RATING = 0.5
 MAX_RATING = 5.0
+# A rating from here on is a vote for the movie.
+POSITIVE_FROM = 4.0
 
 
 class Interaction(models.Model):
@@ -77,6 +79,11 @@ class Rating(models.Model):
             # Consumer: the upsert of a rating event; serving's list of what a person has seen.
             models.UniqueConstraint(fields=["user", "movie"], name="rating_user_movie"),
             models.CheckConstraint(condition=models.Q(value__range=(MIN_RATING, MAX_RATING)), name="rating_in_range"),
+        ]
+        indexes = [
+            # Consumer: what is trending, which reads everybody's newest votes for a movie. Without the other ratings it
+            # cannot be taken by mistake for a person's newest ones.
+            models.Index(fields=["rated_at"], condition=models.Q(value__gte=POSITIVE_FROM), name="rating_newest_votes"),
         ]
 
     def __str__(self) -> str:

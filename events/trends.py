@@ -7,10 +7,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max
 
-from events.models import Interaction, Rating
+from events.models import POSITIVE_FROM, Interaction, Rating
 
-# A rating from here on is a vote for the movie, and so are a like and a watch.
-POSITIVE_FROM = 4.0
+# As a good rating, these are votes for the movie.
 POSITIVE_KINDS = [Interaction.Kind.LIKE.value, Interaction.Kind.WATCH.value]
 # How many windows before the newest one say what is usual.
 USUAL_WINDOWS = 4
@@ -49,8 +48,8 @@ class Trend:
 
 
 def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
-    """Every movie somebody took to in the ``window`` that ends ``until``, in no order. Reads the whole ratings table:
-    its result is to be kept for a while."""
+    """Every movie somebody took to in the ``window`` that ends ``until``, in no order. Reads the votes of five
+    windows."""
     since = until - window
     params: dict[str, Any] = {
         "first": since - USUAL_WINDOWS * window,
@@ -65,9 +64,9 @@ def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
 
 
 def newest_feedback_at() -> datetime | None:
-    """When anybody last did or rated something; None when nobody ever did. Two queries."""
+    """When anybody last did something or rated a movie well; None when nobody ever did. Two queries."""
     moments = [
         Interaction.objects.aggregate(newest=Max("occurred_at"))["newest"],
-        Rating.objects.aggregate(newest=Max("rated_at"))["newest"],
+        Rating.objects.filter(value__gte=POSITIVE_FROM).aggregate(newest=Max("rated_at"))["newest"],
     ]
     return max((moment for moment in moments if moment is not None), default=None)
