@@ -11,6 +11,9 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from accounts.models import User
+from accounts.selectors import user_read
+
 _ATTRIBUTE = "_verified_access_token"
 
 
@@ -37,12 +40,30 @@ def _verified_token(request: HttpRequest) -> Token | None:
     return getattr(request, _ATTRIBUTE)
 
 
+class _People:
+    """What simplejwt knows of the user model, for its one lookup; see ``accounts.selectors.user_read``."""
+
+    DoesNotExist = User.DoesNotExist
+
+    @property
+    def objects(self) -> "_People":
+        return self
+
+    @staticmethod
+    def get(**lookup: Any) -> User:
+        return user_read(user_id=lookup[api_settings.USER_ID_FIELD])
+
+
 class AccessTokenAuthentication(JWTAuthentication):
     """simplejwt's authentication, sparing a second verification of a token that the limiter has read already.
 
     The person is read from the database each time, so a deleted or inactive one, or one whose password has changed
     since, is refused at once.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user_model = _People()  # type: ignore[assignment]  # It is asked for no more than this.
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         verified = _verified_token(request._request)

@@ -1,7 +1,10 @@
 """Reading people."""
 
 from collections.abc import Mapping
+from functools import cache as once
 from typing import Any
+
+from django.db import connection
 
 from accounts.models import User
 
@@ -18,3 +21,28 @@ def login_name(data: Mapping[str, Any]) -> str:
 def user_get(*, user_id: int) -> User | None:
     """The person with this id, or None."""
     return User.objects.filter(pk=user_id).first()
+
+
+def user_read(*, user_id: int) -> User:
+    """The person with this id, with all fields. Raises User.DoesNotExist, also for what is no id. One statement.
+
+    Every request with a token asks this; putting it together as a queryset took three times as long as the answer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_read_statement(), [user_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise User.DoesNotExist
+    return User.from_db(connection.alias, _columns()[0], row)
+
+
+@once
+def _columns() -> tuple[list[str], list[str]]:
+    """The names of User's fields and of their columns."""
+    fields = User._meta.concrete_fields
+    return [field.attname for field in fields], [connection.ops.quote_name(str(field.column)) for field in fields]
+
+
+@once
+def _read_statement() -> str:
+    return f"SELECT {', '.join(_columns()[1])} FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608 -- no input in it.

@@ -23,7 +23,7 @@ _SERVED = """
     WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO events_servedrecommendation
         (id, user_id, endpoint, model_version_id, movie_ids, scores, request_id, served_at)
-    SELECT %s, %s, %s, %s, %s, %s, %s, now() FROM hurry
+    SELECT %s, %s, %s, %s, %s::bigint[], %s::real[], %s, now() FROM hurry
 """
 
 
@@ -90,8 +90,13 @@ def served_record(
     with connection.cursor() as cursor:
         cursor.execute(
             _SERVED,
-            [recommendation_id, user.pk, endpoint, model_version_id, list(movie_ids), list(scores), request_id],
+            [recommendation_id, user.pk, endpoint, model_version_id, _array(movie_ids), _array(scores), request_id],
         )
+
+
+def _array(numbers: Sequence[float]) -> str:
+    """Numbers as PostgreSQL reads an array of them; in text, which is several times as fast to put together."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _check(kind: str, value: float | None, occurred_at: datetime | None) -> None:
