@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import BinaryField, Exists, F, Func, OuterRef, QuerySet, Subquery
+from django.db.models import BinaryField, F, Func, OuterRef, QuerySet, Subquery
 from numpy.typing import NDArray
-from pgvector.django import CosineDistance
+from pgvector.django import CosineDistance, MaxInnerProduct
 
 from events.selectors import Signal
 from movies.models import Credit, Movie
-from recommendations.algorithms.realtime import cosines
 from recommendations.filters import ListFilters
-from recommendations.models import ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.vector_search import nearest_by_content, nearest_by_factors
 
 Vector = NDArray[np.float32]
@@ -163,23 +162,23 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
         return None
     query = None if own[0] is None else _vector(own[0])
     content = _vector(own[1])
-    nearest = {other for other, _ in nearest_by_content(version_id, content, limit, [movie_id])}
+    by_content = dict(nearest_by_content(version_id, content, limit, [movie_id]))
+    by_taste = {}
     if query is not None and query.any():
-        nearest.update(nearest_movies(version_id, query, [movie_id], limit))
-    rows = _published(version_id).filter(movie_id__any_of=nearest).order_by("movie_id")
-    found = {row[0]: row[1:] for row in rows.values_list("movie_id", _binary("item_factors"), _binary("content"))}
-    by_taste = [np.nan if query is None or f is None else float(_vector(f) @ query) for f, _ in found.values()]
-    contents = np.stack([_vector(c) for _, c in found.values()]) if found else np.zeros((0, len(content)), np.float32)
-    return Neighbours(list(found), np.array(by_taste, np.float32), cosines(content, contents))
-
-
-def _published(version_id: int) -> QuerySet[MovieEmbedding]:
-    """The version's vectors without those of the few movies that are not published.
-
-    Said this way round PostgreSQL hashes the few; joining the many took four times as long as the search itself.
-    """
-    unpublished = Movie.objects.filter(pk=OuterRef("movie_id")).exclude(status=Movie.Status.PUBLISHED)
-    return MovieEmbedding.objects.filter(~Exists(unpublished), version_id=version_id)
+        by_taste = dict(nearest_by_factors(version_id, query, limit, [movie_id]))
+    # Each search tells how near what it found is; the rest is reckoned where the vectors are.
+    known = by_taste if query is not None else by_content
+    rows = MovieEmbedding.objects.filter(version_id=version_id, movie_id__any_of=by_content.keys() ^ known.keys())
+    taste = MaxInnerProduct("item_factors", np.zeros(FACTOR_DIMENSIONS) if query is None else query)
+    for other, product, distance in rows.values_list("movie_id", taste, CosineDistance("content", content)):
+        by_content[other] = 1.0 - distance
+        if product is not None:
+            by_taste[other] = -product
+    ids = sorted(by_content)
+    tastes = [by_taste.get(other, np.nan) if query is not None else np.nan for other in ids]
+    return Neighbours(
+        ids, np.array(tastes, np.float32), np.nan_to_num(np.array([by_content[other] for other in ids], np.float32))
+    )
 
 
 def _passing(filters: ListFilters | None) -> QuerySet[Any] | None:

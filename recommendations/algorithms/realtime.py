@@ -71,9 +71,3 @@ def drivers(
     most = support[strongest, np.arange(n)]
     share = np.divide(most, total, out=np.zeros(n, np.float32), where=total > 0)
     return np.where(total > 0, strongest, -1), share
-
-
-def cosines(vector: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of ``vector`` (d,) with each row of ``matrix`` (n, d); 0 where either is zero. Shape (n,)."""
-    lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
-    return np.divide(matrix @ vector, lengths, out=np.zeros(len(matrix), np.float32), where=lengths > 0)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations import vector_search
-from recommendations.candidates import meant_movies, nearest_movies
+from recommendations.candidates import meant_movies, nearest_movies, similar_movies
 from recommendations.filters import ListFilters
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding
 from recommendations.publishing import version_publish, version_rows_delete
@@ -135,6 +135,31 @@ def test_texts_are_found_by_what_they_mean(either):
     assert found[0] == own
     assert len(found) == 10
     assert own not in meant_movies(either.version.pk, either.contents[7], [own], 10, ListFilters())
+
+
+def test_movies_like_one_come_with_how_near_they_are(either):
+    own = either.movies[7].pk
+    MovieEmbedding.objects.filter(movie=either.movies[9]).update(item_factors=None)
+
+    found = similar_movies(either.version.pk, own, 20)
+
+    rows = [either.movies.index(Movie.objects.get(pk=pk)) for pk in found.movie_ids]
+    contents = either.contents / np.linalg.norm(either.contents, axis=1, keepdims=True)
+    taste = np.where(np.array(rows) == 9, np.nan, (either.factors @ either.factors[7])[rows])
+    assert own not in found.movie_ids
+    assert found.by_taste == pytest.approx(taste, rel=1e-3, abs=1e-3, nan_ok=True)
+    assert found.by_content == pytest.approx((contents @ contents[7])[rows], abs=1e-4)
+    assert set(np.argsort(-(contents @ contents[7]))[1:11]) <= set(rows)
+
+
+def test_a_movie_without_factors_is_like_others_by_its_text_alone(either):
+    MovieEmbedding.objects.filter(movie=either.movies[7]).update(item_factors=None, query_factors=None)
+
+    found = similar_movies(either.version.pk, either.movies[7].pk, 20)
+
+    assert len(found.movie_ids) == 20
+    assert np.isnan(found.by_taste).all()
+    assert (found.by_content > 0).all()
 
 
 @only_indexed

@@ -5,7 +5,6 @@ import pytest
 
 from recommendations.algorithms.realtime import (
     RealtimeConfig,
-    cosines,
     drivers,
     query_vector,
     recency_weights,
@@ -63,11 +62,6 @@ def test_no_signals_or_no_items_give_no_drivers():
 
     assert drivers(nothing, np.zeros(0, np.float32), np.stack([EAST]))[0].tolist() == [-1]
     assert len(drivers(np.stack([EAST]), np.ones(1, np.float32), nothing)[0]) == 0
-
-
-def test_cosines_of_zero_vectors_are_zero():
-    assert cosines(EAST, np.stack([EAST, NORTH, 0 * EAST])).tolist() == [1.0, 0.0, 0.0]
-    assert cosines(0 * EAST, np.stack([EAST])).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("bad", [{"signals": 0}, {"recency_half_life": 0}])
