@@ -9,7 +9,7 @@ import logging
 import re
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, MovieEmbedding
 
@@ -30,22 +30,29 @@ _DROP_PATIENCE = "2s"
 def vector_indexes_build(*, version_id: int) -> list[str]:
     """Build the version's indexes that are missing, if it has vectors of VECTOR_INDEX_MIN_MOVIES movies; their names.
 
-    Reads go on meanwhile, writes to vectors wait: a minute for 100,000 movies.
+    Reads go on meanwhile, writes to vectors wait: a minute or two for 100,000 movies. One that cannot be built, for
+    want of room or memory, is logged: searches then look at everything, and the next call tries again.
     """
     if MovieEmbedding.objects.filter(version_id=version_id).count() < settings.VECTOR_INDEX_MIN_MOVIES:
         return []
-    existing = _existing()
-    missing = [what for what in _INDEXES if f"embedding_{what}_{version_id}" not in existing]
-    for what in missing:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL maintenance_work_mem = '{_BUILD_MEMORY}'")
-            # Workers of a build share memory that containers are often short of.
-            cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
-            cursor.execute(
-                f"CREATE INDEX IF NOT EXISTS embedding_{what}_{int(version_id)} ON recommendations_movieembedding "
-                f"USING hnsw {_INDEXES[what]} WHERE version_id = {int(version_id)}"
-            )
-    return [f"embedding_{what}_{version_id}" for what in missing]
+    existing, built = _existing(), []
+    for what, columns in _INDEXES.items():
+        name = f"embedding_{what}_{int(version_id)}"
+        if name in existing:
+            continue
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL maintenance_work_mem = '{_BUILD_MEMORY}'")
+                # Workers of a build share memory that containers are often short of.
+                cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+                cursor.execute(
+                    f"CREATE INDEX IF NOT EXISTS {name} ON recommendations_movieembedding "
+                    f"USING hnsw {columns} WHERE version_id = {int(version_id)}"
+                )
+            built.append(name)
+        except DatabaseError as error:
+            logger.error("vector_index_not_built", extra={"index": name, "reason": str(error)})
+    return built
 
 
 def vector_indexes_drop(*, version_id: int) -> None:

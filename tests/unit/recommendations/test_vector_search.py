@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import numpy as np
+import psycopg
 import pytest
 from django.db import connection, transaction
 
 from movies.models import Movie
 from movies.services import movies_hide
-from recommendations import vector_search
+from recommendations import vector_indexes, vector_search
 from recommendations.candidates import meant_movies, nearest_movies, similar_movies
 from recommendations.filters import ListFilters
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding
@@ -213,6 +214,35 @@ def test_the_indexes_of_a_version_go_with_its_rows(indexed):
 
     assert indexes() == {f"embedding_factors_{newer.pk}", f"embedding_content_{newer.pk}"}
     assert nearest_movies(indexed.version.pk, indexed.query, [], 20) == []
+
+
+@only_indexed
+def test_a_version_whose_indexes_cannot_be_built_is_published_without(indexed, monkeypatch):
+    newer = indexed.version_of(indexed.factors)
+    monkeypatch.setattr(vector_indexes, "_BUILD_MEMORY", "a lot")
+    version_publish(version=newer)
+
+    newer.refresh_from_db()
+    assert newer.status == ModelVersion.Status.LIVE
+    assert len(indexes()) == 2
+    assert nearest_movies(newer.pk, indexed.query, [], 20) == indexed.best(20)
+    monkeypatch.undo()
+    assert len(vector_indexes_build(version_id=newer.pk)) == 2
+
+
+@only_indexed
+def test_indexes_in_use_stay_until_the_next_time(indexed, monkeypatch):
+    monkeypatch.setattr(vector_indexes, "_DROP_PATIENCE", "50ms")
+    newer = indexed.version_of(indexed.factors)
+    version_publish(version=newer)
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as reader:
+        reader.execute("SELECT count(*) FROM recommendations_movieembedding")
+        version_rows_delete(version_id=indexed.version.pk)
+        assert len(indexes()) == 4
+    assert not MovieEmbedding.objects.filter(version=indexed.version).exists()
+    version_rows_delete(version_id=indexed.version.pk)
+
+    assert len(indexes()) == 2
 
 
 @only_indexed
