@@ -52,6 +52,8 @@ def interaction_record(
     _check(kind, value, occurred_at)
     content = {"movie_id": movie_id, "kind": kind, "value": value, "recommendation_id": recommendation_id}
     if event_id is not None and (known := _known_event(user, event_id, content, occurred_at)) is not None:
+        # A client sends an event again that nobody answered: who stored it may have died before it could say so.
+        stamp_user_on_commit(user.pk)
         return known, False
     if not Movie.objects.filter(pk=movie_id, status=Movie.Status.PUBLISHED).exists():
         raise ValidationError({"movie": f"There is no published movie {movie_id}."})
@@ -69,6 +71,7 @@ def interaction_record(
         known = _known_event(user, event.event_id, content, occurred_at)
         if known is None:
             raise
+        stamp_user_on_commit(user.pk)
         return known, False
     return event, True
 

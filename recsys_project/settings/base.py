@@ -94,20 +94,25 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="") or addresses.redis_url()
 # A Redis that does not answer must not hold up the requests that can do without it.
-_REDIS_TIMEOUTS = {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2}
+_REDIS_OPTIONS = {
+    "SOCKET_CONNECT_TIMEOUT": 1,
+    "SOCKET_TIMEOUT": 2,
+    # After a restart of Redis no list is trusted that was kept before it.
+    "CONNECTION_POOL_CLASS": "movies.redis_pool.NoticingPool",
+}
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "recsys",
-        "OPTIONS": {**_REDIS_TIMEOUTS},
+        "OPTIONS": {**_REDIS_OPTIONS},
     },
     # Rate limits have an alias of their own: with Redis gone, reads are let through (traps 2).
     "ratelimit": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "ratelimit",
-        "OPTIONS": {**_REDIS_TIMEOUTS, "IGNORE_EXCEPTIONS": True},
+        "OPTIONS": {**_REDIS_OPTIONS, "IGNORE_EXCEPTIONS": True},
     },
 }
 

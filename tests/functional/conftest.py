@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import transaction
 from django.test import TransactionTestCase, override_settings
 
 from recommendations.training import training_run
@@ -32,10 +33,11 @@ def cinema(
     trained = override_settings(MODEL_DIR=folder / "models", TRAINING_EVALUATED_PEOPLE=0, TRAINING_THREADS=1)
     with django_db_blocker.unblock(), keeping, trained:
         cache.delete_pattern("*")
-        movies, special = make_movies()
-        fans = make_fans(movies)
-        training_run()
         try:
+            with transaction.atomic():
+                movies, special = make_movies()
+                fans = make_fans(movies)
+            training_run()
             with web_server(folder, **environment) as server:
                 yield Cinema(server, movies, fans, special)
         finally:

@@ -64,6 +64,19 @@ def test_the_same_event_again_is_stored_once_and_does_not_touch_the_rating(cast)
     assert Rating.objects.get().value == 5.0
 
 
+def test_the_same_event_again_stamps_the_person_as_who_stored_it_may_have_died_before(
+    cast, django_capture_on_commit_callbacks
+):
+    event_id = uuid.uuid4()
+    record(cast, event_id=event_id)
+    before = stamp_of(cast.bob)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        record(cast, event_id=event_id)
+
+    assert stamp_of(cast.bob) != before
+
+
 @pytest.mark.parametrize(
     "other",
     [{"value": 3.0}, {"title": "Casino"}, {"kind": "like", "value": None}, {"recommendation_id": uuid.uuid4()}],

