@@ -28,6 +28,7 @@ from recommendations.algorithms.realtime import (
     query_vector,
     recency_weights,
     signal_weights,
+    within_evidence,
 )
 from recommendations.algorithms.reranking import RerankConfig, rerank
 from recommendations.filters import ListFilters
@@ -181,7 +182,8 @@ def _taste(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -> 
     weights = strength * recency_weights(len(signals), REALTIME.recency_half_life)[usable]
     if not weights.any():
         return None
-    return Taste(kept, weights, query_factors[usable], query_vector(query_factors[usable], weights), vectors)
+    query = within_evidence(query_vector(query_factors[usable], weights), len(kept), REALTIME)
+    return Taste(kept, weights, query_factors[usable], query, vectors)
 
 
 def _ranked(

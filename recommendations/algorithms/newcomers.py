@@ -140,7 +140,10 @@ class Newcomers:
         return np.ascontiguousarray(solved, np.float32)
 
     def factorise(self, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Query factors A and item factors V, float32, shape (I, width), with B ~ A V'; zero past ``rank``."""
+        """Query factors A and item factors V, float32, shape (I, width), with B ~ A V'; zero past ``rank``.
+
+        The columns stand in the order of their strength, the strongest first.
+        """
         rank = min(self.config.rank, width)
         A, V = self._model.factorise(rank, self.config.random_state)
         padding = ((0, 0), (0, width - rank))

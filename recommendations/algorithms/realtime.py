@@ -20,12 +20,20 @@ class RealtimeConfig:
     # The weight of a signal halves with every so many newer ones; by place, for clocks say little of taste. On people
     # held out for validation 5 ranks as well as 10 and 25 or better, new people and known ones alike.
     recency_half_life: float = 5.0
+    # A few signals tell only the broad directions of a taste: so many of the factors' directions count, the strongest
+    # first, and so many more with each signal; see within_evidence.
+    directions: int = 12
+    directions_a_signal: int = 2
 
     def __post_init__(self) -> None:
         if self.signals < 1:
             raise ValueError(f"signals must be at least 1, not {self.signals}.")
         if self.recency_half_life <= 0:
             raise ValueError(f"recency_half_life must be above 0, not {self.recency_half_life}.")
+        if self.directions < 1:
+            raise ValueError(f"directions must be at least 1, not {self.directions}.")
+        if self.directions_a_signal < 0:
+            raise ValueError(f"directions_a_signal must be 0 or more, not {self.directions_a_signal}.")
 
 
 def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float32]:
@@ -52,6 +60,16 @@ def query_vector(query_factors: NDArray[np.float32], weights: NDArray[np.float32
     if total == 0:
         return np.zeros(query_factors.shape[1], np.float32)
     return np.asarray(weights @ query_factors / total, np.float32)
+
+
+def within_evidence(query: NDArray[np.float32], signals: int, config: RealtimeConfig) -> NDArray[np.float32]:
+    """The query vector (d,) made of so many signals, without the directions that so few cannot tell; shape (d,).
+
+    The factors' directions stand in the order of their strength. nDCG@10 after 1 / 3 / 5 / 10 / 20 likes, on people of
+    ML-1M held out for validation: .398 / .396 / .409 / .415 / .385, and .393 / .393 / .406 / .413 / .383 with all 64.
+    """
+    known = config.directions + config.directions_a_signal * signals
+    return np.where(np.arange(len(query)) < known, query, np.float32(0))
 
 
 def drivers(

@@ -15,7 +15,13 @@ from recommendations.algorithms.blending import BlendConfig, above_list, above_n
 from recommendations.algorithms.pipeline import TrainedModel
 from recommendations.algorithms.popularity import Popularity, PopularityConfig
 from recommendations.algorithms.ranking import top_n
-from recommendations.algorithms.realtime import RealtimeConfig, query_vector, recency_weights, signal_weights
+from recommendations.algorithms.realtime import (
+    RealtimeConfig,
+    query_vector,
+    recency_weights,
+    signal_weights,
+    within_evidence,
+)
 
 # As serving has them: the length of a list, and how many candidates of each source it asks for.
 LIST_SIZE = 100
@@ -78,9 +84,9 @@ class ServingSimulator:
         if shares["popular"]:
             sources["popular"] = self._popular(seen)
         candidates = sources["batch"].keys() | sources["popular"].keys()
-        query = query_vector(self.query_factors[places], weights) if len(places) else None
-        if query is not None and shares["realtime"]:
-            similar = self.item_factors @ query
+        if len(places) and shares["realtime"]:
+            query = query_vector(self.query_factors[places], weights)
+            similar = self.item_factors @ within_evidence(query, len(places), self.realtime)
             nearest = set(self._nearest(similar, seen)) if positive else set()
             candidates |= nearest
             known = [at for at in candidates if self.item_factors[at].any()]

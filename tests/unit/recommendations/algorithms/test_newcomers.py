@@ -74,3 +74,11 @@ def test_the_factors_are_of_the_asked_width_with_nothing_past_the_rank():
 def test_hyperparameters_out_of_range_are_errors(wrong):
     with pytest.raises(ValueError, match="must"):
         NewcomersConfig(**wrong)
+
+
+def test_the_directions_stand_in_the_order_of_their_strength():
+    A, V = Newcomers(NewcomersConfig(rank=6)).fit(_two_tastes()).factorise(6)
+    strength = np.linalg.norm(A, axis=0) * np.linalg.norm(V, axis=0)
+
+    assert (np.diff(strength) <= 1e-5).all()
+    assert strength[0] > strength[-1]

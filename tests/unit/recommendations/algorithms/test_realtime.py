@@ -9,6 +9,7 @@ from recommendations.algorithms.realtime import (
     query_vector,
     recency_weights,
     signal_weights,
+    within_evidence,
 )
 
 EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -40,6 +41,15 @@ def test_the_query_is_the_weighted_mean_and_a_dislike_pushes_away():
     assert query_vector(both, np.zeros(2, np.float32)).tolist() == [0.0, 0.0]
 
 
+def test_few_signals_tell_only_the_strongest_directions():
+    query, config = np.arange(1, 7, dtype=np.float32), RealtimeConfig(directions=1, directions_a_signal=2)
+
+    assert within_evidence(query, 1, config).tolist() == [1, 2, 3, 0, 0, 0]
+    assert within_evidence(query, 2, config).tolist() == [1, 2, 3, 4, 5, 0]
+    assert within_evidence(query, 50, config).tolist() == query.tolist()
+    assert within_evidence(query, 1, config).dtype == np.float32
+
+
 def test_the_driver_of_an_item_is_the_signal_that_speaks_for_it_most():
     strongest, share = drivers(
         np.stack([EAST, NORTH, -EAST]),
@@ -64,7 +74,9 @@ def test_no_signals_or_no_items_give_no_drivers():
     assert len(drivers(np.stack([EAST]), np.ones(1, np.float32), nothing)[0]) == 0
 
 
-@pytest.mark.parametrize("bad", [{"signals": 0}, {"recency_half_life": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"signals": 0}, {"recency_half_life": 0}, {"directions": 0}, {"directions_a_signal": -1}]
+)
 def test_hyperparameters_that_make_no_sense_are_refused(bad):
     with pytest.raises(ValueError, match="must be"):
         RealtimeConfig(**bad)
