@@ -14,6 +14,7 @@ import argparse
 import http.client
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -33,13 +34,14 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-from benchmarks.list_miss import DATABASE, PORT, start_server  # noqa: E402 -- the path is set above.
-from recommendations.algorithms.blending import BlendConfig  # noqa: E402
+from recommendations.algorithms.blending import BlendConfig  # noqa: E402 -- the path is set above.
 from recommendations.evaluation import metrics  # noqa: E402
 from recommendations.evaluation.protocols import new_users  # noqa: E402
 from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings  # noqa: E402
 from recommendations.evaluation.protocols.serving import ServingSimulator  # noqa: E402
 
+DATABASE = "benchmark_new_users"
+PORT = 8766
 K = 10
 
 
@@ -143,6 +145,33 @@ def published() -> tuple[ServingSimulator, np.ndarray]:
     order = np.searchsorted(movie_ids, [movie_id for movie_id, _ in popular])
     scores[order] = [score for _, score in popular]
     return ServingSimulator(queries, items, order, scores), movie_ids
+
+
+def start_server() -> subprocess.Popen:
+    """Gunicorn over the benchmark's database, once it answers; what Redis holds of other databases is not believed."""
+    from django.conf import settings  # noqa: PLC0415
+
+    from movies.stamps import stamp_catalogue  # noqa: PLC0415
+
+    stamp_catalogue()
+    address, _, query = settings.DATABASE_URL.partition("?")
+    given = {
+        "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
+        "REDIS_URL": settings.REDIS_URL,
+        "PORT": str(PORT),
+    }
+    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given)
+    for _ in range(300):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+            connection.request("GET", "/health/live")
+            connection.getresponse().read()
+            return server
+        except OSError:
+            time.sleep(0.2)
+    server.terminate()
+    raise SystemExit("The web server did not start.")
 
 
 def ask(person: Person) -> Iterator[tuple[int, list[int]]]:

@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.matrices import binarised, row_counts, scale_rows
+from recommendations.algorithms.realtime import LEARNED_DIRECTIONS
 
 # Strengths from here on are likes: a film found fair, watched or viewed says little of someone of whom little is known.
 CLEAR_LIKE = 0.8
@@ -49,8 +50,8 @@ class NewcomersConfig:
     # Size of the autoencoder over whole histories beside this model's own.
     whole_histories: float = 0.5
     autoencoder: LinearAutoencoderConfig = field(default=WHOLE_HISTORIES)
-    # More directions than this fit the noise.
-    rank: int = 64
+    # More directions than this fit the noise. Serving leaves out some of these for people of whom little is known.
+    rank: int = LEARNED_DIRECTIONS
     random_state: int = 0
 
     def __post_init__(self) -> None:

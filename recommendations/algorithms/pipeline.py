@@ -230,7 +230,8 @@ def _catalogue_factors(
     known = model.kept[learned[0].any(axis=1) | learned[1].any(axis=1)]
     liked = interactions.items[interactions.weights > 0]
     likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.kept].astype(np.float64)
-    targets = factors_beside(learned, model.autoencoder, likes, config.unrated, config.random_state) or learned
+    reserved, seed = config.newcomers.rank, config.random_state
+    targets = factors_beside(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     known_ids = interactions.item_ids[model.kept]
     trained = np.isin(movie_ids, interactions.item_ids[known])

@@ -43,15 +43,19 @@ def factors_beside(
     likes: NDArray[np.floating],
     config: UnratedConfig,
     random_state: int = 0,
+    *,
+    reserved: int = 0,
 ) -> Factors | None:
     """Query factors for every item and the item factors it would have if it were unrated, each (I, width).
 
     factors: the speed layer's query and item factors, (I, width), zero past their rank; autoencoder: fitted on the same
-    I items; likes: how many each has, (I,). The query factors are the speed layer's with the free dimensions filled.
-    None where there is no free dimension, or nothing to put there.
+    I items; likes: how many each has, (I,); reserved: so many dimensions are not free, used or not. The query factors
+    are the speed layer's with the free dimensions filled. None where there is no free dimension, or nothing to put
+    there.
     """
     A, V = factors
     rank = int(np.flatnonzero(A.any(axis=0) | V.any(axis=0)).max(initial=-1)) + 1
+    rank = max(rank, reserved)
     free = A.shape[1] - rank
     if free < 1:
         return None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.realtime import (
+    LEARNED_DIRECTIONS,
     RealtimeConfig,
     drivers,
     query_vector,
@@ -41,13 +42,18 @@ def test_the_query_is_the_weighted_mean_and_a_dislike_pushes_away():
     assert query_vector(both, np.zeros(2, np.float32)).tolist() == [0.0, 0.0]
 
 
-def test_few_signals_tell_only_the_strongest_directions():
-    query, config = np.arange(1, 7, dtype=np.float32), RealtimeConfig(directions=1, directions_a_signal=2)
+def test_few_signals_tell_only_the_strongest_learned_directions():
+    query, config = np.arange(1, LEARNED_DIRECTIONS + 3, dtype=np.float32), RealtimeConfig(12, 5.0, 1, 2)
+    one, two, many = (within_evidence(query, signals, config) for signals in (1, 2, 50))
 
-    assert within_evidence(query, 1, config).tolist() == [1, 2, 3, 0, 0, 0]
-    assert within_evidence(query, 2, config).tolist() == [1, 2, 3, 4, 5, 0]
-    assert within_evidence(query, 50, config).tolist() == query.tolist()
-    assert within_evidence(query, 1, config).dtype == np.float32
+    assert one[:3].tolist() == [1, 2, 3]
+    assert two[:5].tolist() == [1, 2, 3, 4, 5]
+    for kept, told in ((one, 3), (two, 5)):
+        assert not kept[told:LEARNED_DIRECTIONS].any()
+        # Those past the learned ones are another model's.
+        assert kept[LEARNED_DIRECTIONS:].tolist() == query[LEARNED_DIRECTIONS:].tolist()
+    assert many.tolist() == query.tolist()
+    assert query[3] == 4
 
 
 def test_the_driver_of_an_item_is_the_signal_that_speaks_for_it_most():

@@ -50,6 +50,15 @@ def test_without_a_free_dimension_there_is_nothing_beside(fitted):
     assert factors_beside((full, full), autoencoder, likes, UnratedConfig()) is None
 
 
+def test_reserved_dimensions_stay_free(fitted):
+    learned, autoencoder, likes = fitted
+    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig(), reserved=9)
+
+    assert not query[:, 4:9].any()
+    assert not beside[:, :9].any()
+    assert beside[:, 9:].any()
+
+
 def test_a_size_of_nothing_is_refused():
     with pytest.raises(ValueError, match="size"):
         UnratedConfig(size=0.0)
