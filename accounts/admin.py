@@ -32,6 +32,7 @@ class UserEditForm(EmailLoginForm, UserChangeForm):
             "email",
             "password",
             "display_name",
+            "share_with_groups",
             "is_active",
             "is_staff",
             "is_superuser",
@@ -68,7 +69,7 @@ class UserAdmin(DjangoUserAdmin):
     show_full_result_count = False
     readonly_fields = ("dataset", "dataset_user_id", "date_joined", "last_login")
     fieldsets = (
-        (None, {"fields": ("email", "password", "display_name")}),
+        (None, {"fields": ("email", "password", "display_name", "share_with_groups")}),
         ("May", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Came from", {"fields": ("dataset", "dataset_user_id", "date_joined", "last_login")}),
     )

@@ -38,6 +38,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     display_name = models.CharField(max_length=80, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("staff", default=False, help_text="May use the admin.")
+    share_with_groups = models.BooleanField(
+        default=False,
+        # Imports insert people by statements of their own.
+        db_default=False,
+        help_text="People who know the e-mail address may make lists for a group with this person in it. They see how "
+        "well each movie suits them, and nothing of what they did.",
+    )
     date_joined = models.DateTimeField(default=timezone.now)
     dataset = models.CharField(max_length=32, blank=True, default="", help_text="The imported data set they came with.")
     dataset_user_id = models.BigIntegerField(null=True, blank=True, help_text="Their id in that data set.")

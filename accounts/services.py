@@ -56,10 +56,13 @@ def user_register(*, email: str, password: str, display_name: str = "") -> User:
         raise taken from error
 
 
-def user_update(*, user: User, display_name: str) -> User:
-    """Changes what a person may change about themselves."""
-    user.display_name = display_name
-    user.save(update_fields=["display_name"])
+def user_update(*, user: User, display_name: str | None = None, share_with_groups: bool | None = None) -> User:
+    """Changes what a person may change about themselves; what is None stays."""
+    given = {"display_name": display_name, "share_with_groups": share_with_groups}
+    changed = {name: value for name, value in given.items() if value is not None}
+    for name, value in changed.items():
+        setattr(user, name, value)
+    user.save(update_fields=list(changed))
     return user
 
 

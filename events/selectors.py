@@ -1,6 +1,6 @@
 """Reads of what people did."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -37,6 +37,10 @@ _HISTORY = f"""
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, {_SEEN}
 """  # noqa: S608 -- no input in it.
+_HISTORIES = f"""
+    SELECT person.id, done.* FROM unnest(%(users)s::bigint[]) person (id),
+    LATERAL ({_HISTORY.replace("%(user)s", "person.id")}) done
+"""  # noqa: S608 -- no input in it.
 
 
 class Signal(NamedTuple):
@@ -67,19 +71,31 @@ def history(user_id: int, limit: int) -> tuple[list[Signal], set[int]]:
     Of several things done with one movie, the newest judgement counts (rating, like, dislike); without one, a watch
     outranks a hide, and a hide a view.
     """
-    # An API rating stands in both tables, so twice the limit still gives `limit` movies unless one movie has many.
-    given: dict[str, Any] = {
-        "user": user_id,
-        "rating": str(Kind.RATING),
-        "newest": 2 * limit,
-        "not_seen_by": _NOT_SEEN_BY,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, given)
-        rows = cursor.fetchall()
-    # The one row without a movie holds what they have seen.
-    seen = next(row[4] for row in rows if row[0] is None)
-    return _one_a_movie(Signal(*row[:4]) for row in rows if row[0] is not None)[:limit], set(seen)
+        cursor.execute(_HISTORY, {"user": user_id, **_newest(limit)})
+        return _told(cursor.fetchall(), limit)
+
+
+def histories(user_ids: Collection[int], limit: int) -> dict[int, tuple[list[Signal], set[int]]]:
+    """The same of several people, by their ids. One query."""
+    rows: dict[int, list[tuple[Any, ...]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_HISTORIES, {"users": list(user_ids), **_newest(limit)})
+        for user_id, *row in cursor:
+            rows.setdefault(user_id, []).append(tuple(row))
+    return {user_id: _told(of_one, limit) for user_id, of_one in rows.items()}
+
+
+def _newest(limit: int) -> dict[str, Any]:
+    # An API rating stands in both tables, so twice the limit still gives `limit` movies unless one movie has many.
+    return {"rating": str(Kind.RATING), "newest": 2 * limit, "not_seen_by": _NOT_SEEN_BY}
+
+
+def _told(rows: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[Signal], set[int]]:
+    """Signals and seen movies out of the rows of one person; the one without a movie holds what they have seen."""
+    done = list(rows)
+    seen = next(row[4] for row in done if row[0] is None)
+    return _one_a_movie(Signal(*row[:4]) for row in done if row[0] is not None)[:limit], set(seen)
 
 
 def _one_a_movie(signals: Iterable[Signal]) -> list[Signal]:

@@ -19,7 +19,7 @@ from events.selectors import Signal
 from movies.models import Credit, Movie
 from recommendations.filters import ListFilters
 from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
-from recommendations.vector_search import nearest_by_content, nearest_by_factors
+from recommendations.vector_search import nearest_by_content, nearest_by_factors, nearest_to_each_by_factors
 
 Vector = NDArray[np.float32]
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
@@ -30,6 +30,13 @@ _LIVE = """
     FROM recommendations_modelversion version
     LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s
     WHERE version.status = %(live)s
+"""
+_LIVE_OF_MANY = """
+    SELECT person.id, version.id, version.finished_at, version.started_at,
+        own.movie_ids, own.scores, own.predicted_ratings
+    FROM unnest(%(users)s::bigint[]) person (id)
+    JOIN recommendations_modelversion version ON version.status = %(live)s
+    LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = person.id
 """
 
 
@@ -69,6 +76,18 @@ def live_model(user_id: int | None = None) -> LiveModel:
     return LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
 
 
+def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
+    """The same for several people, by their ids. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE_OF_MANY, {"users": list(user_ids), "live": str(ModelVersion.Status.LIVE)})
+        rows = cursor.fetchall()
+    found = {
+        user_id: LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
+        for user_id, version_id, trained_at, read_from, movie_ids, scores, ratings in rows
+    }
+    return {user_id: found.get(user_id, LiveModel()) for user_id in user_ids}
+
+
 def factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:
     """Title, query factors and item factors, by movie, of those of ``movie_ids`` that have any. One query."""
     rows = MovieEmbedding.objects.filter(
@@ -88,6 +107,13 @@ def nearest_movies(
     Best first, and as many as ``limit`` if there are any more. One query; see vector_search.
     """
     return [movie_id for movie_id, _ in nearest_by_factors(version_id, query, limit, exclude, _passing(filters))]
+
+
+def nearest_to_each(
+    version_id: int, queries: Sequence[Vector], exclude: Collection[int], limit: int, filters: ListFilters | None = None
+) -> list[set[int]]:
+    """The same movies for each of several queries, in no order. One query."""
+    return nearest_to_each_by_factors(version_id, queries, limit, exclude, _passing(filters))
 
 
 def popular_movies(

@@ -105,7 +105,7 @@ def list_for(
 ) -> PersonalList:
     """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown."""
     facts = facts_under(stamp or stamp_read(CATALOGUE))
-    taste = _taste(facts, live.version_id, signals)
+    taste = taste_of(facts, live.version_id, signals)
     weights = BlendConfig(**settings.BLEND_WEIGHTS).weights(
         has_batch=bool(live.movie_ids),
         signals=len(taste.signals) if taste else 0,
@@ -122,7 +122,7 @@ def list_for(
     ranked = _ranked(asked, live.version_id, batch, taste, weights)
     items, unpublished = _items(asked, ranked)
     _explain(items, taste)
-    items = _varied(facts, items, live.version_id)
+    items = varied(facts, items, live.version_id)
     ratings = live.rating_of()
     for item in items:
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
@@ -170,7 +170,7 @@ def _reckoning(
     }
 
 
-def _taste(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -> Taste | None:
+def taste_of(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -> Taste | None:
     """None when the live version can make nothing of the signals."""
     if version_id is None or not signals:
         return None
@@ -203,7 +203,7 @@ def _ranked(
             )
         )
         known |= nearest
-    mood = _mood(version_id, asked.filters, asked.unwanted, known)
+    mood = mood_cosines(version_id, asked.filters, asked.unwanted, known)
     ids = sorted(known | mood.keys())
     sources = {
         "batch": np.array([batch.get(movie, np.nan) for movie in ids]),
@@ -222,7 +222,9 @@ def _ranked(
     return blended
 
 
-def _mood(version_id: int | None, filters: ListFilters, seen: set[int], known: Collection[int]) -> dict[int, float]:
+def mood_cosines(
+    version_id: int | None, filters: ListFilters, seen: set[int], known: Collection[int]
+) -> dict[int, float]:
     """How near each candidate and the nearest other movies are to the mood; empty without one, or without an encoder
     that knows any of its words."""
     live = live_encoder() if filters.mood and version_id is not None else None
@@ -279,7 +281,7 @@ def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, 
     return {"movie": card, "score": score, "sources": dict(zip(_COLUMNS, shares, strict=False))}
 
 
-def _varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
+def varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
     """The items with some variety at the top; see algorithms.reranking."""
     config = RerankConfig(**settings.RERANKING)
     top = items[: config.reach]

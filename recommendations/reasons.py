@@ -29,6 +29,20 @@ class Reason(TypedDict):
 POPULAR: Reason = {"code": "popular", "text": "Popular right now"}
 TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
 
+GROUP_ALL: Reason = {"code": "suits_all", "text": "Suits all of you"}
+GROUP_MOST: Reason = {"code": "suits_most", "text": "Suits most of you"}
+GROUP_SOME: Reason = {"code": "suits_some", "text": "Suits some of you"}
+
+
+def of_group(popular: float, suits: int, members: int) -> Reason:
+    """The reason for a group of ``members``, of whom the movie suits ``suits``; popularity where it gave most of the
+    score. It never names what a member did: the others are not to know."""
+    if popular > 0.5:
+        return POPULAR
+    if suits == members:
+        return GROUP_ALL
+    return GROUP_MOST if 2 * suits > members else GROUP_SOME
+
 
 def because_of(signal: Signal, title: str) -> Reason:
     """The reason that names one thing the person did.

@@ -6,7 +6,7 @@ passes is looked at one by one, unless more pass than FEW; the index then goes o
 Where an index falls short everything is looked at, so a list that can be filled is full.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,30 @@ def nearest_by_factors(
     return _found("recommendations_nearest_by_factors", arguments, passing)
 
 
+def nearest_to_each_by_factors(
+    version_id: int,
+    queries: Sequence[NDArray[np.floating]],
+    limit: int,
+    exclude: Collection[int] = (),
+    passing: QuerySet[Any] | None = None,
+) -> list[set[int]]:
+    """The ids of those movies for each of several queries, in no order. One query, none for none."""
+    found: list[set[int]] = [set() for _ in queries]
+    if not queries:
+        return found
+    ids, params = _ids(passing)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT query.place - 1, near.movie_id FROM unnest(%s::text[]) WITH ORDINALITY query (vector, place),
+                LATERAL recommendations_nearest_by_factors(
+                    %s, query.vector::vector, %s::bigint[], %s, {ids}, %s) near""",  # noqa: S608 -- no input in it.
+            [[_text(query) for query in queries], version_id, list(exclude), limit, *params, FEW],
+        )
+        for place, movie_id in cursor:
+            found[place].add(movie_id)
+    return found
+
+
 def nearest_by_content(
     version_id: int,
     query: NDArray[np.floating],
@@ -47,16 +71,21 @@ def nearest_by_content(
 
 
 def _found(function: str, arguments: list[Any], passing: QuerySet[Any] | None) -> Nearest:
-    ids, params = "NULL", ()
-    if passing is not None:
-        statement, params = passing.query.sql_with_params()
-        ids = f"ARRAY({statement})"
+    ids, params = _ids(passing)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT movie_id, likeness FROM {function}(%s, %s::vector, %s::bigint[], %s, {ids}, %s)",  # noqa: S608 -- no input in it.
             [*arguments, *params, FEW],
         )
         return cursor.fetchall()
+
+
+def _ids(passing: QuerySet[Any] | None) -> tuple[str, Sequence[Any]]:
+    """The ids that pass, as an expression in SQL with its parameters."""
+    if passing is None:
+        return "NULL", ()
+    statement, params = passing.query.sql_with_params()
+    return f"ARRAY({statement})", params
 
 
 def _text(vector: NDArray[np.floating]) -> str:

@@ -74,5 +74,5 @@ class RefreshedSerializer(serializers.Serializer[Any]):
 class MeSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
-        fields = ("id", "email", "display_name", "date_joined")
+        fields = ("id", "email", "display_name", "share_with_groups", "date_joined")
         read_only_fields = ("id", "email", "date_joined")

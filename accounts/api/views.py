@@ -89,12 +89,11 @@ class MeView(APIView):
 
     @extend_schema(operation_id="auth_me_update", request=serializers.MeSerializer, responses=serializers.MeSerializer)
     def patch(self, request: Request) -> Response:
-        """Changes one's display name."""
+        """Changes one's display name, and whether others may make lists for a group with oneself in it."""
         user = cast(User, request.user)
         serializer = serializers.MeSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        name = serializer.validated_data.get("display_name", user.display_name)
-        return Response(serializers.MeSerializer(services.user_update(user=user, display_name=name)).data)
+        return Response(serializers.MeSerializer(services.user_update(user=user, **serializer.validated_data)).data)
 
 
 def _no_store(response: Response) -> Response:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
 from recommendations.filters import MAX_EXCLUDED, ListFilters
+from recommendations.group_services import MAX_MEMBERS, MIN_MEMBERS
 from recommendations.personal_list import LIST_SIZE
 
 MAX_SIGNALS = 200
@@ -75,11 +76,16 @@ class ListQuerySerializer(FilterSerializer):
     explain = serializers.BooleanField(default=False, help_text="Also say how the list came about.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        known = {*self.fields, "format"}
-        unknown = [name for name in self.initial_data if name not in known]
-        if unknown:
-            raise serializers.ValidationError(dict.fromkeys(unknown[:10], "There is no such parameter."))
-        return attrs
+        return _only_known(self, attrs)
+
+
+def _only_known(serializer: serializers.Serializer, attrs: dict[str, Any]) -> dict[str, Any]:
+    """Refuses names that mean nothing, so that a slip of the pen is not a wider list."""
+    known = {*serializer.fields, "format"}
+    unknown = [name for name in serializer.initial_data if name not in known]
+    if unknown:
+        raise serializers.ValidationError(dict.fromkeys(unknown[:10], "There is no such parameter."))
+    return attrs
 
 
 class ListQuery(NamedTuple):
@@ -123,6 +129,24 @@ class SessionEventSerializer(serializers.Serializer):
         if (attrs["kind"] == Interaction.Kind.RATING) != ("value" in attrs):
             raise serializers.ValidationError({"value": "A rating needs a value, and nothing else has one."})
         return attrs
+
+
+class GroupSerializer(FilterSerializer):
+    """Whom a list is for, how they are brought together, and the filters."""
+
+    members = serializers.ListField(
+        child=serializers.EmailField(max_length=254),
+        allow_empty=False,
+        max_length=MAX_MEMBERS,
+        help_text=f"E-mail addresses of the others; {MIN_MEMBERS} to {MAX_MEMBERS} people with you, listed or not.",
+    )
+    strategy = serializers.ChoiceField(
+        choices=[("least_misery", "as good as for whom it is worst"), ("average", "as good as on average")],
+        default="least_misery",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _only_known(self, attrs)
 
 
 class SessionSerializer(FilterSerializer):

@@ -64,6 +64,31 @@ class SessionListSerializer(serializers.Serializer):
     items = RecommendedSerializer(many=True)
 
 
+class GroupReasonSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(choices=["suits_all", "suits_most", "suits_some", "popular"])
+    text = serializers.CharField(help_text='As in "Suits all of you".')
+
+
+class GroupItemSerializer(serializers.Serializer):
+    movie = MovieCardSerializer()
+    score = serializers.FloatField(help_text="The lowest or the average of member_scores, by the strategy.")
+    member_scores = serializers.ListField(
+        child=serializers.FloatField(), help_text="What it is to each of members, from 0 to 1, in their order."
+    )
+    reason = GroupReasonSerializer()
+
+
+class GroupListSerializer(serializers.Serializer):
+    recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
+    generated_at = serializers.DateTimeField()
+    model_version = serializers.IntegerField(allow_null=True)
+    strategy = serializers.CharField()
+    members = serializers.ListField(
+        child=serializers.EmailField(), help_text="As listed; you come first unless you listed yourself."
+    )
+    items = GroupItemSerializer(many=True)
+
+
 class PopularSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
     score = serializers.FloatField(help_text="Comparable within this list.")

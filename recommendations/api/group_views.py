@@ -1,0 +1,36 @@
+"""A list for several people."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recommendations.api.query import GroupSerializer
+from recommendations.api.serializers import GroupListSerializer
+from recommendations.group_services import group_recommendation
+
+
+class GroupListView(APIView):
+    """What some people may watch together."""
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What to watch together",
+        description="Movies that none of the group has seen. Everybody but you must have set share_with_groups.",
+        operation_id="recommendations_group",
+        request=GroupSerializer,
+        responses=GroupListSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        body = GroupSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        valid = body.validated_data
+        answer = group_recommendation(
+            user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
+            members=valid["members"],
+            strategy=valid["strategy"],
+            limit=valid["limit"],
+            filters=body.filters(),
+            request_id=getattr(request, "request_id", ""),
+        )
+        return Response(answer, headers={"Cache-Control": "private, no-store"})
