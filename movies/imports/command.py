@@ -1,0 +1,75 @@
+"""What the commands that import a file have in common: options, progress, and how they end."""
+
+import sys
+from abc import abstractmethod
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from movies.imports.console import shown_on
+from movies.imports.errors import ImportFailed
+from movies.imports.progress import OnProgress
+
+
+class Summary(Protocol):
+    """What an import tells of itself, as far as every import does."""
+
+    bad_lines: Mapping[str, int]
+    report: Path | None
+
+
+class ImportCommand(BaseCommand):
+    """``path``, ``--skip-bad`` and ``--report``; all or nothing."""
+
+    path_help: str
+    # What the file consists of: lines, records.
+    unit: str
+
+    @abstractmethod
+    def run_import(self, options: dict[str, Any], report: Path | None, on_progress: OnProgress) -> Any:
+        """Runs it. Raises ImportFailed, having changed nothing. Returns a Summary."""
+
+    @abstractmethod
+    def told(self, summary: Any) -> list[str]:
+        """The summary, line by line, without what was skipped."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path, help=self.path_help)
+        parser.add_argument("--skip-bad", action="store_true", help=f"skip malformed {self.unit}s, and report them")
+        parser.add_argument(
+            "--report", type=Path, help=f"where skipped {self.unit}s go (CSV); default: in var/imports/"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        report = self._report(options)
+        try:
+            with shown_on(sys.stderr, quiet=options["verbosity"] == 0) as show:
+                summary = self.run_import(options, report, show)
+        except ImportFailed as error:
+            raise CommandError(f"{error}\nNothing was changed.") from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Interrupted. Nothing was changed.", returncode=130) from error
+        self.stdout.write("\n".join([*self.told(summary), *self._skipped(summary)]))
+
+    def _report(self, options: dict[str, Any]) -> Path | None:
+        report: Path | None = options["report"]
+        if report is not None and not options["skip_bad"]:
+            raise CommandError(
+                f"--report needs --skip-bad: without it the first malformed {self.unit} stops the import."
+            )
+        if options["skip_bad"] and report is None:
+            folder = Path(settings.VAR_DIR) / "imports"
+            folder.mkdir(parents=True, exist_ok=True)
+            report = folder / f"{options['path'].resolve().stem}-bad-lines.csv"
+        return report
+
+    def _skipped(self, summary: Summary) -> list[str]:
+        if not summary.bad_lines:
+            return []
+        total = sum(summary.bad_lines.values())
+        counts = [f"    {count:>8,} {reason}" for reason, count in sorted(summary.bad_lines.items())]
+        return [f"  skipped  {total:>12,} malformed {self.unit}s, listed in {summary.report}", *counts]
