@@ -124,6 +124,13 @@ class ServedRecommendation(models.Model):
     model_version_id = models.BigIntegerField(null=True)
     movie_ids = ArrayField(models.BigIntegerField())
     scores = ArrayField(RealField())
+    explored = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Those of the movies that took a place for new ones.",
+    )
     request_id = models.CharField(max_length=128, blank=True)
     served_at = models.DateTimeField(default=timezone.now)
 

@@ -22,8 +22,8 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SERVED = """
     WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO events_servedrecommendation
-        (id, user_id, endpoint, model_version_id, movie_ids, scores, request_id, served_at)
-    SELECT %s, %s, %s, %s, %s::bigint[], %s::real[], %s, now() FROM hurry
+        (id, user_id, endpoint, model_version_id, movie_ids, scores, explored, request_id, served_at)
+    SELECT %s, %s, %s, %s, %s::bigint[], %s::real[], %s::bigint[], %s, now() FROM hurry
 """
 
 
@@ -84,16 +84,27 @@ def served_record(
     model_version_id: int | None,
     movie_ids: Sequence[int],
     scores: Sequence[float],
+    explored: Sequence[int] = (),
     request_id: str = "",
 ) -> None:
-    """Logs a list that is about to be shown, best first. One statement.
+    """Logs a list that is about to be shown, best first; ``explored`` are those of its movies that stand there because
+    they are new. One statement.
 
     It does not wait for the disk: when PostgreSQL's machine fails, the log of the last second may be missing.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             _SERVED,
-            [recommendation_id, user.pk, endpoint, model_version_id, _array(movie_ids), _array(scores), request_id],
+            [
+                recommendation_id,
+                user.pk,
+                endpoint,
+                model_version_id,
+                _array(movie_ids),
+                _array(scores),
+                _array(explored),
+                request_id,
+            ],
         )
 
 

@@ -5,13 +5,15 @@ Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsi
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.db import connection
 from django.db.models import BinaryField, F, Func, OuterRef, QuerySet, Subquery
+from django.utils import timezone
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance, MaxInnerProduct
 
@@ -22,6 +24,8 @@ from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbeddi
 from recommendations.vector_search import nearest_by_content, nearest_by_factors, nearest_to_each_by_factors
 
 Vector = NDArray[np.float32]
+# Of more new movies than these the newest are explored.
+MOST_NEW = 200
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
 _HEADER_BYTES = 4
 # Every missed list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
@@ -127,6 +131,31 @@ def popular_movies(
     listed = rows.order_by("rank").values_list("movie_id", "score")[: limit + len(exclude)]
     found = [row for row in listed if row[0] not in exclude][:limit]
     return [movie_id for movie_id, _ in found], [score for _, score in found]
+
+
+def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, list[tuple[int, float]]]:
+    """The ids and raw scores of all of the popular list of each of these genres that pass, best first. One query."""
+    rows = PopularMovie.objects.filter(genre__slug__in=slugs, movie__status=Movie.Status.PUBLISHED)
+    if filters.narrows:
+        rows = rows.filter(movie_id__in=filters.movies().values("pk"))
+    found: dict[str, list[tuple[int, float]]] = {}
+    for slug, movie_id, score in rows.order_by("genre__slug", "rank").values_list("genre__slug", "movie_id", "score"):
+        found.setdefault(slug, []).append((movie_id, score))
+    return found
+
+
+def new_movies(version_id: int) -> dict[int, datetime]:
+    """When each movie was added of those that are new: published, added within EXPLORATION_DAYS, and known to the
+    version by nothing but their text. Newest first, at most MOST_NEW. One query."""
+    rows = MovieEmbedding.objects.filter(
+        version_id=version_id,
+        factors_source=MovieEmbedding.Source.PREDICTED,
+        item_factors__isnull=False,
+        movie__status=Movie.Status.PUBLISHED,
+        movie__created_at__gt=timezone.now() - timedelta(days=settings.EXPLORATION_DAYS),
+    )
+    newest = rows.order_by("-movie__created_at", "-movie_id")[:MOST_NEW]
+    return dict(newest.values_list("movie_id", "movie__created_at"))
 
 
 def catalogue_movies(limit: int, exclude: Collection[int], filters: ListFilters) -> list[int]:

@@ -9,6 +9,7 @@ away, nothing is remembered. The time bounds the age of what changed without a s
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class MovieFacts:
         self._groups: dict[int, tuple[str, ...]] = {}
         self._vectors: dict[int, VersionVectors] = {}
         self._popular: tuple[list[int], list[float]] | None = None
+        self._new: dict[int, dict[int, datetime]] = {}
 
     @property
     def expired(self) -> bool:
@@ -74,6 +76,12 @@ class MovieFacts:
         listed = zip(*self._popular, strict=True)
         found = [(movie_id, score) for movie_id, score in listed if movie_id not in exclude][:limit]
         return [movie_id for movie_id, _ in found], [score for _, score in found]
+
+    def new_movies(self, version_id: int) -> dict[int, datetime]:
+        """When each of the movies that may be explored was added, newest first; see candidates.new_movies."""
+        if version_id not in self._new:
+            self._new[version_id] = candidates.new_movies(version_id)
+        return self._new[version_id]
 
 
 class VersionVectors:

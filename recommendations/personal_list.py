@@ -20,6 +20,7 @@ from recommendations.algorithms.blending import (
     above_nearest,
     blend,
     fill,
+    normalise,
     with_mood,
 )
 from recommendations.algorithms.realtime import (
@@ -31,10 +32,12 @@ from recommendations.algorithms.realtime import (
     within_evidence,
 )
 from recommendations.algorithms.reranking import RerankConfig, rerank
+from recommendations.exploration import explored
 from recommendations.filters import ListFilters
 from recommendations.meaning import live_encoder, text_vector
 from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.movie_facts import MovieFacts, VersionVectors, facts_under
+from recommendations.preferred_genres import Popular, popular_in_preferred
 
 LIST_SIZE = 100
 # As many as a list holds, and more of what is popular: some of it will have been seen.
@@ -92,7 +95,7 @@ def personal_list(user: User, filters: ListFilters | None = None, *, stamp: byte
     only. stamp: of the catalogue, if the caller has read it already."""
     live = candidates.live_model(user.pk)
     signals, seen = history(user.pk, REALTIME.signals)
-    return list_for(live, signals, seen, filters or ListFilters(), stamp=stamp)
+    return list_for(live, signals, seen, filters or ListFilters(), stamp=stamp, explore=True)
 
 
 def list_for(
@@ -102,8 +105,11 @@ def list_for(
     filters: ListFilters,
     *,
     stamp: bytes | None = None,
+    explore: bool = False,
 ) -> PersonalList:
-    """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown."""
+    """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown.
+
+    explore: whether new movies get their places; for lists that are logged."""
     facts = facts_under(stamp or stamp_read(CATALOGUE))
     taste = taste_of(facts, live.version_id, signals)
     weights = BlendConfig(**settings.BLEND_WEIGHTS).weights(
@@ -119,13 +125,22 @@ def list_for(
         for movie, score in zip(live.movie_ids, above_list(np.array(live.scores), LIST_SIZE).tolist(), strict=True)
         if movie in passing and movie not in asked.unwanted
     }
-    ranked = _ranked(asked, live.version_id, batch, taste, weights)
+    preferred: Popular = ({}, {})
+    if signals and taste is None and not live.movie_ids:
+        preferred = popular_in_preferred(facts, signals, filters, asked.unwanted, LIST_SIZE)
+    ranked = _ranked(asked, live.version_id, batch, taste, weights, preferred=preferred[0])
     items, unpublished = _items(asked, ranked)
-    _explain(items, taste)
+    _explain(items, taste, preferred[1])
     items = varied(facts, items, live.version_id)
     ratings = live.rating_of()
     for item in items:
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
+    exploration: dict[str, Any] = {"places": 0, "new_movies": 0, "movies": []}
+    if explore:
+        query = taste.query if taste is not None else None
+        items, exploration = explored(
+            facts, items, version_id=live.version_id, query=query, filters=filters, unwanted=asked.unwanted
+        )
     state = "known" if live.movie_ids else "new" if signals else "stranger"
     reckoning = _reckoning(live, signals, taste, weights, items)
     reckoning["left_out"] = {
@@ -135,7 +150,7 @@ def list_for(
         "of_batch_filtered": len(set(live.movie_ids) - asked.unwanted - passing),
         "not_published": unpublished,
     }
-    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning})
+    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning, "exploration": exploration})
 
 
 def _reckoning(
@@ -187,13 +202,21 @@ def taste_of(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -
 
 
 def _ranked(
-    asked: Asked, version_id: int | None, batch: dict[int, float], taste: Taste | None, weights: dict[str, float]
+    asked: Asked,
+    version_id: int | None,
+    batch: dict[int, float],
+    taste: Taste | None,
+    weights: dict[str, float],
+    *,
+    preferred: dict[int, float],
 ) -> Blended:
-    """All candidates blended."""
+    """All candidates blended; what is popular in ``preferred`` genres before what is popular with everyone."""
     popular: dict[int, float] = {}
     if weights["popular"]:
         movie_ids, scores = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
         popular = dict(zip(movie_ids, above_list(np.array(scores), LIST_SIZE).tolist(), strict=True))
+        if preferred:
+            popular = dict(zip(popular, normalise(np.array(list(popular.values()))).tolist(), strict=True)) | preferred
     known = batch.keys() | popular.keys()
     nearest: set[int] = set()
     if taste is not None and taste.positive:
@@ -295,13 +318,14 @@ def varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
     return [top[place] for place in order.tolist()] + items[config.reach :]
 
 
-def _explain(items: Items, taste: Taste | None) -> None:
-    """Adds each item's reason: popularity where it gave most of the score or there is no positive signal to go by;
-    else the signal that speaks for it most, if one stands out; else taste."""
+def _explain(items: Items, taste: Taste | None, of_genre: dict[int, reasons.Reason]) -> None:
+    """Adds each item's reason: popularity, with everyone or ``of_genre`` by movie, where it gave most of the score or
+    there is no positive signal to go by; else the signal that speaks for it most, if one stands out; else taste."""
     liked_something = taste is not None and taste.positive > 0
     most = 0.5 if liked_something else 0.0
     for item in items:
-        item["reason"] = reasons.POPULAR if item["sources"]["popular"] > most else reasons.TASTE
+        popular = of_genre.get(item["movie"]["id"], reasons.POPULAR)
+        item["reason"] = popular if item["sources"]["popular"] > most else reasons.TASTE
     if taste is None:
         return
     explained = [item for item in items if item["reason"] is reasons.TASTE]

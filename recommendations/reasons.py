@@ -19,19 +19,27 @@ _BY_KIND = {
 
 
 class Reason(TypedDict):
-    """``movie_id`` is there when the reason is one movie."""
+    """``movie_id`` is there when the reason is one movie, ``genre`` (a slug) when it is one genre."""
 
     code: str
     text: str
     movie_id: NotRequired[int]
+    genre: NotRequired[str]
 
 
 POPULAR: Reason = {"code": "popular", "text": "Popular right now"}
 TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
 
+NEW_THIS_WEEK: Reason = {"code": "new", "text": "New this week"}
+NEW_HERE: Reason = {"code": "new", "text": "New here"}
 GROUP_ALL: Reason = {"code": "suits_all", "text": "Suits all of you"}
 GROUP_MOST: Reason = {"code": "suits_most", "text": "Suits most of you"}
 GROUP_SOME: Reason = {"code": "suits_some", "text": "Suits some of you"}
+
+
+def popular_in_genre(name: str, slug: str) -> Reason:
+    """The reason that names a genre the person likes."""
+    return {"code": "popular_in_genre", "text": f"Popular with people who like {name}", "genre": slug}
 
 
 def of_group(popular: float, suits: int, members: int) -> Reason:

@@ -123,6 +123,7 @@ def _computed(
         model_version_id=computed.version_id,
         movie_ids=[item["movie"]["id"] for item in computed.items],
         scores=[item["score"] for item in computed.items],
+        explored=computed.reckoning["exploration"]["movies"],
         request_id=request_id,
     )
     rendered = _rendered(computed, recommendation_id)

@@ -26,20 +26,26 @@ class SourcesSerializer(serializers.Serializer):
 
 
 class ReasonSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(choices=["because_liked", "because_watched", "because_viewed", "taste", "popular"])
+    code = serializers.ChoiceField(
+        choices=["because_liked", "because_watched", "because_viewed", "taste", "popular", "popular_in_genre", "new"]
+    )
     text = serializers.CharField(help_text='As in "Because you liked Heat".')
     movie_id = serializers.IntegerField(required=False, help_text="The movie the text names.")
+    genre = serializers.CharField(required=False, help_text="The slug of the genre the text names.")
 
 
 class RecommendedSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="From 0 to 1; falls along the list but for some variety at its top.")
+    score = serializers.FloatField(
+        help_text="From 0 to 1; falls along the list but for some variety and new movies at its top."
+    )
     sources = SourcesSerializer()
     reason = ReasonSerializer()
     predicted_rating = serializers.FloatField(
         allow_null=True,
         help_text="What you would probably give it, on the scale of the ratings; null where nothing tells.",
     )
+    explored = serializers.BooleanField(required=False, help_text="True where it has its place for being new.")
 
 
 class RecommendationListSerializer(serializers.Serializer):

@@ -214,6 +214,10 @@ RERANKING = {
     "diversity": env.float("DIVERSITY", default=0.0),
     "group_cap": env.int("GROUP_CAP", default=3),
 }
+# How many of the first twenty of a list may be new movies, that is such as were added within so many days and nobody
+# has rated. One is the tenth, where it costs least of what ten show and is still seen. 0 keeps lists without.
+EXPLORATION_PLACES = env.int("EXPLORATION_PLACES", default=1)
+EXPLORATION_DAYS = env.float("EXPLORATION_DAYS", default=30)
 RECOMMENDATIONS_CACHE_SECONDS = env.int("RECOMMENDATIONS_CACHE_SECONDS", default=3600)
 BATCH_LIST_SIZE = 100
 # Trained encoders and models, one folder a model version.
