@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection
-from django.db.models import BinaryField, F, Func, OuterRef, QuerySet, Subquery
+from django.db.models import BinaryField, F, Func, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance, MaxInnerProduct
@@ -146,13 +147,19 @@ def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, 
 
 def new_movies(version_id: int) -> dict[int, datetime]:
     """When each movie was added of those that are new: published, added within EXPLORATION_DAYS, and known to the
-    version by nothing but their text. Newest first, at most MOST_NEW. One query."""
+    version by nothing but their text. Newest first, at most MOST_NEW. One query.
+
+    What was there before the first training is the catalogue that one began with, and not new in it.
+    """
+    first_training = ModelVersion.objects.filter(started_at__isnull=False).order_by("started_at").values("started_at")
+    since = Value(timezone.now() - timedelta(days=settings.EXPLORATION_DAYS))
     rows = MovieEmbedding.objects.filter(
         version_id=version_id,
         factors_source=MovieEmbedding.Source.PREDICTED,
         item_factors__isnull=False,
         movie__status=Movie.Status.PUBLISHED,
-        movie__created_at__gt=timezone.now() - timedelta(days=settings.EXPLORATION_DAYS),
+        # PostgreSQL's greatest of a time and of none is the time.
+        movie__created_at__gt=Greatest(since, Subquery(first_training[:1])),
     )
     newest = rows.order_by("-movie__created_at", "-movie_id")[:MOST_NEW]
     return dict(newest.values_list("movie_id", "movie__created_at"))

@@ -157,6 +157,16 @@ def test_a_movie_with_learned_factors_or_of_another_version_or_unpublished_is_no
     assert not any("explored" in item for item in ask(fan)["items"])
 
 
+def test_what_was_there_before_the_first_training_is_not_new(many):
+    version, _, fan = many
+    make_new(version, "Always there", (0.06, 0.01), days=2)
+    make_new(version, "Came later", (0.05, 0.01), days=0.5)
+    ModelVersion.objects.filter(pk=version.pk).update(started_at=timezone.now())
+    make_version(status=ModelVersion.Status.RETIRED, started_at=timezone.now() - timedelta(days=1))
+
+    assert [item["movie"]["title"] for item in ask(fan)["items"] if "explored" in item] == ["Came later"]
+
+
 @pytest.mark.parametrize("kind", ["like", "hide", "dislike", "watch"])
 def test_what_was_seen_or_hidden_is_not_explored(many, kind):
     version, _, fan = many
