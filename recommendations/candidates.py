@@ -27,6 +27,8 @@ from recommendations.vector_search import nearest_by_content, nearest_by_factors
 Vector = NDArray[np.float32]
 # Of more new movies than these the newest are explored.
 MOST_NEW = 200
+# A hundred years are for ever, and no time before PostgreSQL's or Python's first.
+_MOST_DAYS = 36_500.0
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
 _HEADER_BYTES = 4
 # Every missed list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
@@ -145,6 +147,11 @@ def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, 
     return found
 
 
+def new_since() -> datetime:
+    """A movie that was added later than this is new, by EXPLORATION_DAYS."""
+    return timezone.now() - timedelta(days=min(settings.EXPLORATION_DAYS, _MOST_DAYS))
+
+
 def new_movies(version_id: int) -> dict[int, datetime]:
     """When each movie was added of those that are new: published, added within EXPLORATION_DAYS, and known to the
     version by nothing but their text. Newest first, at most MOST_NEW. One query.
@@ -152,7 +159,7 @@ def new_movies(version_id: int) -> dict[int, datetime]:
     What was there before the first training is the catalogue that one began with, and not new in it.
     """
     first_training = ModelVersion.objects.filter(started_at__isnull=False).order_by("started_at").values("started_at")
-    since = Value(timezone.now() - timedelta(days=settings.EXPLORATION_DAYS))
+    since = Value(new_since())
     rows = MovieEmbedding.objects.filter(
         version_id=version_id,
         factors_source=MovieEmbedding.Source.PREDICTED,

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from recommendations import reasons
 from recommendations.algorithms.reranking import RerankConfig
-from recommendations.candidates import Vector
+from recommendations.candidates import Vector, new_since
 from recommendations.filters import ListFilters
 from recommendations.movie_facts import MovieFacts
 
@@ -58,7 +58,7 @@ def explored(
     reckoning: dict[str, Any] = {"places": len(wanted), "new_movies": 0, "movies": []}
     if not wanted or version_id is None or filters.mood or len(items) <= wanted[0]:
         return items, reckoning
-    since = timezone.now() - timedelta(days=settings.EXPLORATION_DAYS)
+    since = new_since()
     created = {movie: at for movie, at in facts.new_movies(version_id).items() if at > since and movie not in unwanted}
     passing = filters.passing(created)
     held = {item["movie"]["id"] for item in items[:FIRST]}

@@ -147,6 +147,15 @@ def test_how_long_a_movie_is_new(many, days, text):
     assert told == ([text] if text else [])
 
 
+@pytest.mark.parametrize("days", [10**7, 1e300, float("inf")])
+def test_movies_may_be_new_for_ever(many, settings, days):
+    version, _, fan = many
+    settings.EXPLORATION_DAYS = days
+    make_new(version, "New crime", (0.06, 0.01), days=4000)
+
+    assert titles(ask(fan))[9] == "New crime"
+
+
 def test_a_movie_with_learned_factors_or_of_another_version_or_unpublished_is_not_explored(many):
     version, _, fan = many
     learned = make_new(version, "Learned", (0.06, 0.01))
