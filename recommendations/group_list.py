@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from events.selectors import Signal, histories
 from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
-from recommendations.algorithms.blending import SOURCES, BlendConfig, above_list, blend, with_mood
+from recommendations.algorithms.blending import SOURCES, above_list, blend, with_mood
 from recommendations.algorithms.group import Strategy, group_order, group_scores, popular_share, suited
 from recommendations.filters import ListFilters
 from recommendations.movie_facts import facts_under
@@ -29,6 +29,7 @@ from recommendations.personal_list import (
     mood_cosines,
     taste_of,
     varied,
+    weights_of,
 )
 
 Matrix = NDArray[np.float64]
@@ -89,13 +90,7 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters
 
 def _member(asked: Asked, live: candidates.LiveModel, signals: list[Signal]) -> Member:
     taste = taste_of(asked.facts, live.version_id, signals)
-    weights = BlendConfig(**settings.BLEND_WEIGHTS).weights(
-        has_batch=bool(live.movie_ids),
-        signals=len(taste.signals) if taste else 0,
-        positive=taste.positive if taste else 0,
-        newer=live.newer(taste.signals) if taste else 0,
-    )
-    return Member(live, signals, taste, weights)
+    return Member(live, signals, taste, weights_of(live, taste))
 
 
 def _possible(

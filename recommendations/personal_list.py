@@ -109,15 +109,11 @@ def list_for(
 ) -> PersonalList:
     """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown.
 
-    explore: whether new movies get their places; for lists that are logged."""
+    explore: whether new movies get their places; for lists that are logged.
+    """
     facts = facts_under(stamp or stamp_read(CATALOGUE))
     taste = taste_of(facts, live.version_id, signals)
-    weights = BlendConfig(**settings.BLEND_WEIGHTS).weights(
-        has_batch=bool(live.movie_ids),
-        signals=len(taste.signals) if taste else 0,
-        positive=taste.positive if taste else 0,
-        newer=live.newer(taste.signals) if taste else 0,
-    )
+    weights = weights_of(live, taste)
     asked = Asked(facts, filters, seen | filters.exclude)
     passing = filters.passing(live.movie_ids)
     batch = {
@@ -151,6 +147,16 @@ def list_for(
         "not_published": unpublished,
     }
     return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning, "exploration": exploration})
+
+
+def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, float]:
+    """How much each source weighs for the person."""
+    return BlendConfig(**settings.BLEND_WEIGHTS).weights(
+        has_batch=bool(live.movie_ids),
+        signals=len(taste.signals) if taste else 0,
+        positive=taste.positive if taste else 0,
+        newer=live.newer(taste.signals) if taste else 0,
+    )
 
 
 def _reckoning(
