@@ -26,6 +26,7 @@ from recommendations.personal_list import (
     Asked,
     Items,
     Taste,
+    batch_scores,
     mood_cosines,
     taste_of,
     varied,
@@ -122,7 +123,7 @@ def _scores(
     Calibrated as in their own list, but real time is not cut off at the nearest movies: what a member cares little for
     must still be told from what they cannot stand. 0 where nothing that counts for the member knows the movie.
     """
-    batch = dict(zip(member.live.movie_ids, above_list(np.array(member.live.scores), LIST_SIZE).tolist(), strict=True))
+    batch = batch_scores(member.live)
     listed = ids.tolist()
     sources: dict[str, NDArray[np.floating]] = {"batch": np.array([batch.get(movie, np.nan) for movie in listed])}
     sources["popular"] = np.array([popular.get(movie, np.nan) for movie in listed])

@@ -116,11 +116,8 @@ def list_for(
     weights = weights_of(live, taste)
     asked = Asked(facts, filters, seen | filters.exclude)
     passing = filters.passing(live.movie_ids)
-    batch = {
-        movie: score
-        for movie, score in zip(live.movie_ids, above_list(np.array(live.scores), LIST_SIZE).tolist(), strict=True)
-        if movie in passing and movie not in asked.unwanted
-    }
+    wanted = passing - asked.unwanted
+    batch = {movie: score for movie, score in batch_scores(live).items() if movie in wanted}
     preferred: Popular = ({}, {})
     if signals and taste is None and not live.movie_ids:
         preferred = popular_in_preferred(facts, signals, filters, asked.unwanted, LIST_SIZE)
@@ -133,20 +130,40 @@ def list_for(
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
     exploration: dict[str, Any] = {"places": 0, "new_movies": 0, "movies": []}
     if explore:
-        query = taste.query if taste is not None else None
         items, exploration = explored(
-            facts, items, version_id=live.version_id, query=query, filters=filters, unwanted=asked.unwanted
+            facts,
+            items,
+            version_id=live.version_id,
+            query=taste.query if taste is not None else None,
+            filters=filters,
+            unwanted=asked.unwanted,
         )
     state = "known" if live.movie_ids else "new" if signals else "stranger"
-    reckoning = _reckoning(live, signals, taste, weights, items)
-    reckoning["left_out"] = {
+    left_out = {
         "seen": len(seen),
         "excluded": len(filters.exclude),
         "of_batch_seen": len(seen.intersection(live.movie_ids)),
         "of_batch_filtered": len(set(live.movie_ids) - asked.unwanted - passing),
         "not_published": unpublished,
     }
-    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning, "exploration": exploration})
+    reckoning = _reckoning(live, signals, taste, weights, items) | {"left_out": left_out, "exploration": exploration}
+    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning})
+
+
+def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, float]:
+    """What each source weighs for somebody of this row of the nightly list and this taste."""
+    return BlendConfig(**settings.BLEND_WEIGHTS).weights(
+        has_batch=bool(live.movie_ids),
+        signals=len(taste.signals) if taste else 0,
+        positive=taste.positive if taste else 0,
+        newer=live.newer(taste.signals) if taste else 0,
+    )
+
+
+def batch_scores(live: candidates.LiveModel) -> dict[int, float]:
+    """The scores of the nightly list by movie, measured from its end."""
+    scores = above_list(np.array(live.scores), LIST_SIZE).tolist()
+    return dict(zip(live.movie_ids, scores, strict=True))
 
 
 def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, float]:
