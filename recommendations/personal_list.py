@@ -166,16 +166,6 @@ def batch_scores(live: candidates.LiveModel) -> dict[int, float]:
     return dict(zip(live.movie_ids, scores, strict=True))
 
 
-def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, float]:
-    """How much each source weighs for the person."""
-    return BlendConfig(**settings.BLEND_WEIGHTS).weights(
-        has_batch=bool(live.movie_ids),
-        signals=len(taste.signals) if taste else 0,
-        positive=taste.positive if taste else 0,
-        newer=live.newer(taste.signals) if taste else 0,
-    )
-
-
 def _reckoning(
     live: candidates.LiveModel,
     signals: list[Signal],
