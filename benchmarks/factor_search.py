@@ -33,7 +33,7 @@ DATABASE = "benchmark_factor_search"
 RANK = 128
 SHARES = (100, 10)
 # (rows wanted, movies to leave out): a page of similar movies; what a person's list asks for.
-DEMANDS = ((20, 0), (150, 300))
+DEMANDS = ((20, 0), (100, 300))
 
 
 class Catalogue(NamedTuple):

@@ -178,7 +178,8 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
         cursor.execute(_CREDITS)
         for sql, each in ((_RATINGS, RATINGS_EACH), (_EVENTS, EVENTS_EACH), (_LISTS, LIST_SIZE)):
             cursor.execute(sql, {**shared, "each": each})
-        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("VACUUM (FREEZE, ANALYZE)")
+        cursor.execute("CHECKPOINT")
 
 
 def person_tokens(people: int) -> list[str]:
