@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 from events.selectors import Signal, histories
 from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
-from recommendations.algorithms.blending import SOURCES, above_list, blend, with_mood
+from recommendations.algorithms.blending import (
+    LIST_SIZE,
+    POPULAR_CANDIDATES,
+    REALTIME_CANDIDATES,
+    SOURCES,
+    above_list,
+    blend,
+    with_mood,
+)
 from recommendations.algorithms.group import Strategy, group_order, group_scores, popular_share, suited
 from recommendations.filters import ListFilters
 from recommendations.movie_facts import facts_under
 from recommendations.personal_list import (
-    LIST_SIZE,
-    POPULAR_CANDIDATES,
     REALTIME,
-    REALTIME_CANDIDATES,
     Asked,
     Items,
     Taste,

@@ -13,6 +13,9 @@ from events.selectors import Signal, history
 from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
 from recommendations.algorithms.blending import (
+    LIST_SIZE,
+    POPULAR_CANDIDATES,
+    REALTIME_CANDIDATES,
     SOURCES,
     BlendConfig,
     Blended,
@@ -39,10 +42,6 @@ from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.movie_facts import MovieFacts, VersionVectors, facts_under
 from recommendations.preferred_genres import Popular, popular_in_preferred
 
-LIST_SIZE = 100
-# As many as a list holds, and more of what is popular: some of it will have been seen.
-REALTIME_CANDIDATES = 100
-POPULAR_CANDIDATES = 200
 REALTIME = RealtimeConfig()
 # The columns of shares.
 _COLUMNS = (*SOURCES, "mood")

@@ -16,12 +16,12 @@ from events.services import served_record
 from movies.models import Movie
 from movies.selectors import movie_cards
 from recommendations import candidates, list_cache
-from recommendations.algorithms.blending import normalise
+from recommendations.algorithms.blending import LIST_SIZE, normalise
 from recommendations.cursors import Cursor, cursor_read, refused
 from recommendations.discovery import genre_id_of
 from recommendations.filters import ListFilters
 from recommendations.list_cache import RenderedList
-from recommendations.personal_list import LIST_SIZE, REALTIME, PersonalList, list_for, personal_list
+from recommendations.personal_list import REALTIME, PersonalList, list_for, personal_list
 from recommendations.short_cache import remembered
 
 logger = structlog.get_logger(__name__)

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# The length of a list, and how many candidates of each source it looks at: as many as it holds, and more of what is
+# popular, since some of that will have been seen.
+LIST_SIZE = 100
+REALTIME_CANDIDATES = 100
+POPULAR_CANDIDATES = 200
 # The order of the columns of shares.
 SOURCES = ("batch", "realtime", "popular")
 # So much what is popular weighs against the newest signals at most: the first like must show in the list.

@@ -9,9 +9,9 @@ from rest_framework import serializers
 
 from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
+from recommendations.algorithms.blending import LIST_SIZE
 from recommendations.filters import MAX_EXCLUDED, ListFilters
 from recommendations.group_services import MAX_MEMBERS, MIN_MEMBERS
-from recommendations.personal_list import LIST_SIZE
 
 MAX_SIGNALS = 200
 _MAX_ID = 2**31 - 1

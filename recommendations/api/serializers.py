@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from movies.api.serializers import MovieCardSerializer
-from recommendations.personal_list import LIST_SIZE
+from recommendations.algorithms.blending import LIST_SIZE
 
 
 class LimitSerializer(serializers.Serializer):

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending import BlendConfig, above_list, above_nearest, blend
+from recommendations.algorithms.blending import (
+    LIST_SIZE,
+    POPULAR_CANDIDATES,
+    REALTIME_CANDIDATES,
+    BlendConfig,
+    above_list,
+    above_nearest,
+    blend,
+)
 from recommendations.algorithms.pipeline import TrainedModel
 from recommendations.algorithms.popularity import Popularity, PopularityConfig
 from recommendations.algorithms.ranking import top_n
@@ -22,11 +30,6 @@ from recommendations.algorithms.realtime import (
     signal_weights,
     within_evidence,
 )
-
-# As serving has them: the length of a list, and how many candidates of each source it asks for.
-LIST_SIZE = 100
-REALTIME_CANDIDATES = 100
-POPULAR_CANDIDATES = 200
 
 
 @dataclass(frozen=True, slots=True)

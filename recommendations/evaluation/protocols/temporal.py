@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recommendations.algorithms.blending import BlendConfig
+from recommendations.algorithms.blending import LIST_SIZE, BlendConfig
 from recommendations.algorithms.pipeline import TrainedModel, TrainingConfig, train
 from recommendations.evaluation import metrics
 from recommendations.evaluation.bootstrap import Interval, difference_interval, mean_interval
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import feedback_of
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
-from recommendations.evaluation.protocols.serving import LIST_SIZE, BatchRow, ServingSimulator
+from recommendations.evaluation.protocols.serving import BatchRow, ServingSimulator
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 from recommendations.evaluation.splitting import split_at
 
