@@ -26,10 +26,10 @@ _PRECEDENCE = {
 # Every missed list asks these; putting them together as querysets took longer than PostgreSQL takes to answer.
 _SEEN = """
     ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)
-    || ARRAY(SELECT movie_id FROM events_interaction WHERE user_id = %(user)s AND kind <> ALL(%(not_seen_by)s))
+    || ARRAY(SELECT movie_id FROM events_interaction WHERE user_id = %(user)s AND kind <> ALL(%(not_seen_by)s::text[]))
 """
 _HISTORY = f"""
-    (SELECT movie_id, %(rating)s, value, rated_at, NULL::bigint[] FROM events_rating
+    (SELECT movie_id, %(rating)s::text, value, rated_at, NULL::bigint[] FROM events_rating
         WHERE user_id = %(user)s ORDER BY rated_at DESC, movie_id DESC LIMIT %(newest)s)
     UNION ALL
     (SELECT movie_id, kind, value, occurred_at, NULL FROM events_interaction
@@ -71,7 +71,7 @@ def history(user_id: int, limit: int) -> tuple[list[Signal], set[int]]:
     Of several things done with one movie, the newest judgement counts (rating, like, dislike); without one, a watch
     outranks a hide, and a hide a view.
     """
-    with connection.cursor() as cursor:
+    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_HISTORY, {"user": user_id, **_newest(limit)})
         return _told(cursor.fetchall(), limit)
 

@@ -23,7 +23,7 @@ _SERVED = """
     WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO events_servedrecommendation
         (id, user_id, endpoint, model_version_id, movie_ids, scores, explored, request_id, served_at)
-    SELECT %s, %s, %s, %s, %s::bigint[], %s::real[], %s::bigint[], %s, now() FROM hurry
+    SELECT %s, %s, %s, %s::bigint, %s::bigint[], %s::real[], %s::bigint[], %s, now() FROM hurry
 """
 
 
@@ -92,7 +92,7 @@ def served_record(
 
     It does not wait for the disk: when PostgreSQL's machine fails, the log of the last second may be missing.
     """
-    with connection.cursor() as cursor:
+    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(
             _SERVED,
             [

@@ -35,7 +35,7 @@ _HEADER_BYTES = 4
 _LIVE = """
     SELECT version.id, version.finished_at, version.started_at, own.movie_ids, own.scores, own.predicted_ratings
     FROM recommendations_modelversion version
-    LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s
+    LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s::bigint
     WHERE version.status = %(live)s
 """
 _LIVE_OF_MANY = """
@@ -74,7 +74,7 @@ class LiveModel:
 
 def live_model(user_id: int | None = None) -> LiveModel:
     """The live version with this person's row of it, if any. One query."""
-    with connection.cursor() as cursor:
+    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_LIVE, {"user": user_id, "live": str(ModelVersion.Status.LIVE)})
         row = cursor.fetchone()
     if row is None:

@@ -72,7 +72,9 @@ def nearest_by_content(
 
 def _found(function: str, arguments: list[Any], passing: QuerySet[Any] | None) -> Nearest:
     ids, params = _ids(passing)
-    with connection.cursor() as cursor:
+    # Filters make a statement of their own each time.
+    cursor_of = connection.hot_cursor if passing is None else connection.cursor  # type: ignore[attr-defined]
+    with cursor_of() as cursor:
         cursor.execute(
             f"SELECT movie_id, likeness FROM {function}(%s, %s::vector, %s::bigint[], %s, {ids}, %s)",  # noqa: S608 -- no input in it.
             [*arguments, *params, FEW],

@@ -91,6 +91,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     # By default it would go on for minutes, so that the answer stayed 503 long after the database was back.
     "reconnect_timeout": 2,
 }
+# Statements that most requests run are planned once a connection. A pooler that gives each transaction another one,
+# like PgBouncer before 1.21, cannot have that.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if env.bool("DATABASE_PREPARE", default=True) else None
 # The pool keeps connections, so Django must not; the health check spares requests a dead one (traps 17).
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -113,7 +116,7 @@ CACHES = {
     },
     # Rate limits have an alias of their own: with Redis gone, reads are let through (traps 2).
     "ratelimit": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "recsys_project.counting.CountingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "ratelimit",
         "OPTIONS": {**_REDIS_OPTIONS, "IGNORE_EXCEPTIONS": True},
