@@ -9,6 +9,8 @@ from typing import Any
 # Gunicorn reads this file before it puts the project on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gunicorn.glogging import Logger as GunicornLogger
+
 from recsys_project import multiprocess
 from recsys_project.logging import configure_structlog, logging_config
 
@@ -22,8 +24,16 @@ threads = int(os.environ.get("WEB_THREADS", "4"))
 timeout = 30
 # The most Gunicorn reads of an address: a thousand movie ids to leave out of a list do not fit into its default.
 limit_request_line = 8190
-# Requests are logged as JSON by the middleware, so Gunicorn's own access log stays off.
-accesslog = None
+
+
+class Logger(GunicornLogger):
+    """Gunicorn's, without the access log: the middleware logs requests. With a configuration of logging Gunicorn would
+    put each line together, and have it thrown away."""
+
+    access_log_enabled = False
+
+
+logger_class = Logger
 # Otherwise every master makes a socket for remote control in the home folder.
 control_socket_disable = True
 configure_structlog()
