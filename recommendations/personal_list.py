@@ -174,7 +174,10 @@ def _reckoning(
 ) -> dict[str, Any]:
     """How the list came about, as the API explains it: signals counted, batch, weights and shares of the sources."""
     counted = [] if taste is None else list(zip(taste.signals, taste.weights.tolist(), strict=True))
-    shares = [item["sources"] for item in items]
+    shares = dict.fromkeys(_COLUMNS, 0.0)
+    for item in items:
+        for name, share in item["sources"].items():
+            shares[name] += share
     return {
         "signals": {
             "read": len(signals),
@@ -191,9 +194,7 @@ def _reckoning(
             "movies": len(live.movie_ids),
         },
         "weights": {name: round(weight, 4) for name, weight in weights.items()},
-        "source_shares": {
-            name: round(sum(share.get(name, 0.0) for share in shares) / max(len(shares), 1), 4) for name in _COLUMNS
-        },
+        "source_shares": {name: round(share / max(len(items), 1), 4) for name, share in shares.items()},
     }
 
 
@@ -282,11 +283,12 @@ def _items(asked: Asked, ranked: Blended) -> tuple[Items, int]:
         cards = asked.facts.cards(ids[start : start + step])
         for place in range(start, min(start + step, len(ids))):
             card = cards.get(ids[place])
-            unpublished += card is None
-            if card is not None:
-                items.append(_item(card, scores[place], shares[place]))
-        if len(items) >= LIST_SIZE:
-            return items[:LIST_SIZE], unpublished
+            if card is None:
+                unpublished += 1
+                continue
+            items.append(_item(card, scores[place], shares[place]))
+            if len(items) == LIST_SIZE:
+                return items, unpublished
     return items + _filled(asked, items), unpublished
 
 

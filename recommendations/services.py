@@ -24,8 +24,6 @@ from recommendations.list_cache import RenderedList
 from recommendations.personal_list import REALTIME, PersonalList, list_for, personal_list
 from recommendations.short_cache import remembered
 
-logger = structlog.get_logger(__name__)
-
 # Of how alike two movies are, this much is who likes both and the rest what is written about them.
 SIMILAR_BY_TASTE = 0.6
 
@@ -56,7 +54,8 @@ def recommendation_list(
     else:
         rendered, state = _cached_or_computed(user, request_id)
     recommendation_id = orjson.loads(rendered.head + b"}")["recommendation_id"]
-    logger.info("list_served", user_id=user.pk, recommendation_id=recommendation_id, cached=state == "hit")
+    # For the line of this request in the log.
+    structlog.contextvars.bind_contextvars(recommendation_id=recommendation_id, list=state)
     kept, stop = _page(rendered, start, limit, user if cursor else None)
     tail = b',"next_cursor":null'
     if stop < len(rendered.items):

@@ -72,8 +72,8 @@ def rerank(
     reach = min(n, config.reach)
     pick = _varied if config.diversity else _capped
     picked = pick(scores[:reach], vectors[:reach], groups, config)
-    rest = np.setdiff1d(np.arange(n), picked)
-    return np.concatenate([np.array(picked, np.int64), rest])
+    placed = set(picked)
+    return np.array([*picked, *(at for at in range(n) if at not in placed)], np.int64)
 
 
 def _capped(

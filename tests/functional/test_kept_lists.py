@@ -57,6 +57,20 @@ def test_a_list_is_the_same_until_something_happens_whichever_process_answers(ci
     assert person.served() == 1
 
 
+def test_the_line_of_a_request_in_the_log_names_the_list_and_how_it_was_come_by(cinema: Cinema):
+    person = cinema.person()
+    shown = list_id(person)
+    assert list_id(person) == shown
+
+    lines = [line for line in cinema.server.log_lines() if line.get("user_id") == person.user.pk]
+    assert [
+        (line["event"], line["recommendation_id"], line["list"]) for line in lines if line["route"] == LIST[1:]
+    ] == [
+        ("request_finished", shown, "miss"),
+        ("request_finished", shown, "hit"),
+    ]
+
+
 def test_an_event_drops_the_persons_own_list_and_nobody_elses(cinema: Cinema):
     one, other = cinema.fan("Crime"), cinema.fan("Crime")
     before, others = list_id(one), list_id(other)
