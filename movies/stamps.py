@@ -18,8 +18,15 @@ logger = structlog.get_logger(__name__)
 # Above the hour that a list is kept: a stamp that expires first could make an older list valid again.
 STAMP_SECONDS = 2 * 3600
 CATALOGUE = "all"
-# What stands for a stamp that was never set, or long ago.
-ABSENT = b"-"
+# A stamp as it stands, or begun. Key: the stamp. Arguments: a fresh token, for how many seconds.
+BEGIN = """
+local stamp = redis.call('get', KEYS[1])
+if not stamp then
+    stamp = ARGV[1]
+    redis.call('set', KEYS[1], stamp, 'EX', ARGV[2])
+end
+return stamp
+"""
 
 # Keys whose stamp could not be set because Redis was away. Tried again before this process next trusts a stamp.
 _owed: set[str] = set()
@@ -60,11 +67,15 @@ def stamp_catalogue_on_commit() -> None:
 
 def stamp_read(name: str) -> bytes | None:
     """The token of the stamp ``name``, for what is about to be computed and kept under it; None when none is to be
-    trusted, which is while Redis is away."""
+    trusted, which is while Redis is away.
+
+    Where there is none it is set: "none" would look the same again after Redis had lost one.
+    """
     if not settle():
         return None
     try:
-        return get_redis_connection("default").get(stamp_key(name)) or ABSENT
+        redis, key = get_redis_connection("default"), stamp_key(name)
+        return redis.get(key) or redis.eval(BEGIN, 1, key, secrets.token_hex(8), STAMP_SECONDS)
     except (RedisError, OSError) as error:
         logger.warning("stamp_not_read", name=name, reason=type(error).__name__)
         return None

@@ -20,7 +20,7 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from events.list_stamp import all_stamp_key, user_stamp_key
-from movies.stamps import ABSENT, settle
+from movies.stamps import STAMP_SECONDS, settle
 
 logger = structlog.get_logger(__name__)
 
@@ -34,10 +34,16 @@ STALE_SECONDS = 300
 FLIGHT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 # Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
-# with, the time, a token to take off with or nothing, for how many milliseconds. A flight is of a person and stamps.
+# with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's stamp that
+# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds. A flight is of a
+# person and stamps.
 _LOOKUP = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
-local stamps = (own or ARGV[6]) .. ' ' .. (all or ARGV[6])
+if not all then
+    all = ARGV[7]
+    redis.call('set', KEYS[3], all, 'EX', ARGV[8])
+end
+local stamps = (own or ARGV[6]) .. ' ' .. all
 local list, fresh = false, false
 if entry then
     local under, till, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
@@ -111,7 +117,9 @@ def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
         time.time(),
         token,
         int(FLIGHT_SECONDS * 1000),
-        ABSENT,
+        "-",
+        secrets.token_hex(8),
+        STAMP_SECONDS,
     ]
     try:
         stamps, lines, fresh, mine = _script(_LOOKUP)(keys, given, client=_redis())

@@ -89,12 +89,12 @@ class Taste:
         return int((self.weights > 0).sum())
 
 
-def personal_list(user: User, filters: ListFilters | None = None, *, stamp: bytes | None = None) -> PersonalList:
+def personal_list(user: User, filters: ListFilters | None = None, *, facts: MovieFacts | None = None) -> PersonalList:
     """Computes the list. Two queries and a search by vector when everything about its movies is remembered; reads
-    only. stamp: of the catalogue, if the caller has read it already."""
+    only. facts: those under the catalogue's stamp, if the caller has read that already."""
     live = candidates.live_model(user.pk)
     signals, seen = history(user.pk, REALTIME.signals)
-    return list_for(live, signals, seen, filters or ListFilters(), stamp=stamp, explore=True)
+    return list_for(live, signals, seen, filters or ListFilters(), facts=facts, explore=True)
 
 
 def list_for(
@@ -103,14 +103,14 @@ def list_for(
     seen: set[int],
     filters: ListFilters,
     *,
-    stamp: bytes | None = None,
+    facts: MovieFacts | None = None,
     explore: bool = False,
 ) -> PersonalList:
     """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown.
 
     explore: whether new movies get their places; for lists that are logged.
     """
-    facts = facts_under(stamp or stamp_read(CATALOGUE))
+    facts = facts or facts_under(stamp_read(CATALOGUE))
     taste = taste_of(facts, live.version_id, signals)
     weights = weights_of(live, taste)
     asked = Asked(facts, filters, seen | filters.exclude)

@@ -21,6 +21,7 @@ from recommendations.cursors import Cursor, cursor_read, refused
 from recommendations.discovery import genre_id_of
 from recommendations.filters import ListFilters
 from recommendations.list_cache import RenderedList
+from recommendations.movie_facts import facts_under
 from recommendations.personal_list import REALTIME, PersonalList, list_for, personal_list
 from recommendations.short_cache import remembered
 
@@ -113,7 +114,7 @@ def _computed(
 ) -> RenderedList:
     """Computes the list, logs it as served, renders it and keeps it: for its next pages and, unless it is filtered, as
     the person's own under the stamps of ``looked``."""
-    computed = personal_list(user, filters, stamp=looked.catalogue_stamp if looked else None)
+    computed = personal_list(user, filters, facts=facts_under(looked.catalogue_stamp) if looked else None)
     recommendation_id = uuid4()
     served_record(
         recommendation_id=recommendation_id,

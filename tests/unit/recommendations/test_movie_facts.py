@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django_redis import get_redis_connection
 
 from movies.models import Movie
-from movies.stamps import CATALOGUE, stamp_catalogue, stamp_read
+from movies.stamps import CATALOGUE, stamp_catalogue, stamp_key, stamp_read
 from recommendations import movie_facts
+from recommendations.list_cache import lookup
 from recommendations.movie_facts import MovieFacts, facts_under
 from tests.factories import make_movie, make_version
 
@@ -36,6 +38,18 @@ def test_a_movie_hidden_under_a_new_stamp_has_no_card_any_more(movies):
         movies[1].pk,
         movies[2].pk,
     }
+
+
+@pytest.mark.parametrize("read", [lambda: stamp_read(CATALOGUE), lambda: lookup(1).catalogue_stamp])
+def test_a_movie_hidden_before_redis_lost_everything_has_no_card_any_more(movies, read):
+    redis = get_redis_connection("default")
+    redis.delete(stamp_key(CATALOGUE))
+    facts_under(read()).cards([movie.pk for movie in movies])
+    Movie.objects.filter(pk=movies[0].pk).update(status=Movie.Status.HIDDEN)
+    stamp_catalogue()
+    redis.delete(stamp_key(CATALOGUE))
+
+    assert movies[0].pk not in facts_under(read()).cards([movie.pk for movie in movies])
 
 
 def test_without_a_stamp_nothing_is_remembered(movies, django_assert_num_queries):

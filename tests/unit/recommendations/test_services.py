@@ -16,7 +16,8 @@ from movies import stamps
 from movies.models import Movie
 from movies.services import movies_hide
 from movies.stamps import CATALOGUE, stamp_read
-from recommendations import list_cache, movie_facts, services
+from recommendations import list_cache, movie_facts, personal_list, services
+from recommendations.list_cache import Lookup
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.movie_facts import facts_under
 from tests.factories import make_batch_list, make_embedding, make_movie, make_popular, make_user
@@ -340,6 +341,15 @@ def _redis_away(monkeypatch):
     monkeypatch.setattr(stamps, "get_redis_connection", away)
     yield
     stamps._owed.clear()
+
+
+def test_a_redis_that_does_not_answer_is_waited_for_once_before_computing(cast, monkeypatch):
+    monkeypatch.setattr(list_cache, "lookup", lambda user_id: Lookup(None, None, flight=""))
+    asked = []
+    monkeypatch.setattr(personal_list, "stamp_read", asked.append)
+
+    assert served(cast.bob)["items"]
+    assert asked == []
 
 
 @pytest.mark.usefixtures("_redis_away")
