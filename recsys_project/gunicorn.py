@@ -1,7 +1,9 @@
 """Gunicorn's settings; WEB_CONCURRENCY, WEB_THREADS, HOST and PORT override them."""
 
+import faulthandler
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,11 @@ _metrics = multiprocess.prepare(f"web-{os.environ.get('PORT', '8000')}")
 def on_starting(server: Any) -> None:
     """Before the first worker; not at a reload, where the workers' counts go on."""
     multiprocess.wipe_dead(_metrics)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Asked by SIGUSR2, a worker writes to standard error where each of its threads stands: for one that hangs."""
+    faulthandler.register(signal.SIGUSR2, all_threads=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:

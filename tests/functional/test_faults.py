@@ -93,11 +93,6 @@ def person(cinema: Cinema, stricken: WebServer) -> Client:
     return Client(stricken, somebody.user, somebody.token)
 
 
-def workers(server: WebServer) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    return [int(pid) for pid in children.split()]
-
-
 def insist(call):
     """Repeats what a dying server cut off."""
     for _ in range(50):
@@ -124,15 +119,22 @@ def test_twenty_events_and_reads_at_once_lose_nothing(cinema: Cinema):
 def test_a_killed_worker_loses_no_event(stricken: WebServer, person: Client):
     shown = person.ids(limit=100)[:2]
     for movie in shown:
-        os.kill(workers(stricken)[0], signal.SIGKILL)
+        os.kill(stricken.workers()[0], signal.SIGKILL)
         answer = insist(lambda movie=movie: person.ask("POST", "/api/events/", {"movie": movie, "kind": "hide"}))
         assert answer.status == 201
-        os.kill(workers(stricken)[-1], signal.SIGKILL)
+        os.kill(stricken.workers()[-1], signal.SIGKILL)
         for _ in range(2):
             assert movie not in insist(lambda: person.ids(limit=100))
 
     for _ in range(READS):
         assert not set(shown) & set(person.ids(limit=100))
+
+
+def test_a_worker_that_is_asked_where_it_stands_says_so_and_goes_on(stricken: WebServer, person: Client):
+    insist(lambda: person.ids())
+
+    assert "gthread.py" in stricken.whereabouts()
+    assert insist(lambda: person.ids())
 
 
 def test_without_redis_lists_answer_and_events_count(store: Store, person: Client):
@@ -166,7 +168,7 @@ def test_an_event_whose_process_died_while_redis_was_away_counts_too(stricken: W
     store.kill()
     try:
         person.tell(first, "dislike")
-        for worker in workers(stricken):
+        for worker in stricken.workers():
             os.kill(worker, signal.SIGKILL)
     finally:
         store.start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -49,6 +50,20 @@ class WebServer:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.headers, error.read())
+        except TimeoutError as error:
+            raise AssertionError(f"No answer to {method} {path[:200]}. The server:\n{self.whereabouts()}") from error
+
+    def workers(self) -> list[int]:
+        """The ids of its web processes."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def whereabouts(self) -> str:
+        """The end of the log, after each thread of each web process has said where it stands."""
+        for worker in self.workers():
+            os.kill(worker, signal.SIGUSR2)
+        time.sleep(1)
+        return "\n".join(self.log.read_text().splitlines()[-300:])
 
     def log_lines(self) -> list[dict[str, Any]]:
         """What the server has logged; every line must be JSON."""
