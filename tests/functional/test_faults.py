@@ -131,10 +131,10 @@ def test_a_killed_worker_loses_no_event(stricken: WebServer, person: Client):
 
 
 def test_a_worker_that_is_asked_where_it_stands_says_so_and_goes_on(stricken: WebServer, person: Client):
-    insist(lambda: person.ids())
+    insist(person.ids)
 
     assert "gthread.py" in stricken.whereabouts()
-    assert insist(lambda: person.ids())
+    assert insist(person.ids)
 
 
 def test_without_redis_lists_answer_and_events_count(store: Store, person: Client):
