@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import BinaryField, F, Func, OuterRef, QuerySet, Subquery, Value
+from django.db.models import BinaryField, F, Func, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from numpy.typing import NDArray
@@ -127,10 +128,8 @@ def popular_movies(
     limit: int, exclude: Collection[int] = (), genre_id: int | None = None, filters: ListFilters | None = None
 ) -> tuple[list[int], list[float]]:
     """Ids and raw scores of published movies that are popular with everyone, or in one genre, best first. One query."""
-    rows = PopularMovie.objects.filter(movie__status=Movie.Status.PUBLISHED)
+    rows = PopularMovie.objects.filter(_shown(filters))
     rows = rows.filter(genre__isnull=True) if genre_id is None else rows.filter(genre_id=genre_id)
-    if filters is not None and filters.narrows:
-        rows = rows.filter(movie_id__in=filters.movies().values("pk"))
     listed = rows.order_by("rank").values_list("movie_id", "score")[: limit + len(exclude)]
     found = [row for row in listed if row[0] not in exclude][:limit]
     return [movie_id for movie_id, _ in found], [score for _, score in found]
@@ -138,9 +137,7 @@ def popular_movies(
 
 def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, list[tuple[int, float]]]:
     """The ids and raw scores of all of the popular list of each of these genres that pass, best first. One query."""
-    rows = PopularMovie.objects.filter(genre__slug__in=slugs, movie__status=Movie.Status.PUBLISHED)
-    if filters.narrows:
-        rows = rows.filter(movie_id__in=filters.movies().values("pk"))
+    rows = PopularMovie.objects.filter(_shown(filters), genre__slug__in=slugs)
     found: dict[str, list[tuple[int, float]]] = {}
     for slug, movie_id, score in rows.order_by("genre__slug", "rank").values_list("genre__slug", "movie_id", "score"):
         found.setdefault(slug, []).append((movie_id, score))
@@ -253,6 +250,13 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
 def _passing(filters: ListFilters | None) -> QuerySet[Any] | None:
     """The ids of the movies that pass the filters; None when all published ones do."""
     return filters.movie_ids() if filters is not None and filters.narrows else None
+
+
+def _shown(filters: ListFilters | None) -> Q:
+    """Of rows with a movie: those whose movie is published and passes."""
+    if filters is None or not filters.narrows:
+        return Q(movie__status=Movie.Status.PUBLISHED)
+    return Q(movie_id__any_of=ArraySubquery(filters.movies().values("pk")))
 
 
 def _binary(column: str) -> Func:

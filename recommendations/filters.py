@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
@@ -39,8 +40,7 @@ class ListFilters:
         """The published movies that pass, unordered; ``exclude`` is left to the caller, who has ids to drop anyway."""
         condition = Q(status=Movie.Status.PUBLISHED)
         if self.genres:
-            of_genres = Movie.genres.through.objects.filter(genre__slug__in=self.genres)
-            condition &= Q(pk__in=of_genres.values("movie_id"))
+            condition &= Q(pk__any_of=ArraySubquery(self._of_genres()))
         if self.year_from is not None:
             condition &= Q(year__gte=self.year_from)
         if self.year_to is not None:
@@ -55,9 +55,14 @@ class ListFilters:
         """The ids of the movies that pass, unordered, for a search that looks at published movies anyway: by genre
         alone they are read from the genres, and the table of movies is left out of it."""
         if self == ListFilters(genres=self.genres, exclude=self.exclude, mood=self.mood):
-            of_genres = Movie.genres.through.objects.filter(genre__slug__in=self.genres)
-            return of_genres.order_by().values("movie_id").distinct()
+            return self._of_genres().distinct()
         return self.movies().values("pk")
+
+    def _of_genres(self) -> QuerySet[Any]:
+        """The ids of the movies of any of the genres, some of them several times."""
+        genres = Genre.objects.filter(slug__in=self.genres).order_by().values("pk")
+        through = Movie.genres.through.objects.filter(genre_id__any_of=ArraySubquery(genres))
+        return through.order_by().values("movie_id")
 
     def passing(self, movie_ids: Collection[int]) -> set[int]:
         """Those of ``movie_ids`` that pass. One query, none when nothing is narrowed."""
