@@ -20,6 +20,10 @@ from recsys_project.logging import configure_structlog, logging_config
 # process would start as many as there are cores. Read when NumPy is first imported, in the workers.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# A statement without end would hold a thread for good, and a few of them the whole site; a request whose statement is
+# ended is answered by 503. Celery's may take as long as they take.
+os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "20")
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))

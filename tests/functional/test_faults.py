@@ -77,6 +77,7 @@ def stricken(
     environment = {
         "DATABASE_URL": database.url,
         "DATABASE_POOL_TIMEOUT": "1",
+        "DATABASE_STATEMENT_SECONDS": "4",
         "MODEL_DIR": str(settings.MODEL_DIR),
         "RATELIMIT_ENABLE": "false",
         "SECRET_KEY": settings.SECRET_KEY,
@@ -193,6 +194,16 @@ def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer
         person.tell(movie, kind)
         for _ in range(READS):
             assert movie not in movie_ids(person.read())
+
+
+def test_a_statement_that_does_not_end_holds_no_thread_for_good(stricken: WebServer, person: Client):
+    with psycopg.connect(running_database_url(), autocommit=True) as other, other.transaction():
+        # Every list ends by being logged; so many hold all threads of both processes.
+        other.execute("LOCK TABLE events_servedrecommendation IN SHARE MODE")
+        held = at_once([lambda: person.get(LIST, genre="war")] * 8)
+
+    assert [error_of(answer, 503)["code"] for answer in held] == ["service_unavailable"] * 8
+    assert person.get(LIST, genre="war").status == 200
 
 
 def test_with_the_database_away_answers_are_503_until_it_is_back_and_no_longer(database: DatabaseProxy, person: Client):
