@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from events.services import interaction_record
+from movies.models import Movie
 from tests.factories import client_of, make_embedding, make_movie, make_popular, make_user, make_version
 
 COUNT = 60
@@ -50,10 +51,11 @@ def loops(plan: dict) -> int:
     return max([plan["Actual Loops"], *(loops(below) for below in plan.get("Plans", []))])
 
 
-def repeated(client, address: str) -> dict[str, int]:
+def repeated(client, address: str, body: dict | None = None) -> dict[str, int]:
     """The statements of a request, and how often the innermost step of each ran; hot ones have plans of their own."""
     with CaptureQueriesContext(connection) as captured:
-        assert client.get(address).status_code == 200
+        answer = client.get(address) if body is None else client.post(address, body, format="json")
+        assert answer.status_code == 200, answer.content
     statements = [query["sql"] for query in captured if query["sql"].lstrip().startswith("SELECT")]
     return {sql: most_repeated(sql) for sql in statements if "$1" not in sql}
 
@@ -78,6 +80,31 @@ def test_no_personal_list_looks_at_every_pair_of_rows(liker, likes, query):
 )
 def test_no_list_for_everyone_looks_at_every_pair_of_rows(liker, address):
     found = repeated(client_of(), f"/api/{address}")
+
+    assert found
+    assert {sql: times for sql, times in found.items() if times > 4 * COUNT} == {}
+
+
+def test_no_list_around_a_movie_looks_at_every_pair_of_rows(liker):
+    found = repeated(client_of(), f"/api/movies/{Movie.objects.first().pk}/similar/")
+
+    assert found
+    assert {sql: times for sql, times in found.items() if times > 4 * COUNT} == {}
+
+
+def test_no_list_of_a_guest_looks_at_every_pair_of_rows(liker):
+    body = {"movie_ids": [movie.pk for movie in Movie.objects.all()[:3]], "genre": "war"}
+    found = repeated(client_of(), "/api/recommendations/session/", body)
+
+    assert found
+    assert {sql: times for sql, times in found.items() if times > 4 * COUNT} == {}
+
+
+def test_no_list_of_a_group_looks_at_every_pair_of_rows(liker):
+    other = make_user(share_with_groups=True)
+    found = repeated(
+        client_of(liker), "/api/recommendations/group/", {"members": [other.email, liker.email], "genre": "war"}
+    )
 
     assert found
     assert {sql: times for sql, times in found.items() if times > 4 * COUNT} == {}
