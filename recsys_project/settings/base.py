@@ -95,7 +95,7 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
 # like PgBouncer before 1.21, cannot have that.
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if env.bool("DATABASE_PREPARE", default=True) else None
 # A statement that takes longer is ended; by default none is, but Gunicorn's are (recsys_project/gunicorn.py).
-if seconds := env.int("DATABASE_STATEMENT_SECONDS", default=0):
+if (seconds := env.int("DATABASE_STATEMENT_SECONDS", default=0)) > 0:
     given = DATABASES["default"]["OPTIONS"].get("options", "")
     DATABASES["default"]["OPTIONS"]["options"] = f"{given} -c statement_timeout={seconds}s".strip()
 # The pool keeps connections, so Django must not; the health check spares requests a dead one (traps 17).
