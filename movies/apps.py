@@ -3,3 +3,7 @@ from django.apps import AppConfig
 
 class MoviesConfig(AppConfig):
     name = "movies"
+
+    def ready(self) -> None:
+        """Registers ``any_of``, for whoever filters by it."""
+        from movies import lookups  # noqa: F401, PLC0415 -- it imports Django's models.

@@ -6,7 +6,6 @@ from typing import Any
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
-from movies import lookups  # noqa: F401 -- registers any_of.
 from movies.models import Credit, Movie
 
 # Every list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
