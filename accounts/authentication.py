@@ -1,42 +1,41 @@
 """Who a request comes from: the access token in its ``Authorization: Bearer`` header, verified once a request."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from accounts import tokens
 from accounts.models import User
 from accounts.selectors import user_read
 
 _ATTRIBUTE = "_verified_access_token"
 
 
+def bearer_credentials(request: HttpRequest) -> str | None:
+    """What follows ``Bearer``, in any case (RFC 9110, 11.1), in the Authorization header; None where that is not the
+    scheme and one word."""
+    parts = request.META.get("HTTP_AUTHORIZATION", "").split()
+    return parts[1] if len(parts) == 2 and parts[0].lower() == "bearer" else None
+
+
 def token_user_id(request: HttpRequest) -> int | None:
     """The user id in a valid access token, without a query; None without one. The limiter runs before the view does."""
     token = _verified_token(request)
-    try:
-        return int(token[api_settings.USER_ID_CLAIM]) if token is not None else None
-    except (KeyError, ValueError):
-        return None
+    return None if token is None else tokens.token_user_id(token)
 
 
 def _verified_token(request: HttpRequest) -> Token | None:
-    """The request's access token if signature, issuer, audience and age are right; remembered on the request."""
+    """The request's access token if it is good (see ``accounts.tokens``); remembered on the request."""
     if not hasattr(request, _ATTRIBUTE):
-        scheme, _, raw = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        token: Token | None = None
-        if scheme == "Bearer" and raw:
-            try:
-                token = AccessToken(cast(Any, raw.strip().encode()))  # simplejwt's annotation leaves bytes out.
-            except (TokenError, UnicodeError):
-                token = None
-        setattr(request, _ATTRIBUTE, token)
+        raw = bearer_credentials(request)
+        setattr(request, _ATTRIBUTE, None if raw is None else tokens.token_read(AccessToken, raw.encode()))
     return getattr(request, _ATTRIBUTE)
 
 
@@ -51,7 +50,7 @@ class _People:
 
     @staticmethod
     def get(**lookup: Any) -> User:
-        return user_read(user_id=lookup[api_settings.USER_ID_FIELD])
+        return user_read(user_id=int(lookup[api_settings.USER_ID_FIELD]))
 
 
 class AccessTokenAuthentication(JWTAuthentication):
@@ -70,6 +69,19 @@ class AccessTokenAuthentication(JWTAuthentication):
         if verified is not None:
             return self.get_user(verified), verified
         return super().authenticate(request)
+
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """simplejwt knows the scheme in one spelling only."""
+        parts = header.split()
+        if parts and parts[0].lower() == b"bearer":
+            header = b" ".join([b"Bearer", *parts[1:]])
+        return super().get_raw_token(header)
+
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        token = tokens.token_read(AccessToken, raw_token)
+        if token is None:
+            raise InvalidToken
+        return token
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):

@@ -1,4 +1,4 @@
-"""The people of the system: those who sign in, and those who came with an imported data set."""
+"""The people of the system: those who sign in, and those who came with an imported data set; and their tokens."""
 
 from typing import Any, ClassVar
 
@@ -68,3 +68,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email or (f"{self.dataset} #{self.dataset_user_id}" if self.dataset else f"user {self.pk}")
+
+
+class RefreshToken(models.Model):
+    """A refresh token that was given out, by its id alone: the token itself is nowhere but with its client."""
+
+    jti = models.UUIDField(unique=True, editable=False, help_text="The token's own id, which signs nobody in.")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Consumer of the index: the daily deletion of expired ones.
+    expires_at = models.DateTimeField(db_index=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="When it was used up; empty while it is good.")
+
+    def __str__(self) -> str:
+        return f"refresh token {self.jti} of user {self.user_id}"

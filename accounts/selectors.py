@@ -10,10 +10,7 @@ from accounts.models import User
 
 
 def login_name(data: Mapping[str, Any]) -> str:
-    """The account that a sign-in names, as ``email`` or, in OAuth2's form, ``username``; empty where it names none.
-
-    The limiter counts by it and the sign-in looks it up, so that both mean the same account.
-    """
+    """The account that a sign-in names, as ``email`` or, in OAuth2's form, ``username``; empty where it names none."""
     name = data.get("email") or data.get("username") or ""
     return User.objects.normalize_email(name) if isinstance(name, str) else ""
 
@@ -34,6 +31,25 @@ def user_read(*, user_id: int) -> User:
     if row is None:
         raise User.DoesNotExist
     return User.from_db(connection.alias, _columns()[0], row)
+
+
+def user_hold(*, user_id: int) -> None:
+    """Keeps a person from being deleted until the transaction ends. Raises User.DoesNotExist where they already were.
+
+    Whoever writes rows of a person calls it before the first of them: then a deletion, which locks the person too,
+    comes wholly before or wholly after, and neither waits for the other in a circle. Several hold a person at once.
+    """
+    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s FOR KEY SHARE", [user_id])
+        if cursor.fetchone() is None:
+            raise User.DoesNotExist
+
+
+def user_exists(*, user_id: int) -> bool:
+    """Whether the person is still there. For what was written outside the database on their behalf a moment ago."""
+    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s", [user_id])
+        return cursor.fetchone() is not None
 
 
 @once

@@ -1,7 +1,6 @@
 """Registering, signing in, and renewing tokens."""
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
@@ -9,13 +8,13 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken
-from rest_framework_simplejwt.utils import get_md5_hash_password
+from rest_framework_simplejwt.tokens import RefreshToken as SignedRefreshToken
+from rest_framework_simplejwt.utils import datetime_from_epoch, get_md5_hash_password
 
-from accounts.models import User
+from accounts.models import RefreshToken, User
+from accounts.selectors import user_hold
+from accounts.tokens import token_jti, token_read, token_user_id
 
 # Longer ones are refused before they are hashed.
 PASSWORD_MAX_LENGTH = 128
@@ -57,12 +56,17 @@ def user_register(*, email: str, password: str, display_name: str = "") -> User:
 
 
 def user_update(*, user: User, display_name: str | None = None, share_with_groups: bool | None = None) -> User:
-    """Changes what a person may change about themselves; what is None stays."""
+    """Changes what a person may change about themselves; what is None stays.
+
+    Raises User.DoesNotExist where they were deleted meanwhile.
+    """
     given = {"display_name": display_name, "share_with_groups": share_with_groups}
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
         setattr(user, name, value)
-    user.save(update_fields=list(changed))
+    with transaction.atomic():
+        user_hold(user_id=user.pk)
+        user.save(update_fields=list(changed))
     return user
 
 
@@ -74,13 +78,24 @@ def user_sign_in(*, email: str, password: str) -> tuple[User, Tokens]:
     user = authenticate(username=User.objects.normalize_email(email), password=password)
     if not isinstance(user, User) or not user.is_active:
         raise InvalidCredentialsError
-    update_last_login(User, user)
-    return user, tokens_issue(user=user)
+    try:
+        with transaction.atomic():
+            user_hold(user_id=user.pk)
+            update_last_login(User, user)
+            return user, tokens_issue(user=user)
+    except User.DoesNotExist as error:
+        raise InvalidCredentialsError from error
 
 
 def tokens_issue(*, user: User) -> Tokens:
-    """New tokens of a person; the refresh token is written down, so that it can be used once only."""
-    refresh = RefreshToken.for_user(user)
+    """New tokens of a person; the refresh token's id is written down, so that it can be used once only.
+
+    Raises User.DoesNotExist where they were deleted meanwhile.
+    """
+    refresh = SignedRefreshToken.for_user(user)
+    with transaction.atomic():
+        user_hold(user_id=user.pk)
+        RefreshToken.objects.create(jti=token_jti(refresh), user=user, expires_at=datetime_from_epoch(refresh["exp"]))
     return Tokens(
         access=str(refresh.access_token),
         refresh=str(refresh),
@@ -91,24 +106,27 @@ def tokens_issue(*, user: User) -> Tokens:
 def tokens_refresh(*, refresh: str) -> Tokens:
     """New tokens for a refresh token, which is used up; InvalidRefreshTokenError where it is not good (any more).
 
-    Of several requests that bring the same token at once, one gets new tokens: the used-up mark is a unique row.
+    Of several requests that bring the same token at once, one gets new tokens: the first to set ``revoked_at``.
     """
-    try:
-        token = RefreshToken(cast(Any, refresh))  # simplejwt's annotation leaves encoded tokens out.
-        user = User.objects.get(pk=int(token[api_settings.USER_ID_CLAIM]))
-    except (TokenError, User.DoesNotExist, KeyError, ValueError) as error:
-        raise InvalidRefreshTokenError from error
-    unchanged = token.get(api_settings.REVOKE_TOKEN_CLAIM) == get_md5_hash_password(user.password)
-    if not user.is_active or not unchanged:
+    token = token_read(SignedRefreshToken, refresh)
+    if token is None:
         raise InvalidRefreshTokenError
+    user_id = token_user_id(token)
     with transaction.atomic():
-        issued = OutstandingToken.objects.filter(jti=token[api_settings.JTI_CLAIM]).first()
-        if issued is None or not BlacklistedToken.objects.get_or_create(token=issued)[1]:
+        try:
+            user_hold(user_id=user_id)
+        except User.DoesNotExist as error:
+            raise InvalidRefreshTokenError from error
+        user = User.objects.get(pk=user_id)
+        unchanged = token.get(api_settings.REVOKE_TOKEN_CLAIM) == get_md5_hash_password(user.password)
+        if not user.is_active or not unchanged:
+            raise InvalidRefreshTokenError
+        good = RefreshToken.objects.filter(jti=token_jti(token), user=user, revoked_at=None)
+        if not good.update(revoked_at=timezone.now()):
             raise InvalidRefreshTokenError
         return tokens_issue(user=user)
 
 
 def tokens_flush_expired() -> int:
-    """Deletes the rows of tokens that have expired by themselves, with their used-up marks; returns how many."""
-    deleted, by_model = OutstandingToken.objects.filter(expires_at__lte=timezone.now()).delete()
-    return by_model.get(OutstandingToken._meta.label, 0) if deleted else 0
+    """Deletes the rows of tokens that have expired by themselves; returns how many."""
+    return RefreshToken.objects.filter(expires_at__lte=timezone.now()).delete()[0]

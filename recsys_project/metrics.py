@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from accounts.authentication import bearer_credentials
 from recsys_project import multiprocess
 from recsys_project.exceptions import error_response
 from recsys_project.ratelimits import client_address
@@ -51,8 +52,8 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
 
 def _refusal(request: HttpRequest) -> HttpResponseBase | None:
     if settings.METRICS_TOKEN:
-        given = request.META.get("HTTP_AUTHORIZATION", "")
-        if hmac.compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode()):
+        given = bearer_credentials(request) or ""
+        if hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
             return None
         response = error_response(request, 401, message="Send the metrics token as Authorization: Bearer.")
         response["WWW-Authenticate"] = 'Bearer realm="metrics"'

@@ -1,0 +1,88 @@
+"""What the database knows of refresh tokens: enough to use each once, nothing to sign in with."""
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+
+from accounts import services
+from accounts.models import RefreshToken
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+OLD_TABLES = """
+    CREATE TABLE token_blacklist_outstandingtoken (id bigserial PRIMARY KEY, token text, jti text,
+        user_id bigint REFERENCES accounts_user DEFERRABLE INITIALLY DEFERRED);
+    CREATE TABLE token_blacklist_blacklistedtoken (id bigserial PRIMARY KEY,
+        token_id bigint REFERENCES token_blacklist_outstandingtoken DEFERRABLE INITIALLY DEFERRED);
+    INSERT INTO django_migrations (app, name, applied) VALUES ('token_blacklist', '0001_initial', now());
+"""
+
+
+def tables_holding(text: str) -> list[str]:
+    """Tables with a row that holds the text in any column."""
+    with connection.cursor() as cursor:
+        found = []
+        for table in connection.introspection.table_names(cursor):
+            name = connection.ops.quote_name(table)
+            cursor.execute(f"SELECT count(*) FROM {name} held WHERE position(%s IN held::text) > 0", [text])
+            found += [table] * bool(cursor.fetchone()[0])
+    return found
+
+
+def test_no_table_holds_what_signs_a_refresh_token():
+    user = make_user("ada@example.org")
+    given = services.tokens_issue(user=user)
+    renewed = services.tokens_refresh(refresh=given.refresh)
+
+    assert tables_holding("ada@example.org") == ["accounts_user"]  # It finds what is there.
+    for token in (given.refresh, renewed.refresh, given.access, renewed.access):
+        _, claims, signature = token.split(".")
+        assert tables_holding(signature) == []
+        assert tables_holding(claims) == []
+    assert RefreshToken.objects.filter(user=user).count() == 2
+    assert RefreshToken.objects.get(revoked_at=None).expires_at > RefreshToken.objects.first().created_at
+
+
+def test_no_page_of_the_admin_is_about_tokens_or_sessions():
+    shown = {model._meta.label for model in admin.site._registry}
+
+    assert not shown & {"accounts.RefreshToken", "sessions.Session", "admin.LogEntry"}
+    assert not any("token" in label.lower() for label in shown)
+
+
+def test_whole_tokens_of_before_are_forgotten_with_all_that_names_them():
+    user = make_user()
+    with connection.cursor() as cursor:
+        cursor.execute(OLD_TABLES)
+        cursor.execute(
+            "INSERT INTO token_blacklist_outstandingtoken (token, jti, user_id) VALUES ('whole', 'x', %s)", [user.pk]
+        )
+        cursor.execute("INSERT INTO token_blacklist_blacklistedtoken (token_id) VALUES (1)")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    kind = ContentType.objects.create(app_label="token_blacklist", model="outstandingtoken")
+    permission = Permission.objects.create(content_type=kind, codename="view_outstandingtoken", name="May view")
+    user.user_permissions.add(permission)
+    for content_type in (kind, ContentType.objects.get_for_model(user)):
+        LogEntry.objects.create(
+            user=user, content_type=content_type, object_id="1", object_repr="kept", action_flag=CHANGE
+        )
+    kept = Permission.objects.exclude(pk=permission.pk).count()
+
+    migration = import_module("accounts.migrations.0004_forget_whole_tokens")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    migration.forget_whole_tokens(apps, connection.schema_editor())
+
+    with connection.cursor() as cursor:
+        assert not any("token_blacklist" in table for table in connection.introspection.table_names(cursor))
+        cursor.execute("SELECT count(*) FROM django_migrations WHERE app = 'token_blacklist'")
+        assert cursor.fetchone() == (0,)
+    assert not ContentType.objects.filter(app_label="token_blacklist").exists()
+    assert Permission.objects.count() == kept
+    assert LogEntry.objects.get().content_type.app_label == "accounts"
