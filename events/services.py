@@ -9,8 +9,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
+from accounts.selectors import user_hold
 from events.list_stamp import stamp_user_on_commit
 from events.models import MAX_RATING, MIN_RATING, Interaction, Rating
 from movies.models import Movie
@@ -44,8 +46,9 @@ def interaction_record(
     """Stores one event; with a rating, also what the person thinks of the movie now, unless a newer rating stands.
 
     Returns the event and whether it is new: the same ``event_id`` with the same content is the stored event again.
-    A time without a zone is UTC. Raises ValidationError naming the field, or EventConflictError; then nothing has
-    changed. The person's cached list stops being valid when the transaction commits.
+    A time without a zone is UTC. Raises ValidationError naming the field, EventConflictError, or User.DoesNotExist
+    where the person was deleted meanwhile; then nothing has changed. The person's cached list stops being valid when
+    the transaction commits.
     """
     if occurred_at is not None and timezone.is_naive(occurred_at):
         occurred_at = occurred_at.replace(tzinfo=UTC)
@@ -62,6 +65,7 @@ def interaction_record(
     )
     try:
         with transaction.atomic():
+            user_hold(user_id=user.pk)
             event.save()
             if value is not None:
                 _rating_upsert(user, movie_id, value, event.occurred_at)
@@ -90,22 +94,18 @@ def served_record(
     """Logs a list that is about to be shown, best first; ``explored`` are those of its movies that stand there because
     they are new. One statement.
 
-    It does not wait for the disk: when PostgreSQL's machine fails, the log of the last second may be missing.
+    It does not wait for the disk: when PostgreSQL's machine fails, the log of the last second may be missing. Raises
+    User.DoesNotExist where the person was deleted meanwhile.
     """
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(
-            _SERVED,
-            [
-                recommendation_id,
-                user.pk,
-                endpoint,
-                model_version_id,
-                _array(movie_ids),
-                _array(scores),
-                _array(explored),
-                request_id,
-            ],
-        )
+    row = [recommendation_id, user.pk, endpoint, model_version_id]
+    row += [_array(movie_ids), _array(scores), _array(explored), request_id]
+    try:
+        with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+            cursor.execute(_SERVED, row)
+    except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):  # The log refers to nothing else.
+            raise User.DoesNotExist from error
+        raise
 
 
 def _array(numbers: Sequence[float]) -> str:

@@ -79,3 +79,14 @@ def stamp_read(name: str) -> bytes | None:
     except (RedisError, OSError) as error:
         logger.warning("stamp_not_read", name=name, reason=type(error).__name__)
         return None
+
+
+def stamp_forget(name: str) -> None:
+    """Removes the stamp ``name``, of something that is gone with all that was kept under it. With Redis away it stays
+    until it ends by itself."""
+    key = stamp_key(name)
+    _owed.discard(key)
+    try:
+        get_redis_connection("default").delete(key)
+    except (RedisError, OSError) as error:
+        logger.warning("stamp_not_forgotten", key=key, reason=type(error).__name__)

@@ -9,6 +9,7 @@ hit is one round trip, and so is a miss with the right to compute.
 import random
 import secrets
 import time
+from collections.abc import Iterable
 from functools import cache as once
 from typing import Any, NamedTuple
 
@@ -157,6 +158,14 @@ def kept(recommendation_id: str) -> RenderedList | None:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return None
     return None if lines is None else RenderedList.of_lines(lines)
+
+
+def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
+    """Removes a person's entry and these lists. With Redis away they stay, unread, until they end by themselves."""
+    try:
+        _redis().delete(_key(user_id), *map(_list_key, recommendation_ids))
+    except (RedisError, OSError) as error:
+        logger.warning("list_cache_away", reason=type(error).__name__)
 
 
 def flight_end(user_id: int, looked: Lookup) -> None:

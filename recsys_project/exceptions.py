@@ -5,7 +5,7 @@ unknown address, a bad host, a crash). Pages outside the API keep Django's HTML.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +28,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.hashers import HashingBusyError
+from accounts.models import User
 
 logger = structlog.get_logger(__name__)
 
@@ -42,6 +43,21 @@ UNAVAILABLE = (
     HashingBusyError,
 )
 RETRY_AFTER_SECONDS = 5
+
+
+class LimitExceededError(Exception):
+    """A request is over a rate and may come again after ``retry_after`` seconds; or, with ``store_away``, nobody can
+    tell, and what must not be tried for free waits."""
+
+    def __init__(self, retry_after: int, *, store_away: bool = False) -> None:
+        super().__init__(f"Too many requests; try again in {retry_after} seconds.")
+        self.retry_after = retry_after
+        self.store_away = store_away
+
+    @property
+    def status(self) -> int:
+        return HTTPStatus.SERVICE_UNAVAILABLE if self.store_away else HTTPStatus.TOO_MANY_REQUESTS
+
 
 # What a status means where nothing more exact is known: the code for programs, the sentence for people.
 _BY_STATUS = {
@@ -136,6 +152,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     known = _as_api_exception(exc)
     if known is None:
         return None
+    if isinstance(exc, User.DoesNotExist):
+        known.auth_header = context["view"].get_authenticate_header(context["request"])  # type: ignore[attr-defined]
     if known.status_code >= 500:
         logger.error("request_unavailable", error=type(exc).__name__, exc_info=exc)
     elif isinstance(exc, DataError | IntegrityError):
@@ -152,18 +170,36 @@ def _as_api_exception(exc: Exception) -> drf.APIException | None:
     """The REST exception that stands for ``exc``, or None where it is a crash."""
     if isinstance(exc, drf.APIException):
         return exc
-    if isinstance(exc, ValidationError):
-        return drf.ValidationError(_validation_detail(exc))
-    if isinstance(exc, Http404):
-        return drf.NotFound()
-    if isinstance(exc, PermissionDenied):
-        return drf.PermissionDenied()
+    for kind, counterpart in _COUNTERPARTS:
+        if isinstance(exc, kind):
+            return counterpart(exc)
     status = _status_of(exc)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
     known = drf.APIException(detail=_BY_STATUS[status][1], code=_BY_STATUS[status][0])
     known.status_code = status
     return known
+
+
+def _limited(exc: LimitExceededError) -> drf.APIException:
+    known = drf.APIException(detail=_BY_STATUS[exc.status][1] if exc.store_away else str(exc))
+    known.status_code = exc.status
+    known.wait = exc.retry_after  # type: ignore[attr-defined]  # As drf.Throttled has it.
+    return known
+
+
+def _gone(exc: Exception) -> drf.APIException:
+    """A request outran the deletion of the person it was for; to authenticate now would fail in the same words."""
+    return drf.AuthenticationFailed("User not found", code="user_not_found")
+
+
+_COUNTERPARTS: tuple[tuple[type[Exception], Callable[[Any], drf.APIException]], ...] = (
+    (ValidationError, lambda exc: drf.ValidationError(_validation_detail(exc))),
+    (Http404, lambda exc: drf.NotFound()),
+    (PermissionDenied, lambda exc: drf.PermissionDenied()),
+    (LimitExceededError, _limited),
+    (User.DoesNotExist, _gone),
+)
 
 
 def _status_of(exc: BaseException | None) -> int:

@@ -6,23 +6,20 @@ its edge, and the long one. Counting is one atomic INCR a window; nothing is rea
 """
 
 import ipaddress
-import json
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
 from django.core.checks import Error
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django_ratelimit.core import get_usage, rate_re
 
 from accounts.authentication import token_user_id
-from accounts.selectors import login_name
-from recsys_project.exceptions import RETRY_AFTER_SECONDS, error_response
+from accounts.models import User
+from recsys_project.exceptions import RETRY_AFTER_SECONDS, LimitExceededError, error_response, is_api
 from recsys_project.middleware import GetResponse
-
-# A sign-in form is a few hundred bytes; a longer body names no account and is refused by the view.
-_LOGIN_BODY_BYTES = 16 * 1024
 
 
 def check_rates(app_configs: Any, **kwargs: Any) -> list[Error]:
@@ -33,14 +30,6 @@ def check_rates(app_configs: Any, **kwargs: Any) -> list[Error]:
         for rate in rates
         if not rate_re.fullmatch(rate) or rate.partition("/")[2].startswith("0")
     ]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Why a request is refused, and after how many seconds it may come again."""
-
-    retry_after: int
-    store_away: bool = False
 
 
 class RateLimitMiddleware:
@@ -55,30 +44,67 @@ class RateLimitMiddleware:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         if not settings.RATELIMIT_ENABLE:
             return None
-        verdict = limit(request)
-        if verdict is None:
-            return None
-        if verdict.store_away:
-            return error_response(request, 503, retry_after=verdict.retry_after)
-        message = f"Too many requests; try again in {verdict.retry_after} seconds."
-        return error_response(request, 429, message=message, retry_after=verdict.retry_after)
-
-
-def limit(request: HttpRequest) -> Verdict | None:
-    """Counts the request; a verdict where it is over a rate of its scope, None where it may pass."""
-    scope = _scope(request)
-    if scope is None:
+        try:
+            limit(request)
+        except LimitExceededError as error:
+            return _refused(request, error)
         return None
-    for name, key in _counters(request, scope):
-        for rate in settings.RATE_LIMITS[name]:
-            usage = get_usage(request, group=name, key=lambda _group, _request, key=key: key, rate=rate, increment=True)
-            if usage is None or not usage["should_limit"]:
-                continue
-            if usage["limit"] == 0 and usage["time_left"] < 0:  # django-ratelimit's word for "the cache is away".
-                closed = scope in settings.RATE_LIMIT_CLOSED_SCOPES
-                return Verdict(RETRY_AFTER_SECONDS, store_away=True) if closed else None
-            return Verdict(max(1, usage["time_left"]))
-    return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """The answer of a page whose view went over a rate; REST views answer for themselves."""
+        return _refused(request, exception) if isinstance(exception, LimitExceededError) else None
+
+
+class LimitedLoginBackend(ModelBackend):
+    """Django's check of a password, which first counts a try for the very account that it will look up.
+
+    Whatever a body looks like, by the time it gets here somebody has read it and named one account: what is counted and
+    what is checked cannot differ. So the API and the admin have one limit, and no password is hashed beyond it.
+    """
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        """The person, or None. Raises LimitExceededError where the account was tried too often."""
+        username = kwargs.get(User.USERNAME_FIELD) if username is None else username
+        if username is not None and password is not None:
+            count("login_account", User.objects.normalize_email(username), closed=True)
+        return super().authenticate(request, username=username, password=password)
+
+
+def limit(request: HttpRequest) -> None:
+    """Counts the request. Raises LimitExceededError where it is over a rate of its scope."""
+    scope = _scope(request)
+    if scope is not None:
+        for name, key in _counters(request, scope):
+            count(name, key, closed=scope in settings.RATE_LIMIT_CLOSED_SCOPES)
+
+
+def count(name: str, key: str, *, closed: bool) -> None:
+    """Counts ``key`` under each of the rates of that name. Raises LimitExceededError over one of them and, where it is
+    ``closed``, while Redis is away; otherwise nothing is counted then."""
+    # JSON can hold half a surrogate pair, which has no bytes to make a key of.
+    key = key.encode(errors="backslashreplace").decode()
+    for rate in settings.RATE_LIMITS[name]:
+        usage = get_usage(None, group=name, key=lambda _group, _request: key, rate=rate, increment=True)
+        if usage is None or not usage["should_limit"]:
+            continue
+        if usage["limit"] == 0 and usage["time_left"] < 0:  # django-ratelimit's word for "the cache is away".
+            if not closed:
+                return
+            raise LimitExceededError(RETRY_AFTER_SECONDS, store_away=True)
+        raise LimitExceededError(max(1, usage["time_left"]))
+
+
+def _refused(request: HttpRequest, error: LimitExceededError) -> HttpResponseBase:
+    """The error shape in the API, a page elsewhere; both say when to come again."""
+    if is_api(request.path):
+        message = "" if error.store_away else str(error)
+        return error_response(request, error.status, message=message, retry_after=error.retry_after)
+    seconds = error.retry_after
+    response = render(request, f"{error.status}.html", {"retry_after": seconds}, status=error.status)
+    response["Retry-After"] = str(seconds)
+    return response
 
 
 def _scope(request: HttpRequest) -> str | None:
@@ -93,37 +119,19 @@ def _scope(request: HttpRequest) -> str | None:
 def _counters(request: HttpRequest, scope: str) -> list[tuple[str, str]]:
     """``(name in RATE_LIMITS, what is counted)`` pairs of a request, in the order they are counted.
 
-    Sign-ins count by address and by account, so that neither one address trying many accounts nor many addresses
-    trying one account gets far. The address comes first: one that is over its rate cannot use up the account's.
+    A sign-in counts here by its address, so that one that is over its rate cannot use up an account's, and then by its
+    account (see ``LimitedLoginBackend``): neither one address trying many accounts nor many addresses trying one
+    account gets far. Who asks for one's old password to set a new one is told by the session.
     """
     if scope == "login":
-        counters = [("login_address", client_network(request))]
-        if account := _login_account(request):
-            counters.append(("login_account", account))
-        return counters
+        return [("login_address", client_network(request))]
+    if scope == "password":
+        account = User.objects.normalize_email(getattr(request.user, "email", None))
+        return [("login_address", client_network(request)), *([("login_account", account)] if account else [])]
     if scope != "api":
         return [(scope, client_network(request))]
     user_id = token_user_id(request)
     return [("anonymous", client_network(request)) if user_id is None else ("user", str(user_id))]
-
-
-def _login_account(request: HttpRequest) -> str:
-    """The account a sign-in names, read from the body as its view will read it; empty where it names none."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length[:20]) > _LOGIN_BODY_BYTES:
-        return ""
-    data: Any = {}
-    try:
-        if request.content_type == "application/json":
-            data = json.loads(request.body)
-        elif request.content_type == "application/x-www-form-urlencoded":
-            data = QueryDict(request.body)
-        else:
-            data = request.POST
-    except (ValueError, RecursionError):
-        return ""
-    # JSON can hold half a surrogate pair, which has no bytes to make a key of.
-    return login_name(data).encode(errors="backslashreplace").decode() if isinstance(data, dict) else ""
 
 
 def client_network(request: HttpRequest) -> str:

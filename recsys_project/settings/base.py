@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "recsys_project.middleware.BodyLimitMiddleware",
+    "recsys_project.body_charset.BodyCharsetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "recsys_project.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -128,6 +129,7 @@ CACHES = {
 
 # --- People and tokens -------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["recsys_project.ratelimits.LimitedLoginBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.BoundedArgon2PasswordHasher"]
 # Passwords hashed at once in one process; each takes 19 MiB and one core for about 20 ms.
 PASSWORD_HASH_CONCURRENCY = env.int("PASSWORD_HASH_CONCURRENCY", default=2)
@@ -196,12 +198,13 @@ RATE_LIMITS: dict[str, list[str]] = {
 RATE_LIMIT_ROUTES = [
     ("POST", "api/auth/token/", "login"),
     ("POST", "admin/login/", "login"),
+    ("POST", "admin/password_change/", "password"),
     ("POST", "api/auth/refresh/", "refresh"),
     ("POST", "api/auth/register/", "register"),
     ("*", "api/", "api"),
 ]
 # With Redis away these are refused, since guessing passwords would be free; everything else is let through.
-RATE_LIMIT_CLOSED_SCOPES = {"login", "refresh", "register"}
+RATE_LIMIT_CLOSED_SCOPES = {"login", "password", "refresh", "register"}
 
 # --- Recommending ------------------------------------------------------------------------------------
 # How much of a list's score comes from the nightly batch and how much from the newest interactions, for somebody who

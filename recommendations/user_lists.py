@@ -1,0 +1,24 @@
+"""What is kept in Redis of one person, for when they are deleted."""
+
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from events.models import ServedRecommendation
+from recommendations import list_cache
+
+
+def forget_user_on_commit(user: User) -> None:
+    """Removes the kept lists of a person who is being deleted, once that has committed.
+
+    Lists are kept by their ids, which the log of served lists knows. One that is being computed now is removed by
+    whoever computes it.
+    """
+    kept_for = timedelta(seconds=settings.RECOMMENDATIONS_CACHE_SECONDS + list_cache.STALE_SECONDS)
+    served = ServedRecommendation.objects.filter(user=user, served_at__gte=timezone.now() - kept_for)
+    ids = [str(served_id) for served_id in served.values_list("pk", flat=True)]
+    transaction.on_commit(partial(list_cache.forget, user.pk, ids))

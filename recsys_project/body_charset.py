@@ -1,0 +1,38 @@
+"""Bodies are UTF-8, and whoever says otherwise is refused before anything reads one."""
+
+import codecs
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from recsys_project.exceptions import error_response, is_api
+from recsys_project.middleware import GetResponse
+
+_STATUS = 415
+_MESSAGE = "The request must be encoded in UTF-8; leave charset out of its Content-Type, or set it to utf-8."
+
+
+class BodyCharsetMiddleware:
+    """Refuses a request whose Content-Type names another charset than UTF-8, which JSON is in anyway (RFC 8259, 8.1).
+
+    Django and REST framework would read the body, and Django the query too, in whatever Python has a codec for, from
+    EBCDIC to UTF-7: one text in many guises, of which whatever else looks at it knows one.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        charset = (request.content_params or {}).get("charset")
+        if charset is None or _is_utf8(charset):
+            return self.get_response(request)
+        if is_api(request.path):
+            return error_response(request, _STATUS, message=_MESSAGE)
+        return HttpResponse(_MESSAGE, status=_STATUS, content_type="text/plain; charset=utf-8")
+
+
+def _is_utf8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name == "utf-8"
+    except (LookupError, ValueError):
+        return False
