@@ -1,15 +1,23 @@
-"""People in the admin."""
+"""People and groups in the admin."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.deletion import user_delete
 from accounts.models import User
+from accounts.selectors import has_privileges
+
+# What makes somebody more than a person who signs in.
+PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class EmailLoginForm(forms.ModelForm):
@@ -60,6 +68,9 @@ class OriginFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
+    """People. Whoever may change people may not thereby become more than they are: only superusers give rights, and
+    only they change or delete somebody who has any."""
+
     form = UserEditForm
     add_form = UserAddForm
     list_display = ("__str__", "display_name", "is_active", "is_staff", "dataset", "dataset_user_id", "last_login")
@@ -74,3 +85,50 @@ class UserAdmin(DjangoUserAdmin):
         ("Came from", {"fields": ("dataset", "dataset_user_id", "date_joined", "last_login")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "display_name", "password1", "password2")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        given = super().get_readonly_fields(request, obj)
+        return given if _is_superuser(request) else (*given, *PRIVILEGES)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Also asked for the page that sets somebody's password."""
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Also asked for each of the people that an action would delete."""
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        user_delete(user_id=obj.pk)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """All or none, in the order of their ids, so that two such actions do not wait for each other in a circle."""
+        for user_id in sorted(queryset.values_list("pk", flat=True)):
+            user_delete(user_id=user_id)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """Groups are rights: members of staff could give their own any there are."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _is_superuser(request)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def _may_touch(request: HttpRequest, person: User | None) -> bool:
+    """Whether who asks may change this person: a superuser anybody, other staff only people without any rights."""
+    return person is None or _is_superuser(request) or not has_privileges(user=person)

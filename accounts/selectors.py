@@ -20,6 +20,11 @@ def user_get(*, user_id: int) -> User | None:
     return User.objects.filter(pk=user_id).first()
 
 
+def has_privileges(*, user: User) -> bool:
+    """Whether the person has any right that others do not, in force or waiting until they are staff again."""
+    return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()
+
+
 def user_read(*, user_id: int) -> User:
     """The person with this id, with all fields. Raises User.DoesNotExist, also for what is no id. One statement.
 
