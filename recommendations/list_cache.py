@@ -20,6 +20,7 @@ from django_redis import get_redis_connection
 from redis.commands.core import Script
 from redis.exceptions import RedisError
 
+from accounts.models import User
 from events.list_stamp import all_stamp_key, user_stamp_key
 from movies.stamps import STAMP_SECONDS, settle
 
@@ -34,6 +35,8 @@ STALE_SECONDS = 300
 # One request computes; the others wait for it this long, then compute for themselves.
 FLIGHT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
+# Longer than a request can take from logging a list to keeping it: so long it is known that a person was deleted.
+DELETED_SECONDS = 60
 # Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
 # with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's stamp that
 # is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds. A flight is of a
@@ -131,9 +134,18 @@ def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
     return Lookup(found, stamps, stale=found is not None and not fresh, flight=token if mine else None)
 
 
-def keep(recommendation_id: str, rendered: RenderedList, *, of: tuple[int, Lookup] | None = None) -> None:
+def keep(
+    recommendation_id: str,
+    rendered: RenderedList,
+    *,
+    of: tuple[int, Lookup] | None = None,
+    shown_to: int | None = None,
+) -> None:
     """Keeps a list for its next pages and, ``of`` a person, as theirs under the stamps that stood before it was
-    computed, ending their flight. One round trip; nothing with Redis away."""
+    computed, ending their flight. One round trip; nothing with Redis away.
+
+    Raises User.DoesNotExist where ``shown_to``, the person it is for, was deleted meanwhile; then nothing is kept.
+    """
     seconds = settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS
     try:
         with _redis().pipeline(transaction=False) as pipe:
@@ -145,7 +157,13 @@ def keep(recommendation_id: str, rendered: RenderedList, *, of: tuple[int, Looku
                 pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
                 if looked.flight is not None:
                     pipe.eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
-            pipe.execute()
+            if shown_to is not None:
+                # Asked last: whoever deletes the person first leaves this mark and then removes what is kept.
+                pipe.exists(_deleted_key(shown_to))
+            answers = pipe.execute()
+        if shown_to is not None and answers[-1]:
+            _redis().delete(_key(shown_to), _list_key(recommendation_id))
+            raise User.DoesNotExist
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -161,8 +179,10 @@ def kept(recommendation_id: str) -> RenderedList | None:
 
 
 def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
-    """Removes a person's entry and these lists. With Redis away they stay, unread, until they end by themselves."""
+    """Removes the entry of a person who was deleted, and these lists of theirs; what is computed for them just now will
+    not be kept either. With Redis away they stay, unread, until they end by themselves."""
     try:
+        _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
         _redis().delete(_key(user_id), *map(_list_key, recommendation_ids))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
@@ -207,6 +227,10 @@ def _key(user_id: int) -> str:
 
 def _list_key(recommendation_id: str) -> str:
     return str(cache.make_key(f"served:{_FORMAT}:{recommendation_id}"))
+
+
+def _deleted_key(user_id: int) -> str:
+    return str(cache.make_key(f"deleted:{user_id}"))
 
 
 def _flight_key(user_id: int, stamps: bytes) -> str:

@@ -113,28 +113,23 @@ def _page(rendered: RenderedList, start: int, limit: int, checked_for: User | No
 def _computed(
     user: User, request_id: str, filters: ListFilters, looked: list_cache.Lookup | None = None
 ) -> RenderedList:
-    """Computes the list, renders it, keeps it and logs it as served. It is kept for its next pages and, unless it is
-    filtered, as the person's own under the stamps of ``looked``."""
+    """Computes the list, logs it as served, renders it and keeps it: for its next pages and, unless it is filtered, as
+    the person's own under the stamps of ``looked``."""
     computed = personal_list(user, filters, facts=facts_under(looked.catalogue_stamp) if looked else None)
     recommendation_id = uuid4()
+    served_record(
+        recommendation_id=recommendation_id,
+        user=user,
+        endpoint="recommendations",
+        model_version_id=computed.version_id,
+        movie_ids=[item["movie"]["id"] for item in computed.items],
+        scores=[item["score"] for item in computed.items],
+        explored=computed.reckoning["exploration"]["movies"],
+        request_id=request_id,
+    )
     rendered = _rendered(computed, recommendation_id)
-    # Kept before it is logged: where the log fails, since the person was deleted meanwhile, this request takes the list
-    # back; and once it is logged, whoever deletes the person knows of it.
-    list_cache.keep(str(recommendation_id), rendered, of=(user.pk, looked) if looked else None)
-    try:
-        served_record(
-            recommendation_id=recommendation_id,
-            user=user,
-            endpoint="recommendations",
-            model_version_id=computed.version_id,
-            movie_ids=[item["movie"]["id"] for item in computed.items],
-            scores=[item["score"] for item in computed.items],
-            explored=computed.reckoning["exploration"]["movies"],
-            request_id=request_id,
-        )
-    except BaseException:
-        list_cache.forget(user.pk, [str(recommendation_id)])
-        raise
+    of = (user.pk, looked) if looked else None
+    list_cache.keep(str(recommendation_id), rendered, of=of, shown_to=user.pk)
     return rendered
 
 

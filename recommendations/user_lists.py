@@ -15,8 +15,8 @@ from recommendations import list_cache
 def forget_user_on_commit(user: User) -> None:
     """Removes the kept lists of a person who is being deleted, once that has committed.
 
-    Lists are kept by their ids, which the log of served lists knows. One that is being computed now is removed by
-    whoever computes it.
+    Lists are kept by their ids, which the log of served lists knows. One that is logged already and kept only later is
+    removed by the request that keeps it.
     """
     kept_for = timedelta(seconds=settings.RECOMMENDATIONS_CACHE_SECONDS + list_cache.STALE_SECONDS)
     served = ServedRecommendation.objects.filter(user=user, served_at__gte=timezone.now() - kept_for)

@@ -1,0 +1,278 @@
+"""Deleting a person: nothing of them stays, and requests that it outruns find them gone."""
+
+import re
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.test import Client
+from django_redis import get_redis_connection
+
+from accounts import services
+from accounts.deletion import user_delete
+from accounts.models import RefreshToken, User
+from events.models import Interaction, Rating, ServedRecommendation, Tag
+from events.services import interaction_record, served_record
+from recommendations import list_cache
+from recommendations.models import BatchRecommendation, ModelVersion
+from tests.factories import PASSWORD, client_of, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST, EVENTS = "/api/recommendations/", "/api/events/"
+
+
+def rows_about(user_id: int) -> dict[str, int]:
+    """How many rows of each table refer to the person, by the database's own foreign keys."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            for column, (_, other) in connection.introspection.get_relations(cursor, table).items():
+                if other == User._meta.db_table:
+                    cursor.execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" = %s', [user_id])
+                    found[f"{table}.{column}"] = cursor.fetchone()[0]
+    return found
+
+
+def keys_about(user_id: int) -> set[str]:
+    """Redis' keys that hold the person's number, but for the mark, kept for a minute, that they are gone."""
+    keys = {key.decode() for key in get_redis_connection("default").scan_iter("*", count=1000)}
+    return {key for key in keys if re.search(rf":{user_id}(?::|$)", key) and ":deleted:" not in key}
+
+
+def kept_lists() -> set[str]:
+    return {key.decode() for key in get_redis_connection("default").scan_iter(cache.make_key("served:*"))}
+
+
+def log(user: User, about: object, text: str, message: str = "") -> LogEntry:
+    kind = ContentType.objects.get_for_model(about)
+    return LogEntry.objects.create(
+        user=user,
+        content_type=kind,
+        object_id=str(about.pk),
+        object_repr=text,
+        change_message=message,
+        action_flag=CHANGE,
+    )
+
+
+def busy_person(cast) -> User:
+    """Somebody who has done all that leaves a trace."""
+    user = make_user("ada@x.org", is_staff=True)
+    client, movie = client_of(user), cast["Heat"]
+    assert client.post(EVENTS, {"movie": movie.pk, "kind": "rating", "value": 4}, format="json").status_code == 201
+    assert client.get(LIST).status_code == client.get(LIST, {"genre": "crime"}).status_code == 200
+    assert client_of().post("/api/auth/token/", {"email": "ada@x.org", "password": PASSWORD}, format="json").json()
+    Tag.objects.create(user=user, movie=movie, text="slow")
+    user.groups.add(Group.objects.create(name="editors"))
+    user.user_permissions.add(Permission.objects.first())
+    log(user, movie, "Heat")
+    Client().force_login(user)
+    BatchRecommendation.objects.filter(user=cast.alice).update(user=user)
+    return user
+
+
+def test_nothing_of_a_deleted_person_stays(committed_cast):
+    cast = committed_cast
+    others = {cast.alice: client_of(cast.alice), cast.bob: client_of(cast.bob)}
+    user = busy_person(cast)
+    version = ModelVersion.objects.create(requested_by=user, trigger="admin")
+    kept = {other.pk: client.get(LIST).json()["recommendation_id"] for other, client in others.items()}
+    Client().force_login(cast.stan)
+    before = rows_about(user.pk)
+    assert sum(bool(count) for count in before.values()) >= 8, before
+    assert keys_about(user.pk)
+    assert len(kept_lists()) == 4
+
+    assert user_delete(user_id=user.pk)
+
+    assert not any(rows_about(user.pk).values())
+    assert keys_about(user.pk) == set()
+    assert len(kept_lists()) == 2
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert ModelVersion.objects.get(pk=version.pk).requested_by is None
+    assert [session.get_decoded()["_auth_user_id"] for session in Session.objects.all()] == [str(cast.stan.pk)]
+    for other, client in others.items():
+        assert client.get(LIST).json()["recommendation_id"] == kept[other.pk]
+    assert user_delete(user_id=user.pk) is False
+
+
+def test_the_admins_log_keeps_its_lines_and_no_address(committed_cast):
+    stan, user = committed_cast.stan, make_user("ada@x.org")
+    longer = make_user("ada@x.org.uk")
+    about = log(stan, user, "ada@x.org", '[{"changed": {"fields": ["E-mail"], "name": "ada@x.org"}}]')
+    log(stan, user, "an.older.address@x.org")
+    mention = log(stan, committed_cast["Heat"], "Heat, for ADA@x.org.", "told lada@x.org and ada@x.org")
+    other = log(stan, longer, "ada@x.org.uk")
+
+    user_delete(user_id=user.pk)
+
+    for entry in (about, mention, other):
+        entry.refresh_from_db()
+    assert LogEntry.objects.count() == 4
+    assert (about.object_repr, about.change_message) == (f"user {user.pk}", "")
+    assert LogEntry.objects.filter(object_repr=f"user {user.pk}").count() == 2
+    assert mention.object_repr == f"Heat, for user {user.pk}."
+    assert mention.change_message == f"told lada@x.org and user {user.pk}"
+    assert other.object_repr == "ada@x.org.uk"
+
+
+@pytest.mark.parametrize("action", ["page", "selected"])
+def test_the_admin_deletes_as_the_service_does(committed_cast, action):
+    cast, staff = committed_cast, Client()
+    staff.force_login(cast.stan)
+    people = [busy_person(cast), make_user("bob@y.org")]
+    chosen = people[:1] if action == "page" else people
+
+    if action == "page":
+        answer = staff.post(f"/admin/accounts/user/{people[0].pk}/delete/", {"post": "yes"})
+    else:
+        ids = [person.pk for person in people]
+        data = {"action": "delete_selected", "_selected_action": ids, "post": "yes"}
+        answer = staff.post("/admin/accounts/user/", data)
+
+    assert answer.status_code == 302
+    for person in chosen:
+        assert not any(rows_about(person.pk).values())
+        assert keys_about(person.pk) == set()
+        assert LogEntry.objects.get(object_id=str(person.pk)).object_repr == f"user {person.pk}"
+    assert not LogEntry.objects.filter(object_repr__contains="@").exists()
+    assert LogEntry.objects.filter(user=cast.stan).exclude(action_flag=ADDITION).count() == len(chosen)
+
+
+def test_a_superuser_may_delete_themselves(committed_cast):
+    staff, stan = Client(), committed_cast.stan
+    staff.force_login(stan)
+
+    assert staff.post(f"/admin/accounts/user/{stan.pk}/delete/", {"post": "yes"}).status_code == 302
+
+    assert not User.objects.filter(pk=stan.pk).exists()
+    assert staff.get("/admin/").status_code == 302
+    assert not Session.objects.exists()
+
+
+def await_lock() -> None:
+    """Waits until another connection waits for a row of ours."""
+    deadline = time.monotonic() + 20
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')"
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("Nobody waits.")
+
+
+def outrun(user: User, call):
+    """What ``call`` comes to, having begun while a deletion of the person was under way."""
+
+    def run():
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            user_delete(user_id=user.pk)
+            coming = pool.submit(run)
+            await_lock()
+        return coming.result()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", EVENTS, {"kind": "rating", "value": 4}),
+        ("post", EVENTS, {"kind": "like"}),
+        ("get", LIST, None),
+        ("get", LIST, {"genre": "crime"}),
+        ("patch", "/api/auth/me/", {"display_name": "Ada"}),
+        ("post", "/api/recommendations/group/", {"members": ["bob@example.org"]}),
+    ],
+)
+def test_a_request_that_a_deletion_outruns_is_a_401(committed_cast, method, path, body):
+    cast, user = committed_cast, make_user("ada@x.org")
+    User.objects.filter(pk=cast.bob.pk).update(share_with_groups=True)
+    client = client_of(user)
+    given = {"data": body} if method == "get" else {"data": body, "format": "json"}
+    if path == EVENTS:
+        body["movie"] = cast["Heat"].pk
+
+    answer = outrun(user, lambda: getattr(client, method)(path, **given))
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "user_not_found"
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert not any(rows_about(user.pk).values())
+    assert keys_about(user.pk) == set()
+    assert kept_lists() == set()
+
+
+@pytest.mark.parametrize("what", ["sign in", "refresh"])
+def test_a_sign_in_that_a_deletion_outruns_is_a_401(committed_cast, what):
+    user = make_user("ada@x.org")
+    refresh = services.tokens_issue(user=user).refresh
+    path, body = (
+        ("/api/auth/token/", {"email": "ada@x.org", "password": PASSWORD})
+        if what == "sign in"
+        else ("/api/auth/refresh/", {"refresh": refresh})
+    )
+
+    answer = outrun(user, lambda: client_of().post(path, body, format="json"))
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == ("invalid_credentials" if what == "sign in" else "token_not_valid")
+    assert not RefreshToken.objects.exists()
+
+
+def test_a_list_logged_before_and_kept_after_a_deletion_is_taken_back(committed_cast, monkeypatch):
+    user, keep = make_user("ada@x.org"), list_cache.keep
+
+    def keep_after_the_deletion(*args, **kwargs):
+        user_delete(user_id=user.pk)
+        keep(*args, **kwargs)
+
+    monkeypatch.setattr(list_cache, "keep", keep_after_the_deletion)
+    answer = client_of(user).get(LIST)
+
+    assert answer.status_code == 401
+    assert keys_about(user.pk) == kept_lists() == set()
+    assert not ServedRecommendation.objects.exists()
+
+
+def test_an_event_stored_just_before_a_deletion_leaves_no_stamp(committed_cast):
+    user, movie = make_user("ada@x.org"), committed_cast["Heat"]
+
+    with transaction.atomic():
+        interaction_record(user=user, movie_id=movie.pk, kind="like")
+        # Runs when the event has committed and before its list is stamped as wrong.
+        connection.run_on_commit.insert(0, (set(), lambda: user_delete(user_id=user.pk), False))
+
+    assert not Interaction.objects.exists()
+    assert keys_about(user.pk) == set()
+
+
+def test_services_say_that_the_person_is_gone(committed_cast):
+    user, movie = make_user("ada@x.org"), committed_cast["Heat"]
+    user_delete(user_id=user.pk)
+
+    with pytest.raises(User.DoesNotExist):
+        interaction_record(user=user, movie_id=movie.pk, kind="rating", value=4)
+    with pytest.raises(User.DoesNotExist):
+        served_record(
+            recommendation_id=uuid.uuid4(), user=user, endpoint="x", model_version_id=None, movie_ids=[1], scores=[1]
+        )
+    with pytest.raises(User.DoesNotExist):
+        services.tokens_issue(user=user)
+    with pytest.raises(User.DoesNotExist):
+        services.user_update(user=user, display_name="Ada")
+    assert not Rating.objects.exists()
+    assert not ServedRecommendation.objects.exists()
