@@ -12,6 +12,7 @@ from events.list_stamp import stamp_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
+from movies.text import search_key_typed
 
 MOST_MATCHES = 1_000
 
@@ -40,7 +41,8 @@ class BigTableAdmin(admin.ModelAdmin):
         people = list(User.objects.filter(email=term.lower()).values_list("pk", flat=True))
         if term.isascii() and term.isdigit() and len(term) < 19:
             people.append(int(term))
-        movies = Movie.objects.filter(title__icontains=term).order_by("pk").values_list("pk", flat=True)[:MOST_MATCHES]
+        titled = Movie.objects.filter(search_title__contains=search_key_typed(term)).order_by("pk")
+        movies = titled.values_list("pk", flat=True)[:MOST_MATCHES]
         return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
 
 

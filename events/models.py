@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from events.fields import RealField
 from movies.models import Movie
+from movies.text import normalise_line
 
 MIN_RATING = 0.5
 MAX_RATING = 5.0
@@ -106,6 +107,10 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def clean(self) -> None:
+        """Brings the text of a form to the form in which the import stores it."""
+        self.text = normalise_line(self.text)
 
 
 class ServedRecommendation(models.Model):

@@ -14,6 +14,7 @@ from movies import services
 from movies.models import Credit, DatasetMovie, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.stamps import stamp_catalogue_on_commit
+from movies.text import normalise_query, search_key_typed
 
 
 class CreditInline(admin.TabularInline):
@@ -44,7 +45,7 @@ class MovieAdmin(admin.ModelAdmin):
     list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
-    search_fields = ["title"]
+    search_fields = ["search_title__contains"]
     search_help_text = "Part of a title; add a year to narrow it down, as in: matrix 1999."
     show_full_result_count = False
     paginator = EstimatedCountPaginator
@@ -65,7 +66,8 @@ class MovieAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str
     ) -> tuple[QuerySet[Movie], bool]:
-        """Part of the title by the trigram index; a last word that is a year narrows to that year."""
+        """Part of the title, accents or not, by the trigram index; a last word that is a year narrows to that year."""
+        search_term = search_key_typed(search_term)
         words = search_term.split()
         if len(words) > 1 and words[-1].isascii() and words[-1].isdigit() and len(words[-1]) == 4:
             matches, duplicates = super().get_search_results(request, queryset, " ".join(words[:-1]))
@@ -122,6 +124,11 @@ class GenreAdmin(admin.ModelAdmin):
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Genre], search_term: str
+    ) -> tuple[QuerySet[Genre], bool]:
+        return super().get_search_results(request, queryset, normalise_query(search_term.replace("\x00", "")))
+
     def save_model(self, request: HttpRequest, obj: Genre, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and form.has_changed():
@@ -141,9 +148,15 @@ class GenreAdmin(admin.ModelAdmin):
 @admin.register(Person)
 class PersonAdmin(admin.ModelAdmin):
     list_display = ["name", "imdb_id", "tmdb_id"]
-    search_fields = ["name"]
+    search_fields = ["search_name__contains"]
+    search_help_text = "Part of a name, accents or not."
     show_full_result_count = False
     paginator = EstimatedCountPaginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Person], search_term: str
+    ) -> tuple[QuerySet[Person], bool]:
+        return super().get_search_results(request, queryset, search_key_typed(search_term))
 
     def save_model(self, request: HttpRequest, obj: Person, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

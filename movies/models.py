@@ -4,8 +4,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models.functions import Upper
 from django.utils import timezone
+
+from movies.fields import LineField, NameKey, NFCNormalised, ProseField, SearchKey, Unaccented
 
 
 class WordsOf(models.Func):
@@ -18,11 +19,17 @@ class WordsOf(models.Func):
 class Genre(models.Model):
     """A genre as the imported data sets name it."""
 
-    name = models.CharField(max_length=40, unique=True)
+    name = LineField(max_length=40, unique=True)
     slug = models.SlugField(max_length=40, unique=True)
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                NameKey("name"), name="genre_name_key", violation_error_message="There is a genre of that name already."
+            ),
+            models.CheckConstraint(condition=NFCNormalised("name"), name="genre_name_nfc"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -31,23 +38,33 @@ class Genre(models.Model):
 class Person(models.Model):
     """Someone who directed or acted."""
 
-    name = models.CharField(max_length=200)
+    name = LineField(max_length=200)
     imdb_id = models.CharField(max_length=12, blank=True, help_text="As in nm0000158.")
     tmdb_id = models.PositiveIntegerField(null=True, blank=True)
+    # PostgreSQL keeps it: capitals without accents.
+    search_name = models.GeneratedField(expression=SearchKey("name"), output_field=models.TextField(), db_persist=True)
 
     class Meta:
         ordering = ["name"]
         verbose_name_plural = "people"
         constraints = [
-            # Consumer: import_metadata, which knows people by name alone; namesakes are told apart by TMDB id.
-            models.UniqueConstraint(fields=["name"], condition=models.Q(tmdb_id=None), name="person_name_without_tmdb"),
+            # Consumer: import_metadata, which knows people by name alone; namesakes are told apart by their ids.
+            models.UniqueConstraint(
+                NameKey("name"),
+                condition=models.Q(tmdb_id=None, imdb_id=""),
+                name="person_name_without_ids",
+                violation_error_message="There is a person of that name already; an id tells namesakes apart.",
+            ),
             models.UniqueConstraint(fields=["tmdb_id"], name="person_tmdb_id"),
+            models.CheckConstraint(condition=NFCNormalised("name"), name="person_name_nfc"),
         ]
         indexes = [
+            # Consumer: import_metadata, which looks people up by name, those with ids too.
+            models.Index(NameKey("name"), name="person_name_key"),
             # Consumer: the search, for names with typing errors, and the admin's.
-            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="person_name_trigram"),
+            GinIndex(OpClass("search_name", name="gin_trgm_ops"), name="person_search_trigram"),
             # Consumer: the search, for parts of names.
-            GinIndex(SearchVector("name", config="simple"), name="person_name_words"),
+            GinIndex(SearchVector("search_name", config="simple"), name="person_search_words"),
         ]
 
     def __str__(self) -> str:
@@ -62,14 +79,14 @@ class Movie(models.Model):
         PUBLISHED = "published"
         HIDDEN = "hidden"
 
-    title = models.CharField(max_length=300)
+    title = LineField(max_length=300)
     year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Year of release.")
     status = models.CharField(max_length=10, choices=Status, default=Status.PUBLISHED)
-    overview = models.TextField(blank=True)
+    overview = ProseField(blank=True)
     runtime_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
     language = models.CharField(max_length=8, blank=True, help_text="ISO 639-1 code, as in en.")
     poster_url = models.URLField(max_length=500, blank=True)
-    keywords = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    keywords = ArrayField(LineField(max_length=80), default=list, blank=True)
     genres = models.ManyToManyField(Genre, related_name="movies", blank=True)
     people = models.ManyToManyField(Person, through="Credit", related_name="movies")
     movielens_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
@@ -81,13 +98,16 @@ class Movie(models.Model):
         editable=False,
         help_text="When what the embedding is made of (title, overview, genres, people…) last changed.",
     )
-    # PostgreSQL keeps it. It is as long as the overview, so whoever fetches many movies defers it.
+    # PostgreSQL keeps both. This is as long as the overview, so whoever fetches many movies defers it.
     search_document = models.GeneratedField(
-        expression=SearchVector("title", weight="A", config="english")
-        + SearchVector(WordsOf("keywords"), weight="B", config="english")
-        + SearchVector("overview", weight="C", config="english"),
+        expression=SearchVector(Unaccented("title"), weight="A", config="english")
+        + SearchVector(Unaccented(WordsOf("keywords")), weight="B", config="english")
+        + SearchVector(Unaccented("overview"), weight="C", config="english"),
         output_field=SearchVectorField(),
         db_persist=True,
+    )
+    search_title = models.GeneratedField(
+        expression=SearchKey("title"), output_field=models.TextField(), db_persist=True
     )
 
     class Meta:
@@ -98,10 +118,16 @@ class Movie(models.Model):
                 name="movie_year_plausible",
             ),
             models.CheckConstraint(condition=~models.Q(title=""), name="movie_title_present"),
+            models.CheckConstraint(
+                condition=models.Q(NFCNormalised("title"))
+                & models.Q(NFCNormalised("overview"))
+                & models.Q(NFCNormalised(WordsOf("keywords"))),
+                name="movie_texts_nfc",
+            ),
         ]
         indexes = [
-            # Consumer: the catalogue's title search, which compiles to UPPER(title) LIKE '%…%'.
-            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="movie_title_trigram"),
+            # Consumer: the search, and the catalogue's and the admin's by a part of the title.
+            GinIndex(OpClass("search_title", name="gin_trgm_ops"), name="movie_search_trigram"),
             # Consumer: the search, for words of title, keywords and overview.
             GinIndex(fields=["search_document"], name="movie_search_document"),
             # Consumer: the newest movies, which read them in this order.

@@ -17,9 +17,10 @@ from django.contrib.postgres.search import (
     TrigramWordSimilarity,
 )
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
-from django.db.models.functions import Least, Length, Sqrt, Upper
+from django.db.models.functions import Least, Length, Sqrt
 
 from movies.models import Credit, Movie, Person
+from movies.text import normalise_query, search_key, unaccented
 
 MAX_QUERY = 200
 # Fits of each arm that are looked at: enough that what is good in two of them is not missed.
@@ -127,7 +128,11 @@ def word_groups(words: list[str], longest: int = MAX_NAME_WORDS) -> list[str]:
 
 
 def movies_matching(query: str, wanted: MovieFilter) -> dict[int, TextMatch]:
-    """Movies that fit what was typed, by id; none for a query without words. Four queries at most."""
+    """Movies that fit what was typed, by id; none for a query without words. Four queries at most.
+
+    Accents count for nothing, on either side: "jose" finds José, and "José" in whatever form it comes finds both.
+    """
+    query = unaccented(normalise_query(query))
     words = query_words(query)
     if not words:
         return {}
@@ -141,14 +146,13 @@ def movies_matching(query: str, wanted: MovieFilter) -> dict[int, TextMatch]:
 
 def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None:
     """Titles alike by their groups of three letters, whole or in part: the trigram index finds them."""
-    shout = text.upper()
+    key = search_key(text)
     rows = (
-        movies.annotate(shout=Upper("title"))
-        .filter(Q(shout__trigram_similar=shout) | Q(shout__trigram_word_similar=shout))
+        movies.filter(Q(search_title__trigram_similar=key) | Q(search_title__trigram_word_similar=key))
         .annotate(
             # Half as a part of the title, half as the whole, so that of a series the first comes first.
             alike=ExpressionWrapper(
-                (TrigramSimilarity("shout", shout) + TrigramWordSimilarity(shout, "shout")) * Value(0.5),
+                (TrigramSimilarity("search_title", key) + TrigramWordSimilarity(key, "search_title")) * Value(0.5),
                 output_field=FloatField(),
             )
         )
@@ -199,21 +203,21 @@ def _match_some_words(matches: _Matches, movies: QuerySet[Movie], words: list[st
 
 def _match_people(matches: _Matches, wanted: MovieFilter, words: list[str]) -> None:
     """Movies of people who are named in the query, in whole, in part, or with a typing error; leads before others."""
-    shout = " ".join(words).upper()
-    groups = [group.upper() for group in word_groups(words) if len(group) >= SHORTEST_NAME]
-    named = Q(shout__in=groups)
-    alike = Q(shout__trigram_similar=shout)
-    parts = Q(spoken=SearchQuery(shout, config="simple"))
+    key = search_key(" ".join(words))
+    groups = [search_key(group) for group in word_groups(words) if len(group) >= SHORTEST_NAME]
+    named = Q(search_name__in=groups)
+    alike = Q(search_name__trigram_similar=key)
+    parts = Q(spoken=SearchQuery(key, config="simple"))
     people = dict(
-        Person.objects.annotate(shout=Upper("name"), spoken=SearchVector("name", config="simple"))
+        Person.objects.annotate(spoken=SearchVector("search_name", config="simple"))
         .filter(named | alike | parts)
         # A name that is little of the query counts for little: "the lord" is no query for somebody called Lord.
-        .annotate(share=Least(Sqrt(Length("name") / Value(float(len(shout)))), Value(1.0)))
+        .annotate(share=Least(Sqrt(Length("search_name") / Value(float(len(key)))), Value(1.0)))
         .annotate(
             fit=Case(
                 When(named, then=F("share")),
                 When(parts, then=Value(PART_OF_NAME)),
-                default=TrigramSimilarity("shout", shout),
+                default=TrigramSimilarity("search_name", key),
                 output_field=FloatField(),
             )
         )

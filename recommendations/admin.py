@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from events.admin import ReadOnlyAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
+from movies.text import search_key_typed
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
 from recommendations.publishing import version_publish, version_rollback
 from recommendations.training import training_request
@@ -106,7 +107,13 @@ class PopularMovieAdmin(TrainedAdmin):
     list_display = ["rank", "movie", "genre", "score", "computed_at"]
     list_filter = ["genre"]
     list_select_related = ["movie", "genre"]
-    search_fields = ["movie__title"]
+    search_fields = ["movie__search_title__contains"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By part of a movie's title, accents or not."""
+        return super().get_search_results(request, queryset, search_key_typed(search_term))
 
 
 @admin.register(BatchRecommendation)

@@ -15,6 +15,7 @@ from events.trends import Trend, movie_trends, newest_feedback_at
 from movies.models import Genre, Movie
 from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
 from movies.selectors import movie_cards
+from movies.text import normalise_query
 from recommendations import candidates
 from recommendations.meaning import movies_meant
 from recommendations.models import PopularMovie
@@ -50,6 +51,7 @@ def search_list(
     Kept for SEARCH_CACHE_SECONDS, or until the catalogue changes.
     Raises ValidationError for a query longer than MAX_QUERY and for a genre that does not exist.
     """
+    q = normalise_query(q)
     if len(q) > MAX_QUERY:
         raise ValidationError({"q": f"A search takes at most {MAX_QUERY} letters."})
     asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from movies.models import Movie
 from movies.search import MovieFilter, query_words, word_groups
+from movies.text import normalise_query
 from recommendations.algorithms.content import ContentEncoder, LsaEncoder, MovieContent
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.artefacts import encoder_load
@@ -61,6 +62,7 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
 
     To LSA runs of words may be names: "tom hanks" is the person of that name as well as two words.
     """
+    text = normalise_query(text)
     words = query_words(text)
     if not words:
         return None

@@ -18,7 +18,8 @@ _INSERT = """
     FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[]) AS new (user_id, movie_id, text, tagged_at)
     WHERE NOT EXISTS (
         SELECT FROM events_tag old
-        WHERE old.user_id = new.user_id AND old.movie_id = new.movie_id AND old.text = new.text
+        WHERE old.user_id = new.user_id AND old.movie_id = new.movie_id
+            AND normalize(old.text, NFC) = new.text
     )
     ON CONFLICT DO NOTHING
 """

@@ -4,8 +4,10 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.db.models import QuerySet
 
 from movies.models import Genre, Movie
+from movies.text import search_key_typed
 
 _YEARS = {"min_value": 1, "max_value": 9999}
 
@@ -19,10 +21,16 @@ class YearFilter(django_filters.NumberFilter):
         return None
 
 
+class TitleFilter(django_filters.CharFilter):
+    """A part of the title in any case and with or without accents, which the trigram index of the titles answers."""
+
+    def filter(self, qs: QuerySet[Movie], value: str) -> QuerySet[Movie]:
+        return super().filter(qs, search_key_typed(value) if value else value)
+
+
 class MovieFilter(django_filters.FilterSet):
-    # icontains compiles to UPPER(title) LIKE UPPER('%…%'), which the trigram index answers.
-    search = django_filters.CharFilter(
-        field_name="title", lookup_expr="icontains", max_length=100, label="Part of the title."
+    search = TitleFilter(
+        field_name="search_title", lookup_expr="contains", max_length=100, label="Part of the title, accents or not."
     )
     genre = django_filters.ModelChoiceFilter(
         field_name="genres", queryset=Genre.objects.all(), to_field_name="slug", label="A genre, by its slug."

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from movies.api.serializers import MovieCardSerializer
 from movies.search import MAX_QUERY
+from recommendations.api.fields import SearchTextField
 from recommendations.api.serializers import LimitSerializer
 
 
@@ -14,7 +15,7 @@ class GenreQuerySerializer(LimitSerializer):
 
 
 class SearchQuerySerializer(GenreQuerySerializer):
-    q = serializers.CharField(
+    q = SearchTextField(
         max_length=MAX_QUERY,
         help_text='A title, a name, or what the movie is about. "In quotes" is a phrase; -word must not occur.',
     )

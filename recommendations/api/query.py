@@ -10,6 +10,7 @@ from rest_framework import serializers
 from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
 from recommendations.algorithms.blending import LIST_SIZE
+from recommendations.api.fields import SearchTextField
 from recommendations.filters import MAX_EXCLUDED, ListFilters
 from recommendations.group_services import MAX_MEMBERS, MIN_MEMBERS
 
@@ -57,7 +58,7 @@ class FilterSerializer(serializers.Serializer):
         max_length=_MAX_EXCLUDE_TEXT,
         help_text=f"Up to {MAX_EXCLUDED} movie ids, commas.",
     )
-    mood = serializers.CharField(required=False, max_length=200, help_text="Free text that moves the ranking.")
+    mood = SearchTextField(required=False, max_length=200, help_text="Free text that moves the ranking.")
 
     def filters(self) -> ListFilters:
         """The filters of a valid query."""
