@@ -88,7 +88,7 @@ def movielens_import(
     All in one transaction: on any error, and when interrupted, the database stays as it was. A second run changes no
     row. One import runs at a time; another waits. Raises ``ArchiveError`` for an unreadable archive and, without
     ``skip_bad``, ``BadLineError`` for the first malformed line. With it they are skipped, counted, and written to
-    ``report`` (CSV: file,line,reason,text).
+    ``report`` (CSV: file,line,reason,text); where more of a file is malformed than not, ``TooManyBadLinesError``.
     """
     started = time.perf_counter()
     show = on_progress or silent

@@ -93,7 +93,9 @@ class Archive:
         split: Split = split_csv(3) if self.layout.headers else split_dat
         if self.layout.name == "u":
             split = split_item(self._genre_flags())
-        movies = read_movies(file, self._lines(file), split, encoding, bad or BadLines())
+        bad = bad or BadLines()
+        movies = read_movies(file, self._lines(file), split, encoding, bad)
+        bad.check_share(file, len(movies))
         if not movies:
             raise ArchiveError(f"{file} in {self._source.path} holds no movies.")
         return movies
@@ -107,14 +109,17 @@ class Archive:
         malformed line; so is a person's second rating of one movie. ``on_read`` hears of the bytes read so far.
         """
         file = self.layout.ratings
-        checker = RatingChecker(file=file, bad=bad or BadLines(), movie_ids=movie_ids)
-        empty = True
+        bad = bad or BadLines()
+        checker = RatingChecker(file=file, bad=bad, movie_ids=movie_ids)
+        empty, read = True, 0
         for first, block in self._blocks(file, on_read):
             empty = False
             frame, lines, malformed = parse_block(block, first, self.layout.separator)
             good = checker.check(frame, lines, malformed, block, first)
             if good.height:
+                read += good.height
                 yield good
+        bad.check_share(file, read)
         if empty:
             raise ArchiveError(f"{file} in {self._source.path} holds no ratings.")
 
@@ -127,9 +132,13 @@ class Archive:
             return
         split = split_csv(4) if self.layout.headers else split_dat_tag
         encoding = "utf-8" if self.layout.headers else guess_encoding(self._source.lines(self._path(file)))
-        yield from read_tags(
-            file, self._lines(file, on_read), split=split, encoding=encoding, bad=bad or BadLines(), movie_ids=movie_ids
-        )
+        bad, read = bad or BadLines(), 0
+        for tag in read_tags(
+            file, self._lines(file, on_read), split=split, encoding=encoding, bad=bad, movie_ids=movie_ids
+        ):
+            read += 1
+            yield tag
+        bad.check_share(file, read)
 
     def links(self, bad: BadLines | None = None, movie_ids: set[int] | None = None) -> dict[int, LinkLine]:
         """Ids at IMDb and TMDB by movie id, none where the data set has none."""
@@ -137,7 +146,10 @@ class Archive:
         if file is None or not self._has(file):
             return {}
         known = movie_ids if movie_ids is not None else {movie.id for movie in self.movies(BadLines(skip=True))}
-        return read_links(file, self._lines(file), bad or BadLines(), known)
+        bad = bad or BadLines()
+        links = read_links(file, self._lines(file), bad, known)
+        bad.check_share(file, len(links))
+        return links
 
     def _path(self, file: str | None) -> str:
         return f"{self._folder}/{file}" if self._folder else str(file)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from movies.imports.cells import present, whole_number
 from movies.imports.errors import BadLine, BadLines
 from movies.imports.genres import genre_names
 from movies.imports.rating_lines import MAX_ID, MAX_TIMESTAMP
 from movies.imports.titles import parse_title
+from movies.text import normalise_line
 
 T = TypeVar("T")
 
@@ -129,9 +131,7 @@ def read_links(file: str, lines: NumberedLines, bad: BadLines, movie_ids: set[in
             raise ValueError("the movie is unknown")
         if number in links:
             raise ValueError("a second link of the same movie")
-        if imdb and not (imdb.isascii() and imdb.isdigit() and len(imdb) <= 10):
-            raise ValueError("the imdbId is not a number")
-        links[number] = LinkLine(number, f"tt{imdb:0>7}" if imdb else "", _id(tmdb, "tmdbId") if tmdb else None)
+        links[number] = LinkLine(number, imdb_id(imdb, "the imdbId"), _id(tmdb, "tmdbId") if present(tmdb) else None)
 
     for _ in _parsed(file, lines, "utf-8", bad, parse):
         pass
@@ -146,13 +146,14 @@ def read_tags(
     def parse(text: str) -> TagLine | None:
         raw_user, raw_movie, raw_tag, raw_time = split(text)
         user, movie = _id(raw_user, "user id"), _id(raw_movie, "movie id")
+        raw_time = whole_number(raw_time)
         if not (raw_time.isascii() and raw_time.isdigit()):
             raise ValueError("the timestamp is not a number")
         if len(raw_time) > 18 or int(raw_time) >= MAX_TIMESTAMP:
             raise ValueError("the timestamp is out of range")
         if movie_ids is not None and movie not in movie_ids:
             raise ValueError("the movie is unknown")
-        tag = " ".join(raw_tag.split())
+        tag = normalise_line(raw_tag)
         if len(tag) > MAX_TAG:
             raise ValueError(f"the tag is longer than {MAX_TAG} characters")
         return TagLine(user, movie, tag, int(raw_time)) if tag else None
@@ -200,6 +201,15 @@ def _parsed(file: str, lines: NumberedLines, encoding: str, bad: BadLines, parse
         yield parsed
 
 
+def imdb_id(word: str, name: str) -> str:
+    """``"114709"``, ``"0114709"``, ``"114709.0"`` and ``"tt0114709"`` as tt0114709; nothing for an absent one."""
+    word = present(word)
+    digits = whole_number(word.removeprefix("tt"))
+    if word and not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+        raise ValueError(f"{name} is not a number")
+    return f"tt{digits:0>7}" if word else ""
+
+
 def _exactly(values: list[str], count: int) -> list[str]:
     if len(values) != count:
         raise ValueError(f"expected {count} fields")
@@ -207,7 +217,8 @@ def _exactly(values: list[str], count: int) -> list[str]:
 
 
 def _id(word: str, name: str) -> int:
-    """A positive number of at most 31 bits."""
+    """A positive number of at most 31 bits, perhaps written as a float."""
+    word = whole_number(word.strip())
     if not (word.isascii() and word.removeprefix("-").isdigit()):
         raise ValueError(f"the {name} is not a number")
     number = int(word) if len(word) <= 18 else MAX_ID + 1

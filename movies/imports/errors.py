@@ -1,7 +1,7 @@
 """What can be wrong with imported files, said with file, line and reason."""
 
 import csv
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +41,10 @@ class BadLineError(ImportFailed):
         self.bad = bad
 
 
+class TooManyBadLinesError(ImportFailed):
+    """More lines of a file were skipped than read, so it is not what it was taken for."""
+
+
 class BadLines:
     """What to do with malformed lines: stop at the first, or skip, count and report them.
 
@@ -51,6 +55,7 @@ class BadLines:
     def __init__(self, *, skip: bool = False, report: Path | None = None) -> None:
         self.skip = skip
         self.counts: Counter[str] = Counter()
+        self._of_file: dict[str, Counter[str]] = defaultdict(Counter)
         self.report = report
         self._file: IO[str] | None = None
         self._writer: Any = None
@@ -62,12 +67,26 @@ class BadLines:
         if not self.skip:
             raise BadLineError(bad)
         self.counts[bad.reason] += 1
+        self._of_file[bad.file][bad.reason] += 1
         if self.report is not None:
             self._write(bad, self.report)
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+    def check_share(self, file: str, good: int) -> None:
+        """Raises ``TooManyBadLinesError`` if more lines of ``file`` were skipped than the ``good`` ones read."""
+        reasons = self._of_file[file]
+        skipped = reasons.total()
+        if skipped <= good:
+            return
+        reason, count = reasons.most_common(1)[0]
+        listed = f" They are listed in {self.report}." if self.report else ""
+        raise TooManyBadLinesError(
+            f"{file}: {skipped:,} of {skipped + good:,} lines are malformed, which is too many to skip;"
+            f" {count:,} times: {reason}.{listed}"
+        )
 
     def _write(self, bad: BadLine, report: Path) -> None:
         if self._file is None:

@@ -1,18 +1,30 @@
 """Genre names: data sets call some genres differently; the catalogue has one name for each."""
 
-# What each data set means by "no genre".
-NO_GENRE = {"", "(no genres listed)", "unknown"}
+from movies.imports.cells import cell_names
 
-# Left: as found in a data set. Right: as the newest MovieLens data sets call it.
+# What each data set means by "no genre", case ignored.
+NO_GENRE = {"(no genres listed)", "no genres listed", "unknown"}
+
+# Left: as found in a data set, case ignored. Right: as the newest MovieLens data sets call it.
 _SAME = {
-    "Children's": "Children",
-    "Animated": "Animation",
-    "Science Fiction": "Sci-Fi",
-    "Noir": "Film-Noir",
+    "children's": "Children",
+    "animated": "Animation",
+    "science fiction": "Sci-Fi",
+    "noir": "Film-Noir",
 }
 
 
 def genre_names(raw: str) -> tuple[str, ...]:
-    """The genres of ``"Comedy|Children's"``, each once, in their order."""
-    names = (part.strip() for part in raw.split("|"))
-    return tuple(dict.fromkeys(_SAME.get(name, name) for name in names if name not in NO_GENRE))
+    """The genres of ``"Comedy|Children's"`` or of any other list (``cell_names``), each once, in their order.
+
+    Raises ValueError for a list that cannot be read and for numbers in place of names.
+    """
+    names: dict[str, str] = {}
+    for name in cell_names(raw):
+        if name.casefold() in NO_GENRE:
+            continue
+        if name.replace(".", "").isdigit():
+            raise ValueError("a genre is a number, not a name")
+        known = _SAME.get(name.casefold(), name)
+        names.setdefault(known.casefold(), known)
+    return tuple(names.values())

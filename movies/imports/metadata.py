@@ -42,11 +42,11 @@ def metadata_import(
 ) -> MetadataSummary:
     """Enriches movies from a CSV (or a zip with one); all or nothing, and a second run changes no row.
 
-    A film is found by movielens_id, else tmdb_id, else title and year. Only the columns the file has are set, and an
-    empty value leaves what is there. Cast and directors are replaced as lists; genres are added only to a movie that
+    A film is found by movielens_id, else tmdb_id, else imdb_id, else title and year. Only the columns the file has are
+    set, and an empty value leaves what is there. Cast and directors are replaced as lists; genres are added only to a movie that
     has none. ``content_changed_at`` moves for movies of which something in their embedding changed: overview,
     keywords, genres or people. Raises ``ArchiveError`` for an unreadable file and, without ``skip_bad``,
-    ``BadLineError`` for the first malformed record.
+    ``BadLineError`` for the first malformed record; with it, ``TooManyBadLinesError`` if most are bad.
     """
     started = time.perf_counter()
     show = on_progress or silent
@@ -62,6 +62,7 @@ def metadata_import(
                 summary.changed += changed
                 summary.unchanged += len(batch) - changed
                 show(Progress("metadata", min(read.done, file.size), file.size))
+            bad.check_share(file.name, summary.changed + summary.unchanged + summary.unmatched)
             if summary.changed:
                 _analyze()
                 stamp_catalogue_on_commit()
@@ -85,16 +86,19 @@ class _Finder:
     def __init__(self) -> None:
         self._movielens: dict[int, int] = {}
         self._tmdb: dict[int, list[int]] = defaultdict(list)
+        self._imdb: dict[str, list[int]] = defaultdict(list)
         self._titles: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._keys: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._with_movielens_id: set[int] = set()
-        rows = Movie.objects.order_by("pk").values_list("pk", "title", "year", "movielens_id", "tmdb_id")
-        for pk, title, year, movielens_id, tmdb_id in rows.iterator():
+        rows = Movie.objects.order_by("pk").values_list("pk", "title", "year", "movielens_id", "tmdb_id", "imdb_id")
+        for pk, title, year, movielens_id, tmdb_id, imdb_id in rows.iterator():
             if movielens_id is not None:
                 self._movielens[movielens_id] = pk
                 self._with_movielens_id.add(pk)
             if tmdb_id is not None:
                 self._tmdb[tmdb_id].append(pk)
+            if imdb_id:
+                self._imdb[imdb_id].append(pk)
             if year is not None:
                 self._titles[title.casefold(), year].append(pk)
                 self._keys[match_key(title), year].append(pk)
@@ -105,6 +109,8 @@ class _Finder:
             return self._movielens[record.movielens_id]
         if record.tmdb_id is not None and len(self._tmdb.get(record.tmdb_id, ())) == 1:
             return self._tmdb[record.tmdb_id][0]
+        if len(self._imdb.get(record.imdb_id, ())) == 1:
+            return self._imdb[record.imdb_id][0]
         if not record.title or record.year is None:
             return None
         # Titles may come as MovieLens writes them: "Matrix, The".
@@ -189,7 +195,11 @@ def _genres_add(wanted: dict[int, Sequence[str]]) -> set[int]:
     bare = {pk: names for pk, names in wanted.items() if pk not in have}
     genres = genres_ensure(names={name for names in bare.values() for name in names})
     pairs.objects.bulk_create(
-        [pairs(movie_id=pk, genre_id=genres[name]) for pk, names in bare.items() for name in names]
+        [
+            pairs(movie_id=pk, genre_id=genre_id)
+            for pk, names in bare.items()
+            for genre_id in dict.fromkeys(genres[name] for name in names)
+        ]
     )
     return set(bare)
 

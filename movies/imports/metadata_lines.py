@@ -1,19 +1,21 @@
-"""Metadata files: one CSV with a header, a film a record, several values of a column parted by ``|``."""
+"""Metadata files: one CSV with a header, a film a record; what a cell may look like is ``cells``' affair."""
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from movies.imports.catalogue_lines import MAX_GENRE
+from movies.imports.catalogue_lines import MAX_GENRE, MAX_TITLE, imdb_id
+from movies.imports.cells import cell_names, present
 from movies.imports.errors import ArchiveError, BadLine, BadLines
 from movies.imports.files import FileSource, OnRead, Source, ZipSource
 from movies.imports.genres import genre_names
 from movies.imports.rating_lines import MAX_ID
 from movies.imports.titles import MAX_YEAR, MIN_YEAR
+from movies.text import normalise_line, normalise_text
 
 MAX_OVERVIEW = 20_000
 MAX_NAME = 200
@@ -38,7 +40,19 @@ _FIELDS = {
     "runtime_minutes": "runtime",
     "language": "language",
     "poster_url": "poster_url",
+    "imdb_id": "imdb_id",
 }
+# The names that MovieLens and TMDB give the same; they count where no column above says it.
+_ALIASES = {
+    "movieid": "movielens_id",
+    "tmdbid": "tmdb_id",
+    "imdbid": "imdb_id",
+    "original_language": "language",
+    "release_date": "released",
+}
+# Only beside one of these is a plain "id" TMDB's.
+_TMDB_COLUMNS = {"imdb_id", "original_title", "poster_path"}
+_DATE = re.compile(r"([0-9]{4})(?:[-/][0-9]{1,2}[-/][0-9]{1,2}(?:[T ].*)?)?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4})")
 _NUMBER = re.compile(r"([0-9]{1,10})(?:\.0+)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{2,4})?")
 
@@ -50,6 +64,7 @@ class MetadataLine:
     line: int
     movielens_id: int | None = None
     tmdb_id: int | None = None
+    imdb_id: str = ""
     title: str = ""
     year: int | None = None
     overview: str = ""
@@ -76,22 +91,23 @@ class MetadataFile:
         except csv.Error as error:
             raise ArchiveError(f"{self.name}, line 1: the header cannot be read: {error}") from error
         columns = [word.strip().lower() for word in header]
-        self._check(columns)
-        self.ignored = [word for word in columns if word not in _FIELDS]
+        names = _field_names(columns)
+        self._check(columns, [names[word] for word in columns if word in names])
+        self.ignored = [word.encode("utf-8", "replace").decode() for word in columns if word not in names]
         self._width = len(columns)
-        self._places = {place: _FIELDS[word] for place, word in enumerate(columns) if word in _FIELDS}
+        self._places = {place: names[word] for place, word in enumerate(columns) if word in names}
 
-    def _check(self, columns: list[str]) -> None:
+    def _check(self, columns: list[str], fields: list[str]) -> None:
         if not columns:
             raise ArchiveError(f"{self.name} is empty.")
-        fields = [_FIELDS[word] for word in columns if word in _FIELDS]
         twice = sorted({field for field in fields if fields.count(field) > 1})
         if twice:
             raise ArchiveError(f"{self.name}, line 1: the header names {', '.join(twice)} twice.")
-        if not {"movielens_id", "tmdb_id"} & set(fields) and not {"title", "year"} <= set(fields):
+        has = set(fields)
+        if not {"movielens_id", "tmdb_id", "imdb_id"} & has and not ("title" in has and {"year", "released"} & has):
             raise ArchiveError(
-                f"{self.name}, line 1: the header names no movielens_id, no tmdb_id, and not both title and year,"
-                " so that no film can be found by it."
+                f"{self.name}, line 1: the header names no movielens_id, no tmdb_id, no imdb_id, and not both title and"
+                " year, so that no film can be found by it."
             )
 
     def records(self, bad: BadLines) -> Iterator[MetadataLine]:
@@ -116,11 +132,8 @@ class MetadataFile:
         if len(values) != self._width:
             raise ValueError(f"expected {self._width} fields")
         words = {field: values[place].strip() for place, field in self._places.items()}
-        for word in words.values():
-            if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-                raise ValueError("not valid UTF-8")
-            if "\0" in word:
-                raise ValueError("it holds a zero byte")
+        for field, word in words.items():
+            _text(word, field, len(word))
 
         def get(field: str) -> str:
             return words.get(field, "")
@@ -129,20 +142,21 @@ class MetadataFile:
             line=self._reader.line_num,
             movielens_id=_number(get("movielens_id"), "movielens_id", 1, MAX_ID),
             tmdb_id=_number(get("tmdb_id"), "tmdb_id", 1, MAX_ID),
-            title=get("title"),
-            year=_number(get("year"), "year", MIN_YEAR, MAX_YEAR),
-            overview=_text(get("overview"), "overview", MAX_OVERVIEW),
-            cast=_names(get("cast"), "a name in cast", MAX_NAME),
-            directors=_names(get("directors"), "a name in directors", MAX_NAME),
-            keywords=_names(get("keywords"), "a keyword", MAX_KEYWORD),
-            genres=tuple(_text(name, "a genre", MAX_GENRE) for name in genre_names(get("genres"))),
+            imdb_id=imdb_id(get("imdb_id"), "imdb_id"),
+            title=_text(normalise_line(get("title")), "title", MAX_TITLE),
+            year=_number(get("year"), "year", MIN_YEAR, MAX_YEAR) or _year_of(get("released")),
+            overview=_text(normalise_text(present(get("overview"))), "overview", MAX_OVERVIEW),
+            cast=_names(get("cast"), "cast", "a name in cast", MAX_NAME),
+            directors=_names(get("directors"), "directors", "a name in directors", MAX_NAME),
+            keywords=_names(get("keywords"), "keywords", "a keyword", MAX_KEYWORD),
+            genres=_names(get("genres"), "genres", "a genre", MAX_GENRE, genre_names),
             # Some collections write 0 for a runtime they do not know.
             runtime=_number(get("runtime"), "runtime", 0, MAX_RUNTIME) or None,
             language=_language(get("language")),
             poster_url=_url(get("poster_url")),
         )
-        if line.movielens_id is None and line.tmdb_id is None and not (line.title and line.year):
-            raise ValueError("no movielens_id, no tmdb_id, and not both title and year")
+        if line.movielens_id is None and line.tmdb_id is None and not line.imdb_id and not (line.title and line.year):
+            raise ValueError("no movielens_id, no tmdb_id, no imdb_id, and not both title and year")
         return line
 
 
@@ -154,8 +168,11 @@ def open_metadata(path: Path, on_read: OnRead | None = None) -> Iterator[Metadat
     """
     if not path.is_file():
         raise ArchiveError(f"There is no file at {path}.")
-    with path.open("rb") as stream:
-        zipped = stream.read(4) == b"PK\x03\x04"
+    try:
+        with path.open("rb") as stream:
+            zipped = stream.read(4) == b"PK\x03\x04"
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}.") from error
     source: Source = ZipSource(path) if zipped or path.suffix.lower() == ".zip" else FileSource(path)
     try:
         tables = [name for name in source.names if name.lower().endswith(".csv")] if zipped else source.names
@@ -167,7 +184,19 @@ def open_metadata(path: Path, on_read: OnRead | None = None) -> Iterator[Metadat
         source.close()
 
 
+def _field_names(columns: list[str]) -> dict[str, str]:
+    """The field of each column that means one."""
+    names = {word: _FIELDS[word] for word in columns if word in _FIELDS}
+    aliases = _ALIASES | ({"id": "tmdb_id"} if _TMDB_COLUMNS & set(columns) else {})
+    return names | {
+        word: aliases[word]
+        for word in columns
+        if word not in names and word in aliases and aliases[word] not in names.values()
+    }
+
+
 def _number(word: str, name: str, low: int, high: int) -> int | None:
+    word = present(word)
     if not word:
         return None
     found = _NUMBER.fullmatch(word)
@@ -179,27 +208,52 @@ def _number(word: str, name: str, low: int, high: int) -> int | None:
     return number
 
 
+def _year_of(word: str) -> int | None:
+    word = present(word)
+    if not word:
+        return None
+    found = _DATE.fullmatch(word)
+    if not found:
+        raise ValueError("release_date is not a date")
+    year = int(found[1] or found[2])
+    if not MIN_YEAR <= year <= MAX_YEAR:
+        raise ValueError(f"release_date is not within {MIN_YEAR} to {MAX_YEAR}")
+    return year
+
+
 def _text(word: str, name: str, limit: int) -> str:
     if len(word) > limit:
         raise ValueError(f"{name} is longer than {limit} characters")
+    # A list in a cell can spell what no database takes: "\\u0000", "\\ud800".
+    if "\0" in word:
+        raise ValueError("it holds a zero byte")
+    if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+        raise ValueError("not valid UTF-8")
     return word
 
 
-def _names(word: str, name: str, limit: int) -> tuple[str, ...]:
+def _names(
+    word: str, field: str, name: str, limit: int, read: Callable[[str], tuple[str, ...]] = cell_names
+) -> tuple[str, ...]:
     """Each name once, in the file's order."""
-    names = tuple(dict.fromkeys(part for part in (" ".join(part.split()) for part in word.split("|")) if part))
+    try:
+        names = read(word)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from error
     if len(names) > MAX_CREDITS:
         raise ValueError(f"{name} is one of more than {MAX_CREDITS}")
     return tuple(_text(part, name, limit) for part in names)
 
 
 def _language(word: str) -> str:
+    word = present(word)
     if word and not _LANGUAGE.fullmatch(word):
         raise ValueError("language is no ISO 639 code")
     return word.lower()
 
 
 def _url(word: str) -> str:
+    word = present(word)
     if not word:
         return ""
     parts = _split_url(word)

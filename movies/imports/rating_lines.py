@@ -4,7 +4,7 @@ The line-by-line parser is the definition of what is valid. The fast one may onl
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ MAX_RATING = 5.0
 MAX_TIMESTAMP = 4_102_444_800
 
 SCHEMA = {"user": pl.Int64, "movie": pl.Int64, "rating": pl.Float64, "timestamp": pl.Int64}
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
+# pandas writes the ids of a column with a gap as floats: 862.0.
+_INTEGER = re.compile(r"(-?[0-9]{1,18})(?:\.0*)?")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _FIELDS = (("user id", _INTEGER), ("movie id", _INTEGER), ("rating", _DECIMAL), ("timestamp", _INTEGER))
 
@@ -33,11 +34,18 @@ def parse_line(text: bytes, separator: bytes) -> tuple[int, int, float, int] | s
     fields = text.split(separator)
     if len(fields) != len(_FIELDS):
         return f"expected {len(_FIELDS)} fields"
-    words = [field.decode("latin-1") for field in fields]
+    words = [_unquoted(field, separator).decode("latin-1") for field in fields]
     for word, (name, pattern) in zip(words, _FIELDS, strict=True):
         if not pattern.fullmatch(word):
             return f"the {name} is not a number"
-    return int(words[0]), int(words[1]), float(words[2]), int(words[3])
+    user, movie, timestamp = (int(words[place].partition(".")[0]) for place in (0, 1, 3))
+    return user, movie, float(words[2]), timestamp
+
+
+def _unquoted(field: bytes, separator: bytes) -> bytes:
+    """The field of a CSV without quotes around it."""
+    quoted = separator == b"," and len(field) > 1 and field[:1] == field[-1:] == b'"'
+    return field[1:-1] if quoted else field
 
 
 def parse_block(block: bytes, first_line: int, separator: bytes) -> tuple[pl.DataFrame, Ints, dict[int, str]]:
@@ -70,17 +78,62 @@ def _parse_fast(block: bytes, separator: bytes) -> pl.DataFrame | None:
         if b"\t" in block:
             return None
         block, separator = block.replace(separator, b"\t"), b"\t"
+    if b'"' in block:
+        bare = _without_quotes(block, separator)
+        if bare is None:
+            return None
+        block = bare
     # polars forgives more than the definition does (signs, exponents, quotes, "nan"), so none of that may be there.
     if block.translate(None, b"0123456789.\n" + separator):
         return None
+    frame = _read_csv(block, separator, SCHEMA)
+    if frame is None and b"." in block:
+        frame = _from_floats(block, separator)
+    return frame
+
+
+def _read_csv(block: bytes, separator: bytes, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame | None:
+    """The block in these types, or None if any line or field of it does not fit."""
     try:
         frame = pl.read_csv(
-            block, separator=separator.decode(), has_header=False, quote_char=None, schema=SCHEMA
+            block, separator=separator.decode(), has_header=False, quote_char=None, schema=schema
         ).rechunk()
     except pl.exceptions.PolarsError:
         return None
     whole = frame.height == block.count(b"\n") and not any(column.null_count() for column in frame)
     return frame if whole else None
+
+
+def _from_floats(block: bytes, separator: bytes) -> pl.DataFrame | None:
+    """A block whose ids and times are floats that pandas made of whole numbers; None if any is none."""
+    # ".0" is a number to polars and none by the definition.
+    if block[:1] == b"." or separator + b"." in block or b"\n." in block:
+        return None
+    frame = _read_csv(block, separator, dict.fromkeys(SCHEMA, pl.Float64))
+    whole = pl.col("user", "movie", "timestamp")
+    # Up to there every whole number is a float of its own.
+    if (
+        frame is None
+        or not frame.select(pl.all_horizontal((whole.is_between(0, 2**53)) & (whole % 1 == 0)).all()).item()
+    ):
+        return None
+    return frame.cast(pl.Schema(SCHEMA))
+
+
+def _without_quotes(block: bytes, separator: bytes) -> bytes | None:
+    """A CSV block in which every field is quoted, without its quotes; None if not all are, plainly."""
+    lines = block.count(b"\n")
+    between = block.count(b'","')
+    plainly = (
+        separator == b","
+        and block[:1] == b'"'
+        and block[-2:] == b'"\n'
+        and block.count(b'"\n"') == lines - 1
+        and between == block.count(b",") == 3 * lines
+        # So each quote belongs to the start or the end of a field.
+        and block.count(b'"') == 8 * lines
+    )
+    return block.replace(b'"', b"") if plainly else None
 
 
 class RatingChecker:

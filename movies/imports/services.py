@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.utils.text import slugify
 
+from movies.fields import NameKey
 from movies.imports.catalogue_lines import LinkLine, MovieLine
 from movies.imports.titles import match_key
 from movies.models import DatasetMovie, Genre, Movie
+from movies.names import best_spelled, name_keys
 
 BATCH = 2000
 
@@ -140,9 +142,9 @@ def _movies_create(movies: list[MovieLine], links: Links, used_ids: set[int], ca
     pairs = Movie.genres.through
     pairs.objects.bulk_create(
         [
-            pairs(movie_id=row.pk, genre_id=genres[name])
+            pairs(movie_id=row.pk, genre_id=genre_id)
             for movie, row in zip(movies, made, strict=True)
-            for name in movie.genres
+            for genre_id in dict.fromkeys(genres[name] for name in movie.genres)
         ],
         2 * BATCH,
     )
@@ -151,16 +153,17 @@ def _movies_create(movies: list[MovieLine], links: Links, used_ids: set[int], ca
 
 def genres_ensure(*, names: set[str]) -> dict[str, int]:
     """Database ids of the genres by name, case ignored; makes those that are missing."""
-    rows = list(Genre.objects.values_list("name", "slug", "pk"))
-    by_name = {name.casefold(): pk for name, _, pk in rows}
+    rows = list(Genre.objects.annotate(key=NameKey("name")).values_list("key", "slug", "pk"))
+    by_key = {key: pk for key, _, pk in rows}
     slugs = {slug for _, slug, _ in rows}
-    for name in sorted(names):
-        if name.casefold() in by_name:
+    keys = name_keys(names)
+    for name in best_spelled(names):
+        if keys[name] in by_key:
             continue
         base = slugify(name)[:36] or "genre"
         slug, count = base, 2
         while slug in slugs:
             slug, count = f"{base}-{count}", count + 1
         slugs.add(slug)
-        by_name[name.casefold()] = Genre.objects.create(name=name, slug=slug).pk
-    return {name: by_name[name.casefold()] for name in names}
+        by_key[keys[name]] = Genre.objects.create(name=name, slug=slug).pk
+    return {name: by_key[keys[name]] for name in names}

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from movies.text import normalise_line
+
 MIN_YEAR = 1870
 MAX_YEAR = 2200
 
@@ -36,7 +38,7 @@ def parse_title(raw: str) -> Title:
     search for them: ``"Seven (a.k.a. Se7en) (1995)"`` is ``"Seven (a.k.a. Se7en)"``, 1995. Of a span of years the
     first counts; a number that is no plausible year stays in the title.
     """
-    text = " ".join(raw.split())
+    text = normalise_line(raw)
     year: int | None = None
     found = _YEAR.search(text)
     if found and found.start() > 0 and MIN_YEAR <= int(found["year"]) <= MAX_YEAR:

@@ -160,7 +160,7 @@ def test_names_that_cannot_be_stored_are_refused(name):
         ("movies.csv", b"5,Fi\x00lm (1990),Drama", "it holds a zero byte"),
         ("movies.csv", b"5,Caf\xe9 (1990),Drama", "not valid UTF-8"),
         ("links.csv", b"77,0114709,862", "the movie is unknown"),
-        ("links.csv", b"1,tt0114709,862", "the imdbId is not a number"),
+        ("links.csv", b"1,x0114709,862", "the imdbId is not a number"),
         ("links.csv", b"1,0114709,862.5", "the tmdbId is not a number"),
         ("links.csv", b"1,0114709,862", "a second link of the same movie"),
         ("tags.csv", b"1,77,dark,1445714994", "the movie is unknown"),

@@ -131,7 +131,7 @@ def test_films_the_catalogue_lacks_or_has_twice_are_counted(tmp_path, matrix):
         (f"2571,,,,,{'x' * 201},,,,,,\n", "a name in cast is longer than 200 characters"),
         (f"2571,,,,,,,{'x' * 81},,,,\n", "a keyword is longer than 80 characters"),
         ("2571,,,,,,,,,,\n", "expected 12 fields"),
-        (",,No Year,,,,,,,,,\n", "no movielens_id, no tmdb_id, and not both title and year"),
+        (",,No Year,,,,,,,,,\n", "no movielens_id, no tmdb_id, no imdb_id, and not both title and year"),
         ('2571,,,,"a"b,,,,,,,\n', "not readable as CSV"),
         ("2571,,,,a\0b,,,,,,,\n", "it holds a zero byte"),
         (MATRIX, "a second record of the same film"),
@@ -164,7 +164,7 @@ def test_bytes_that_are_no_utf_8_are_a_malformed_record(tmp_path, matrix):
     ("header", "message"),
     [
         ("", "is empty"),
-        ("title,overview\n", "names no movielens_id, no tmdb_id, and not both title and year"),
+        ("title,overview\n", "names no movielens_id, no tmdb_id, no imdb_id, and not both title and year"),
         ("movielens_id,director,directors\n", "names directors twice"),
     ],
 )

@@ -2,14 +2,18 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from movies.imports import files
+from movies.imports import files, rating_lines
 from movies.imports.archive import open_archive
 from movies.imports.errors import BadLineError, BadLines
 from movies.imports.rating_lines import SCHEMA, IdSet, PairsSeen, RatingChecker, parse_block
 from tests.archives import DAT_1M, write_folder
+
+# How long an example takes is nothing to test, on a busy machine least of all.
+settings.register_profile("lines", deadline=None)
+settings.load_profile("lines")
 
 
 def reference(block: bytes, separator: bytes, movie_ids: set[int]):
@@ -20,6 +24,8 @@ def reference(block: bytes, separator: bytes, movie_ids: set[int]):
         if not line:
             continue
         fields = [field.decode("latin-1") for field in line.split(separator)]
+        if separator == b",":
+            fields = [field[1:-1] if len(field) > 1 and field[0] == field[-1] == '"' else field for field in fields]
         if len(fields) != 4:
             reasons[number] = "expected 4 fields"
             continue
@@ -28,7 +34,8 @@ def reference(block: bytes, separator: bytes, movie_ids: set[int]):
         if wrong:
             reasons[number] = f"the {wrong[0]} is not a number"
             continue
-        row = int(fields[0]), int(fields[1]), float(fields[2]), int(fields[3])
+        user, movie, time = (int(fields[place].split(".")[0]) for place in (0, 1, 3))
+        row = user, movie, float(fields[2]), time
         reason = out_of_range(*row)
         if not reason and row[1] not in movie_ids:
             reason = "the movie is unknown"
@@ -57,6 +64,9 @@ def is_number(word: str, decimal: bool) -> bool:
     if decimal:
         whole, _, fraction = digits.partition(".")
         return bool(whole or fraction) and all(c in "0123456789" for c in whole + fraction)
+    digits, point, zeros = digits.partition(".")
+    if point and zeros.strip("0"):
+        return False
     return 1 <= len(digits) <= 18 and all(c in "0123456789" for c in digits)
 
 
@@ -78,6 +88,7 @@ word = st.one_of(
     st.sampled_from(["2147483648", "99999999999999999999", "4102444800", '"1"', "1_0", "٣", "\x00", "é", "1\r", ":"]),
     st.integers(-(10**20), 10**20).map(str),
     st.floats(0, 6).map(str),
+    st.sampled_from(["1.0", "2.", "3.00", "1.01", '"2"', '"3.0"', '"', '""', '"1']),
 )
 good_line = st.tuples(
     st.integers(1, 4), st.integers(1, 4), st.sampled_from(["1", "0.5", "3.5", "5", "4.0"]), st.integers(0, 10**9)
@@ -93,11 +104,25 @@ def test_well_formed_lines_are_read_as_the_reference_reads_them(lines, separator
     assert fast(text, separator, {1, 2, 3}) == reference(text, separator, {1, 2, 3})
 
 
+@given(st.lists(good_line, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]), st.sampled_from(['"{}"', "{}.0"]))
+def test_quoted_lines_and_floats_are_read_as_the_plain_ones(lines, end, form):
+    numbers = [
+        [field if place == 2 and form == "{}.0" else form.format(field) for place, field in enumerate(line)]
+        for line in lines
+    ]
+    text, plain = ("".join(",".join(line) + end for line in rows).encode() for rows in (numbers, lines))
+    assert fast(text, b",", {1, 2, 3}) == fast(plain, b",", {1, 2, 3}) == reference(text, b",", {1, 2, 3})
+    assert rating_lines._parse_fast(text, b",") is not None
+
+
 @given(st.lists(any_line, min_size=1, max_size=6), st.sampled_from([b",", b"\t", b"::"]))
 @example([["1", "1", "5.", "7"]], b",")
 @example([["1", "1", "5"], ["1", "1", "5", "7"]], b",")
 @example([["1", "1", "5", "7"], [], ["1", "2", "5", "7"]], b"\t")
 @example([["1\t1", "5", "7"]], b"::")
+@example([['"1"', '"1"', '"5"', '"7"'], ['"1', '2"', '"1"', '"5"', '"7"']], b",")
+@example([['"1"', '"1"', '"5"'], ['"1"', '"2"', '"5"', '"7"', '"9"']], b",")
+@example([["1.0", "1.0", "5", "7.5"], ["1.0", "2.0", ".5", ".0"]], b",")
 def test_any_lines_are_judged_as_the_reference_judges_them(lines, separator):
     text = "".join(separator.decode().join(line) + "\n" for line in lines).encode()
     assert fast(text, separator, {1, 2, 3}) == reference(text, separator, {1, 2, 3})

@@ -1,0 +1,162 @@
+"""Cells of tables that others wrote: words for nothing, numbers that became floats, and lists in many spellings.
+
+A list is read by one pass over its tokens, so that no nesting and no length can exhaust the stack.
+"""
+
+import ast
+import json
+import re
+
+from movies.text import normalise_line
+
+# What pandas, R, SQL and hands write where there is nothing; case is ignored, but for NA: na is a language.
+_ABSENT = frozenset(
+    ("", "nan", "none", "null", "nil", "n/a", "<na>", "#n/a", "\\n", "[]", "{}", "()", "-nan", "nat", "undefined")
+)
+_FLOAT = re.compile(r"([0-9]+)\.0*")
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<text>[uUbB]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))
+        |(?P<mark>[\[\](){},:])
+        |(?P<word>[^\s'"\[\](){},:]+)
+    )\s*""",
+    re.VERBOSE | re.DOTALL,
+)
+_CLOSES = {"]": "[", ")": "(", "}": "{"}
+_NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
+# What follows a comma and is no name of its own: Robert Downey, Jr.
+_SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|m\.?d|ph\.?d|esq)\.?", re.IGNORECASE)
+_MAX_DEPTH = 20
+
+
+def present(cell: str) -> str:
+    """The cell without blanks around it; nothing where it says in some way that there is nothing."""
+    word = cell.strip()
+    return "" if word == "NA" or (len(word) <= 9 and word.lower() in _ABSENT) else word
+
+
+def whole_number(cell: str) -> str:
+    """The cell without the ".0" that a number gets among floats; anything else as it stands."""
+    found = _FLOAT.fullmatch(cell)
+    return found[1] if found else cell
+
+
+def cell_names(cell: str) -> tuple[str, ...]:
+    """The names a cell lists, each once (case ignored) and in their order, in the form in which names are stored.
+
+    Parted by ``|``, else by semicolons, else by commas; or a list as JSON, Python or numpy write it, of texts or of
+    objects with a ``name``. Raises ValueError for a list that cannot be read.
+    """
+    word = present(cell)
+    if not word:
+        return ()
+    if word[0] + word[-1] in ("[]", "()", "{}"):
+        parts = _listed(word)
+    else:
+        separator = next((mark for mark in "|;" if mark in word), ",")
+        parts = word.split(separator) if separator != "," else _comma_parts(word)
+    names: dict[str, str] = {}
+    for name in map(normalise_line, parts):
+        if present(name):
+            names.setdefault(name.casefold(), name)
+    return tuple(names.values())
+
+
+def _comma_parts(word: str) -> list[str]:
+    parts: list[str] = []
+    for part in word.split(","):
+        if parts and _SUFFIX.fullmatch(part.strip()):
+            parts[-1] = f"{parts[-1]},{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _listed(word: str) -> list[str]:
+    reader = _ListReader()
+    place = 0
+    while place < len(word):
+        token = _TOKEN.match(word, place)
+        if token is None:
+            raise ValueError("a list cannot be read")
+        place = token.end()
+        if token["mark"]:
+            reader.mark(token["mark"])
+        elif token["text"]:
+            reader.value(_unquoted(token["text"]), quoted=True)
+        else:
+            reader.value(token["word"], quoted=False)
+    return reader.end()
+
+
+def _unquoted(text: str) -> str:
+    plain = text.lstrip("uUbB")
+    if "\\" not in plain:
+        return plain[1:-1]
+    try:
+        return str(json.loads(plain) if plain[0] == '"' else ast.literal_eval(plain))
+    except (ValueError, SyntaxError):
+        pass
+    try:
+        return str(ast.literal_eval(plain))
+    except (ValueError, SyntaxError) as error:
+        raise ValueError("a list cannot be read") from error
+
+
+class _ListReader:
+    """Takes the tokens of a list one by one and keeps the names: its texts, and what its objects call ``name``."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._open: list[str] = []
+        self._bare: list[str] = []
+        self._last: str | None = None
+        self._key: str | None = None
+
+    def mark(self, mark: str) -> None:
+        """Takes a bracket, a comma or a colon."""
+        if mark == ":":
+            self._key, self._last = self._last, None
+            return
+        self._flush()
+        if mark == ",":
+            return
+        if mark not in _CLOSES:
+            self._open.append(mark)
+            if len(self._open) > _MAX_DEPTH:
+                raise ValueError("a list is nested too deeply")
+        elif not self._open or self._open.pop() != _CLOSES[mark]:
+            raise ValueError("a list cannot be read")
+
+    def value(self, value: str, *, quoted: bool) -> None:
+        """Takes a text, or a bare word of what may be several."""
+        depth = len(self._open)
+        if not depth:
+            raise ValueError("a list cannot be read")
+        if self._open[-1] == "{":
+            if self._key is None:
+                self._last = value
+            elif self._key.lower() == "name" and depth <= 2 and quoted:
+                self._names.append(value)
+                self._key = None
+        elif depth == 1 and quoted:
+            self._names.append(value)
+        elif depth == 1:
+            self._bare.append(value)
+
+    def end(self) -> list[str]:
+        """The names, once everything that was opened is closed."""
+        if self._open:
+            raise ValueError("a list cannot be read")
+        return self._names
+
+    def _flush(self) -> None:
+        """What stood between two marks is whole: bare words are one name, a text in braces without a colon another."""
+        bare = " ".join(self._bare)
+        if _NUMBER.fullmatch(bare):
+            raise ValueError("a list holds numbers, not names")
+        if bare:
+            self._names.append(bare)
+        if self._last is not None and self._key is None and len(self._open) == 1:
+            self._names.append(self._last)
+        self._bare, self._last, self._key = [], None, None
