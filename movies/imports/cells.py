@@ -22,6 +22,8 @@ _TOKEN = re.compile(
     )\s*""",
     re.VERBOSE | re.DOTALL,
 )
+# How a list begins that somebody's program wrote; one that is cut short is to be refused, not taken for a name.
+_LIST = re.compile(r"""(?:[\[{(]\s*)+[uUbB]?['"]|\[\s*[\[{(]""")
 _CLOSES = {"]": "[", ")": "(", "}": "{"}
 _NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 # What follows a comma and is no name of its own: Robert Downey, Jr.
@@ -50,7 +52,7 @@ def cell_names(cell: str) -> tuple[str, ...]:
     word = present(cell)
     if not word:
         return ()
-    if word[0] + word[-1] in ("[]", "()", "{}"):
+    if _LIST.match(word) or word[0] + word[-1] == "[]":
         parts = _listed(word)
     else:
         separator = next((mark for mark in "|;" if mark in word), ",")

@@ -3,7 +3,7 @@
 from movies.imports.cells import cell_names
 
 # What each data set means by "no genre", case ignored.
-NO_GENRE = {"(no genres listed)", "no genres listed", "unknown"}
+NO_GENRE = {"(no genres listed)", "unknown"}
 
 # Left: as found in a data set, case ignored. Right: as the newest MovieLens data sets call it.
 _SAME = {

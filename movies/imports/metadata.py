@@ -43,10 +43,10 @@ def metadata_import(
     """Enriches movies from a CSV (or a zip with one); all or nothing, and a second run changes no row.
 
     A film is found by movielens_id, else tmdb_id, else imdb_id, else title and year. Only the columns the file has are
-    set, and an empty value leaves what is there. Cast and directors are replaced as lists; genres are added only to a movie that
-    has none. ``content_changed_at`` moves for movies of which something in their embedding changed: overview,
-    keywords, genres or people. Raises ``ArchiveError`` for an unreadable file and, without ``skip_bad``,
-    ``BadLineError`` for the first malformed record; with it, ``TooManyBadLinesError`` if most are bad.
+    set, and an empty value leaves what is there. Cast and directors are replaced as lists; genres are added only to a
+    movie that has none. ``content_changed_at`` moves for movies of which something in their embedding changed:
+    overview, keywords, genres or people. Raises ``ArchiveError`` for an unreadable file and, without ``skip_bad``,
+    ``BadLineError`` for the first malformed record; with it, ``TooManyBadLinesError`` if most are malformed.
     """
     started = time.perf_counter()
     show = on_progress or silent
