@@ -12,14 +12,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from events.admin import ReadOnlyAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
+from recommendations.nightly import training_request
 from recommendations.publishing import version_publish, version_rollback
-from recommendations.training import training_request
 
 
 class TrainedAdmin(ReadOnlyAdmin):
@@ -31,14 +32,25 @@ class TrainedAdmin(ReadOnlyAdmin):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(TrainedAdmin):
-    list_display = ["id", "status", "trigger", "stage", "percent", "ndcg", "people", "interactions", "created_at"]
+    list_display = [
+        *("id", "status", "trigger", "stage", "percent", "attempts", "ndcg", "people", "interactions", "created_at"),
+        "why",
+    ]
     list_filter = ["status", "trigger"]
-    search_fields = ["id", "error"]
+    search_fields = ["id", "error", "refusal"]
     date_hierarchy = "created_at"
     actions = ["retrain", "make_live", "roll_back"]
     fieldsets = [
-        (None, {"fields": ["status", "trigger", "requested_by", "algorithm", "live_at"]}),
-        ("Training", {"fields": ["stage", "percent", "error", "created_at", "started_at", "finished_at"]}),
+        (None, {"fields": ["status", "trigger", "requested_by", "algorithm", "live_at", "refusal"]}),
+        (
+            "Training",
+            {
+                "fields": [
+                    *("stage", "percent", "attempts", "not_before", "error"),
+                    *("scheduled_for", "created_at", "started_at", "finished_at"),
+                ]
+            },
+        ),
         ("Data", {"fields": ["people", "movies", "interactions", "peak_memory_mib"]}),
         ("Quality", {"fields": ["metrics_table"]}),
         ("Hyperparameters", {"fields": ["hyperparameters_table"]}),
@@ -65,6 +77,10 @@ class ModelVersionAdmin(TrainedAdmin):
         if "ndcg@10" not in version.metrics:
             return "-"
         return f"{version.metrics['ndcg@10']:.4f} ({version.metrics['popularity']['ndcg@10']:.4f})"
+
+    @admin.display(description="why")
+    def why(self, version: ModelVersion) -> str:
+        return Truncator(version.refusal or version.error or "-").chars(120)
 
     @admin.display(description="measured")
     def metrics_table(self, version: ModelVersion) -> SafeString:
@@ -97,6 +113,12 @@ class ModelVersionAdmin(TrainedAdmin):
             live = version_rollback() if version is None else version_publish(version=version)
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return
+        if live.refusal:
+            self.log_change(request, live, f"Made live, although it had been refused: {live.refusal}")
+            self.message_user(
+                request, f"Version {live.pk} is live, although it had been refused: {live.refusal}", messages.WARNING
+            )
             return
         self.log_change(request, live, "Made live.")
         self.message_user(request, f"Version {live.pk} is live.")
@@ -168,7 +190,22 @@ class TuningRunAdmin(TrainedAdmin):
     date_hierarchy = "started_at"
     inlines = [TuningTrialInline]
     fieldsets = [
-        (None, {"fields": ["status", "trigger", "pays", "error", "started_at", "finished_at", "seed", "people"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "status",
+                    "trigger",
+                    "pays",
+                    "error",
+                    "interrupted",
+                    "started_at",
+                    "finished_at",
+                    "seed",
+                    "people",
+                ]
+            },
+        ),
         ("nDCG@10", {"fields": ["shipped_value", "best_value", "shipped_confirmed", "best_confirmed"]}),
         ("Best configuration", {"fields": ["configuration_table"]}),
     ]

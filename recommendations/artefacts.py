@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
+import secrets
 import shutil
-import tempfile
+import time
 from pathlib import Path
 
 from django.conf import settings
@@ -16,6 +19,13 @@ from recommendations.algorithms.sentence_encoder import SentenceEncoder, load_en
 from recommendations.algorithms.storage import ModelFileError
 from recommendations.models import ModelVersion
 
+logger = logging.getLogger(__name__)
+
+# "7" is version 7's folder; ".7-0f3a" is one that is being written.
+_FOLDER = re.compile(r"(?P<version>\d+)|\.\d+-\w+")
+# Another host or database may share MODEL_DIR: what was touched within this time may be in the making there.
+ABANDONED_AFTER_SECONDS = 3600
+
 
 def artefacts_folder(version_id: int) -> Path:
     """Where a version's files stand."""
@@ -23,10 +33,16 @@ def artefacts_folder(version_id: int) -> Path:
 
 
 def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
-    """Write the version's files and remember their SHA-256 in its row, which the caller saves. Raises OSError."""
+    """Write the version's files and remember their SHA-256 in its row, which the caller saves. Raises OSError.
+
+    Folder and files get the modes that the process's umask gives (0755 and 0644 under 022), so that a web process under
+    another account can read them.
+    """
     folder = artefacts_folder(version.pk)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{version.pk}-", dir=folder.parent))
+    # Not by tempfile, whose folders only their owner may enter.
+    temporary = folder.with_name(f".{version.pk}-{secrets.token_hex(8)}")
+    temporary.mkdir()
     try:
         model.save(temporary)
         version.artefacts = {path.name: _digest(path) for path in sorted(temporary.iterdir())}
@@ -69,6 +85,43 @@ def _checked(version: ModelVersion, name: str) -> Path:
 def artefacts_delete(*, version_id: int) -> None:
     """Remove a version's files, if there are any."""
     shutil.rmtree(artefacts_folder(version_id), ignore_errors=True)
+
+
+def artefacts_whole(*, version: ModelVersion) -> bool:
+    """Whether each of the version's files is here and as training wrote it."""
+    try:
+        for name in version.artefacts:
+            _checked(version, name)
+    except (ModelFileError, OSError):
+        return False
+    return bool(version.artefacts)
+
+
+def artefacts_sweep() -> list[str]:
+    """Remove folders that a killed training left half written, and those of versions without a row; their names.
+
+    Only for who holds the lock of training. A folder touched in the last hour stays, as does whatever has another name.
+    """
+    root = Path(settings.MODEL_DIR)
+    if not root.is_dir():
+        return []
+    known = {str(pk) for pk in ModelVersion.objects.values_list("pk", flat=True)}
+    removed = []
+    for path in sorted(root.iterdir()):
+        match = _FOLDER.fullmatch(path.name)
+        if match is None or match["version"] in known or path.is_symlink() or not path.is_dir():
+            continue
+        try:
+            if time.time() - path.stat().st_mtime < ABANDONED_AFTER_SECONDS:
+                continue
+            shutil.rmtree(path)
+        except OSError as error:
+            logger.warning("model_folder_not_removed", extra={"folder": str(path), "reason": str(error)})
+            continue
+        removed.append(path.name)
+    if removed:
+        logger.info("model_folders_removed", extra={"folders": removed})
+    return removed
 
 
 def _digest(path: Path) -> str:

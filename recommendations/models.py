@@ -24,6 +24,7 @@ class ModelVersion(models.Model):
         READY = "ready", "ready (trained, not live)"
         LIVE = "live"
         RETIRED = "retired", "retired (was live)"
+        REFUSED = "refused", "refused (trained, not let through)"
         FAILED = "failed"
 
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
@@ -41,6 +42,16 @@ class ModelVersion(models.Model):
     progress = models.FloatField(default=0, help_text="0 to 1.")
     peak_memory_mib = models.PositiveIntegerField(null=True, blank=True)
     error = models.TextField(blank=True)
+    refusal = models.TextField(
+        blank=True, help_text="Why it did not go live by itself. Kept where staff published it all the same."
+    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often its training was begun.")
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="After an attempt that broke off: when the next one may begin."
+    )
+    scheduled_for = models.DateTimeField(
+        null=True, blank=True, unique=True, help_text="The time of the schedule that it was trained for."
+    )
     artefacts = models.JSONField(
         default=dict, blank=True, editable=False, help_text="The SHA-256 of each model file, by its name."
     )
@@ -174,6 +185,9 @@ class TuningRun(models.Model):
         default=dict, blank=True, help_text="The best configuration, as training reads it."
     )
     error = models.TextField(blank=True)
+    interrupted = models.BooleanField(
+        default=False, help_text="Its process or the database went away: the weekly search begins again."
+    )
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 

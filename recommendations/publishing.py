@@ -16,8 +16,8 @@ from events.list_stamp import stamp_all
 from movies.models import Movie
 from recommendations import copying
 from recommendations.algorithms.pipeline import TrainedModel
-from recommendations.artefacts import artefacts_delete
-from recommendations.locks import transaction_lock
+from recommendations.artefacts import artefacts_delete, artefacts_folder
+from recommendations.locks import LockLostError, session_lock_held, transaction_lock
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from recommendations.vector_indexes import vector_indexes_build, vector_indexes_drop
 
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 Status = ModelVersion.Status
 _BLOCK = 2000
+LOCK_LOST = "the connection to the database broke, and with it the lock of training"
 
 # A person or a movie deleted while the model was trained is left out; one deleted now waits for this to commit.
 _INSERT_LISTS = """
@@ -136,30 +137,37 @@ def embeddings_write(
         cursor.execute(_INSERT_EMBEDDINGS)
 
 
-def version_publish(*, version: ModelVersion) -> ModelVersion:
-    """Make a trained version live, in one transaction, and drop the rows of all but the two newest.
+def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:
+    """Make a trained version live, in one transaction, and drop the rows of those that versions_prune does not keep.
 
-    Before that its vectors get their indexes, if it has none yet and many movies. Not to be called in a transaction.
-    Raises ValidationError for a version that was not trained to the end, or whose rows are gone.
+    A refused one is published all the same: whoever calls has decided. Before that its vectors get their indexes, if it
+    has none yet and many movies. holding: the session lock without which it must not go live. Not to be called in a
+    transaction. Raises ValidationError for a version that was not trained to the end, or whose rows are gone;
+    LockLostError where the lock is another's by now.
     """
     vector_indexes_build(version_id=version.pk)
     with transaction.atomic():
         transaction_lock("publishing")
+        if holding is not None and not session_lock_held(holding):
+            raise LockLostError(LOCK_LOST)
         version = ModelVersion.objects.select_for_update().get(pk=version.pk)
         if version.status == Status.LIVE:
             return version
-        if version.status not in (Status.READY, Status.RETIRED):
+        if version.status not in (Status.READY, Status.RETIRED, Status.REFUSED):
             raise ValidationError({"version": f"Version {version.pk} is {version.status}: it has nothing to publish."})
         if not MovieEmbedding.objects.filter(version=version).exists():
             raise ValidationError(
-                {"version": f"The lists and vectors of version {version.pk} are gone: only the two newest are kept."}
+                {
+                    "version": f"The lists and vectors of version {version.pk} are gone: only those of the live "
+                    "version, the one before it and the newest refused one are kept."
+                }
             )
         retired = list(ModelVersion.objects.filter(status=Status.LIVE).values_list("pk", flat=True))
         ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
         version.status, version.live_at = Status.LIVE, timezone.now()
         version.save(update_fields=["status", "live_at"])
         transaction.on_commit(stamp_all)
-    logger.info("version_published", extra={"version": version.pk, "retired": retired})
+    logger.info("version_published", extra={"version": version.pk, "retired": retired, "refusal": version.refusal})
     versions_prune()
     return version
 
@@ -167,10 +175,10 @@ def version_publish(*, version: ModelVersion) -> ModelVersion:
 def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
     """Make an earlier version live again: ``to``, or the newest older than the live one whose rows are still there.
 
-    Raises ValidationError when there is none.
+    One that had been refused is gone back to only where it is named. Raises ValidationError when there is none.
     """
     if to is None:
-        older = ModelVersion.objects.filter(status=Status.RETIRED, embeddings__isnull=False)
+        older = ModelVersion.objects.filter(status=Status.RETIRED, refusal="", embeddings__isnull=False)
         live = ModelVersion.objects.filter(status=Status.LIVE).first()
         if live is not None:
             older = older.filter(pk__lt=live.pk)
@@ -181,16 +189,28 @@ def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
 
 
 def versions_prune() -> None:
-    """Drop lists, vectors and files of every version but the live one and the one that was live before it.
+    """Drop lists, vectors and files of every version but those that one may want to have live.
 
-    A version being trained, or trained and not yet live, keeps its rows.
+    Kept are the live one, the one that was live before it, the newest good one (not refused) that was live before it,
+    however many refused ones were published since, and the newest refused one until a later one goes live. A version
+    being trained, or trained and not yet live, keeps its rows.
     """
-    retired = (
-        ModelVersion.objects.filter(status=Status.RETIRED).order_by("-live_at", "-pk").values_list("pk", flat=True)
+    ended = ModelVersion.objects.filter(status__in=[Status.RETIRED, Status.REFUSED, Status.FAILED])
+    retired = ended.filter(status=Status.RETIRED).order_by("-live_at", "-pk")
+    refused = ended.filter(status=Status.REFUSED).order_by("-pk")
+    live = ModelVersion.objects.filter(status=Status.LIVE).first()
+    if live is not None:
+        refused = refused.filter(pk__gt=live.pk)
+    kept = {version.pk for version in (retired.first(), retired.filter(refusal="").first(), refused.first()) if version}
+    for version_id in ended.exclude(pk__in=kept).values_list("pk", flat=True):
+        if _has_rows(version_id) or artefacts_folder(version_id).exists():
+            version_rows_delete(version_id=version_id)
+
+
+def _has_rows(version_id: int) -> bool:
+    return any(
+        model._default_manager.filter(version_id=version_id).exists() for model in (BatchRecommendation, MovieEmbedding)
     )
-    failed = ModelVersion.objects.filter(status=Status.FAILED).values_list("pk", flat=True)
-    for version_id in [*retired[1:], *failed]:
-        version_rows_delete(version_id=version_id)
 
 
 def version_rows_delete(*, version_id: int) -> None:

@@ -1,29 +1,37 @@
-"""A training as a row: asked for, run under a lock, published when it succeeds, marked when it fails."""
+"""A training as a row: run under a lock, published when it succeeds and the gate lets it through."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 from threadpoolctl import threadpool_limits
 
-from accounts.models import User
 from events.training_data import training_data_read
 from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.pipeline import ALGORITHM, NothingToTrainOnError, TrainedModel, TrainingConfig, train
 from recommendations.algorithms.rating_prediction import RatingPredictorConfig
 from recommendations.artefacts import artefacts_save
+from recommendations.attempts import (
+    LOCK,
+    MANUAL,
+    TrainingBusyError,
+    TrainingError,
+    attempt_begin,
+    attempt_failed,
+    attempt_owned,
+    trainings_sweep,
+)
 from recommendations.contents import movie_contents_read
-from recommendations.locks import session_lock, transaction_lock
+from recommendations.gate import GateConfig, Trained, gate
+from recommendations.locks import session_lock
 from recommendations.memory import peak_memory_mib, peak_memory_reset
 from recommendations.models import ModelVersion
 from recommendations.popularity import popular_refresh, popularity_config
-from recommendations.publishing import embeddings_write, lists_write, version_publish, version_rows_delete
+from recommendations.publishing import embeddings_write, lists_write, version_publish, versions_prune
 from recommendations.tuned import tuned_config
 
 logger = logging.getLogger(__name__)
@@ -32,107 +40,43 @@ Status = ModelVersion.Status
 OnProgress = Callable[[str, float], None]
 
 NOTHING_TO_TRAIN_ON = "there is nothing to train on: import a data set with manage.py import_movielens PATH"
-CRASHED = "the process that trained it ended without finishing"
 # Reading is the first tenth of a training and writing the last three; the pipeline's own stages lie between.
 _READ_SHARE = 0.1
 _WRITE_SHARE = 0.7
 
 
-class TrainingError(Exception):
-    """A training could not start, or did not succeed. Says why in words for staff."""
-
-
-class TrainingBusyError(TrainingError):
-    """Another training is running."""
-
-
-def training_request(*, trigger: str, requested_by: User | None = None) -> ModelVersion:
-    """Ask for a training, which the scheduler starts within a minute. One that already waits is returned instead."""
-    with transaction.atomic():
-        transaction_lock("training request")
-        waiting = ModelVersion.objects.filter(status=Status.REQUESTED).order_by("pk").first()
-        if waiting is not None:
-            return waiting
-        return ModelVersion.objects.create(trigger=trigger, requested_by=requested_by, stage="waiting")
-
-
 def training_run(
-    *, version: ModelVersion | None = None, trigger: str = "manual", on_progress: OnProgress | None = None
+    *,
+    version: ModelVersion | None = None,
+    trigger: str = MANUAL,
+    on_progress: OnProgress | None = None,
+    force: bool = False,
 ) -> ModelVersion:
-    """Train, evaluate, write and make live; the version that comes back is live.
+    """Train, evaluate, write and make live; the version that comes back is live, or was refused and says why.
 
-    version: one that was requested; else a new one is made. on_progress is called as each stage begins.
-    Raises TrainingBusyError while another process trains, TrainingError when it fails: the live version stays as it
-    was, the failed one says why and leaves no other rows. Must not run inside a transaction.
+    version: one that was requested; else a new one is made. on_progress is called as each stage begins. force: publish
+    what the gate refuses, too. Raises TrainingBusyError while another process trains, TrainingError when it fails: the
+    live version stays as it was; the one that failed says why, waits for its next attempt if it was not asked for by
+    hand, and leaves no other rows. Must not run inside a transaction.
     """
-    with session_lock("training") as held:
+    with session_lock(LOCK) as held:
         if not held:
             raise TrainingBusyError("another training is running")
         trainings_sweep(locked=True)
-        version = _start(version, trigger)
+        version = attempt_begin(version=version, trigger=trigger)
         try:
-            return _train(version, _Progress(version, on_progress))
+            return _train(version, _Progress(version, on_progress), force=force)
         except BaseException as error:
             # A time limit or an interrupt ends the training too, and must not leave half of it behind.
-            _fail(version, error)
+            logger.error(
+                "training_failed",
+                extra={"version": version.pk, "reason": _reason(error)},
+                exc_info=None if isinstance(error, TrainingError) else error,
+            )
+            attempt_failed(version=version, error=error, reason=_reason(error))
             if isinstance(error, Exception) and not isinstance(error, TrainingError):
                 raise TrainingError(_reason(error)) from error
             raise
-
-
-def training_run_nightly() -> ModelVersion | None:
-    """What the schedule runs: nothing where a nightly training just succeeded or keeps crashing.
-
-    Two schedulers, or a message delivered twice, so train once; and a training that takes its process down (out of
-    memory, say) is tried TRAINING_MAX_ATTEMPTS times in a night and not for ever.
-    """
-    recent = ModelVersion.objects.filter(
-        trigger="nightly", created_at__gt=timezone.now() - timedelta(hours=settings.TRAINING_NIGHTLY_HOURS)
-    )
-    if recent.filter(status__in=[Status.READY, Status.LIVE, Status.RETIRED]).exists():
-        logger.info("training_skipped", extra={"reason": "tonight's training is done"})
-        return None
-    if not _may_start():
-        logger.info("training_skipped", extra={"reason": "another training is running"})
-        return None
-    if recent.filter(status=Status.FAILED, error=CRASHED).count() >= settings.TRAINING_MAX_ATTEMPTS:
-        logger.error("training_skipped", extra={"reason": "tonight's training keeps crashing"})
-        return None
-    return training_run(trigger="nightly")
-
-
-def training_run_requested() -> ModelVersion | None:
-    """Run the training that waits, if any; says nothing while another runs. Also marks crashed ones."""
-    if not _may_start():
-        return None
-    waiting = ModelVersion.objects.filter(status=Status.REQUESTED).order_by("pk").first()
-    return None if waiting is None else training_run(version=waiting)
-
-
-def trainings_sweep(*, locked: bool = False) -> int:
-    """Mark trainings whose process is gone as failed and drop their rows; says how many there were.
-
-    Whoever trains holds the lock: if it is free (or ours, ``locked``), nobody trains.
-    """
-    if not locked:
-        with session_lock("training") as held:
-            return trainings_sweep(locked=True) if held else 0
-    crashed = list(ModelVersion.objects.filter(status=Status.TRAINING).values_list("pk", flat=True))
-    for version_id in crashed:
-        version_rows_delete(version_id=version_id)
-        ModelVersion.objects.filter(pk=version_id).update(
-            status=Status.FAILED, error=CRASHED, finished_at=timezone.now()
-        )
-        logger.error("training_crashed", extra={"version": version_id})
-    return len(crashed)
-
-
-def _may_start() -> bool:
-    """Whether nobody trains right now; trainings that crashed are marked on the way."""
-    with session_lock("training") as held:
-        if held:
-            trainings_sweep(locked=True)
-        return held
 
 
 class _Progress:
@@ -144,7 +88,8 @@ class _Progress:
 
     def __call__(self, stage: str, progress: float) -> None:
         self.version.stage, self.version.progress = stage, round(progress, 3)
-        self.version.save(update_fields=["stage", "progress"])
+        with attempt_owned(self.version):
+            self.version.save(update_fields=["stage", "progress"])
         logger.info("training_stage", extra={"version": self.version.pk, "stage": stage, "progress": progress})
         if self.on_progress is not None:
             self.on_progress(stage, progress)
@@ -152,17 +97,6 @@ class _Progress:
     def of_pipeline(self, stage: str, progress: float) -> None:
         """A stage of the pipeline, which counts from 0 to 1 by itself."""
         self(stage, _READ_SHARE + (_WRITE_SHARE - _READ_SHARE) * progress)
-
-
-def _start(version: ModelVersion | None, trigger: str) -> ModelVersion:
-    if version is None:
-        return ModelVersion.objects.create(status=Status.TRAINING, trigger=trigger, started_at=timezone.now())
-    claimed = ModelVersion.objects.filter(pk=version.pk, status=Status.REQUESTED).update(
-        status=Status.TRAINING, started_at=timezone.now()
-    )
-    if not claimed:
-        raise TrainingError(f"version {version.pk} does not wait to be trained")
-    return ModelVersion.objects.get(pk=version.pk)
 
 
 def training_config() -> TrainingConfig:
@@ -194,7 +128,7 @@ def _read_interactions(config: FeedbackConfig) -> Interactions:
     )
 
 
-def _train(version: ModelVersion, progress: _Progress) -> ModelVersion:
+def _train(version: ModelVersion, progress: _Progress, *, force: bool) -> ModelVersion:
     peak_memory_reset()
     started = timezone.now()
     progress("reading", 0.0)
@@ -219,44 +153,49 @@ def _train(version: ModelVersion, progress: _Progress) -> ModelVersion:
     }
     version.metrics = {**model.metrics, "stages": [[name, round(value, 2)] for name, value in seconds.items()]}
     version.peak_memory_mib = peak_memory_mib()
-    version.status, version.stage, version.progress = Status.READY, "done", 1.0
-    version.finished_at = timezone.now()
-    version.save()
-    return version_publish(version=version)
+    version.refusal = _refusal(version)
+    with attempt_owned(version):
+        version.status = Status.REFUSED if version.refusal and not force else Status.READY
+        version.stage, version.progress, version.error = "done", 1.0, ""
+        version.finished_at = timezone.now()
+        version.save()
+    if version.status == Status.REFUSED:
+        logger.error("training_refused", extra={"version": version.pk, "reason": version.refusal})
+        versions_prune()
+        return version
+    return version_publish(version=version, holding=LOCK)
+
+
+def _refusal(version: ModelVersion) -> str:
+    """Why the gate refuses it, beside the version that is live now; empty if it does not."""
+    live = ModelVersion.objects.filter(status=Status.LIVE).first()
+    config = GateConfig(max_shrink=settings.GATE_MAX_SHRINK, min_people=settings.GATE_MIN_PEOPLE)
+    return gate(_trained(version), None if live is None else _trained(live), config)
+
+
+def _trained(version: ModelVersion) -> Trained:
+    return Trained(version.pk, version.people, version.movies, version.interactions, version.metrics)
 
 
 def _write(version: ModelVersion, model: TrainedModel, progress: _Progress) -> None:
     progress("writing lists", _WRITE_SHARE)
-    lists_write(version=version, model=model, size=settings.BATCH_LIST_SIZE)
+    with attempt_owned(version):
+        lists_write(version=version, model=model, size=settings.BATCH_LIST_SIZE)
     progress("writing vectors", 0.9)
-    embeddings_write(
-        version=version,
-        movie_ids=model.movie_ids,
-        content=model.content,
-        factors=None if model.fold_in is None else (model.query_factors, model.item_factors),
-        trained=model.trained,
-        read_at=version.started_at or timezone.now(),
-    )
-    artefacts_save(version=version, model=model)
+    with attempt_owned(version):
+        embeddings_write(
+            version=version,
+            movie_ids=model.movie_ids,
+            content=model.content,
+            factors=None if model.fold_in is None else (model.query_factors, model.item_factors),
+            trained=model.trained,
+            read_at=version.started_at or timezone.now(),
+        )
+    with attempt_owned(version):
+        artefacts_save(version=version, model=model)
     progress("popular movies", 0.97)
     popular_refresh()
 
 
 def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"
-
-
-def _fail(version: ModelVersion, error: BaseException) -> None:
-    """Say why in the version's row and drop what it wrote. A database that is gone is left to the next sweep."""
-    logger.error(
-        "training_failed",
-        extra={"version": version.pk, "reason": _reason(error)},
-        exc_info=None if isinstance(error, TrainingError) else error,
-    )
-    try:
-        version_rows_delete(version_id=version.pk)
-        ModelVersion.objects.filter(pk=version.pk, status__in=[Status.TRAINING, Status.READY]).update(
-            status=Status.FAILED, error=_reason(error)[:2000], finished_at=timezone.now()
-        )
-    except Exception:
-        logger.exception("training_failure_not_recorded", extra={"version": version.pk})

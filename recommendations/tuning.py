@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,14 +14,16 @@ from events.training_data import training_data_read
 from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.tuning import Limits, TooLittleFeedbackError, Trial, TuningResult, tune
-from recommendations.locks import session_lock
+from recommendations.attempts import CRASHED, LOCK, TrainingBusyError, TrainingError, is_transient, retry_at
+from recommendations.locks import close_broken_connection, session_lock
 from recommendations.models import TuningRun, TuningTrial
-from recommendations.training import CRASHED, NOTHING_TO_TRAIN_ON, TrainingBusyError, TrainingError
+from recommendations.training import NOTHING_TO_TRAIN_ON
 from recommendations.tuned import shipped_config, tuned_config
 
 logger = logging.getLogger(__name__)
 
 Status = TuningRun.Status
+WEEKLY = "weekly"
 
 
 def tuning_run(
@@ -35,13 +38,10 @@ def tuning_run(
     What it found is used by the next training if it pays. on_trial hears of each trial as it ends. Raises
     TrainingBusyError while a training or another search runs, TrainingError when it fails: the row then says why.
     """
-    with session_lock("training") as held:
+    with session_lock(LOCK) as held:
         if not held:
             raise TrainingBusyError("a training or another tuning is running")
-        # Whoever searches holds the lock, and it is ours: these processes are gone.
-        TuningRun.objects.filter(status=Status.RUNNING).update(
-            status=Status.FAILED, error=CRASHED, finished_at=timezone.now()
-        )
+        tunings_sweep(locked=True)
         run = TuningRun.objects.create(trigger=trigger, seed=seed)
         try:
             with threadpool_limits(settings.TRAINING_THREADS or None):
@@ -52,6 +52,45 @@ def tuning_run(
                 raise TrainingError(str(error)) from error
             raise
         return _finish(run, result)
+
+
+def tuning_run_due(*, slot: datetime | None, limits: Limits) -> TuningRun | None:
+    """Run the weekly search if no search has been made since ``slot``, the newest time the schedule asked for one.
+
+    However long ago that is, one search makes up for it; one whose process or database went away is begun again, at
+    most TRAINING_MAX_ATTEMPTS times. Raises as tuning_run does.
+    """
+    tunings_sweep()
+    if slot is None or not _is_due(slot, timezone.now()):
+        return None
+    return tuning_run(limits=limits, trigger=WEEKLY)
+
+
+def _is_due(slot: datetime, now: datetime) -> bool:
+    since = TuningRun.objects.filter(started_at__gte=slot)
+    broken_off = since.filter(trigger=WEEKLY, status=Status.FAILED, interrupted=True)
+    if since.exclude(status=Status.FAILED).exists() or since.filter(trigger=WEEKLY, interrupted=False).exists():
+        return False
+    last = broken_off.first()
+    if last is None:
+        return True
+    attempts = broken_off.count()
+    pause = timedelta(minutes=settings.TRAINING_RETRY_MINUTES)
+    return attempts < settings.TRAINING_MAX_ATTEMPTS and now >= retry_at(
+        attempts=attempts, ended_at=last.finished_at or last.started_at, pause=pause
+    )
+
+
+def tunings_sweep(*, locked: bool = False) -> int:
+    """Mark searches whose process is gone; says how many. Whoever searches holds the lock of training."""
+    if not locked:
+        if not TuningRun.objects.filter(status=Status.RUNNING).exists():
+            return 0
+        with session_lock(LOCK) as held:
+            return tunings_sweep(locked=True) if held else 0
+    return TuningRun.objects.filter(status=Status.RUNNING).update(
+        status=Status.FAILED, error=CRASHED, interrupted=True, finished_at=timezone.now()
+    )
 
 
 def _search(run: TuningRun, limits: Limits, on_trial: Callable[[Trial], None]) -> TuningResult:
@@ -98,9 +137,11 @@ def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
 
 def _fail(run: TuningRun, error: BaseException) -> None:
     reason = str(error) if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {error}"
+    interrupted = not isinstance(error, TrainingError) and is_transient(error)
     try:
-        TuningRun.objects.filter(pk=run.pk).update(
-            status=Status.FAILED, error=reason[:2000], finished_at=timezone.now()
+        close_broken_connection()
+        TuningRun.objects.filter(pk=run.pk, status=Status.RUNNING).update(
+            status=Status.FAILED, error=reason[:2000], interrupted=interrupted, finished_at=timezone.now()
         )
     except Exception:
         logger.exception("tuning_failure_not_recorded", extra={"run": run.pk})

@@ -247,9 +247,16 @@ TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
 VECTOR_INDEX_MIN_MOVIES = env.int("VECTOR_INDEX_MIN_MOVIES", default=3000)
 # Threads of linear algebra; 0 is one for each core.
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
-# Within so many hours of a nightly training that succeeded, another is a duplicate.
+# A nightly training that was made so many hours before the schedule's time, because it was late, counts for it.
 TRAINING_NIGHTLY_HOURS = env.int("TRAINING_NIGHTLY_HOURS", default=12)
+# How often a training (or weekly search) is begun whose process, database or disk fails: again at once, then after so
+# many minutes, twice as many, and so on.
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
+TRAINING_RETRY_MINUTES = env.float("TRAINING_RETRY_MINUTES", default=5)
+# A new version is refused if more than this share of the live one's interactions, people or movies is gone (1: never),
+GATE_MAX_SHRINK = env.float("GATE_MAX_SHRINK", default=0.5)
+# or if it ranks worse than popularity, where at least so many people were measured.
+GATE_MIN_PEOPLE = env.int("GATE_MIN_PEOPLE", default=20)
 # The weekly search for hyperparameters ends after so many trials or minutes.
 TUNING_TRIALS = env.int("TUNING_TRIALS", default=40)
 TUNING_MINUTES = env.float("TUNING_MINUTES", default=30)
@@ -286,6 +293,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"workers.tasks.training.*": {"queue": "train"}}
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
+CELERY_BEAT_SCHEDULER = "workers.beat:Scheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

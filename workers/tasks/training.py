@@ -1,50 +1,70 @@
-"""Training, on the queue ``train``, whose worker does nothing else and one thing at a time."""
+"""Training, on the queue ``train``, whose worker does nothing else and one thing at a time.
+
+What is to be done is decided from the tables each time: a message that is lost, late or delivered twice changes
+nothing.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
-from recommendations import training, tuning
+from recommendations import nightly, training, tuning
 from recommendations.algorithms.tuning import Limits
+from recommendations.attempts import TrainingBusyError, TrainingError
 from recommendations.models import ModelVersion, TuningRun
 from workers.base import BaseTask
+from workers.schedule import latest_slot
 
 logger = logging.getLogger(__name__)
 
-
-@shared_task(base=BaseTask)
-def train(trigger: str = "nightly") -> int | None:
-    """Train and publish; says the version. While another training runs, or tonight's is done, it does nothing."""
-    if trigger == "nightly":
-        return _finish(training.training_run_nightly)
-    return _finish(lambda: training.training_run(trigger=trigger))
+Made = TypeVar("Made", ModelVersion, TuningRun)
 
 
 @shared_task(base=BaseTask)
-def run_requested() -> int | None:
-    """Train what staff asked for, and mark trainings that crashed."""
-    return _finish(training.training_run_requested)
+def run_due() -> int | None:
+    """Each minute: train what staff asked for, or the night that is due; else search, if the week's search is.
+
+    Says the version, if one was trained. Attempts whose process is gone are dealt with first.
+    """
+    version = _finish(lambda: nightly.training_run_due(slot=latest_slot(train.name, now=timezone.now())))
+    if version is not None:
+        return version.pk
+    tune()
+    return None
+
+
+@shared_task(base=BaseTask)
+def train(trigger: str = nightly.NIGHTLY) -> int | None:
+    """The entry that says when the night's training is due: run_due reads it. Sent by itself it looks the same way.
+
+    With another trigger it trains; while another training runs, it does nothing.
+    """
+    if trigger == nightly.NIGHTLY:
+        return run_due()
+    version = _finish(lambda: training.training_run(trigger=trigger))
+    return None if version is None else version.pk
 
 
 @shared_task(base=BaseTask)
 def tune() -> int | None:
-    """Search hyperparameters for the trainings to come; says the run. While a training runs it does nothing."""
+    """The entry that says when the week's search is due: run_due reads it. Says the run, if it was due."""
     limits = Limits(settings.TUNING_TRIALS, settings.TUNING_MINUTES * 60)
-    return _finish(lambda: tuning.tuning_run(limits=limits, trigger="weekly"))
+    run = _finish(lambda: tuning.tuning_run_due(slot=latest_slot(tune.name, now=timezone.now()), limits=limits))
+    return None if run is None else run.pk
 
 
-def _finish(run: Callable[[], ModelVersion | TuningRun | None]) -> int | None:
+def _finish(run: Callable[[], Made | None]) -> Made | None:
     """A training or a tuning that fails has said so in its row and in the log: the task itself has done its work."""
     try:
-        made = run()
-    except training.TrainingBusyError:
+        return run()
+    except TrainingBusyError:
         logger.info("training_skipped", extra={"reason": "another training is running"})
-        return None
-    except training.TrainingError as error:
+    except TrainingError as error:
         logger.error("training_not_done", extra={"reason": str(error)})
-        return None
-    return None if made is None else made.pk
+    return None

@@ -10,7 +10,7 @@ from recommendations.publishing import version_rollback
 
 
 class Command(BaseCommand):
-    help = "Makes the model version before the live one live again, or the one that is named."
+    help = "Makes the model version before the live one live again, or the one that is named, be it a refused one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("version", nargs="?", type=int, help="the number of the version")
@@ -25,4 +25,5 @@ class Command(BaseCommand):
             live = version_rollback(to=wanted)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"Version {live.pk} is live.")
+        refused = f", although it had been refused: {live.refusal}" if live.refusal else "."
+        self.stdout.write(f"Version {live.pk} is live{refused}")

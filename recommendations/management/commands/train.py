@@ -14,12 +14,13 @@ from rich.table import Table
 from movies.imports.errors import ImportFailed
 from recommendations.algorithms.pipeline import NothingToTrainOnError, OnProgress
 from recommendations.algorithms.tuning import TooLittleFeedbackError
+from recommendations.attempts import TrainingError
 from recommendations.management.commands.tune import limits_from
 from recommendations.management.tables import outcome_table
 from recommendations.models import ModelVersion
 from recommendations.offline.bundle import BundleError
 from recommendations.offline.training import OfflineOptions, offline_train
-from recommendations.training import TrainingError, rating_config, training_run
+from recommendations.training import rating_config, training_run
 
 
 class Command(BaseCommand):
@@ -46,6 +47,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--minutes", type=float, default=settings.TUNING_MINUTES, help="of --tune: or after so long (%(default)s)"
         )
+        parser.add_argument(
+            "--force", action="store_true", help="make the new version live even where it is refused; without --data"
+        )
         parser.add_argument("--quiet", action="store_true", help="show no progress and no table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,6 +58,9 @@ class Command(BaseCommand):
             raise CommandError("--data PATH and --out DIR go together.")
         if options["tune"] and options["data"] is None:
             raise CommandError("--tune goes with --data; manage.py tune searches on the feedback in the database.")
+        if options["force"] and options["data"] is not None:
+            raise CommandError("--force goes without --data: a folder takes no version's place.")
+        version: ModelVersion | None = None
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("starting", total=1.0)
@@ -61,14 +68,33 @@ class Command(BaseCommand):
             def show(stage: str, share: float) -> None:
                 progress.update(bar, description=stage, completed=share)
 
-            table: RenderableType = _train_file(options, show) if options["data"] else _train_database(show)
+            table: RenderableType
+            if options["data"]:
+                table = _train_file(options, show)
+            else:
+                version = _train_database(show, force=options["force"])
+                table = _summary(version)
             show("done", 1.0)
         console.print(table)
+        if version is not None:
+            self._tell_refusal(version)
+
+    def _tell_refusal(self, version: ModelVersion) -> None:
+        """Raises CommandError where the version did not go live."""
+        if not version.refusal:
+            return
+        if version.status == ModelVersion.Status.LIVE:
+            self.stderr.write(f"Version {version.pk} is live by --force. {version.refusal}")
+            return
+        raise CommandError(
+            f"Version {version.pk} is trained but was refused, and what was live stays. {version.refusal}"
+            f" To publish it all the same: manage.py rollback {version.pk}."
+        )
 
 
-def _train_database(show: OnProgress) -> Table:
+def _train_database(show: OnProgress, *, force: bool) -> ModelVersion:
     try:
-        return _summary(training_run(on_progress=show))
+        return training_run(on_progress=show, force=force)
     except TrainingError as error:
         raise CommandError(str(error)) from error
 
@@ -106,7 +132,7 @@ def _offline_summary(out: Path, facts: dict[str, Any]) -> Group:
 
 def _summary(version: ModelVersion) -> Table:
     """What was trained, how well, how long each stage took."""
-    table = Table(title=f"Version {version.pk} is live", show_header=False)
+    table = Table(title=f"Version {version.pk} is {version.status}", show_header=False)
     table.add_row("people", f"{version.people:,}")
     table.add_row("movies", f"{version.movies:,}")
     table.add_row("interactions", f"{version.interactions:,}")

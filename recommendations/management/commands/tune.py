@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from recommendations.algorithms.tuning import Limits, Trial
+from recommendations.attempts import TrainingError
 from recommendations.management.tables import outcome_table, trials_table
-from recommendations.training import TrainingError
 from recommendations.tuning import tuning_run
 
 

@@ -1,10 +1,15 @@
-"""A small world with two tastes, and a place for model files."""
+"""A small world with two tastes, a place for model files, and another process that trains."""
 
+from collections.abc import Callable, Iterator
+
+import psycopg
 import pytest
+from django.db import connection
 
 from accounts.models import User
 from events.models import Rating
 from movies.models import Movie
+from recommendations import locks
 from tests.factories import make_imported_user, make_movie
 
 
@@ -47,3 +52,32 @@ def world(db: None) -> World:
 @pytest.fixture
 def committed_world(transactional_db: None) -> World:
     return World()
+
+
+@pytest.fixture
+def another_process_trains(transactional_db: None) -> Iterator[Callable[[], None]]:
+    """Holds the training lock on a connection of its own; call it to let go as a killed process would."""
+    other = psycopg.connect(**connection.get_connection_params(), autocommit=True)
+    other.execute("SELECT pg_advisory_lock(%s, %s)", [locks._NAMESPACE, locks._key("training")])
+
+    def end() -> None:
+        # The server notices a closed connection a moment later; letting go first spares the test a wait.
+        other.execute("SELECT pg_advisory_unlock_all()")
+        other.close()
+
+    yield end
+    other.close()
+
+
+@pytest.fixture
+def end_back_end() -> Callable[[], None]:
+    """Ends the database's back end of this very process's connection, as a restart of PostgreSQL does."""
+
+    def end() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    return end

@@ -1,13 +1,12 @@
 import numpy as np
-import psycopg
 import pytest
 from django.db import connection
 
 from events.models import Interaction, Rating
 from movies.models import Movie
-from recommendations import locks, publishing, training
+from recommendations import publishing, training
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
-from tests.factories import make_movie, make_user, make_version
+from tests.factories import make_movie, make_user
 
 Status = ModelVersion.Status
 
@@ -160,83 +159,6 @@ def test_a_database_error_half_way_is_recorded(committed_world, monkeypatch):
 
     assert ModelVersion.objects.get().status == Status.FAILED
     assert not BatchRecommendation.objects.exists()
-
-
-@pytest.fixture
-def another_process_trains(transactional_db):
-    """Holds the training lock on a connection of its own; call it to let go as a killed process would."""
-    other = psycopg.connect(**connection.get_connection_params(), autocommit=True)
-    other.execute("SELECT pg_advisory_lock(%s, %s)", [locks._NAMESPACE, locks._key("training")])
-
-    def end() -> None:
-        # The server notices a closed connection a moment later; letting go first spares the test a wait.
-        other.execute("SELECT pg_advisory_unlock_all()")
-        other.close()
-
-    yield end
-    other.close()
-
-
-def test_two_trainings_do_not_run_at_once(another_process_trains, committed_world):
-    running = make_version(Status.TRAINING)
-
-    with pytest.raises(training.TrainingBusyError):
-        training.training_run()
-    assert training.trainings_sweep() == 0
-    assert training.training_run_requested() is None
-    assert training.training_run_nightly() is None
-
-    assert list(ModelVersion.objects.values_list("pk", "status")) == [(running.pk, Status.TRAINING)]
-
-
-def test_a_training_whose_process_died_is_marked_by_the_sweep(another_process_trains, committed_world):
-    live = make_version(Status.LIVE)
-    crashed = make_version(Status.TRAINING)
-    BatchRecommendation.objects.create(version=crashed, user=committed_world.people[0], movie_ids=[1], scores=[1.0])
-    another_process_trains()
-
-    assert training.training_run_requested() is None
-
-    crashed.refresh_from_db()
-    assert (crashed.status, crashed.error) == (Status.FAILED, training.CRASHED)
-    assert not BatchRecommendation.objects.exists()
-    live.refresh_from_db()
-    assert live.status == Status.LIVE
-
-
-def test_a_requested_training_is_run_once_and_asking_twice_is_asking_once(world):
-    stan = make_user(is_staff=True)
-    first = training.training_request(trigger="admin", requested_by=stan)
-    assert training.training_request(trigger="admin") == first
-
-    done = training.training_run_requested()
-
-    assert done == first
-    first.refresh_from_db()
-    assert (first.status, first.trigger, first.requested_by) == (Status.LIVE, "admin", stan)
-    assert training.training_run_requested() is None
-    with pytest.raises(training.TrainingError, match="does not wait"):
-        training.training_run(version=first)
-    first.refresh_from_db()
-    assert first.status == Status.LIVE
-
-
-def test_the_night_is_trained_once_however_often_it_is_asked_for(world):
-    first = training.training_run_nightly()
-
-    assert training.training_run_nightly() is None
-    assert ModelVersion.objects.get() == first
-
-
-def test_a_nightly_training_that_failed_is_tried_again_but_crashes_are_counted(world, settings):
-    make_version(Status.FAILED, trigger="nightly", error="OSError: the disk is full")
-    for _ in range(settings.TRAINING_MAX_ATTEMPTS - 1):
-        make_version(Status.FAILED, trigger="nightly", error=training.CRASHED)
-    assert training.training_run_nightly() is not None
-
-    ModelVersion.objects.filter(status=Status.LIVE).delete()
-    make_version(Status.FAILED, trigger="nightly", error=training.CRASHED)
-    assert training.training_run_nightly() is None
 
 
 def test_people_and_movies_deleted_meanwhile_are_left_out(world, monkeypatch):

@@ -1,15 +1,18 @@
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from recommendations import training, tuned, tuning
+from recommendations import attempts, training, tuned, tuning
 from recommendations.algorithms.configs import config_from_json
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.tuning import Limits, TunedConfig
 from recommendations.locks import session_lock
 from recommendations.models import ModelVersion, TuningRun, TuningTrial
+from workers.tasks import training as training_tasks
 from workers.tasks.training import tune as tune_task
 
 FEW = Limits(trials=4, seconds=600)
@@ -98,7 +101,51 @@ def test_a_run_whose_process_is_gone_is_marked_by_the_next(world):
     tuning.tuning_run(limits=FEW)
 
     gone.refresh_from_db()
-    assert (gone.status, gone.error) == ("failed", training.CRASHED)
+    assert (gone.status, gone.error, gone.interrupted) == ("failed", attempts.CRASHED, True)
+
+
+@pytest.fixture
+def searches(monkeypatch) -> list[str]:
+    """What asked for each search; none is really made."""
+    made: list[str] = []
+    monkeypatch.setattr(tuning, "tuning_run", lambda **kwargs: made.append(kwargs["trigger"]))
+    return made
+
+
+def test_a_week_that_was_missed_is_made_up_once(db, searches):
+    slot = timezone.now() - timedelta(days=5)
+    TuningRun.objects.create(status="finished", trigger="weekly", started_at=slot - timedelta(days=7))
+
+    tuning.tuning_run_due(slot=slot, limits=FEW)
+    assert searches == ["weekly"]
+
+    TuningRun.objects.create(status="finished", trigger="weekly", started_at=slot + timedelta(days=2))
+    tuning.tuning_run_due(slot=slot, limits=FEW)
+    tuning.tuning_run_due(slot=None, limits=FEW)
+    assert searches == ["weekly"]
+
+
+def test_a_search_that_broke_off_is_begun_again_three_times(db, searches, settings):
+    slot = timezone.now() - timedelta(days=5)
+    settings.TRAINING_RETRY_MINUTES = 0
+    for attempt in range(1, 4):
+        tuning.tuning_run_due(slot=slot, limits=FEW)
+        assert len(searches) == attempt
+        # As a killed process leaves it.
+        TuningRun.objects.create(trigger="weekly")
+
+    tuning.tuning_run_due(slot=slot, limits=FEW)
+    assert len(searches) == 3
+    assert not TuningRun.objects.filter(status="running").exists()
+
+
+def test_a_search_that_cannot_succeed_waits_for_the_next_week(db, searches):
+    slot = timezone.now() - timedelta(days=5)
+    TuningRun.objects.create(status="failed", trigger="weekly", error="too little feedback")
+
+    tuning.tuning_run_due(slot=slot, limits=FEW)
+
+    assert searches == []
 
 
 def test_no_tuning_while_a_training_runs(committed_world, monkeypatch):
@@ -130,8 +177,9 @@ def test_the_lock_is_that_of_training(world, monkeypatch):
     assert names == ["training"]
 
 
-def test_the_weekly_task_searches_within_the_settings(world, settings):
+def test_the_weekly_task_searches_within_the_settings(world, settings, monkeypatch):
     settings.TUNING_TRIALS = 3
+    monkeypatch.setattr(training_tasks, "latest_slot", lambda task, now: now)
 
     run = TuningRun.objects.get(pk=tune_task())
 

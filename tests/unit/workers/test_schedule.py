@@ -1,13 +1,20 @@
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 import pytest
 from django.apps import apps
-from django_celery_beat.models import PeriodicTask
+from django.db.migrations.recorder import MigrationRecorder
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.tzcrontab import TzAwareCrontab
 
 from recsys_project.celery import app
+from workers.beat import Scheduler
+from workers.schedule import latest_of_crontab, latest_slot
 
 schedule = import_module("workers.migrations.0001_schedule")
 later = import_module("workers.migrations.0002_tuning_and_tokens")
+each_minute = import_module("workers.migrations.0004_run_due")
+TRAIN = "workers.tasks.training.train"
 
 
 @pytest.fixture
@@ -15,6 +22,12 @@ def delivered(db) -> None:
     """The schedule as the migration leaves it; other tests may have emptied the tables since."""
     schedule.create_schedule(apps, None)
     later.create_schedule(apps, None)
+    each_minute.look_each_minute(apps, None)
+    MigrationRecorder.Migration.objects.filter(app="workers").update(applied=at("2026-01-01 00:00"))
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
@@ -25,7 +38,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
 
     assert queues == {
         "workers.tasks.training.train": "train",
-        "workers.tasks.training.run_requested": "train",
+        "workers.tasks.training.run_due": "train",
         "workers.tasks.training.tune": "train",
         "workers.tasks.maintenance.flush_tokens": "default",
         "workers.tasks.refresh.popular": "default",
@@ -48,3 +61,83 @@ def test_what_staff_changed_stays_changed(delivered):
 
     nightly = PeriodicTask.objects.get(name="Nightly training")
     assert (nightly.enabled, nightly.expire_seconds) == (False, 9)
+
+
+def test_trainings_are_looked_for_each_minute_in_the_place_of_requests(delivered):
+    assert not PeriodicTask.objects.filter(name="Trainings that staff asked for").exists()
+    entry = PeriodicTask.objects.get(name="Trainings that are due")
+
+    assert (entry.interval.every, entry.interval.period, entry.expire_seconds) == (1, "minutes", 55)
+
+
+@pytest.mark.parametrize(
+    ("crontab", "now", "expected"),
+    [
+        ({"hour": "3", "minute": "0"}, "2026-05-10 02:59", "2026-05-09 03:00"),
+        ({"hour": "3", "minute": "0"}, "2026-05-10 03:00", "2026-05-10 03:00"),
+        ({"hour": "3", "minute": "0"}, "2026-05-10 23:59", "2026-05-10 03:00"),
+        ({"hour": "*/6", "minute": "30"}, "2026-05-10 05:00", "2026-05-10 00:30"),
+        ({"hour": "*", "minute": "*"}, "2026-05-10 05:07", "2026-05-10 05:07"),
+        # The tenth of May 2026 is a Sunday.
+        ({"hour": "4", "minute": "0", "day_of_week": "0"}, "2026-05-16 12:00", "2026-05-10 04:00"),
+        ({"hour": "4", "minute": "0", "day_of_month": "31"}, "2026-07-15 12:00", "2026-05-31 04:00"),
+        ({"hour": "4", "minute": "0", "day_of_month": "29", "month_of_year": "2"}, "2026-05-10 12:00", None),
+    ],
+)
+def test_the_newest_time_of_a_crontab(crontab, now, expected):
+    latest = latest_of_crontab(TzAwareCrontab(**crontab), at(now))
+
+    assert latest == (None if expected is None else at(expected))
+
+
+def test_what_staff_set_decides_when_the_night_is_due(delivered):
+    entry = PeriodicTask.objects.get(name="Nightly training")
+    now = at("2026-05-10 12:00")
+    assert latest_slot(TRAIN, now=now) == at("2026-05-10 03:00")
+
+    entry.crontab = CrontabSchedule.objects.create(hour="5", minute="15", timezone="Europe/Berlin")
+    entry.save()
+    assert latest_slot(TRAIN, now=now) == at("2026-05-10 03:15")
+
+    entry.crontab, entry.interval = None, IntervalSchedule.objects.create(every=7, period="hours")
+    entry.save()
+    assert timedelta(0) <= now - latest_slot(TRAIN, now=now) < timedelta(hours=7)
+
+    PeriodicTask.objects.filter(pk=entry.pk).update(start_time=at("2026-05-11 00:00"))
+    assert latest_slot(TRAIN, now=now) is None
+    PeriodicTask.objects.filter(pk=entry.pk).update(start_time=None, enabled=False)
+    assert latest_slot(TRAIN, now=now) is None
+
+
+def test_a_day_that_no_calendar_has_is_logged_and_left(delivered, caplog):
+    entry = PeriodicTask.objects.get(name="Nightly training")
+    entry.crontab = CrontabSchedule.objects.create(day_of_month="30", month_of_year="2", timezone="UTC")
+    entry.save()
+
+    assert latest_slot(TRAIN, now=at("2026-05-10 12:00")) is None
+    assert "schedule_not_readable" in caplog.messages
+
+
+def test_a_night_before_the_system_was_there_was_not_missed(delivered):
+    MigrationRecorder.Migration.objects.filter(app="workers").update(applied=at("2026-05-10 10:00"))
+
+    assert latest_slot(TRAIN, now=at("2026-05-11 02:59")) is None
+    assert latest_slot(TRAIN, now=at("2026-05-11 03:00")) == at("2026-05-11 03:00")
+
+
+def test_beat_keeps_entries_of_every_hour_and_makes_up_a_missed_one(delivered):
+    now = datetime.now(UTC)
+    # Six hours ago: outside the window in which django-celery-beat looks.
+    missed = now - timedelta(hours=6)
+    tokens = PeriodicTask.objects.get(name="Expired tokens")
+    tokens.crontab = CrontabSchedule.objects.create(hour=str(missed.hour), minute="0", timezone="UTC")
+    tokens.last_run_at = missed - timedelta(days=1)
+    tokens.save()
+
+    beat = Scheduler(app=app, lazy=True)
+    entries = beat.all_as_schedule()
+
+    assert set(entries) == set(PeriodicTask.objects.filter(enabled=True).values_list("name", flat=True))
+    assert entries["Expired tokens"].is_due().is_due
+    PeriodicTask.objects.filter(pk=tokens.pk).update(last_run_at=now)
+    assert not beat.all_as_schedule()["Expired tokens"].is_due().is_due

@@ -3,7 +3,7 @@ from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-from recommendations import training
+from recommendations import nightly, training, tuning
 from recommendations.models import ModelVersion
 from recsys_project.celery import app
 from tests.factories import make_version
@@ -53,11 +53,12 @@ def test_a_task_runs_when_redis_cannot_count(fragile, db, monkeypatch):
 
 def test_training_tasks_say_the_version_or_nothing(db, monkeypatch):
     version = make_version()
-    monkeypatch.setattr(training, "training_run_nightly", lambda: version)
+    monkeypatch.setattr(nightly, "training_run_due", lambda **_: version)
     assert training_tasks.train.apply().result == version.pk
+    assert training_tasks.run_due.apply().result == version.pk
 
-    monkeypatch.setattr(training, "training_run_nightly", lambda: None)
-    assert training_tasks.train.apply().result is None
+    monkeypatch.setattr(nightly, "training_run_due", lambda **_: None)
+    assert training_tasks.run_due.apply().result is None
 
 
 @pytest.mark.parametrize("error", [training.TrainingBusyError("busy"), training.TrainingError("nothing to train on")])
@@ -73,10 +74,20 @@ def test_a_training_that_fails_is_no_failed_task(db, monkeypatch, error):
     assert result.result is None
 
 
+def test_the_minute_searches_where_the_week_is_due_and_nothing_trains(db, monkeypatch):
+    searched = []
+    monkeypatch.setattr(tuning, "tuning_run", lambda **kwargs: searched.append(kwargs["trigger"]))
+    monkeypatch.setattr(training_tasks, "latest_slot", lambda task, now: now if task.endswith("tune") else None)
+
+    training_tasks.run_due.apply()
+
+    assert searched == ["weekly"]
+
+
 def test_refreshes_work_on_an_empty_database(db):
     assert refresh.popular.apply().result == 0
     assert refresh.embeddings.apply().result == 0
-    assert training_tasks.run_requested.apply().result is None
+    assert training_tasks.run_due.apply().result is None
     assert not ModelVersion.objects.exists()
 
 

@@ -1,0 +1,42 @@
+"""What is due is decided from the tables each minute; the entries of the night and the week say when that is."""
+
+from django.db import migrations
+
+REQUESTED, DUE = "Trainings that staff asked for", "Trainings that are due"
+DUE_TASK = "workers.tasks.training.run_due"
+DUE_DESCRIPTION = (
+    "Starts the training that staff asked for, or the nightly one or the weekly search if it is due and not done; makes "
+    "up for what was missed, and begins again what broke off. When they are due is set in their own entries."
+)
+DESCRIPTIONS = {
+    "Nightly training": "When the nightly training is due; disabled: never. 'Trainings that are due' starts it.",
+    "Weekly tuning": "When the search for hyperparameters is due; disabled: never. 'Trainings that are due' starts it.",
+}
+
+
+def look_each_minute(apps, schema_editor):
+    interval_schedule = apps.get_model("django_celery_beat", "IntervalSchedule")
+    entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    minute, _ = interval_schedule.objects.get_or_create(every=1, period="minutes")
+    if entries.filter(name=DUE).exists():
+        entries.filter(name=REQUESTED).delete()
+    # Staff may have disabled it, or changed its interval.
+    entries.filter(name=REQUESTED).update(name=DUE, task=DUE_TASK, description=DUE_DESCRIPTION)
+    entries.get_or_create(
+        name=DUE,
+        defaults={"task": DUE_TASK, "interval": minute, "expire_seconds": 55, "description": DUE_DESCRIPTION},
+    )
+    for name, description in DESCRIPTIONS.items():
+        entries.filter(name=name).update(description=description)
+
+
+def look_for_requests_alone(apps, schema_editor):
+    apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(name=DUE).update(
+        name=REQUESTED, task="workers.tasks.training.run_requested"
+    )
+
+
+class Migration(migrations.Migration):
+    dependencies = [("workers", "0003_sweep_new_movies")]
+
+    operations = [migrations.RunPython(look_each_minute, look_for_requests_alone)]

@@ -1,0 +1,67 @@
+"""What the schedule of the admin ("Periodic tasks") asked for last, whether or not a message ever arrived."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from django.db.migrations.recorder import MigrationRecorder
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.tzcrontab import TzAwareCrontab
+
+logger = logging.getLogger(__name__)
+
+# How far back a crontab is searched for its newest time, the nearest first: hourly, daily, weekly, monthly, yearly.
+_LOOK_BACK = [timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366)]
+
+
+def latest_slot(task: str, *, now: datetime) -> datetime | None:
+    """The newest time, at most a year ago, at which an enabled entry asked for ``task``.
+
+    None where there is no such entry, or no such time since the schedule was installed: a night before that was not
+    missed. Entries by crontab or interval are read; others run when beat sends them, and are not made up.
+    """
+    slots = [_slot(entry, now) for entry in PeriodicTask.objects.filter(task=task, enabled=True)]
+    latest = max((slot for slot in slots if slot is not None), default=None)
+    installed = _installed_at()
+    return None if latest is None or (installed is not None and latest < installed) else latest
+
+
+def _slot(entry: PeriodicTask, now: datetime) -> datetime | None:
+    slot = None
+    if entry.crontab is not None:
+        try:
+            slot = latest_of_crontab(entry.crontab.schedule, now)
+        except ValueError as error:
+            # A day that no calendar has; beat leaves such an entry out.
+            logger.error("schedule_not_readable", extra={"entry": entry.name, "reason": str(error)})
+    elif entry.interval is not None:
+        every = entry.interval.schedule.run_every
+        slot = datetime.fromtimestamp(now.timestamp() // every.total_seconds() * every.total_seconds(), UTC)
+    if slot is None or (entry.start_time and slot < entry.start_time) or (entry.expires and slot >= entry.expires):
+        return None
+    return slot
+
+
+def latest_of_crontab(schedule: TzAwareCrontab, now: datetime) -> datetime | None:
+    """The newest time of a crontab that is not after ``now``, at most a year ago. In UTC."""
+    now = now.astimezone(schedule.tz)
+    for back in _LOOK_BACK:
+        latest, after = None, _next(schedule, now - back)
+        while after <= now:
+            latest, after = after, _next(schedule, after)
+        if latest is not None:
+            return latest.astimezone(UTC)
+    return None
+
+
+def _next(schedule: TzAwareCrontab, moment: datetime) -> datetime:
+    """The first time of the crontab after ``moment``."""
+    last, delta, _ = schedule.remaining_delta(moment, tz=schedule.tz)
+    return last + delta
+
+
+def _installed_at() -> datetime | None:
+    """When the first entries of the schedule were made."""
+    applied = MigrationRecorder.Migration.objects.filter(app="workers", name="0001_schedule")
+    return applied.values_list("applied", flat=True).first()
