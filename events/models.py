@@ -1,10 +1,12 @@
 """What people did, and what they were shown."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
@@ -16,6 +18,19 @@ MIN_RATING = 0.5
 MAX_RATING = 5.0
 # A rating from here on is a vote for the movie.
 POSITIVE_FROM = 4.0
+# Clocks of clients differ from ours by a little, which counts as the moment of receipt; more than this is a mistake.
+FUTURE_TOLERANCE = timedelta(minutes=5)
+
+
+def clamp_to_now(moment: datetime, field: str) -> datetime:
+    """The moment, or now if that is earlier: what lies in the future would be the newest for ever.
+
+    Raises ValidationError naming ``field`` for what is further ahead than FUTURE_TOLERANCE.
+    """
+    now = timezone.now()
+    if moment > now + FUTURE_TOLERANCE:
+        raise ValidationError({field: "This is in the future."})
+    return min(moment, now)
 
 
 class Interaction(models.Model):
@@ -48,6 +63,10 @@ class Interaction(models.Model):
                 condition=models.Q(kind="rating", value__range=(MIN_RATING, MAX_RATING))
                 | (~models.Q(kind="rating") & models.Q(value__isnull=True)),
                 name="interaction_value_iff_rating",
+            ),
+            # What lies in the future would be a person's newest judgement for ever.
+            models.CheckConstraint(
+                condition=models.Q(occurred_at__lte=models.F("received_at")), name="interaction_occurred_by_receipt"
             ),
         ]
         indexes = [
@@ -90,6 +109,11 @@ class Rating(models.Model):
     def __str__(self) -> str:
         return f"{self.user_id} gave {self.movie_id} {self.value}"
 
+    def clean(self) -> None:
+        """Forms take no time of the future."""
+        if self.rated_at is not None:
+            self.rated_at = clamp_to_now(self.rated_at, "rated_at")
+
 
 class Tag(models.Model):
     """A word a person put on a movie, from the data sets that have them."""
@@ -109,8 +133,10 @@ class Tag(models.Model):
         return self.text
 
     def clean(self) -> None:
-        """Brings the text of a form to the form in which the import stores it."""
+        """Brings the text of a form to the form in which the import stores it; takes no time of the future."""
         self.text = normalise_line(self.text)
+        if self.tagged_at is not None:
+            self.tagged_at = clamp_to_now(self.tagged_at, "tagged_at")
 
 
 class ServedRecommendation(models.Model):

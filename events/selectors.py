@@ -101,10 +101,11 @@ def _told(rows: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[Signal], se
 def _one_a_movie(signals: Iterable[Signal]) -> list[Signal]:
     """The signal that counts of each movie, newest first; among equals of time the highest movie id first."""
     chosen: dict[int, Signal] = {}
-    for signal in sorted(signals, key=_importance):
-        chosen[signal.movie_id] = signal
+    # Rows come newest first, ratings before events: of two at one time the one received later stays ahead, and counts.
+    for signal in sorted(signals, key=_importance, reverse=True):
+        chosen.setdefault(signal.movie_id, signal)
     return sorted(chosen.values(), key=lambda signal: (signal.occurred_at, signal.movie_id), reverse=True)
 
 
-def _importance(signal: Signal) -> tuple[int, datetime, str]:
-    return _PRECEDENCE[signal.kind], signal.occurred_at, signal.kind
+def _importance(signal: Signal) -> tuple[int, datetime]:
+    return _PRECEDENCE[signal.kind], signal.occurred_at

@@ -3,23 +3,22 @@
 import math
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
 from accounts.selectors import user_hold
 from events.list_stamp import stamp_user_on_commit
-from events.models import MAX_RATING, MIN_RATING, Interaction, Rating
+from events.models import FUTURE_TOLERANCE, MAX_RATING, MIN_RATING, Interaction, Rating
 from movies.models import Movie
 
 RATING_STEP = 0.5
-# Clocks of clients differ from ours by a little; more than this is a mistake.
-FUTURE_TOLERANCE = timedelta(minutes=5)
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SERVED = """
     WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
@@ -46,13 +45,15 @@ def interaction_record(
     """Stores one event; with a rating, also what the person thinks of the movie now, unless a newer rating stands.
 
     Returns the event and whether it is new: the same ``event_id`` with the same content is the stored event again.
-    A time without a zone is UTC. Raises ValidationError naming the field, EventConflictError, or User.DoesNotExist
-    where the person was deleted meanwhile; then nothing has changed. The person's cached list stops being valid when
-    the transaction commits.
+    A time without a zone is UTC. One of the future, within FUTURE_TOLERANCE, is that of a clock ahead of ours and
+    becomes the moment of receipt: kept as it is, it would be newer than what the person does next. Raises
+    ValidationError naming the field, EventConflictError, or User.DoesNotExist where the person was deleted meanwhile;
+    then nothing has changed. The person's cached list stops being valid when the transaction commits.
     """
+    received_at = timezone.now()
     if occurred_at is not None and timezone.is_naive(occurred_at):
         occurred_at = occurred_at.replace(tzinfo=UTC)
-    _check(kind, value, occurred_at)
+    _check(kind, value, occurred_at, received_at)
     content = {"movie_id": movie_id, "kind": kind, "value": value, "recommendation_id": recommendation_id}
     if event_id is not None and (known := _known_event(user, event_id, content, occurred_at)) is not None:
         # A client sends an event again that nobody answered: who stored it may have died before it could say so.
@@ -61,7 +62,11 @@ def interaction_record(
     if not Movie.objects.filter(pk=movie_id, status=Movie.Status.PUBLISHED).exists():
         raise ValidationError({"movie": f"There is no published movie {movie_id}."})
     event = Interaction(
-        user=user, event_id=event_id or uuid.uuid4(), occurred_at=occurred_at or timezone.now(), **content
+        user=user,
+        event_id=event_id or uuid.uuid4(),
+        occurred_at=min(occurred_at or received_at, received_at),
+        received_at=received_at,
+        **content,
     )
     try:
         with transaction.atomic():
@@ -113,7 +118,7 @@ def _array(numbers: Sequence[float]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
-def _check(kind: str, value: float | None, occurred_at: datetime | None) -> None:
+def _check(kind: str, value: float | None, occurred_at: datetime | None, received_at: datetime) -> None:
     """Raises ValidationError naming the field that makes no sense."""
     if kind not in Interaction.Kind.values:
         raise ValidationError({"kind": f"One of {', '.join(Interaction.Kind.values)}."})
@@ -124,7 +129,7 @@ def _check(kind: str, value: float | None, occurred_at: datetime | None) -> None
             raise ValidationError({"value": f"From {MIN_RATING} to {MAX_RATING} in steps of {RATING_STEP}."})
     elif value is not None:
         raise ValidationError({"value": f"Only a rating has a value, not a {kind}."})
-    if occurred_at is not None and occurred_at > timezone.now() + FUTURE_TOLERANCE:
+    if occurred_at is not None and occurred_at > received_at + FUTURE_TOLERANCE:
         raise ValidationError({"occurred_at": "This is in the future."})
     if occurred_at is not None and occurred_at < EARLIEST:
         raise ValidationError({"occurred_at": f"Nothing is recorded from before {EARLIEST.year}."})
@@ -138,16 +143,21 @@ def _known_event(
     if known is None:
         return None
     same = all(getattr(known, name) == given for name, given in content.items())
-    # A client that gives no time means "now", which differs from one attempt to the next.
-    if not same or (occurred_at is not None and occurred_at != known.occurred_at):
+    # A client that gives no time means "now", which differs from one attempt to the next; one whose clock is ahead
+    # gives the time that was clamped when the event first came.
+    if not same or (occurred_at is not None and min(occurred_at, known.received_at) != known.occurred_at):
         raise EventConflictError(f"Event {event_id} is already stored with other content.")
     return known
 
 
 def _rating_upsert(user: User, movie_id: int, value: float, rated_at: datetime) -> None:
-    """Makes this the person's rating, unless theirs is newer; of two at one time the one sent later wins."""
+    """Makes this the person's rating, unless theirs is newer; of two at one time the one sent later wins.
+
+    A stored time of the future, as this machine's clock leaves behind when it is set back, is newer than nothing.
+    """
     rating, created = Rating.objects.get_or_create(
         user=user, movie_id=movie_id, defaults={"value": value, "rated_at": rated_at}
     )
     if not created:
-        Rating.objects.filter(pk=rating.pk, rated_at__lte=rated_at).update(value=value, rated_at=rated_at)
+        older = Q(rated_at__lte=rated_at) | Q(rated_at__gt=timezone.now() + FUTURE_TOLERANCE)
+        Rating.objects.filter(older, pk=rating.pk).update(value=value, rated_at=rated_at)

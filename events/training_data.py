@@ -135,7 +135,7 @@ _VOTES = """
             SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, kind, occurred_at AS at
             FROM events_interaction
             WHERE kind = ANY(%(kinds)s::text[])
-            ORDER BY user_id, movie_id, occurred_at DESC
+            ORDER BY user_id, movie_id, occurred_at DESC, id DESC
         ) AS newest
         JOIN unnest(%(kinds)s::text[], %(values)s::float8[]) AS kinds (kind, value) USING (kind)
         WHERE NOT EXISTS (

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 from django.db import connection
+from django.utils import timezone
 
 from events.imports.people import People
+from events.models import FUTURE_TOLERANCE
 from movies.imports.rating_lines import Ints
 
 # PostgreSQL counts microseconds from 2000-01-01.
@@ -27,7 +29,8 @@ _ROW = np.dtype(
 _PIECE = 1 << 18
 _COLUMNS = "(user_id, movie_id, value, rated_at) FROM STDIN (FORMAT binary)"
 
-# Compared first and written after: a row that is right already is not touched at all, not even locked.
+# Compared first and written after: a row that is right already is not touched at all, not even locked. A stored rating
+# of the future (see events.services) is newer than nothing.
 _MERGE = """
     WITH written AS (
         INSERT INTO events_rating (user_id, movie_id, value, rated_at)
@@ -35,10 +38,10 @@ _MERGE = """
         FROM import_rating new
         LEFT JOIN events_rating old
             ON old.user_id = new.user_id AND old.movie_id = new.movie_id AND old.user_id BETWEEN %s AND %s
-        WHERE old.id IS NULL OR new.rated_at > old.rated_at
+        WHERE old.id IS NULL OR new.rated_at > old.rated_at OR old.rated_at > %s
             OR (new.rated_at = old.rated_at AND new.value <> old.value)
         ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, rated_at = excluded.rated_at
-            WHERE excluded.rated_at >= events_rating.rated_at
+            WHERE excluded.rated_at >= events_rating.rated_at OR events_rating.rated_at > %s
         RETURNING (xmax = 0) AS inserted
     )
     SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written
@@ -103,7 +106,8 @@ class RatingLoader:
             cursor.execute("TRUNCATE import_rating")
             _copy_rows(cursor, "import_rating", rows)
             cursor.execute("ANALYZE import_rating")
-            cursor.execute(_MERGE, [int(users.min()), int(users.max())])
+            future = timezone.now() + FUTURE_TOLERANCE
+            cursor.execute(_MERGE, [int(users.min()), int(users.max()), future, future])
             new, changed = cursor.fetchone()
         self.counts.new += new
         self.counts.changed += changed

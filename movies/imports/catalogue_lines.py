@@ -8,7 +8,7 @@ from typing import TypeVar
 from movies.imports.cells import present, whole_number
 from movies.imports.errors import BadLine, BadLines
 from movies.imports.genres import genre_names
-from movies.imports.rating_lines import MAX_ID, MAX_TIMESTAMP
+from movies.imports.rating_lines import FUTURE, MAX_ID, MAX_TIMESTAMP, latest_timestamp
 from movies.imports.titles import parse_title
 from movies.text import normalise_line
 
@@ -142,6 +142,7 @@ def read_tags(
     file: str, lines: NumberedLines, *, split: Split, encoding: str, bad: BadLines, movie_ids: set[int] | None
 ) -> Iterator[TagLine]:
     """Yields the tags of a file; malformed lines go to ``bad``. Blank tags, which the data sets have, are left out."""
+    latest = latest_timestamp()
 
     def parse(text: str) -> TagLine | None:
         raw_user, raw_movie, raw_tag, raw_time = split(text)
@@ -151,6 +152,8 @@ def read_tags(
             raise ValueError("the timestamp is not a number")
         if len(raw_time) > 18 or int(raw_time) >= MAX_TIMESTAMP:
             raise ValueError("the timestamp is out of range")
+        if int(raw_time) > latest:
+            raise ValueError(FUTURE)
         if movie_ids is not None and movie not in movie_ids:
             raise ValueError("the movie is unknown")
         tag = normalise_line(raw_tag)

@@ -4,6 +4,7 @@ The line-by-line parser is the definition of what is valid. The fast one may onl
 """
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -16,8 +17,10 @@ from movies.imports.errors import TEXT_LIMIT, BadLine, BadLines
 MAX_ID = 2**31 - 1
 MIN_RATING = 0.5
 MAX_RATING = 5.0
-# 2100-01-01: beyond it stand milliseconds and other mistakes, which would pass for the newest rating for ever.
+# 2100-01-01: beyond it stand milliseconds and other mistakes.
 MAX_TIMESTAMP = 4_102_444_800
+
+FUTURE = "the timestamp is in the future"
 
 SCHEMA = {"user": pl.Int64, "movie": pl.Int64, "rating": pl.Float64, "timestamp": pl.Int64}
 # pandas writes the ids of a column with a gap as floats: 862.0.
@@ -27,6 +30,11 @@ _FIELDS = (("user id", _INTEGER), ("movie id", _INTEGER), ("rating", _DECIMAL), 
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+
+def latest_timestamp() -> int:
+    """The newest time that a line may name, in Unix seconds: now. One of the future would be the newest for ever."""
+    return int(time.time())
 
 
 def parse_line(text: bytes, separator: bytes) -> tuple[int, int, float, int] | str:
@@ -147,6 +155,7 @@ class RatingChecker:
         self._bad = bad
         self._movies = None if movie_ids is None else IdSet(movie_ids)
         self._pairs = PairsSeen()
+        self._latest = latest_timestamp()
 
     def check(
         self, frame: pl.DataFrame, lines: Ints, malformed: dict[int, str], block: bytes, first_line: int
@@ -180,6 +189,7 @@ class RatingChecker:
             ~((values >= MIN_RATING) & (values <= MAX_RATING)),
         )
         yield "the timestamp is out of range", (times < 0) | (times >= MAX_TIMESTAMP)
+        yield FUTURE, times > self._latest
         if self._movies is not None:
             yield "the movie is unknown", ~self._movies.contains(movies)
 

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from movies.imports.errors import ArchiveError, BadLine, BadLineError
 from movies.imports.files import Source
-from movies.imports.rating_lines import MAX_RATING, MAX_TIMESTAMP, MIN_RATING
+from movies.imports.rating_lines import MAX_RATING, MIN_RATING, latest_timestamp
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 _USER_NAMES = {"user", "user_id", "userid", "person"}
 _ITEM_NAMES = {"item", "item_id", "itemid", "movie", "movie_id", "movieid"}
 _NUMBER = re.compile(r"(?:[0-9]{1,18}\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
-_RANGES = {"rating": (MIN_RATING, MAX_RATING), "timestamp": (0, MAX_TIMESTAMP)}
 MAX_ID_LENGTH = 200
 
 
@@ -75,6 +74,11 @@ def _after_header(block: bytes, first: int) -> tuple[bytes, int, int]:
     return block, first, 0
 
 
+def _range(name: str) -> tuple[float, float]:
+    """The least and the most that a number may be. No time lies in the future: age is counted from the newest one."""
+    return (MIN_RATING, MAX_RATING) if name == "rating" else (0, latest_timestamp())
+
+
 def _schema(width: int) -> pl.Schema:
     types = {"user": pl.String(), "item": pl.String(), "rating": pl.Float64(), "timestamp": pl.Int64()}
     return pl.Schema({name: types[name] for name in COLUMNS[:width]})
@@ -104,7 +108,7 @@ def _odd(width: int) -> Iterator[pl.Expr]:
         yield text.is_null() | text.str.contains(r"^\s*$") | (text.str.len_chars() > MAX_ID_LENGTH)
     for name in COLUMNS[2:width]:
         number = pl.col(name).cast(pl.Float64, strict=False)
-        fits = pl.col(name).str.contains(f"^(?:{_NUMBER.pattern})$") & number.is_between(*_RANGES[name])
+        fits = pl.col(name).str.contains(f"^(?:{_NUMBER.pattern})$") & number.is_between(*_range(name))
         yield ~fits.fill_null(False)
 
 
@@ -145,7 +149,7 @@ def _with_numbers(fields: list[str]) -> tuple[str | float | int, ...] | str:
         if not _NUMBER.fullmatch(text):
             return f"the {name} is not a number"
         value = float(text)
-        low, high = _RANGES[name]
+        low, high = _range(name)
         if not low <= value <= high:
             return f"the {name} is not within {low} to {high}"
         values.append(value if name == "rating" else int(value))
