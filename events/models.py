@@ -72,8 +72,17 @@ class Interaction(models.Model):
         indexes = [
             # Consumer: serving's newest interactions of a person, and their own history page.
             models.Index(fields=["user", "-occurred_at"], name="interaction_user_newest"),
-            # Consumer: what is trending, which reads everybody's newest.
-            models.Index(fields=["occurred_at"], name="interaction_occurred_at"),
+            # Consumer: what is trending, which reads everybody's newest votes for a movie.
+            models.Index(
+                fields=["occurred_at"], condition=models.Q(kind__in=["like", "watch"]), name="interaction_newest_votes"
+            ),
+            # Consumer: what is trending, which asks of each vote whether the same person said something else since.
+            # Without views and ratings, which are most events.
+            models.Index(
+                fields=["user", "movie", "occurred_at"],
+                condition=models.Q(kind__in=["like", "dislike", "watch", "hide"]),
+                name="interaction_opinions",
+            ),
         ]
 
     def __str__(self) -> str:

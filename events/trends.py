@@ -1,40 +1,73 @@
-"""How many people lately took to each movie, against the time before."""
+"""How many people lately voted for each movie, against the time before."""
 
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Max
 
-from events.models import POSITIVE_FROM, Interaction, Rating
+from events.models import POSITIVE_FROM, Interaction
 
 # As a good rating, these are votes for the movie.
 POSITIVE_KINDS = [Interaction.Kind.LIKE.value, Interaction.Kind.WATCH.value]
 # How many windows before the newest one say what is usual.
 USUAL_WINDOWS = 4
+# What one person alone took to is not a trend.
+MIN_PEOPLE_A_MOVIE = 2
+# Votes read from each table to find a window that has enough of them: first a few, which nearly always do, then more.
+_PIECES = (200, 5_000, 100_000)
 
-# Someone who did several things counts once a movie and window. Imported ratings have no event of their own, and a
-# rating event has both rows, so both tables are read.
-_COUNTS = """
-    SELECT movie_id, count(DISTINCT user_id) FILTER (WHERE at > %(since)s) AS recent,
-        count(DISTINCT user_id) FILTER (WHERE at <= %(since)s) AS before
-    FROM (
-        SELECT user_id, movie_id, occurred_at AS at FROM events_interaction
-        WHERE occurred_at > %(first)s AND occurred_at <= %(until)s
-            AND (kind = ANY(%(kinds)s) OR value >= %(positive)s)
-        UNION ALL
-        SELECT user_id, movie_id, rated_at FROM events_rating
-        WHERE rated_at > %(first)s AND rated_at <= %(until)s AND value >= %(positive)s
-    ) AS votes
-    GROUP BY movie_id
-    HAVING count(*) FILTER (WHERE at > %(since)s) > 0
+# A person's vote for a movie is their newest judgement of it (rating, like, dislike) if that is positive, or without
+# one that they watched it; hiding the movie later takes the vote back. So a person has at most one vote for a movie,
+# and none where they changed their mind since, however long ago they voted. A rating event stands in events_rating.
+_RATING_VOTES = """
+    SELECT user_id, movie_id, rated_at AS at FROM events_rating vote
+    WHERE value >= %(positive)s AND rated_at <= %(until)s AND rated_at > %(first)s
+        AND NOT EXISTS (
+            SELECT FROM events_interaction later
+            WHERE later.user_id = vote.user_id AND later.movie_id = vote.movie_id
+                AND later.kind IN ('like', 'dislike', 'hide') AND later.occurred_at > vote.rated_at
+        )
 """
+_EVENT_VOTES = """
+    SELECT user_id, movie_id, occurred_at AS at FROM events_interaction vote
+    WHERE kind IN ('like', 'watch') AND occurred_at <= %(until)s AND occurred_at > %(first)s
+        AND NOT EXISTS (
+            SELECT FROM events_interaction other
+            WHERE other.user_id = vote.user_id AND other.movie_id = vote.movie_id
+                AND other.kind IN ('like', 'dislike', 'watch', 'hide')
+                AND CASE
+                    WHEN vote.kind = 'watch' AND other.kind IN ('like', 'dislike') THEN true
+                    WHEN vote.kind = 'like' AND other.kind = 'watch' THEN false
+                    ELSE (other.occurred_at, other.id) > (vote.occurred_at, vote.id)
+                END
+        )
+        AND NOT EXISTS (
+            SELECT FROM events_rating rating
+            WHERE rating.user_id = vote.user_id AND rating.movie_id = vote.movie_id
+                AND (vote.kind = 'watch' OR rating.rated_at >= vote.occurred_at)
+        )
+"""
+_COUNTS = f"""
+    SELECT movie_id, count(*) FILTER (WHERE at > %(since)s) AS recent, count(*) FILTER (WHERE at <= %(since)s) AS before
+    FROM ({_RATING_VOTES} UNION ALL {_EVENT_VOTES}) AS votes
+    GROUP BY movie_id
+    HAVING count(*) FILTER (WHERE at > %(since)s) >= %(people)s
+"""  # noqa: S608 -- no input in it.
+_NEWEST = f"""
+    (SELECT 0, user_id, at FROM ({_RATING_VOTES} ORDER BY rated_at DESC LIMIT %(piece)s) AS ratings)
+    UNION ALL
+    (SELECT 1, user_id, at FROM ({_EVENT_VOTES} ORDER BY occurred_at DESC LIMIT %(piece)s) AS events)
+"""  # noqa: S608 -- no input in it.
+_EVER: dict[str, Any] = {"positive": POSITIVE_FROM, "first": "-infinity"}
 
 
 @dataclass(frozen=True)
 class Trend:
-    """People who took to a movie: in the newest window, and before it in USUAL_WINDOWS windows together."""
+    """People who voted for a movie: in the newest window, and before it in USUAL_WINDOWS windows together."""
 
     movie_id: int
     recent: int
@@ -47,26 +80,74 @@ class Trend:
         return (self.recent - usual) / (usual + 1) ** 0.5
 
 
+class _Vote(NamedTuple):
+    user_id: int
+    at: datetime
+
+
 def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
-    """Every movie somebody took to in the ``window`` that ends ``until``, in no order. Reads the votes of five
-    windows."""
+    """The movies that MIN_PEOPLE_A_MOVIE or more voted for in the ``window`` that ends ``until``, in no order.
+
+    One query, over the votes of five windows.
+    """
     since = until - window
     params: dict[str, Any] = {
+        **_EVER,
         "first": since - USUAL_WINDOWS * window,
         "since": since,
         "until": until,
-        "kinds": POSITIVE_KINDS,
-        "positive": POSITIVE_FROM,
+        "people": MIN_PEOPLE_A_MOVIE,
     }
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, params)
         return [Trend(*row) for row in cursor.fetchall()]
 
 
-def newest_feedback_at() -> datetime | None:
-    """When anybody last did something or rated a movie well; None when nobody ever did. Two queries."""
-    moments = [
-        Interaction.objects.aggregate(newest=Max("occurred_at"))["newest"],
-        Rating.objects.filter(value__gte=POSITIVE_FROM).aggregate(newest=Max("rated_at"))["newest"],
-    ]
-    return max((moment for moment in moments if moment is not None), default=None)
+def newest_window_end(*, now: datetime, window: timedelta, votes: int, people: int) -> datetime | None:
+    """The end of the newest ``window`` that has so many votes by so many different people; None if there is none.
+
+    ``now`` where the window before it has enough, else the time of its last vote. Reads the newest votes alone, by
+    their indexes, and no more than 100,000 of each table: one to three queries.
+    """
+    for piece in _PIECES:
+        newest, whole = _newest_votes(now, piece)
+        recent = [vote for vote in newest if vote.at > now - window]
+        if len(recent) >= votes and len({vote.user_id for vote in recent}) >= people:
+            return now
+        if (end := _enough_before(newest, window, votes, people)) is not None or whole:
+            return end
+    return None
+
+
+def _newest_votes(now: datetime, piece: int) -> tuple[list[_Vote], bool]:
+    """The newest votes until ``now``, newest first, and whether these are all there are."""
+    tables: tuple[list[_Vote], list[_Vote]] = ([], [])
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, {**_EVER, "until": now, "piece": piece})
+        for table, user_id, at in cursor:
+            tables[table].append(_Vote(user_id, at))
+    cut = [min(vote.at for vote in found) for found in tables if len(found) == piece]
+    # Where a table had more, the other's older votes would stand alone.
+    known = [vote for found in tables for vote in found if not cut or vote.at >= max(cut)]
+    return sorted(known, key=lambda vote: vote.at, reverse=True), not cut
+
+
+def _enough_before(newest: Sequence[_Vote], window: timedelta, votes: int, people: int) -> datetime | None:
+    """The time of the newest vote that ends a window with enough votes by enough people."""
+    ends = [-vote.at.timestamp() for vote in newest]
+    span = window.total_seconds()
+    inside: Counter[int] = Counter()
+    filled = 0
+    for start, vote in enumerate(newest):
+        if start:
+            leaving = newest[start - 1].user_id
+            inside[leaving] -= 1
+            if not inside[leaving]:
+                del inside[leaving]
+        stop = bisect_left(ends, ends[start] + span, lo=filled)
+        for entering in newest[filled:stop]:
+            inside[entering.user_id] += 1
+        filled = stop
+        if filled - start >= votes and len(inside) >= people:
+            return vote.at
+    return None

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from events.trends import Trend, movie_trends, newest_feedback_at
+from events.trends import Trend, movie_trends, newest_window_end
 from movies.models import Genre, Movie
 from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
 from movies.selectors import movie_cards
@@ -19,6 +19,7 @@ from movies.text import normalise_query
 from recommendations import candidates
 from recommendations.meaning import movies_meant
 from recommendations.models import PopularMovie
+from recommendations.reasons import POPULAR, TRENDING
 from recommendations.short_cache import remembered
 
 # Of what fits alike the more popular comes first: the most popular movie of all is worth this much more.
@@ -97,42 +98,53 @@ def _matched(text: TextMatch | None, meaning: float) -> list[str]:
 
 
 def trending_list(*, genre: str | None = None, limit: int = 20) -> dict[str, Any]:
-    """Movies that more people than usual took to lately: ``{"basis", "until", "items": [{"movie", "score", "rank"}]}``.
+    """Movies that more people than usual voted for lately, filled up with popular ones to ``limit``.
 
-    Lately is TRENDING_WINDOW_DAYS before now ("now") or, where too little happened since, before the newest feedback
-    there is, as with an imported history ("history"). Where nothing stands out what is popular answers ("popular").
+    ``{"basis", "until", "items": [{"movie", "score", "rank", "reason"}]}``. Lately is the newest TRENDING_WINDOW_DAYS
+    with TRENDING_MIN_VOTES votes by TRENDING_MIN_PEOPLE people: those before now ("now") or, where too little happened
+    since, earlier ones, as with an imported history ("history"). Where nothing stands out all is popular ("popular").
+    An item's ``reason`` says which of the two it is, "trending" or "popular"; popular ones follow, without a score.
     Raises ValidationError for a genre that does not exist.
     """
     genre_id = genre_id_of(genre)
     found = remembered("trending", settings.TRENDING_CACHE_SECONDS, _trends)
-    allowed = None
+    scores = dict(found["items"])
     if genre_id is not None:
-        ids = [movie_id for movie_id, _ in found["items"]]
-        allowed = set(Movie.objects.filter(pk__in=ids, genres=genre_id).values_list("pk", flat=True))
-    chosen = [(i, score) for i, score in found["items"] if allowed is None or i in allowed]
-    basis, until = found["basis"], found["until"]
-    if not chosen:
-        ids, scores = candidates.popular_movies(limit, genre_id=genre_id)
-        basis, until, chosen = "popular", None, list(zip(ids, scores, strict=True))
-    cards = movie_cards([movie_id for movie_id, _ in chosen[: limit * 2]])
-    shown = [(cards[movie_id], score) for movie_id, score in chosen if movie_id in cards][:limit]
-    items = [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]
-    return {"basis": basis, "until": until, "items": items}
+        of_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
+        scores = {movie_id: score for movie_id, score in scores.items() if movie_id in of_genre}
+    rising = list(scores)[: 2 * limit]
+    filling: list[int] = []
+    # Some of a list that is kept may have been hidden since.
+    if len(rising) < 2 * limit:
+        filling, _ = candidates.popular_movies(limit, exclude=rising, genre_id=genre_id)
+    cards = movie_cards([*rising, *filling])
+    shown = [movie_id for movie_id in (*rising, *filling) if movie_id in cards][:limit]
+    items = [
+        {
+            "movie": cards[movie_id],
+            "score": scores.get(movie_id),
+            "rank": rank,
+            "reason": TRENDING if movie_id in scores else POPULAR,
+        }
+        for rank, movie_id in enumerate(shown, start=1)
+    ]
+    if not any(movie_id in scores for movie_id in shown):
+        return {"basis": "popular", "until": None, "items": items}
+    return {"basis": found["basis"], "until": found["until"], "items": items}
 
 
 def _trends() -> dict[str, Any]:
     """The trending movies of all genres, as JSON keeps them."""
-    window = timedelta(days=settings.TRENDING_WINDOW_DAYS)
-    until, basis = timezone.now(), "now"
-    trends = movie_trends(until=until, window=window)
-    if sum(trend.recent for trend in trends) < settings.TRENDING_MIN_VOTES:
-        newest = newest_feedback_at()
-        if newest is not None and newest < until:
-            until, basis = newest, "history"
-            trends = movie_trends(until=until, window=window)
-    rising = sorted(_rising(trends), key=lambda trend: (-trend.score, -trend.recent, trend.movie_id))
+    now, window = timezone.now(), timedelta(days=settings.TRENDING_WINDOW_DAYS)
+    until = newest_window_end(
+        now=now, window=window, votes=settings.TRENDING_MIN_VOTES, people=settings.TRENDING_MIN_PEOPLE
+    )
+    if until is None:
+        return {"basis": "popular", "until": None, "items": []}
+    rising = _rising(movie_trends(until=until, window=window))
+    rising.sort(key=lambda trend: (-trend.score, -trend.recent, trend.movie_id))
     return {
-        "basis": basis,
+        "basis": "now" if until == now else "history",
         "until": until.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "items": [(trend.movie_id, round(trend.score, 6)) for trend in rising],
     }

@@ -28,6 +28,7 @@ class Reason(TypedDict):
 
 
 POPULAR: Reason = {"code": "popular", "text": "Popular right now"}
+TRENDING: Reason = {"code": "trending", "text": "Liked by more people than usual"}
 TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
 
 NEW_THIS_WEEK: Reason = {"code": "new", "text": "New this week"}

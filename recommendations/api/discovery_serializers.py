@@ -45,18 +45,31 @@ class SearchListSerializer(serializers.Serializer):
     items = FoundSerializer(many=True)
 
 
+class TrendingReasonSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(
+        choices=[
+            ("trending", "more people than usual voted for it"),
+            ("popular", "it is popular and fills the list up"),
+        ]
+    )
+    text = serializers.CharField(help_text='As in "Liked by more people than usual".')
+
+
 class TrendingSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="Comparable within this list.")
+    score = serializers.FloatField(
+        allow_null=True, help_text="How far its votes stand out from what is usual; null for a popular movie."
+    )
     rank = serializers.IntegerField()
+    reason = TrendingReasonSerializer()
 
 
 class TrendingListSerializer(serializers.Serializer):
     basis = serializers.ChoiceField(
         choices=[
             ("now", "the days before now"),
-            ("history", "the newest days of an imported history"),
-            ("popular", "nothing stands out: what is popular"),
+            ("history", "the newest earlier days that have enough votes, as of an imported history"),
+            ("popular", "nothing stands out: all is popular"),
         ]
     )
     until = serializers.DateTimeField(allow_null=True, help_text="The end of the days that were counted.")

@@ -260,9 +260,11 @@ GATE_MIN_PEOPLE = env.int("GATE_MIN_PEOPLE", default=20)
 # The weekly search for hyperparameters ends after so many trials or minutes.
 TUNING_TRIALS = env.int("TUNING_TRIALS", default=40)
 TUNING_MINUTES = env.float("TUNING_MINUTES", default=30)
-# What is trending: likes of so many days against those before; with fewer than so many, of the newest days there are.
+# What is trending: votes of so many days against those before, of the newest such days that have so many votes by so
+# many different people.
 TRENDING_WINDOW_DAYS = env.float("TRENDING_WINDOW_DAYS", default=7)
 TRENDING_MIN_VOTES = env.int("TRENDING_MIN_VOTES", default=20)
+TRENDING_MIN_PEOPLE = env.int("TRENDING_MIN_PEOPLE", default=5)
 TRENDING_CACHE_SECONDS = env.int("TRENDING_CACHE_SECONDS", default=300)
 LATEST_CACHE_SECONDS = env.int("LATEST_CACHE_SECONDS", default=60)
 POPULAR_CACHE_SECONDS = env.int("POPULAR_CACHE_SECONDS", default=60)

@@ -152,6 +152,9 @@ def test_trending_shows_what_many_took_to_lately(cinema: Cinema):
     assert [item["rank"] for item in answer["items"]] == list(range(1, len(answer["items"]) + 1))
     assert cinema.guest.ids(TRENDING, genre="war")[0] == risen.pk
     assert risen.pk not in cinema.guest.ids(TRENDING, genre="family")
+    sources = [item["reason"]["code"] for item in answer["items"]]
+    assert len(sources) == 20
+    assert sources == sorted(sources, reverse=True)
 
 
 def test_latest_shows_a_movie_from_the_request_after_it_was_added(cinema: Cinema):

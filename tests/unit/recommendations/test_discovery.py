@@ -215,7 +215,7 @@ def test_a_movie_added_in_the_admin_is_found_after_the_sweep(committed_world, ad
 
 
 def test_what_more_people_than_usual_like_is_trending(cast, api_client, settings):
-    settings.TRENDING_MIN_VOTES = 3
+    settings.TRENDING_MIN_VOTES = settings.TRENDING_MIN_PEOPLE = 3
     now = timezone.now()
     people = [make_imported_user() for _ in range(6)]
     for n, person in enumerate(people):
@@ -230,17 +230,22 @@ def test_what_more_people_than_usual_like_is_trending(cast, api_client, settings
         interaction_record(user=person, movie_id=cast["Alien"].pk, kind="dislike", occurred_at=now)
         interaction_record(user=person, movie_id=cast["Casino"].pk, kind="view", occurred_at=now)
     interaction_record(user=people[0], movie_id=cast["Babe"].pk, kind="like", occurred_at=now)
-    interaction_record(user=people[5], movie_id=cast["Aliens"].pk, kind="rating", value=5, occurred_at=now)
+    for person in people[4:]:
+        interaction_record(user=person, movie_id=cast["Aliens"].pk, kind="rating", value=5, occurred_at=now)
 
-    body = api_client.get(TRENDING).json()
+    body = api_client.get(TRENDING, {"limit": 3}).json()
 
     assert body["basis"] == "now"
-    assert [item["movie"]["title"] for item in body["items"]] == ["Heat", "Aliens"]
-    assert [item["rank"] for item in body["items"]] == [1, 2]
+    assert [(item["movie"]["title"], item["reason"]["code"]) for item in body["items"]] == [
+        ("Heat", "trending"),
+        ("Aliens", "trending"),
+        ("Toy Story", "popular"),
+    ]
+    assert [item["rank"] for item in body["items"]] == [1, 2, 3]
 
 
 def test_an_imported_history_trends_at_its_own_end(cast, api_client, settings):
-    settings.TRENDING_MIN_VOTES = 1
+    settings.TRENDING_MIN_VOTES = settings.TRENDING_MIN_PEOPLE = 3
     end = datetime(2003, 2, 28, tzinfo=UTC)
     people = [make_imported_user() for _ in range(3)]
     Rating.objects.bulk_create(
@@ -253,7 +258,7 @@ def test_an_imported_history_trends_at_its_own_end(cast, api_client, settings):
     body = api_client.get(TRENDING).json()
 
     assert (body["basis"], body["until"]) == ("history", "2003-02-28T00:00:00Z")
-    assert [item["movie"]["title"] for item in body["items"]] == ["Heat"]
+    assert [item["movie"]["title"] for item in body["items"] if item["reason"]["code"] == "trending"] == ["Heat"]
 
 
 def test_with_no_feedback_what_is_popular_answers(cast, api_client):
