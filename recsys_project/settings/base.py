@@ -1,5 +1,6 @@
 """Settings shared by every purpose; each value that differs between machines comes from the environment."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,15 +8,17 @@ import environ
 
 from recsys_project.embedded import addresses
 from recsys_project.logging import configure_structlog, logging_config
+from recsys_project.service_urls import broker_url, database_config, redis_urls
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = addresses.var_dir()
 
 env = environ.Env()
 
-SECRET_KEY = env.str("SECRET_KEY", default="")
+# Secrets are read as they are: django-environ takes one that begins with $ for the name of another variable.
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
 # Tokens are signed with a key of their own, so that rotating one does not end the other's sessions.
-JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", default="")
+JWT_SIGNING_KEY = os.environ.get("JWT_SIGNING_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -78,8 +81,8 @@ TEMPLATES = [
 ]
 
 # --- Data stores -------------------------------------------------------------------------------------
-DATABASE_URL = env.str("DATABASE_URL", default="") or addresses.database_url()
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASE_URL = os.environ.get("DATABASE_URL") or addresses.database_url()
+DATABASES = {"default": database_config("DATABASE_URL", DATABASE_URL)}
 DATABASES["default"]["ENGINE"] = "recsys_project.postgresql"
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["pool"] = {
@@ -103,7 +106,8 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="") or addresses.redis_url()
+_REDIS = redis_urls("REDIS_URL", os.environ.get("REDIS_URL") or addresses.redis_url())
+REDIS_URL = _REDIS.cache
 # A Redis that does not answer must not hold up the requests that can do without it.
 _REDIS_OPTIONS = {
     "SOCKET_CONNECT_TIMEOUT": 1,
@@ -274,9 +278,11 @@ POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
 POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)
 
 # --- Celery ------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or (
-    REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
-)
+# Celery reads these variables itself, before its settings.
+for _variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    if _given := os.environ.get(_variable):
+        os.environ[_variable] = broker_url(_variable, _given)
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or _REDIS.broker
 CELERY_TASK_IGNORE_RESULT = True
 # A task is acknowledged when it ends, and handed back when its process is killed; workers/base.py caps how often.
 CELERY_TASK_ACKS_LATE = True
@@ -305,7 +311,7 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 configure_structlog()
 LOGGING = logging_config(LOG_LEVEL)
 # Who sends it as "Authorization: Bearer …" may read /metrics; without one, only this machine may.
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 
 # --- The rest ----------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

@@ -1,5 +1,7 @@
 """Production: refuses to start until every secret and address is given, each with what to set."""
 
+import os
+
 from django.core.exceptions import ImproperlyConfigured
 
 from recsys_project.settings.base import *  # noqa: F403 -- settings modules are made of their base.
@@ -26,11 +28,11 @@ def _missing_settings() -> list[str]:
         )
     if not ALLOWED_HOSTS:
         problems.append("ALLOWED_HOSTS: set it to the host names the site answers to, separated by commas.")
-    if not env.str("DATABASE_URL", default=""):
+    if not os.environ.get("DATABASE_URL"):
         problems.append(
             "DATABASE_URL: set it to the PostgreSQL database, as postgresql://USER:PASSWORD@HOST:5432/NAME."
         )
-    if not env.str("REDIS_URL", default=""):
+    if not os.environ.get("REDIS_URL"):
         problems.append("REDIS_URL: set it to the Redis server, as redis://HOST:6379/0.")
     return problems
 
