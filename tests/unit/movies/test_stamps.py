@@ -47,6 +47,7 @@ def test_a_stamp_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
     before = read(list_stamp.user_stamp_key(5))
     with monkeypatch.context() as patched:
         patched.setattr(stamps, "get_redis_connection", away)
+        patched.setattr(stamps, "_deliver_later", lambda: None)
         list_stamp.stamp_user(5)
         assert stamps.settle() is False
     assert read(list_stamp.user_stamp_key(5)) == before

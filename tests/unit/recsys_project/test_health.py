@@ -58,3 +58,35 @@ def test_an_open_migration_is_not_ready(monkeypatch):
 def test_liveness_asks_nobody(django_assert_num_queries):
     with django_assert_num_queries(0):
         assert Client().get("/health/live").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "unheard-of.example", "two words", "_x!<>", "a:b:c", ""])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+def test_probes_and_scrapes_answer_whatever_the_host_is(path, host):
+    assert Client().get(path, headers={"host": host}).status_code == 200
+    assert Client().head(path, headers={"host": host}).status_code == 200
+    assert Client().post(path, headers={"host": host}).status_code == 405
+
+
+def test_other_addresses_still_check_the_host():
+    for path in ("/api/movies/", "/health/", "/health/live/", "/metrics/", "/"):
+        assert Client().get(path, headers={"host": "unheard-of.example"}).status_code == 400
+
+
+def test_metrics_stay_closed_to_others_whatever_the_host_is():
+    for host in ("localhost", "127.0.0.1", "unheard-of.example"):
+        response = Client(REMOTE_ADDR="203.0.113.9").get("/metrics", headers={"host": host})
+        assert response.status_code == 403
+        assert b"django_http" not in response.content
+
+
+def test_no_limit_and_no_session_is_in_the_way_of_a_probe(settings, django_assert_num_queries):
+    settings.RATELIMIT_ENABLE = True
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "anonymous": ["0/s"]}
+    settings.RATE_LIMIT_ROUTES = [("*", "", "api")]
+    client = Client()
+    client.cookies["sessionid"] = "of somebody"
+
+    with django_assert_num_queries(0):
+        assert client.get("/health/live").status_code == 200
+    assert client.get("/api/movies/").status_code == 429
