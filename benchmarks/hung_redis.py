@@ -14,6 +14,7 @@ import json
 import math
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -34,9 +35,11 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 
 DATABASE = "benchmark_hung_redis"
-PORT = 8766
 PASSWORD = "a long enough one"
 MOVIES = 300
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    PORT = probe.getsockname()[1]
 
 
 def main() -> None:

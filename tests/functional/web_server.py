@@ -53,9 +53,10 @@ class WebServer:
         except TimeoutError as error:
             raise AssertionError(f"No answer to {method} {path[:200]}. The server:\n{self.whereabouts()}") from error
 
-    def workers(self) -> list[int]:
-        """The ids of its web processes."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+    def workers(self, master: int | None = None) -> list[int]:
+        """The ids of its web processes, or of those of another first process."""
+        pid = master or self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
     def whereabouts(self) -> str:
@@ -87,7 +88,9 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     log = folder / "web.log"
-    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
+    # The script, as in the Procfile: Gunicorn starts itself again by the path it was started with.
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+    command = [gunicorn, "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
     given = {
         "DJANGO_SETTINGS_MODULE": "recsys_project.settings.local",
         "DATABASE_URL": environment.get("DATABASE_URL") or running_database_url(),

@@ -1,0 +1,203 @@
+"""What clients notice when the web processes are exchanged or ended under load, over HTTP.
+
+    DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/reload.py
+
+Works in a database of its own on the configured server; Gunicorn runs with the Procfile's configuration. Half of the
+clients keep their connections, half open one a request. For each of HUP, USR2 and then TERM for the old one, and TERM
+and then a start: how many requests were answered, refused (no server listened) and failed (anything else), and the
+longest time in which no answer arrived. It uses HTTP and signals only, so that it measures any version of the code.
+"""
+
+import argparse
+import contextlib
+import http.client
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+
+DATABASE = "benchmark_reload"
+PATH = "/api/movies/?limit=20"
+SETTLE_SECONDS = 3.0
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    PORT = probe.getsockname()[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clients", type=int, default=8, help="2 or more (default: 8)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is done (default: 3)")
+    options = parser.parse_args()
+    if options.clients < 2 or options.rounds < 1:
+        parser.error("--clients must be 2 or more, --rounds 1 or more")
+    django.setup()
+    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
+    from django.db import connection  # noqa: PLC0415
+
+    from movies.models import Movie  # noqa: PLC0415
+
+    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        Movie.objects.bulk_create(Movie(title=f"Movie {n}", year=1950 + n % 70) for n in range(300))
+        with tempfile.TemporaryDirectory() as folder:
+            run(Server(settings, Path(folder)), options)
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+class Server:
+    """Gunicorn over the benchmark's database; ``pid`` is its first process."""
+
+    def __init__(self, settings: Any, folder: Path) -> None:
+        address, _, query = settings.DATABASE_URL.partition("?")
+        self._given = {
+            "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
+            "REDIS_URL": settings.REDIS_URL,
+            "RATELIMIT_ENABLE": "false",
+            "PORT": str(PORT),
+        }
+        self._pidfile = folder / "web.pid"
+        self.pid = 0
+        self._children: list[subprocess.Popen] = []
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+        command = [gunicorn, "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
+        child = subprocess.Popen(
+            [*command, "--pid", str(self._pidfile)], cwd=ROOT, env=os.environ | self._given, stderr=subprocess.DEVNULL
+        )
+        self._children.append(child)
+        self.pid = child.pid
+        _await(_answers)
+
+    def hup(self) -> None:
+        """Returns once none of the workers from before is left."""
+        before = set(self.workers())
+        os.kill(self.pid, signal.SIGHUP)
+        _await(lambda: bool(self.workers()) and not before & set(self.workers()))
+
+    def replace(self) -> None:
+        """A new server beside the old one, which is told to end as soon as the new one has loaded."""
+        os.kill(self.pid, signal.SIGUSR2)
+        beside = self._pidfile.with_name("web.pid.2")
+        _await(lambda: beside.exists() and bool(beside.read_text().strip()))
+        new = int(beside.read_text())
+        self.stop()
+        self.pid = new
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+        _await(lambda: not self._runs())
+
+    def workers(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def _runs(self) -> bool:
+        for child in self._children:
+            child.poll()
+        return Path(f"/proc/{self.pid}").exists()
+
+
+def run(server: Server, options: argparse.Namespace) -> None:
+    try:
+        server.start()
+        measure("nothing", lambda: time.sleep(5), options.clients)
+        for name, act in (("HUP", server.hup), ("USR2, TERM", server.replace), ("TERM, start", server.restart)):
+            for _ in range(options.rounds):
+                measure(name, act, options.clients)
+    finally:
+        server.stop()
+
+
+def measure(name: str, act: Callable[[], None], clients: int) -> None:
+    """Asks before, during and for a while after ``act``, and prints a line."""
+    stop = threading.Event()
+    outcomes: list[tuple[float, str]] = []  # Appending is atomic.
+    threads = [
+        threading.Thread(target=ask, args=(number % 2 == 0, stop, outcomes), daemon=True) for number in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    began = time.monotonic()
+    act()
+    took = time.monotonic() - began
+    time.sleep(SETTLE_SECONDS)
+    stop.set()
+    for thread in threads:
+        thread.join(timeout=60)
+    answered = sorted(at for at, outcome in outcomes if outcome == "200")
+    gap = max((later - earlier for earlier, later in itertools.pairwise(answered)), default=0.0)
+    counts = Counter(outcome for _, outcome in outcomes)
+    refused = counts.pop("refused", 0)
+    failed = {outcome: count for outcome, count in counts.items() if outcome != "200"}
+    print(
+        f"{name:12} took {took:5.1f} s  answered {len(answered):6}  refused {refused:4}  "
+        f"failed {sum(failed.values()):4}  longest gap {gap:5.2f} s  {failed or ''}",
+        flush=True,
+    )
+
+
+def ask(kept: bool, stop: threading.Event, outcomes: list[tuple[float, str]]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    while not stop.is_set():
+        outcome = ""
+        try:
+            if connection.sock is None:
+                connection.connect()
+            connection.request("GET", PATH, headers={"Connection": "keep-alive" if kept else "close"})
+            answer = connection.getresponse()
+            answer.read()
+            outcome = str(answer.status)
+        except ConnectionRefusedError:
+            outcome = "refused"
+            time.sleep(0.05)
+        except (OSError, http.client.HTTPException) as error:
+            outcome = type(error).__name__
+            connection.close()
+        outcomes.append((time.monotonic(), outcome))
+    connection.close()
+
+
+def _answers() -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    with contextlib.suppress(OSError), contextlib.closing(connection):
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status == 200
+    return False
+
+
+def _await(what: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 120
+    while not what():
+        if time.monotonic() > ends:
+            raise SystemExit("The server did not do as it was told within two minutes.")
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()
