@@ -1,12 +1,13 @@
 """The stamps that decide whether a person's cached list still holds; see movies.stamps for how they work."""
 
+from collections.abc import Iterable
 from functools import partial
 
 from django.db import transaction
 
 from accounts.models import User
 from accounts.selectors import user_exists
-from movies.stamps import CATALOGUE, stamp, stamp_forget, stamp_key
+from movies.stamps import CATALOGUE, change_record, stamp, stamp_each, stamp_forget, stamp_key
 from movies.stamps import stamp_catalogue as stamp_all
 
 __all__ = [
@@ -15,35 +16,50 @@ __all__ = [
     "stamp_all",
     "stamp_user",
     "stamp_user_on_commit",
+    "stamp_users",
     "user_stamp_key",
 ]
 
 
-def stamp_user(user_id: int) -> None:
-    """Says that this person's list may be wrong: they did something."""
-    stamp(f"user:{user_id}")
+def stamp_user(user_id: int, interaction_id: int | None = None) -> None:
+    """Says that this person's list may be wrong: they did something, which is in the row ``interaction_id`` if any."""
+    stamp(_name(user_id), change="" if interaction_id is None else str(interaction_id))
 
 
-def stamp_user_on_commit(user_id: int) -> None:
-    """The same, once the transaction this runs in has committed."""
-    transaction.on_commit(partial(_stamp_committed, user_id))
+def stamp_users(interactions: Iterable[tuple[int, int]]) -> bool:
+    """The same for many interactions, each with its person's id, in one round trip; says whether Redis heard it."""
+    return stamp_each((_name(user_id), str(interaction_id)) for interaction_id, user_id in interactions)
 
 
-def _stamp_committed(user_id: int) -> None:
+def stamp_user_on_commit(user_id: int, interaction_id: int | None = None) -> None:
+    """The same, once the transaction this runs in has committed.
+
+    Without an interaction, which is a trace by itself, the change is recorded in PostgreSQL for the sweep.
+    """
+    if interaction_id is None:
+        change_record(_name(user_id))
+    transaction.on_commit(partial(_stamp_committed, user_id, interaction_id))
+
+
+def _stamp_committed(user_id: int, interaction_id: int | None) -> None:
     """Leaves nothing of a person who was deleted between the commit and this."""
-    stamp_user(user_id)
+    stamp_user(user_id, interaction_id)
     if not user_exists(user_id=user_id):
-        stamp_forget(f"user:{user_id}")
+        stamp_forget(_name(user_id))
 
 
 def forget_user_on_commit(user: User) -> None:
     """Removes the stamp of a person who is being deleted, once that has committed."""
-    transaction.on_commit(partial(stamp_forget, f"user:{user.pk}"))
+    transaction.on_commit(partial(stamp_forget, _name(user.pk)))
 
 
 def user_stamp_key(user_id: int) -> str:
-    return stamp_key(f"user:{user_id}")
+    return stamp_key(_name(user_id))
 
 
 def all_stamp_key() -> str:
     return stamp_key(CATALOGUE)
+
+
+def _name(user_id: int) -> str:
+    return f"user:{user_id}"

@@ -83,6 +83,8 @@ class Interaction(models.Model):
                 condition=models.Q(kind__in=["like", "dislike", "watch", "hide"]),
                 name="interaction_opinions",
             ),
+            # Consumer: the sweep for events that nobody announced, which reads the newest received.
+            models.Index(fields=["received_at"], name="interaction_received_at"),
         ]
 
     def __str__(self) -> str:

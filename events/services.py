@@ -57,7 +57,7 @@ def interaction_record(
     content = {"movie_id": movie_id, "kind": kind, "value": value, "recommendation_id": recommendation_id}
     if event_id is not None and (known := _known_event(user, event_id, content, occurred_at)) is not None:
         # A client sends an event again that nobody answered: who stored it may have died before it could say so.
-        stamp_user_on_commit(user.pk)
+        stamp_user_on_commit(user.pk, known.pk)
         return known, False
     if not Movie.objects.filter(pk=movie_id, status=Movie.Status.PUBLISHED).exists():
         raise ValidationError({"movie": f"There is no published movie {movie_id}."})
@@ -74,13 +74,13 @@ def interaction_record(
             event.save()
             if value is not None:
                 _rating_upsert(user, movie_id, value, event.occurred_at)
-            stamp_user_on_commit(user.pk)
+            stamp_user_on_commit(user.pk, event.pk)
     except IntegrityError:
         # The same event came twice at once, and the other request won.
         known = _known_event(user, event.event_id, content, occurred_at)
         if known is None:
             raise
-        stamp_user_on_commit(user.pk)
+        stamp_user_on_commit(user.pk, known.pk)
         return known, False
     return event, True
 

@@ -3,6 +3,11 @@
 A stamp is a random token under a fixed key. Whoever caches something stores the tokens read **before** computing it;
 it is valid only while they are still the same. So nothing ever has to be deleted, and what was computed during a
 change is never served after it. Stamps are set after the change has committed.
+
+A process may die between the commit and the stamp, or Redis may not listen. So a change also leaves something in
+PostgreSQL, in its own transaction: a CacheInvalidation, which readers compare with what they were made from (see
+recommendations.database_state) and a sweep announces (see events.announcements); or, for an event, its own row, of
+which the sweep finds no mark in Redis.
 """
 
 import contextlib
@@ -10,6 +15,7 @@ import itertools
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 
 import structlog
 from django.core.cache import cache
@@ -17,6 +23,7 @@ from django.db import transaction
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from movies.models import CacheInvalidation
 from movies.redis_breaker import urgent
 
 logger = structlog.get_logger(__name__)
@@ -34,10 +41,13 @@ end
 return stamp
 """
 
-# Keys whose stamp could not be set because Redis was away. Tried again before this process next trusts a stamp, and by
-# a thread of its own: other processes may reach Redis before anybody asks this one.
-# Each has the number of the change that owes it: a token set before that change does not pay for it.
-_owed: dict[str, int] = {}
+# The changes that reached Redis, each with the time it did: a sorted set.
+ANNOUNCED = "announced"
+
+# Names of stamps that could not be set because Redis was away, each with the mark of its change or "". Tried again
+# before this process next trusts a stamp, and by a thread of its own: other processes may reach Redis before anybody
+# asks this one. Each has the number of the change that owes it: a token set before that change does not pay for it.
+_owed: dict[tuple[str, str], int] = {}
 _changes = itertools.count()
 _owed_lock = threading.Lock()
 _delivery: threading.Thread | None = None
@@ -49,33 +59,67 @@ def stamp_key(name: str) -> str:
     return str(cache.make_key(f"stamp:{name}"))
 
 
-def stamp(name: str) -> None:
+def announced_key() -> str:
+    """The Redis key of the marks of announced changes."""
+    return str(cache.make_key(ANNOUNCED))
+
+
+def stamp(name: str, *, change: str = "") -> None:
     """Sets the stamp ``name`` to a fresh token. With Redis away it logs, sets it once Redis answers, and does not
-    raise."""
+    raise.
+
+    change: a mark of the change this announces, by which a sweep finds those that nobody announced.
+    """
+    stamp_each([(name, change)])
+
+
+def stamp_each(stamps: Iterable[tuple[str, str]]) -> bool:
+    """The same for several names, each with the mark of its change or "", in one round trip; says whether it was."""
     with _owed_lock:
-        _owed[stamp_key(name)] = next(_changes)
+        _owed.update((owed, next(_changes)) for owed in stamps)
     with urgent():
         settled = settle()
     if not settled:
         _deliver_later()
+    return settled
 
 
 def settle() -> bool:
-    """Sets every stamp this process still owes; says whether none is owed any more."""
+    """Sets every stamp this process still owes, in one round trip; says whether none is owed any more."""
     try:
         _set_owed()
     except (RedisError, OSError) as error:
-        logger.warning("stamp_not_set", keys=sorted(_owed), reason=type(error).__name__)
+        names = sorted({name for name, _ in list(_owed)})
+        logger.warning("stamp_not_set", names=names, reason=type(error).__name__)
         return False
     return True
 
 
+def unannounced() -> bool:
+    """Whether something that this process changed has not reached Redis. Asks nobody."""
+    return bool(_owed)
+
+
 def _set_owed() -> None:
-    for key, change in tuple(_owed.items()):
-        get_redis_connection("default").set(key, secrets.token_hex(8), ex=STAMP_SECONDS)
-        with _owed_lock:
-            if _owed.get(key) == change:
-                del _owed[key]
+    if not _owed:
+        return
+    with _owed_lock:
+        owed = dict(_owed)
+    now = time.time()
+    marks = {change: now for _, change in owed if change}
+    with get_redis_connection("default").pipeline(transaction=False) as pipe:
+        for name, _ in owed:
+            pipe.set(stamp_key(name), secrets.token_hex(8), ex=STAMP_SECONDS)
+        if marks:
+            # After the stamps: a mark without its stamp would hide a change from the sweep.
+            pipe.zadd(announced_key(), marks)
+            pipe.zremrangebyscore(announced_key(), "-inf", now - STAMP_SECONDS)
+            pipe.expire(announced_key(), STAMP_SECONDS)
+        pipe.execute()
+    with _owed_lock:
+        for paid, number in owed.items():
+            if _owed.get(paid) == number:
+                del _owed[paid]
 
 
 def _deliver_later() -> None:
@@ -100,13 +144,19 @@ def _deliver() -> None:
                 return
 
 
+def change_record(name: str) -> None:
+    """Leaves in PostgreSQL, in the transaction of a change, that the stamp ``name`` is to be set. One statement."""
+    CacheInvalidation.objects.create(name=name, token=secrets.randbits(63))
+
+
 def stamp_catalogue() -> None:
     """Says that every cached list may be wrong: a movie was published, hidden or deleted, or a model went live."""
     stamp(CATALOGUE)
 
 
 def stamp_catalogue_on_commit() -> None:
-    """The same, once the transaction this runs in has committed."""
+    """The same, once the transaction this runs in has committed, and in PostgreSQL as part of it."""
+    change_record(CATALOGUE)
     transaction.on_commit(stamp_catalogue)
 
 
@@ -130,7 +180,9 @@ def stamp_forget(name: str) -> None:
     """Removes the stamp ``name``, of something that is gone with all that was kept under it. With Redis away it stays
     until it ends by itself."""
     key = stamp_key(name)
-    _owed.discard(key)
+    with _owed_lock:
+        for owed in [owed for owed in _owed if owed[0] == name]:
+            del _owed[owed]
     try:
         get_redis_connection("default").delete(key)
     except (RedisError, OSError) as error:

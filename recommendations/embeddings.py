@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from events.list_stamp import stamp_all
 from movies.models import Movie
+from movies.stamps import stamp_catalogue_on_commit
 from recommendations.algorithms.content import ContentEncoder
 from recommendations.algorithms.fold_in import FoldIn
 from recommendations.algorithms.storage import ModelFileError
@@ -48,11 +49,12 @@ def embeddings_refresh() -> int:
             logger.error("embeddings_not_refreshed", extra={"version": version.pk, "reason": str(error)})
             return 0
         for start in range(0, len(movie_ids), _BLOCK):
-            _refresh(version, movie_ids[start : start + _BLOCK], encoder, fold_in)
+            with transaction.atomic():
+                _refresh(version, movie_ids[start : start + _BLOCK], encoder, fold_in)
+                # Lists computed before know nothing of these movies.
+                stamp_catalogue_on_commit()
     # A catalogue may grow between two trainings.
     vector_indexes_build(version_id=version.pk)
-    # Lists computed before know nothing of these movies.
-    stamp_all()
     logger.info("embeddings_refreshed", extra={"version": version.pk, "movies": len(movie_ids)})
     return len(movie_ids)
 

@@ -12,7 +12,6 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from events.selectors import Signal, histories
-from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
 from recommendations.algorithms.blending import (
     LIST_SIZE,
@@ -24,6 +23,7 @@ from recommendations.algorithms.blending import (
     with_mood,
 )
 from recommendations.algorithms.group import Strategy, group_order, group_scores, popular_share, suited
+from recommendations.database_state import catalogue_token
 from recommendations.filters import ListFilters
 from recommendations.movie_facts import facts_under
 from recommendations.personal_list import (
@@ -73,7 +73,7 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters
     lives = candidates.live_models(user_ids)
     version_id = lives[user_ids[0]].version_id
     told = histories(user_ids, REALTIME.signals)
-    facts = facts_under(stamp_read(CATALOGUE))
+    facts = facts_under(catalogue_token())
     unwanted = filters.exclude.union(*(seen for _, seen in told.values()))
     asked = Asked(facts, filters, set(unwanted))
     if version_id is not None:

@@ -1,9 +1,10 @@
-"""Each person's rendered list in Redis, for an hour, or until a stamp says that it may be wrong (events.list_stamp).
+"""Each person's rendered list in Redis, for an hour, or until a stamp says that it may be wrong (events.list_stamp),
+or PostgreSQL that it was made from another version or catalogue (database_state).
 
 A list stands once, under its recommendation id, as lines: its head, its reckoning, then one line an item, all JSON
 already, so that a shorter list is a slice and its next pages are its own whatever happens meanwhile. Beside it a
-person's entry says which list is theirs now: the stamps read before it was computed, until when it is fresh, its id. A
-hit is one round trip, and so is a miss with the right to compute.
+person's entry says which list is theirs now: the stamps read before it was computed and the database's state, until
+when it is fresh, its id. A hit is one round trip, and so is a miss with the right to compute.
 """
 
 import random
@@ -23,11 +24,12 @@ from redis.exceptions import RedisError
 from accounts.models import User
 from events.list_stamp import all_stamp_key, user_stamp_key
 from movies.stamps import STAMP_SECONDS, settle
+from recommendations.database_state import current_state, state_under
 
 logger = structlog.get_logger(__name__)
 
 # Changes when the shape of what is cached changes, so that a new release never reads an old one's lists.
-_FORMAT = 3
+_FORMAT = 4
 # An hour for some is 54 minutes for others, so that lists made together do not all end together.
 _JITTER = 0.1
 # For so long after its hour a list may still be shown to others while one request makes the next.
@@ -37,17 +39,21 @@ FLIGHT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 # Longer than a request can take from logging a list to keeping it: so long it is known that a person was deleted.
 DELETED_SECONDS = 60
+# A catalogue that changes between each of so many looks is not waited for.
+_STATE_TRIES = 3
 # Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
 # with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's stamp that
-# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds. A flight is of a
-# person and stamps.
+# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds; the database's state
+# and the catalogue's stamp that it was read after. Under another stamp the answer is that stamp alone: the state has to
+# be read again. A flight is of a person and stamps.
 _LOOKUP = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then
     all = ARGV[7]
     redis.call('set', KEYS[3], all, 'EX', ARGV[8])
 end
-local stamps = (own or ARGV[6]) .. ' ' .. all
+if all ~= ARGV[10] then return {all} end
+local stamps = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
 local list, fresh = false, false
 if entry then
     local under, till, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
@@ -88,7 +94,8 @@ class RenderedList(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """What Redis knew: the list if it still holds, and the stamps to keep with a new one; none with Redis away.
+    """What Redis knew: the list if it still holds, and the stamps to keep with a new one, which are the person's, the
+    catalogue's and the database's state; none with Redis away.
 
     stale: the list is past its hour, though nothing has happened since. flight: this request is the one to compute the
     list under these stamps, and the token to end that with; None when another already does, or none is needed.
@@ -101,12 +108,13 @@ class Lookup(NamedTuple):
 
     @property
     def catalogue_stamp(self) -> bytes | None:
-        """The catalogue's half of the stamps."""
-        return None if self.stamps is None else self.stamps.rpartition(b" ")[2]
+        """The stamps but for the person's; see database_state.catalogue_token."""
+        return None if self.stamps is None else self.stamps.partition(b" ")[2]
 
 
 def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
-    """The person's list, when it is there and both stamps are those it was computed under. One round trip.
+    """The person's list, when it is there and all stamps are those it was computed under. One round trip, and another
+    for each process after the catalogue's stamp changed.
 
     take_off: begin a flight if there is no fresh one. An event changes the stamps and so begins a flight of its own:
     nobody waits for a list that is wrong already. With Redis away everyone computes.
@@ -125,11 +133,19 @@ def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
         secrets.token_hex(8),
         STAMP_SECONDS,
     ]
+    state = current_state()
     try:
-        stamps, lines, fresh, mine = _script(_LOOKUP)(keys, given, client=_redis())
+        for _ in range(_STATE_TRIES):
+            answer = _script(_LOOKUP)(keys, [*given, state.text, state.stamp], client=_redis())
+            if len(answer) > 1:
+                break
+            state = state_under(answer[0])
+        else:
+            return Lookup(None, None, flight=token)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return Lookup(None, None, flight=token)
+    stamps, lines, fresh, mine = answer
     found = None if lines is None else RenderedList.of_lines(lines)
     return Lookup(found, stamps, stale=found is not None and not fresh, flight=token if mine else None)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from accounts.models import User
 from events.selectors import Signal, history
-from movies.stamps import CATALOGUE, stamp_read
 from recommendations import candidates, reasons
 from recommendations.algorithms.blending import (
     LIST_SIZE,
@@ -35,6 +34,7 @@ from recommendations.algorithms.realtime import (
     within_evidence,
 )
 from recommendations.algorithms.reranking import RerankConfig, rerank
+from recommendations.database_state import catalogue_token
 from recommendations.exploration import explored
 from recommendations.filters import ListFilters
 from recommendations.meaning import live_encoder, text_vector
@@ -110,7 +110,7 @@ def list_for(
 
     explore: whether new movies get their places; for lists that are logged.
     """
-    facts = facts or facts_under(stamp_read(CATALOGUE))
+    facts = facts or facts_under(catalogue_token())
     taste = taste_of(facts, live.version_id, signals)
     weights = weights_of(live, taste)
     asked = Asked(facts, filters, seen | filters.exclude)

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from events.list_stamp import stamp_all
 from events.models import Interaction
 from events.training_data import movie_votes_read
 from movies.models import Movie
+from movies.stamps import stamp_catalogue_on_commit
 from recommendations.algorithms.popularity import PopularityConfig, best_of, damped_popularity
 from recommendations.locks import transaction_lock
 from recommendations.models import PopularMovie
@@ -53,7 +53,7 @@ def popular_refresh(*, now: datetime | None = None) -> int:
         PopularMovie.objects.bulk_create(rows, batch_size=2000)
         after = list(PopularMovie.objects.order_by("genre", "rank").values_list("genre_id", "movie_id"))
         if after != before:
-            transaction.on_commit(stamp_all)
+            stamp_catalogue_on_commit()
     logger.info("popular_refreshed", extra={"rows": len(rows), "changed": after != before})
     return len(rows)
 

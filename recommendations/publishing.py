@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from events.list_stamp import stamp_all
 from movies.models import Movie
+from movies.stamps import stamp_catalogue_on_commit
 from recommendations import copying
 from recommendations.algorithms.pipeline import TrainedModel
 from recommendations.artefacts import artefacts_delete, artefacts_folder
@@ -166,7 +166,7 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
         ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
         version.status, version.live_at = Status.LIVE, timezone.now()
         version.save(update_fields=["status", "live_at"])
-        transaction.on_commit(stamp_all)
+        stamp_catalogue_on_commit()
     logger.info("version_published", extra={"version": version.pk, "retired": retired, "refusal": version.refusal})
     versions_prune()
     return version

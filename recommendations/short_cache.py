@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from events.list_stamp import all_stamp_key
 from movies.stamps import settle
+from recommendations.database_state import state_under
 
 logger = structlog.get_logger(__name__)
 
@@ -18,27 +19,29 @@ Value = TypeVar("Value")
 
 
 def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
-    """``compute()``'s answer, of plain JSON, at most ``seconds`` old and never older than the catalogue's last change.
+    """``compute()``'s answer, of plain JSON, at most ``seconds`` old and never older than the catalogue's last change,
+    or by a second where nobody could announce that.
 
     With Redis away it computes each time.
     """
     if not settle():
         return compute()
     try:
-        # Kept with the stamp read before computing: what was computed during a change is never served after it.
+        # Kept with the stamp and the state read before computing: what was computed during a change is never served after it.
         key = cache.make_key(f"short:{name}")
         stored, stamp = get_redis_connection("default").mget([key, all_stamp_key()])
-        stamp = (stamp or b"-").decode()
+        stamp = stamp or b"-"
+        under = f"{stamp.decode()} {state_under(stamp).text.decode()}"
         if stored is not None:
             known, value = orjson.loads(stored)
-            if known == stamp:
+            if known == under:
                 return value
     except (RedisError, OSError) as error:
         logger.warning("short_cache_away", reason=type(error).__name__)
         return compute()
     value = compute()
     try:
-        get_redis_connection("default").set(key, orjson.dumps([stamp, value]), ex=seconds)
+        get_redis_connection("default").set(key, orjson.dumps([under, value]), ex=seconds)
     except (RedisError, OSError) as error:
         logger.warning("short_cache_away", reason=type(error).__name__)
     return value

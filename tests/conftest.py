@@ -7,7 +7,7 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from recommendations import movie_facts
+from recommendations import database_state, movie_facts
 from tests.factories import Cast, client_of, make_cast
 
 
@@ -17,6 +17,7 @@ def _fresh_cache(request: pytest.FixtureRequest) -> None:
     if {"db", "transactional_db"} & set(request.fixturenames):
         cache.delete_pattern("*")
         movie_facts.forget()
+        database_state.forget()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ Status = ModelVersion.Status
 def stamps(monkeypatch):
     """How often every cached list was told to be wrong."""
     calls: list[None] = []
-    monkeypatch.setattr(publishing, "stamp_all", lambda: calls.append(None))
+    monkeypatch.setattr(publishing, "stamp_catalogue_on_commit", lambda: calls.append(None))
     return calls
 
 

@@ -14,6 +14,7 @@ from workers.schedule import latest_of_crontab, latest_slot
 schedule = import_module("workers.migrations.0001_schedule")
 later = import_module("workers.migrations.0002_tuning_and_tokens")
 each_minute = import_module("workers.migrations.0004_run_due")
+sweep = import_module("workers.migrations.0005_sweep_announcements")
 TRAIN = "workers.tasks.training.train"
 
 
@@ -23,6 +24,7 @@ def delivered(db) -> None:
     schedule.create_schedule(apps, None)
     later.create_schedule(apps, None)
     each_minute.look_each_minute(apps, None)
+    sweep.create_sweep(apps, None)
     MigrationRecorder.Migration.objects.filter(app="workers").update(applied=at("2026-01-01 00:00"))
 
 
@@ -41,6 +43,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.training.run_due": "train",
         "workers.tasks.training.tune": "train",
         "workers.tasks.maintenance.flush_tokens": "default",
+        "workers.tasks.maintenance.announce_changes": "default",
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
     }

@@ -1,0 +1,105 @@
+"""Changes that were committed and that nobody announced: their process died in between, or Redis did not listen.
+
+An event's own row is the trace: an announced one has left its mark in Redis (movies.stamps), in the same round trip
+that set the person's stamp. So no clock or number decides, and an event that commits late is found like any other. What
+staff change about a person leaves a CacheInvalidation. The catalogue and the live version need no sweep: whoever looks
+a list up compares it with what PostgreSQL says of them (recommendations.database_state).
+"""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import structlog
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.utils import timezone
+from django_redis import get_redis_connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from events.list_stamp import stamp_users
+from events.models import Interaction
+from movies.models import CacheInvalidation
+from movies.stamps import CATALOGUE, STAMP_SECONDS, announced_key, stamp_each
+
+logger = structlog.get_logger(__name__)
+
+# Events received up to so long before the last sweep are looked at again: for transactions that took their time, and
+# clocks that differ from one machine to the next.
+_OVERLAP = timedelta(seconds=60)
+# An event received a moment ago may be about to be announced.
+_UNDERWAY = timedelta(seconds=5)
+_BLOCK = 5000
+_AWAY = "the stamps were not set"
+# Tokens of old changes become one row of the same meaning. One statement: nobody sees a state in between.
+_MERGED_AFTER = timedelta(hours=1)
+_MERGE = """
+    WITH old AS (
+        DELETE FROM movies_cacheinvalidation
+        WHERE name = %(name)s AND created_at < %(before)s
+        AND 1 < (SELECT count(*) FROM movies_cacheinvalidation WHERE name = %(name)s AND created_at < %(before)s)
+        RETURNING token
+    )
+    INSERT INTO movies_cacheinvalidation (name, token, created_at)
+    SELECT %(name)s, bit_xor(token), %(now)s FROM old HAVING count(*) > 0
+"""
+
+
+def changes_announce() -> int:
+    """Announces what was committed and not announced; says how many changes that were. With Redis away it logs and
+    does nothing: the next sweep looks as far back as the last one that succeeded.
+
+    A few queries and round trips where nothing was lost.
+    """
+    try:
+        count = _recorded_announce() + _events_announce()
+    except (RedisError, OSError) as error:
+        logger.warning("changes_not_announced", reason=type(error).__name__)
+        return 0
+    changes_merge()
+    if count:
+        logger.warning("changes_announced_late", changes=count)
+    return count
+
+
+def changes_merge() -> None:
+    """Makes one row of the catalogue's changes of more than an hour ago."""
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_MERGE, {"name": CATALOGUE, "before": now - _MERGED_AFTER, "now": now})
+
+
+def _recorded_announce() -> int:
+    """Changes that staff made about people; each is announced once more if it was before."""
+    with transaction.atomic():
+        changes = CacheInvalidation.objects.exclude(name=CATALOGUE).select_for_update(skip_locked=True)
+        found = list(changes.values_list("pk", "name"))
+        if not stamp_each((name, "") for _, name in found):
+            raise RedisConnectionError(_AWAY)
+        CacheInvalidation.objects.filter(pk__in=[pk for pk, _ in found]).delete()
+    return len(found)
+
+
+def _events_announce() -> int:
+    redis: Any = get_redis_connection("default")
+    started = timezone.now()
+    swept = redis.get(_swept_key())
+    # No list is older than a stamp.
+    oldest = started - timedelta(seconds=STAMP_SECONDS)
+    since = min(started, max(oldest, datetime.fromtimestamp(float(swept), UTC))) if swept else oldest
+    lost = 0
+    received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _UNDERWAY)
+    rows = received.order_by("received_at").values_list("pk", "user_id").iterator(_BLOCK)
+    while block := list(islice(rows, _BLOCK)):
+        marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in block])
+        unmarked = [row for row, mark in zip(block, marks, strict=True) if mark is None]
+        if not stamp_users(unmarked):
+            raise RedisConnectionError(_AWAY)
+        lost += len(unmarked)
+    redis.set(_swept_key(), f"{started.timestamp():.3f}", ex=STAMP_SECONDS)
+    return lost
+
+
+def _swept_key() -> str:
+    return str(cache.make_key("announced:swept"))

@@ -1,0 +1,157 @@
+"""The sweep for what was committed and not announced. Nothing here commits, so nothing is announced but by the sweep."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_redis import get_redis_connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from events import announcements
+from events.announcements import changes_announce
+from events.list_stamp import stamp_user_on_commit, user_stamp_key
+from events.models import Interaction
+from events.services import interaction_record
+from movies import stamps
+from movies.models import CacheInvalidation
+from movies.stamps import CATALOGUE, change_record, stamp_key
+from tests.factories import client_of
+
+MINUTE = timedelta(minutes=1)
+
+
+def stamp_of(user) -> bytes | None:
+    return get_redis_connection("default").get(user_stamp_key(user.pk))
+
+
+def event(user, movie, *, age: timedelta = MINUTE, kind: str = "dislike") -> Interaction:
+    """One that was received ``age`` ago and whose process died before it could announce it."""
+    return Interaction.objects.create(user=user, movie=movie, kind=kind, received_at=timezone.now() - age)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_owed():
+    yield
+    stamps._owed.clear()
+
+
+def test_an_event_whose_stamp_was_lost_is_announced_once(cast):
+    changes_announce()
+    event(cast.bob, cast["Heat"])
+    before, other = stamp_of(cast.bob), stamp_of(cast.carol)
+
+    assert changes_announce() == 1
+
+    after = stamp_of(cast.bob)
+    assert after != before
+    assert stamp_of(cast.carol) == other
+    assert changes_announce() == 0
+    assert stamp_of(cast.bob) == after
+
+
+def test_a_disliked_movie_leaves_the_list_after_the_sweep(cast):
+    client, heat = client_of(cast.alice), cast["Heat"].pk
+    shown = [item["movie"]["id"] for item in client.get("/api/recommendations/").json()["items"]]
+    assert heat in shown
+    event(cast.alice, cast["Heat"])
+    changes_announce()
+
+    assert heat not in [item["movie"]["id"] for item in client.get("/api/recommendations/").json()["items"]]
+
+
+def test_an_announced_event_is_left_alone(cast, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
+    Interaction.objects.filter(pk=told.pk).update(received_at=timezone.now() - MINUTE)
+    before = stamp_of(cast.bob)
+
+    assert changes_announce() == 0
+    assert stamp_of(cast.bob) == before
+
+
+def test_an_event_that_committed_late_is_found_beside_a_later_one(cast, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
+    Interaction.objects.filter(pk=told.pk).update(received_at=timezone.now() - MINUTE / 2)
+    changes_announce()
+    # Received before it, and seen only now.
+    event(cast.bob, cast["Casino"])
+    before = stamp_of(cast.bob)
+
+    assert changes_announce() == 1
+    assert stamp_of(cast.bob) != before
+
+
+def test_an_event_of_this_moment_is_left_to_its_own_process(cast):
+    event(cast.bob, cast["Heat"], age=timedelta(0))
+
+    assert changes_announce() == 0
+
+
+def test_after_long_without_a_sweep_all_that_a_list_may_lack_is_found(cast):
+    event(cast.bob, cast["Heat"], age=timedelta(minutes=90))
+    event(cast.carol, cast["Heat"], age=timedelta(hours=4))
+
+    assert changes_announce() == 1
+
+
+def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
+    monkeypatch.setattr(announcements, "_BLOCK", 2)
+    for movie in cast.movies.values():
+        event(cast.bob, movie)
+
+    assert changes_announce() == 9
+    assert changes_announce() == 0
+
+
+def test_what_staff_did_to_a_person_is_announced_once(cast):
+    stamp_user_on_commit(cast.bob.pk)
+    before = stamp_of(cast.bob)
+
+    assert changes_announce() == 1
+
+    assert stamp_of(cast.bob) != before
+    assert not CacheInvalidation.objects.exists()
+    assert changes_announce() == 0
+
+
+def test_with_redis_away_the_sweep_keeps_all_for_the_next(cast, monkeypatch):
+    changes_announce()
+    stamp_user_on_commit(cast.bob.pk)
+    event(cast.carol, cast["Heat"])
+
+    def away(alias: str):
+        raise RedisConnectionError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stamps, "get_redis_connection", away)
+        assert changes_announce() == 0
+    assert CacheInvalidation.objects.count() == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(announcements, "get_redis_connection", away)
+        assert changes_announce() == 0
+    before = stamp_of(cast.carol)
+    # Another process sweeps next.
+    stamps._owed.clear()
+
+    assert changes_announce() == 1
+    assert CacheInvalidation.objects.count() == 0
+    assert stamp_of(cast.carol) != before
+
+
+def test_the_catalogues_changes_stay_for_readers_to_compare(cast):
+    change_record(CATALOGUE)
+    before = get_redis_connection("default").get(stamp_key(CATALOGUE))
+
+    assert changes_announce() == 0
+
+    assert CacheInvalidation.objects.filter(name=CATALOGUE).count() == 1
+    assert get_redis_connection("default").get(stamp_key(CATALOGUE)) == before
+
+
+def test_a_sweep_that_finds_nothing_costs_few_queries(cast, django_assert_num_queries):
+    changes_announce()
+
+    # With the statements that begin and end a savepoint.
+    with django_assert_num_queries(5):
+        changes_announce()
