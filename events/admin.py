@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from events.list_stamp import stamp_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
+from movies.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
@@ -69,7 +71,7 @@ class InteractionAdmin(ReadOnlyAdmin, BigTableAdmin):
 
 
 @admin.register(Rating)
-class RatingAdmin(BigTableAdmin):
+class RatingAdmin(AnnouncingAdmin, BigTableAdmin):
     list_display = ["user", "movie", "value", "rated_at"]
 
     def save_model(self, request: HttpRequest, obj: Rating, form: ModelForm, change: bool) -> None:
@@ -80,7 +82,9 @@ class RatingAdmin(BigTableAdmin):
         super().delete_model(request, obj)
         stamp_user_on_commit(obj.user_id)
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rating]) -> None:
+        """In one transaction, so that no deletion is without what says that lists may be wrong."""
         people = set(queryset.order_by().values_list("user_id", flat=True))
         super().delete_queryset(request, queryset)
         for user_id in people:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from movies import services
+from movies.announcing import AnnouncingAdmin
 from movies.models import Credit, DatasetMovie, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.stamps import stamp_catalogue_on_commit
@@ -41,7 +42,7 @@ class DatasetMovieInline(admin.TabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(admin.ModelAdmin):
+class MovieAdmin(AnnouncingAdmin):
     list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
@@ -92,7 +93,9 @@ class MovieAdmin(admin.ModelAdmin):
         super().delete_model(request, obj)
         stamp_catalogue_on_commit()
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        """In one transaction, so that no deletion is without what says that lists may be wrong."""
         super().delete_queryset(request, queryset)
         stamp_catalogue_on_commit()
 
@@ -119,7 +122,7 @@ class MovieAdmin(admin.ModelAdmin):
 
 
 @admin.register(Genre)
-class GenreAdmin(admin.ModelAdmin):
+class GenreAdmin(AnnouncingAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
@@ -146,7 +149,7 @@ class GenreAdmin(admin.ModelAdmin):
 
 
 @admin.register(Person)
-class PersonAdmin(admin.ModelAdmin):
+class PersonAdmin(AnnouncingAdmin):
     list_display = ["name", "imdb_id", "tmdb_id"]
     search_fields = ["search_name__contains"]
     search_help_text = "Part of a name, accents or not."

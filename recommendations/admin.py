@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from events.admin import ReadOnlyAdmin
+from movies.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
@@ -31,7 +32,7 @@ class TrainedAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(TrainedAdmin):
+class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     list_display = [
         *("id", "status", "trigger", "stage", "percent", "attempts", "ndcg", "people", "interactions", "created_at"),
         "why",

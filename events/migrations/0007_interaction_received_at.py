@@ -8,7 +8,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('events', '0006_trending_votes'),
-        ('movies', '0003_search'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from movies.announcing import AnnouncingCommand
 from movies.imports.console import shown_on
 from movies.imports.errors import ImportFailed
 from movies.imports.progress import OnProgress
@@ -22,7 +23,7 @@ class Summary(Protocol):
     report: Path | None
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(AnnouncingCommand):
     """``path``, ``--skip-bad`` and ``--report``; all or nothing."""
 
     path_help: str

@@ -3,8 +3,9 @@
 import random
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from itertools import count
@@ -12,12 +13,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from events.models import Rating, ServedRecommendation
 from movies.models import Movie
+from movies.stamps import stamp_catalogue_on_commit
+from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from tests.factories import make_imported_user, make_movie, make_user
 from tests.functional.web_server import Answer, WebServer
 
@@ -215,6 +218,25 @@ def make_fans(movies: dict[str, list[Movie]]) -> dict[str, list[User]]:
             for movie in chosen
         )
     return fans
+
+
+@contextmanager
+def second_version() -> Iterator[tuple[int, int]]:
+    """The ids of the live version and of a retired one with the same rows; afterwards the first is live again."""
+    first = ModelVersion.objects.get(status=ModelVersion.Status.LIVE)
+    second = ModelVersion.objects.create(status=ModelVersion.Status.RETIRED, started_at=first.started_at)
+    for model in (BatchRecommendation, MovieEmbedding):
+        rows = list(model.objects.filter(version=first))
+        for row in rows:
+            row.pk, row.version_id = None, second.pk
+        model.objects.bulk_create(rows)
+    try:
+        yield first.pk, second.pk
+    finally:
+        with transaction.atomic():
+            ModelVersion.objects.filter(pk=second.pk).delete()
+            ModelVersion.objects.filter(pk=first.pk).update(status=ModelVersion.Status.LIVE)
+            stamp_catalogue_on_commit()
 
 
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -3,6 +3,8 @@
 import http.client
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -12,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from events.list_stamp import user_stamp_key
-from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids
+from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids, second_version
 from tests.functional.proxy import DatabaseProxy
 from tests.functional.store import Store
 from tests.functional.web_server import WebServer, error_of, running_database_url, web_server
@@ -174,6 +176,35 @@ def test_an_event_accepted_while_redis_hung_counts_after(store: Store, person: C
         time.sleep(0.05)
     for _ in range(READS):
         assert first not in person.ids(limit=100)
+
+
+def test_a_version_flipped_while_redis_hung_is_all_that_is_served(stricken: WebServer, store: Store, person: Client):
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "recsys_project.settings.local",
+        "DATABASE_URL": running_database_url(),
+        "REDIS_URL": store.url,
+        "RECSYS_VAR": str(store.folder),
+        "MODEL_DIR": str(settings.MODEL_DIR),
+    }
+    with second_version() as (first, second):
+        assert {person.read()["model_version"] for _ in range(READS)} == {first}
+        with store.hung():
+            done = subprocess.run(
+                [sys.executable, "manage.py", "rollback", str(second)],
+                cwd=settings.BASE_DIR,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
+        # For so long a process may remember which version was live.
+        time.sleep(1)
+        shown = {answer["model_version"] for answer in at_once([person.read] * 40)}
+
+    assert f"Version {second} is live." in done.stdout
+    assert "Redis did not answer" in done.stderr
+    assert shown == {second}
 
 
 def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer, person: Client):

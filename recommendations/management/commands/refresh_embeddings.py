@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 
+from movies.announcing import AnnouncingCommand
 from recommendations.embeddings import embeddings_refresh
 
 
-class Command(BaseCommand):
+class Command(AnnouncingCommand):
     help = "Gives movies that were added or edited since the training their vectors."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
 
+from movies.announcing import AnnouncingCommand
 from recommendations.popularity import popular_refresh
 
 
-class Command(BaseCommand):
+class Command(AnnouncingCommand):
     help = "Makes the popular lists anew, of everyone and of each genre."
 
     def handle(self, *args: Any, **options: Any) -> None:

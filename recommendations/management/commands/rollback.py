@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from movies.announcing import AnnouncingCommand
 from recommendations.models import ModelVersion
 from recommendations.publishing import version_rollback
 
 
-class Command(BaseCommand):
+class Command(AnnouncingCommand):
     help = "Makes the model version before the live one live again, or the one that is named, be it a refused one."
 
     def add_arguments(self, parser: CommandParser) -> None:

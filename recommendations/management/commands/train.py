@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from movies.announcing import AnnouncingCommand
 from movies.imports.errors import ImportFailed
 from recommendations.algorithms.pipeline import NothingToTrainOnError, OnProgress
 from recommendations.algorithms.tuning import TooLittleFeedbackError
@@ -23,7 +24,7 @@ from recommendations.offline.training import OfflineOptions, offline_train
 from recommendations.training import rating_config, training_run
 
 
-class Command(BaseCommand):
+class Command(AnnouncingCommand):
     help = (
         "Trains the model on all feedback in the database, evaluates it and makes it live. With --data and --out it"
         " trains on a file and writes a folder instead, and needs neither the web application nor its database."
