@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import secrets
 import shutil
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -75,11 +77,38 @@ def _checked(version: ModelVersion, name: str) -> Path:
     if name not in version.artefacts:
         raise ModelFileError(f"version {version.pk} has no model files")
     path = artefacts_folder(version.pk) / name
-    if not path.is_file():
-        raise ModelFileError(f"{path}: there is no such model file.")
-    if _digest(path) != version.artefacts[name]:
+    try:
+        found = _digest(path)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: there is no such model file.") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: this model file cannot be read: {error.strerror}.") from error
+    if found != version.artefacts[name]:
         raise ModelFileError(f"{path}: this is not the file that training wrote: its SHA-256 differs.")
     return path
+
+
+def artefacts_problem(*, version: ModelVersion) -> str:
+    """What is wrong with the version's files on this machine, in words for anyone; nothing if they are as written.
+
+    Cheap: a file is read again only once its size or its time of change is another.
+    """
+    if not version.artefacts:
+        return f"version {version.pk} has no model files"
+    for name, digest in sorted(version.artefacts.items()):
+        path = artefacts_folder(version.pk) / name
+        try:
+            status = path.stat()
+            if not os.access(path, os.R_OK):
+                raise PermissionError
+            found = _known_digest(path, status.st_ino, status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            return f"version {version.pk}: {name} is missing"
+        except OSError:
+            return f"version {version.pk}: {name} cannot be read"
+        if found != digest:
+            return f"version {version.pk}: {name} is not the file that training wrote"
+    return ""
 
 
 def artefacts_delete(*, version_id: int) -> None:
@@ -127,3 +156,8 @@ def artefacts_sweep() -> list[str]:
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _known_digest(path: Path, inode: int, size: int, changed: int) -> str:
+    return _digest(path)

@@ -2,7 +2,7 @@
 
 Whoever changes either says so through the catalogue's stamp in Redis (movies.stamps), but may die before, or find Redis
 away; and a database that was restored from a backup tells nobody. So what is cached also carries this state, and counts
-only under the state that is: each process remembers it for a second, and reads it again as soon as the stamp is another.
+only while it is the same: each process remembers it for a second, and reads it again as soon as the stamp is another.
 """
 
 import time

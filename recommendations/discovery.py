@@ -17,8 +17,9 @@ from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
 from movies.selectors import movie_cards
 from movies.text import normalise_query
 from recommendations import candidates
-from recommendations.meaning import movies_meant
+from recommendations.meaning import movies_meant, text_meaning
 from recommendations.models import PopularMovie
+from recommendations.notices import of_search
 from recommendations.reasons import POPULAR, TRENDING
 from recommendations.short_cache import remembered
 
@@ -44,11 +45,12 @@ def genre_id_of(slug: str | None) -> int | None:
 
 def search_list(
     *, q: str, genre: str | None = None, year_from: int | None = None, year_to: int | None = None, limit: int = 20
-) -> list[dict[str, Any]]:
-    """Movies that fit what somebody typed, best first: ``{"movie", "score", "matched"}``.
+) -> dict[str, Any]:
+    """Movies that fit what somebody typed, best first: ``{"notices", "items": [{"movie", "score", "matched"}]}``.
 
     By words of their texts, by titles and names with typing errors, and by meaning, which needs a live model and its
-    files: without them the rest still answers. Scores are comparable within one list; ``matched`` says what found it.
+    files: without them the rest still answers, and a notice says so. Scores are comparable within one list; ``matched``
+    says what found it.
     Kept for SEARCH_CACHE_SECONDS, or until the catalogue changes.
     Raises ValidationError for a query longer than MAX_QUERY and for a genre that does not exist.
     """
@@ -61,9 +63,10 @@ def search_list(
     return remembered(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
 
 
-def _found(q: str, wanted: MovieFilter, limit: int) -> list[dict[str, Any]]:
+def _found(q: str, wanted: MovieFilter, limit: int) -> dict[str, Any]:
     by_text = movies_matching(q, wanted)
-    by_meaning = movies_meant(q, wanted)
+    meant = text_meaning(q)
+    by_meaning = movies_meant(meant, wanted)
     scores: dict[int, float] = {}
     for movie_id in by_text.keys() | by_meaning.keys():
         meaning = by_meaning.get(movie_id, 0.0)
@@ -73,7 +76,7 @@ def _found(q: str, wanted: MovieFilter, limit: int) -> list[dict[str, Any]]:
     _favour_popular(scores)
     best = sorted(scores, key=lambda movie_id: (-scores[movie_id], movie_id))[:limit]
     cards = movie_cards(best) if best else {}
-    return [
+    items = [
         {
             "movie": cards[movie_id],
             "score": round(scores[movie_id], 6),
@@ -82,6 +85,7 @@ def _found(q: str, wanted: MovieFilter, limit: int) -> list[dict[str, Any]]:
         for movie_id in best
         if movie_id in cards
     ]
+    return {"notices": of_search(meant), "items": items}
 
 
 def _favour_popular(scores: dict[int, float]) -> None:

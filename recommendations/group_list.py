@@ -26,6 +26,7 @@ from recommendations.algorithms.group import Strategy, group_order, group_scores
 from recommendations.database_state import catalogue_token
 from recommendations.filters import ListFilters
 from recommendations.movie_facts import facts_under
+from recommendations.notices import Notice, of_mood
 from recommendations.personal_list import (
     REALTIME,
     Asked,
@@ -33,6 +34,7 @@ from recommendations.personal_list import (
     Taste,
     batch_scores,
     mood_cosines,
+    mood_meaning,
     taste_of,
     varied,
     weights_of,
@@ -58,10 +60,11 @@ class Member:
 
 @dataclass(frozen=True)
 class GroupList:
-    """Up to the wanted items, best first, each with its score and those of the members in their order."""
+    """Up to the wanted items, best first, each with its score and those of the members in their order; and notices."""
 
     version_id: int | None
     items: Items
+    notices: list[Notice]
 
 
 def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters, limit: int) -> GroupList:
@@ -75,7 +78,7 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters
     told = histories(user_ids, REALTIME.signals)
     facts = facts_under(catalogue_token())
     unwanted = filters.exclude.union(*(seen for _, seen in told.values()))
-    asked = Asked(facts, filters, set(unwanted))
+    asked = Asked(facts, filters, set(unwanted), mood_meaning(filters))
     if version_id is not None:
         # All at once, so that it is one query.
         facts.vectors(version_id).query_factors(
@@ -86,12 +89,12 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters
     popular = dict(zip(popular_ids, above_list(np.array(raw), LIST_SIZE).tolist(), strict=True))
     cards, mood = _possible(asked, version_id, members, popular, limit)
     if not cards:
-        return GroupList(version_id, [])
+        return GroupList(version_id, [], of_mood(asked.mood))
     ids = np.array(sorted(cards), np.int64)
     scored = [_scores(member, ids, popular, mood) for member in members]
     scores, of_popular = np.stack([one for one, _ in scored]), np.stack([share for _, share in scored])
     items = _items(ids, scores, of_popular, strategy, cards)
-    return GroupList(version_id, varied(facts, items[:LIST_SIZE], version_id)[:limit])
+    return GroupList(version_id, varied(facts, items[:LIST_SIZE], version_id)[:limit], of_mood(asked.mood))
 
 
 def _member(asked: Asked, live: candidates.LiveModel, signals: list[Signal]) -> Member:
@@ -111,7 +114,7 @@ def _possible(
         queries = [member.query for member in members if member.query is not None]
         nearest = candidates.nearest_to_each(version_id, queries, asked.unwanted, REALTIME_CANDIDATES, asked.filters)
         ids = ids.union(*nearest)
-    mood = mood_cosines(version_id, asked.filters, asked.unwanted, ids)
+    mood = mood_cosines(asked, ids)
     ids |= mood.keys()
     cards = asked.facts.cards(sorted(ids))
     if len(cards) < limit:

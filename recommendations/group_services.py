@@ -58,5 +58,6 @@ def group_recommendation(
         "model_version": computed.version_id,
         "strategy": strategy,
         "members": emails,
+        "notices": computed.notices,
         "items": computed.items,
     }

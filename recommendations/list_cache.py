@@ -43,9 +43,9 @@ DELETED_SECONDS = 60
 _STATE_TRIES = 3
 # Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
 # with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's stamp that
-# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds; the database's state
-# and the catalogue's stamp that it was read after. Under another stamp the answer is that stamp alone: the state has to
-# be read again. A flight is of a person and stamps.
+# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds; the database's
+# state and the catalogue's stamp that it was read after. Under another stamp the answer is that stamp alone: the state
+# has to be read again. A flight is of a person and stamps.
 _LOOKUP = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then

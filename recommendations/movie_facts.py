@@ -3,7 +3,8 @@
 A missed list looks at several hundred movies, mostly the same ones as the list before: fetching their cards, directors
 and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's stamp and the
 database's state read before it was fetched (see database_state.catalogue_token), so that a movie hidden a moment ago is
-never shown; without a stamp, that is with Redis away, nothing is remembered. The time bounds the age of what changed without a stamp.
+never shown; without a stamp, that is with Redis away, nothing is remembered. The time bounds the age of what changed
+without a stamp.
 """
 
 import threading

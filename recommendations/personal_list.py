@@ -37,9 +37,10 @@ from recommendations.algorithms.reranking import RerankConfig, rerank
 from recommendations.database_state import catalogue_token
 from recommendations.exploration import explored
 from recommendations.filters import ListFilters
-from recommendations.meaning import live_encoder, text_vector
+from recommendations.meaning import TextMeaning, text_meaning
 from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.movie_facts import MovieFacts, VersionVectors, facts_under
+from recommendations.notices import Notice, of_mood
 from recommendations.preferred_genres import Popular, popular_in_preferred
 
 REALTIME = RealtimeConfig()
@@ -56,15 +57,18 @@ class PersonalList:
     user_state: str
     items: Items
     reckoning: dict[str, Any] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a list is made under: facts of movies, filters, and movies that must not stand in it."""
+    """What a list is made under: facts of movies, filters, movies that must not stand in it, and what the mood means,
+    if there is one."""
 
     facts: MovieFacts
     filters: ListFilters
     unwanted: set[int]
+    mood: TextMeaning | None = None
 
     def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
         """Up to ``limit`` popular movies that pass: ids and raw scores, best first."""
@@ -113,14 +117,14 @@ def list_for(
     facts = facts or facts_under(catalogue_token())
     taste = taste_of(facts, live.version_id, signals)
     weights = weights_of(live, taste)
-    asked = Asked(facts, filters, seen | filters.exclude)
+    asked = Asked(facts, filters, seen | filters.exclude, mood_meaning(filters))
     passing = filters.passing(live.movie_ids)
     wanted = passing - asked.unwanted
     batch = {movie: score for movie, score in batch_scores(live).items() if movie in wanted}
     preferred: Popular = ({}, {})
     if signals and taste is None and not live.movie_ids:
         preferred = popular_in_preferred(facts, signals, filters, asked.unwanted, LIST_SIZE)
-    ranked = _ranked(asked, live.version_id, batch, taste, weights, preferred=preferred[0])
+    ranked = _ranked(asked, batch, taste, weights, preferred=preferred[0])
     items, unpublished = _items(asked, ranked)
     _explain(items, taste, preferred[1])
     items = varied(facts, items, live.version_id)
@@ -146,7 +150,7 @@ def list_for(
         "not_published": unpublished,
     }
     reckoning = _reckoning(live, signals, taste, weights, items) | {"left_out": left_out, "exploration": exploration}
-    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning})
+    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning}, of_mood(asked.mood))
 
 
 def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, float]:
@@ -216,7 +220,6 @@ def taste_of(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -
 
 def _ranked(
     asked: Asked,
-    version_id: int | None,
     batch: dict[int, float],
     taste: Taste | None,
     weights: dict[str, float],
@@ -239,7 +242,7 @@ def _ranked(
             )
         )
         known |= nearest
-    mood = mood_cosines(version_id, asked.filters, asked.unwanted, known)
+    mood = mood_cosines(asked, known)
     ids = sorted(known | mood.keys())
     sources = {
         "batch": np.array([batch.get(movie, np.nan) for movie in ids]),
@@ -258,17 +261,18 @@ def _ranked(
     return blended
 
 
-def mood_cosines(
-    version_id: int | None, filters: ListFilters, seen: set[int], known: Collection[int]
-) -> dict[int, float]:
-    """How near each candidate and the nearest other movies are to the mood; empty without one, or without an encoder
-    that knows any of its words."""
-    live = live_encoder() if filters.mood and version_id is not None else None
-    vector = text_vector(live[1], filters.mood) if live is not None else None
-    if live is None or vector is None:
+def mood_meaning(filters: ListFilters) -> TextMeaning | None:
+    """What the mood means; None without one."""
+    return text_meaning(filters.mood) if filters.mood else None
+
+
+def mood_cosines(asked: Asked, known: Collection[int]) -> dict[int, float]:
+    """How near each candidate and the nearest other movies are to the mood; empty without one that means anything."""
+    if asked.mood is None or asked.mood.vector is None:
         return {}
-    nearest = candidates.meant_movies(live[0], vector, seen, REALTIME_CANDIDATES, filters)
-    return candidates.content_cosines(live[0], vector, {*known, *nearest})
+    version_id, vector = asked.mood.version_id, asked.mood.vector
+    nearest = candidates.meant_movies(version_id, vector, asked.unwanted, REALTIME_CANDIDATES, asked.filters)
+    return candidates.content_cosines(version_id, vector, {*known, *nearest})
 
 
 def _items(asked: Asked, ranked: Blended) -> tuple[Items, int]:

@@ -139,6 +139,7 @@ def _rendered(computed: PersonalList, recommendation_id: UUID) -> RenderedList:
         "generated_at": timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "model_version": computed.version_id,
         "user_state": computed.user_state,
+        "notices": computed.notices,
     }
     # Without its closing brace, so that the items can follow.
     items = [orjson.dumps(item) for item in computed.items]
@@ -161,6 +162,7 @@ def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, sou
     return {
         "model_version": computed.version_id,
         "user_state": computed.user_state,
+        "notices": computed.notices,
         "items": computed.items[:limit],
     }
 

@@ -27,7 +27,8 @@ def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
     if not settle():
         return compute()
     try:
-        # Kept with the stamp and the state read before computing: what was computed during a change is never served after it.
+        # Kept with the stamp and the state read before computing: what was computed during a change is never served
+        # after it.
         key = cache.make_key(f"short:{name}")
         stored, stamp = get_redis_connection("default").mget([key, all_stamp_key()])
         stamp = stamp or b"-"

@@ -1,4 +1,4 @@
-"""``/health/live``: the process answers. ``/health/ready``: what it needs answers too."""
+"""``/health/live``: the process answers. ``/health/ready``: what it needs answers too, and what else it lacks."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
 
+from recommendations.artefacts import artefacts_problem
 from recommendations.models import ModelVersion
 from recsys_project.exceptions import RETRY_AFTER_SECONDS, error_body
 
@@ -26,7 +27,11 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 with the live model's version, or 503 in the error shape, naming each part that fails."""
+    """200 with the live model's version, or 503 in the error shape, naming each part that fails.
+
+    Without the model's files lists still answer, and only moods, search by meaning and new movies lack something: that
+    is 200, ``degraded``, for a machine that is taken away answers nobody.
+    """
     problems: dict[str, list[str]] = {}
     checks = {}
     for name, check in _CHECKS.items():
@@ -37,7 +42,11 @@ def ready(request: HttpRequest) -> JsonResponse:
     if problems:
         body = error_body(request, code="not_ready", message=f"Not ready: {', '.join(problems)}.", fields=problems)
         return JsonResponse(body | {"checks": checks}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    return JsonResponse({"status": "ok", "checks": checks, "model_version": _live_version()})
+    version = live_version()
+    lacking = artefacts_problem(version=version) if version is not None else ""
+    checks["model_files"] = lacking or "ok"
+    status = "degraded" if lacking else "ok"
+    return JsonResponse({"status": status, "checks": checks, "model_version": version and version.pk})
 
 
 def _database() -> str:
@@ -78,8 +87,9 @@ def _guarded(name: str, check: Callable[[], str]) -> str:
         return "unreachable"
 
 
-def _live_version() -> int | None:
-    return ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).values_list("pk", flat=True).first()
+def live_version() -> ModelVersion | None:
+    """The live version, as far as its files go."""
+    return ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).only("pk", "artefacts").first()
 
 
 _CHECKS: dict[str, Callable[[], str]] = {"database": _database, "redis": _redis, "migrations": _migrations}

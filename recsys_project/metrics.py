@@ -5,19 +5,25 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import structlog
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from accounts.authentication import bearer_credentials
+from recommendations.artefacts import artefacts_problem
 from recsys_project import multiprocess
 from recsys_project.exceptions import error_response
+from recsys_project.health import live_version
 from recsys_project.ratelimits import client_address
+
+logger = structlog.get_logger(__name__)
 
 # Labels are few and bounded: never a host, a person or a task's id.
 TASKS = Counter("celery_tasks_total", "Celery tasks by name and final state.", ["task", "state"])
@@ -27,6 +33,27 @@ TASK_SECONDS = Histogram(
     ["task"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
 )
+
+
+class _ModelFiles(Collector):
+    """Whether the live version's files are as they were written, looked at by whichever process is asked: it is a fact
+    of the machine. Not there without a live version, or while the database is away."""
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            version = live_version()
+        except Error as error:
+            logger.warning("model_files_not_looked_at", reason=type(error).__name__)
+            return
+        if version is not None:
+            readable = not artefacts_problem(version=version)
+            text = "Whether this machine can read the live model's files: 1 or 0."
+            yield GaugeMetricFamily("recsys_model_artefacts_readable", text, value=float(readable))
+
+
+# Registered only here: no other registry asks the database.
+_MACHINE = CollectorRegistry()
+_MACHINE.register(_ModelFiles())
 
 
 class _AllProcesses(Collector):
@@ -47,7 +74,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     if os.environ.get(multiprocess.VARIABLE):
         registry = CollectorRegistry()
         registry.register(_AllProcesses())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(registry) + generate_latest(_MACHINE), content_type=CONTENT_TYPE_LATEST)
 
 
 def _refusal(request: HttpRequest) -> HttpResponseBase | None:

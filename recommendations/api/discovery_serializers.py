@@ -7,7 +7,7 @@ from rest_framework import serializers
 from movies.api.serializers import MovieCardSerializer
 from movies.search import MAX_QUERY
 from recommendations.api.fields import SearchTextField
-from recommendations.api.serializers import LimitSerializer
+from recommendations.api.serializers import LimitSerializer, NoticeSerializer
 
 
 class GenreQuerySerializer(LimitSerializer):
@@ -42,6 +42,7 @@ class FoundSerializer(serializers.Serializer):
 
 
 class SearchListSerializer(serializers.Serializer):
+    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = FoundSerializer(many=True)
 
 

@@ -35,7 +35,7 @@ class SearchView(APIView):
     def get(self, request: Request) -> Response:
         query = SearchQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response({"items": discovery.search_list(**query.validated_data)})
+        return Response(discovery.search_list(**query.validated_data))
 
 
 class TrendingListView(APIView):

@@ -48,6 +48,11 @@ class RecommendedSerializer(serializers.Serializer):
     explored = serializers.BooleanField(required=False, help_text="True where it has its place for being new.")
 
 
+class NoticeSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(choices=["mood_unavailable", "mood_unknown", "meaning_unavailable"])
+    text = serializers.CharField(help_text="The same for people.")
+
+
 class RecommendationListSerializer(serializers.Serializer):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
     generated_at = serializers.DateTimeField()
@@ -59,6 +64,7 @@ class RecommendationListSerializer(serializers.Serializer):
             ("stranger", "has done nothing yet"),
         ]
     )
+    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = RecommendedSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True, help_text="Ask for the next page with it; null at the end.")
     explanation = serializers.DictField(required=False, help_text="How the list came about, where asked for.")
@@ -67,6 +73,7 @@ class RecommendationListSerializer(serializers.Serializer):
 class SessionListSerializer(serializers.Serializer):
     model_version = serializers.IntegerField(allow_null=True)
     user_state = serializers.ChoiceField(choices=["new", "stranger"])
+    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = RecommendedSerializer(many=True)
 
 
@@ -92,6 +99,7 @@ class GroupListSerializer(serializers.Serializer):
     members = serializers.ListField(
         child=serializers.EmailField(), help_text="As listed; you come first unless you listed yourself."
     )
+    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = GroupItemSerializer(many=True)
 
 

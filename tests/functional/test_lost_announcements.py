@@ -50,7 +50,8 @@ def die_after(change: str) -> None:
         "MODEL_DIR": str(settings.MODEL_DIR),
     }
     code = DIE_AFTER_COMMIT.format(status=KILLED, change=change)
-    done = subprocess.run([sys.executable, "-c", code], cwd=settings.BASE_DIR, env=environment, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, cwd=settings.BASE_DIR, env=environment, timeout=60)
     assert done.returncode == KILLED
 
 

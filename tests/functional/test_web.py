@@ -171,6 +171,7 @@ def test_with_the_database_away_requests_are_503_with_retry_after(server_without
     assert error_of(movies, 503)["code"] == "service_unavailable"
     assert int(movies.headers["Retry-After"]) >= 1
     assert "127.0.0.1" not in movies.body.decode()
+    assert server.request("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}").status == 200
     assert set(error_of(server.request("GET", "/health/ready"), 503)["fields"]) == {"database", "migrations"}
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from movies.announcing import AnnouncingCommand
 from recommendations.embeddings import embeddings_refresh
 

@@ -1,4 +1,4 @@
-"""The sweep for what was committed and not announced. Nothing here commits, so nothing is announced but by the sweep."""
+"""The sweep for what was committed and not announced. Nothing here commits, so only the sweep announces anything."""
 
 from datetime import timedelta
 

@@ -48,7 +48,7 @@ def test_a_rollback_that_redis_was_told_of_says_nothing_more(retired, capsys):
 
 @pytest.mark.parametrize("away", [True, False])
 @pytest.mark.parametrize("what", ["hide", "edit", "delete", "rating", "live"])
-def test_staff_are_warned_of_what_redis_was_not_told_of(committed_cast, retired, client, request, what, away):
+def test_staff_are_warned_of_what_redis_was_not_told_of(committed_cast, retired, client, request, *, what, away):
     heat = committed_cast["Heat"]
     rating = Rating.objects.create(user=committed_cast.bob, movie=heat, value=4)
     client.force_login(committed_cast.stan)

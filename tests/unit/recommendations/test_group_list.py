@@ -226,7 +226,7 @@ def test_filters_hold_and_a_narrow_list_is_filled(willing):
 
 def test_a_mood_moves_the_list_and_leaves_nothing_out(willing, monkeypatch):
     near = {movie.pk: float(title == "Goodfellas") for title, movie in willing.movies.items()}
-    monkeypatch.setattr("recommendations.group_list.mood_cosines", lambda *args: near)
+    monkeypatch.setattr("recommendations.group_list.mood_cosines", lambda asked, known: near)
 
     shown = titles(ask(willing.bob, ["carol@example.org"], mood="gangsters"))
 

@@ -250,9 +250,9 @@ def test_the_first_miss_of_a_process_costs_a_fixed_number_of_queries(cast, monke
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
 
-    # The database's state, version with batch row, history, candidates' cards and directors, popular and the rest of the
-    # catalogue to fill up with, cards and directors of those, the log. Carol's candidates are what is popular, which the
-    # fill then knows.
+    # The database's state, version with batch row, history, candidates' cards and directors, popular and the rest of
+    # the catalogue to fill up with, cards and directors of those, the log. Carol's candidates are what is popular,
+    # which the fill then knows.
     assert len(queries) == count
 
 

@@ -1,8 +1,13 @@
 """Liveness and readiness."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
+from recommendations import artefacts
+from recommendations.models import ModelVersion
 from recsys_project import health
 from tests.factories import make_version
 
@@ -14,13 +19,42 @@ def _unasked(monkeypatch):
     monkeypatch.setattr(health, "_migrated", False)
 
 
-def test_ready_names_the_live_model():
-    version = make_version()
+@pytest.fixture
+def model_file(settings, tmp_path) -> Path:
+    """The one file of the live version, as training wrote it."""
+    settings.MODEL_DIR = tmp_path
+    version = make_version(artefacts={"encoder.npz": hashlib.sha256(b"as written").hexdigest()})
+    path = tmp_path / str(version.pk) / "encoder.npz"
+    path.parent.mkdir()
+    path.write_bytes(b"as written")
+    return path
+
+
+def spoil(path: Path, how: str) -> None:
+    if how == "missing":
+        path.unlink()
+    elif how == "not the file that training wrote":
+        path.write_bytes(b"as Written")
+    else:
+        # Also to root, whom no mode keeps out.
+        path.unlink()
+        path.mkdir()
+
+
+def readable() -> list[str]:
+    """The metric's lines of numbers."""
+    lines = Client().get("/metrics", REMOTE_ADDR="127.0.0.1").content.decode().splitlines()
+    return [line for line in lines if line.startswith("recsys_model_artefacts_readable")]
+
+
+def test_ready_names_the_live_model(model_file):
+    version = ModelVersion.objects.get()
 
     response = Client().get("/health/ready")
 
     assert response.status_code == 200
     assert response.json()["model_version"] == version.pk
+    assert response.json()["status"] == "ok"
     assert set(response.json()["checks"].values()) == {"ok"}
 
 
@@ -29,6 +63,44 @@ def test_ready_without_a_model_says_so_and_is_ready():
 
     assert response.status_code == 200
     assert response.json()["model_version"] is None
+    assert readable() == []
+
+
+@pytest.mark.parametrize("how", ["missing", "not the file that training wrote", "cannot be read"])
+def test_model_files_that_cannot_be_read_are_told(model_file, how):
+    assert readable() == ["recsys_model_artefacts_readable 1.0"]
+    spoil(model_file, how)
+
+    response = Client().get("/health/ready")
+
+    # Lists answer without them: a machine that is taken away answers nobody.
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert f"encoder.npz is {how}".replace("is cannot", "cannot") in response.json()["checks"]["model_files"]
+    assert str(model_file.parent) not in response.content.decode()
+    assert readable() == ["recsys_model_artefacts_readable 0.0"]
+
+
+def test_a_version_without_model_files_is_told():
+    version = make_version()
+
+    told = Client().get("/health/ready").json()
+
+    assert (told["status"], told["checks"]["model_files"]) == ("degraded", f"version {version.pk} has no model files")
+
+
+def test_model_files_are_read_once_until_they_change(model_file, monkeypatch):
+    read = []
+    digest = artefacts._digest
+    monkeypatch.setattr(artefacts, "_digest", lambda path: read.append(path) or digest(path))
+    for _ in range(3):
+        assert Client().get("/health/ready").json()["status"] == "ok"
+    assert len(read) == 1
+    model_file.write_bytes(b"something else")
+
+    assert Client().get("/health/ready").json()["status"] == "degraded"
+    model_file.write_bytes(b"as written")
+    assert Client().get("/health/ready").json()["status"] == "ok"
 
 
 def test_without_redis_the_process_is_live_and_not_ready(settings):

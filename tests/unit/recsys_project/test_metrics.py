@@ -5,6 +5,8 @@ from django.test import Client
 
 from recsys_project import multiprocess
 
+pytestmark = pytest.mark.django_db
+
 
 def read(**headers):
     return Client().get("/metrics", **headers)
