@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -33,6 +33,8 @@ class _Loaded:
     """The encoder this process holds: of one version, since reading it takes a moment and memory."""
 
     version_id: int | None = None
+    # The digests of its files: numbers of versions come again after a backup was restored.
+    artefacts: dict[str, str] = field(default_factory=dict)
     encoder: ContentEncoder | None = None
     tried_at: float = 0.0
 
@@ -47,10 +49,11 @@ def live_encoder() -> tuple[int, ContentEncoder] | None:
     if version is None:
         return None
     with _lock:
-        stale = _loaded.version_id != version.pk
+        stale = (_loaded.version_id, _loaded.artefacts) != (version.pk, version.artefacts)
         failed = _loaded.encoder is None and time.monotonic() - _loaded.tried_at > _RETRY_SECONDS
         if stale or failed:
-            _loaded.version_id, _loaded.encoder, _loaded.tried_at = version.pk, None, time.monotonic()
+            _loaded.version_id, _loaded.artefacts = version.pk, version.artefacts
+            _loaded.encoder, _loaded.tried_at = None, time.monotonic()
             try:
                 _loaded.encoder = encoder_load(version=version)
             except ModelFileError as error:

@@ -90,3 +90,12 @@ def test_every_page_of_a_list_says_the_same(person):
     second = client.get(LIST, {"mood": "qwrtzpsd", "limit": 2, "cursor": first.json()["next_cursor"]})
 
     assert codes(first) == codes(second) == ["mood_unknown"]
+
+
+def test_the_encoder_is_read_again_where_a_number_came_again(person, files):
+    version = ModelVersion.objects.get(status="live")
+    assert codes(client_of(person).get(LIST, {"mood": "a thief"})) == []
+    # As after a backup was restored and the next training got the number of one that was lost.
+    ModelVersion.objects.filter(pk=version.pk).update(artefacts=dict.fromkeys(version.artefacts, "0" * 64))
+
+    assert codes(client_of(person).get(LIST, {"mood": "a thief"})) == ["mood_unavailable"]
