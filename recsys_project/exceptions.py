@@ -5,8 +5,9 @@ unknown address, a bad host, a crash). Pages outside the API keep Django's HTML.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import redis.exceptions
@@ -43,6 +44,11 @@ UNAVAILABLE = (
     HashingBusyError,
 )
 RETRY_AFTER_SECONDS = 5
+# An answer never grows with what is wrong with a request: so many errors, each in so many characters, and the name of
+# a field in so many.
+MAX_ERRORS = 20
+MAX_MESSAGE = 300
+MAX_NAME = 200
 
 
 class LimitExceededError(Exception):
@@ -78,6 +84,14 @@ _BY_STATUS = {
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
+class InvalidFieldsError(drf.ValidationError):
+    """400 for these fields, each with its message, and for ``left_out`` more that nobody put into words."""
+
+    def __init__(self, fields: Mapping[str, str], left_out: int = 0) -> None:
+        super().__init__({name: [message] for name, message in fields.items()})
+        self.left_out = left_out
+
+
 def is_api(path: str) -> bool:
     """Whether errors at this path are JSON: the API and the endpoints of machines, but not the pages."""
     return path.startswith(API_PREFIXES) or path == "/api"
@@ -86,13 +100,14 @@ def is_api(path: str) -> bool:
 def error_body(
     request: Any, *, code: str, message: str, fields: dict[str, list[str]] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The error shape; ``request`` is Django's, and lends its request id."""
+    """The error shape; ``request`` is Django's, and lends its request id. Long texts are cut."""
     return {
         "error": {
             "code": code,
-            "message": _printable(message),
+            "message": _printable(_cut(message, MAX_MESSAGE)),
             "fields": {
-                _printable(name): [_printable(text) for text in messages] for name, messages in (fields or {}).items()
+                _printable(_cut(name, MAX_NAME)): [_printable(_cut(text, MAX_MESSAGE)) for text in messages]
+                for name, messages in (fields or {}).items()
             },
             "request_id": getattr(request, "request_id", ""),
         }
@@ -136,6 +151,17 @@ def shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     replacement.cookies = response.cookies
     response.close()
     return replacement
+
+
+def validation_response(request: HttpRequest, error: drf.ValidationError) -> JsonResponse:
+    """A ValidationError outside REST views, as ``exception_handler`` shapes it inside."""
+    code, message, fields = _describe(error)
+    return error_response(request, HTTPStatus.BAD_REQUEST, code=code, message=message, fields=fields)
+
+
+def _cut(text: str, most: int) -> str:
+    """``text`` in ``most`` characters at the most: messages quote what was sent, which may be long."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _printable(text: str) -> str:
@@ -226,13 +252,17 @@ def _validation_detail(exc: ValidationError) -> dict[str, list[str]]:
 
 
 def _describe(exc: drf.APIException) -> tuple[str, str, dict[str, list[str]]]:
-    """``(code, message, fields)`` of a REST exception."""
+    """``(code, message, fields)`` of a REST exception; of a ValidationError the first MAX_ERRORS, the rest counted."""
     if isinstance(exc, drf.ValidationError):
         fields: dict[str, list[str]] = {}
-        for name, message in _flatten(exc.detail):
+        errors = _flatten(exc.detail)
+        for name, message in islice(errors, MAX_ERRORS):
             fields.setdefault(name, []).append(message)
+        left_out = sum(1 for _ in errors) + getattr(exc, "left_out", 0)
         general = fields.get(api_settings.NON_FIELD_ERRORS_KEY)
         message = general[0] if general else f"Not valid: {', '.join(fields)}."
+        if left_out:
+            message = f"{_cut(message, MAX_MESSAGE - 40)} {left_out} more errors are left out."
         return "validation_error", message, fields
     detail: Any = exc.detail
     code = None

@@ -67,8 +67,9 @@ class RequestContextMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses an API request whose body is over the limit before anything reads it.
+    """Refuses an API request whose body is over the limit of its route before anything reads it.
 
+    ``settings.BODY_LIMIT_ROUTES`` says which that is, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
     Django's own limit holds for ``request.body`` only, which REST framework's parsers do not use. A body of unknown
     length needs no check: Django reads no further than Content-Length.
     """
@@ -78,9 +79,17 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or ""
-        if is_api(request.path) and length.isdecimal() and int(length[:20]) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return error_response(request, 413)
+        if is_api(request.path) and length.isdecimal():
+            most = body_limit(request.path_info)
+            if int(length[:20]) > most:
+                return error_response(request, 413, message=f"The body may have at most {most} bytes here.")
         return self.get_response(request)
+
+
+def body_limit(path: str) -> int:
+    """The most bytes a body may have at this path: the first line of the table that fits it, or the limit of all."""
+    fitting = (most for prefix, most in settings.BODY_LIMIT_ROUTES if path.startswith(prefix))
+    return min(next(fitting, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 class KeepMethodRedirect(HttpResponsePermanentRedirect):

@@ -183,6 +183,13 @@ CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"
 # The largest body of an API request, in bytes; file uploads in the admin are not counted.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+# The first line that fits a request's path says how many bytes its body may have: about twice the longest that makes
+# sense, since the time a request takes grows with it.
+BODY_LIMIT_ROUTES = [
+    ("/api/recommendations/session/", 64 * 1024),
+    ("/api/recommendations/group/", 16 * 1024),
+    ("/api/", 32 * 1024),
+]
 
 # --- Rate limits -------------------------------------------------------------------------------------
 # How many proxies stand in front, each adding to X-Forwarded-For; that header is believed no further.

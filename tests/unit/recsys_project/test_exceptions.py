@@ -76,12 +76,30 @@ def test_validation_names_fields_however_it_was_raised(browser):
     assert {error["code"] for error in (named, general, nested)} == {"validation_error"}
 
 
+def test_an_answer_tells_twenty_errors_and_counts_the_rest(browser):
+    many = error_of(browser.get("/api/rest/invalid-many/"), 400)
+    general = error_of(browser.get("/api/rest/invalid-general-and-many/"), 400)
+
+    assert list(many["fields"]) == [f"ids.{n}" for n in range(20)]
+    assert many["message"].startswith("Not valid: ids.0, ids.1, ")
+    assert many["message"].endswith(" 980 more errors are left out.")
+    assert general["fields"] == {"non_field_errors": ["Nothing fits."] * 20}
+    assert general["message"] == "Nothing fits. 980 more errors are left out."
+
+
+def test_what_was_sent_is_not_echoed_whole(browser):
+    for kind in ("invalid-long", "long"):
+        response = browser.get(f"/api/rest/{kind}/")
+        assert len(response.content) < 1500
+        assert "…" in error_of(response, 400)["message"]
+
+
 def test_an_unknown_address_a_method_a_type_and_broken_json(browser):
     assert error_of(browser.get("/api/nowhere/"), 404)["code"] == "not_found"
     assert error_of(browser.delete("/api/auth/token/"), 405)["code"] == "method_not_allowed"
     text = browser.post("/api/auth/register/", "x", content_type="text/plain")
     assert error_of(text, 415)["code"] == "unsupported_media_type"
-    for broken in (b"{", b"[" * 100_000, b"\xff\xfe", b'{"a": NaN}', b"1" * 5000):
+    for broken in (b"{", b"[" * 30_000, b"\xff\xfe", b'{"a": NaN}', b"1" * 5000):
         response = browser.post("/api/auth/register/", broken, content_type="application/json")
         assert error_of(response, 400)["code"] in {"parse_error", "validation_error"}
 
@@ -102,6 +120,26 @@ def test_a_body_over_the_limit_is_413_and_one_at_the_limit_is_read(browser, sett
 
     assert error_of(over, 413)["code"] == "payload_too_large"
     assert error_of(below, 400)["code"] == "validation_error"
+
+
+ROUTES = [
+    ("/api/recommendations/session/", 64 * 1024),
+    ("/api/recommendations/group/", 16 * 1024),
+    ("/api/events/", 32 * 1024),
+    ("/api/auth/register/", 32 * 1024),
+    ("/api/auth/token/", 32 * 1024),
+    ("/api/nowhere/", 32 * 1024),
+]
+
+
+@pytest.mark.parametrize(("path", "most"), ROUTES)
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+def test_each_route_reads_no_more_than_its_bodies_need(browser, path, most, content_type):
+    over = browser.post(path, "[" * (most + 1), content_type=content_type)
+    within = browser.post(path, "[" * most, content_type=content_type)
+
+    assert error_of(over, 413)["message"] == f"The body may have at most {most} bytes here."
+    assert within.status_code in (400, 401, 404, 415)
 
 
 def test_a_host_that_is_not_ours_is_400(browser):

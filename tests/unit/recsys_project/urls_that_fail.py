@@ -6,6 +6,7 @@ from django.http import HttpResponse, HttpResponseNotAllowed
 from django.urls import path
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError as RestValidationError
 
@@ -26,8 +27,16 @@ ERRORS = {
     "invalid": lambda: ValidationError({"movie": "There is no movie 7."}),
     "invalid-general": lambda: ValidationError("Nothing fits."),
     "invalid-surrogate": lambda: RestValidationError({"kind\ud800": ["\ud800 is no kind."]}),
+    "invalid-many": lambda: RestValidationError({"ids": {n: ["Wrong."] for n in range(1000)}}),
+    "invalid-general-and-many": lambda: RestValidationError(["Nothing fits."] * 1000),
+    "invalid-long": lambda: RestValidationError({"n" * 5000: ["m" * 100_000]}),
+    "long": lambda: SuspiciousRestError("m" * 100_000),
     "invalid-nested": lambda: RestValidationError({"events": [{}, {"movie": ["Unknown."]}]}),
 }
+
+
+class SuspiciousRestError(APIException):
+    status_code = 400
 
 
 @api_view(["GET"])

@@ -1,0 +1,21 @@
+"""Fields of what the API reads that every app above may use."""
+
+from collections.abc import Mapping, Sized
+from typing import Any
+
+from rest_framework import serializers
+
+
+class BoundedListField(serializers.ListField):
+    """A list of at most ``max_length`` items, which are not looked at where there are more.
+
+    REST framework's own field validates every item, with an error for each, before it says that they are too many.
+    """
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, Sized) and not isinstance(data, str | Mapping) and len(data) > (self.max_length or 0):
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
