@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recsys_project.ratelimits.RateLimitMiddleware",
+    "recsys_project.contract.ContractMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

@@ -73,9 +73,12 @@ def test_a_body_that_is_no_object_is_refused(api_client, body):
 
 
 def test_nobody_registers_as_staff(api_client):
-    post(api_client, "register", {"email": "a@x.org", "password": STRONG, "is_staff": True, "is_superuser": True})
+    body = {"email": "a@x.org", "password": STRONG, "is_staff": True, "is_superuser": True}
+    response = post(api_client, "register", body)
 
-    assert not User.objects.get().is_staff
+    assert response.status_code == 400
+    assert set(response.json()["error"]["fields"]) == {"is_staff", "is_superuser"}
+    assert not User.objects.exists()
 
 
 def test_the_oauth2_form_and_both_json_names_sign_in(api_client):
@@ -183,12 +186,15 @@ def test_a_refresh_token_opens_nothing_itself(api_client):
 def test_one_changes_ones_name_and_nothing_else():
     user = make_user("ada@x.org")
 
-    response = client_of(user).patch(
-        "/api/auth/me/", {"display_name": "Ada", "email": "b@x.org", "is_staff": True}, format="json"
+    changed = client_of(user).patch("/api/auth/me/", {"display_name": "Ada"}, format="json")
+    refused = client_of(user).patch(
+        "/api/auth/me/", {"display_name": "Eve", "email": "b@x.org", "is_staff": True}, format="json"
     )
 
     user.refresh_from_db()
-    assert response.json()["display_name"] == user.display_name == "Ada"
+    assert changed.json()["display_name"] == user.display_name == "Ada"
+    assert refused.status_code == 400
+    assert set(refused.json()["error"]["fields"]) == {"email", "is_staff"}
     assert user.email == "ada@x.org"
     assert not user.is_staff
 
