@@ -117,11 +117,9 @@ def nearest_movies(
     return [movie_id for movie_id, _ in nearest_by_factors(version_id, query, limit, exclude, _passing(filters))]
 
 
-def nearest_to_each(
-    version_id: int, queries: Sequence[Vector], exclude: Collection[int], limit: int, filters: ListFilters | None = None
-) -> list[set[int]]:
-    """The same movies for each of several queries, in no order. One query."""
-    return nearest_to_each_by_factors(version_id, queries, limit, exclude, _passing(filters))
+def nearest_to_each(version_id: int, queries: Sequence[Vector], exclude: Collection[int], limit: int) -> list[set[int]]:
+    """The same of all published movies for each of several queries, in no order. One query."""
+    return nearest_to_each_by_factors(version_id, queries, limit, exclude)
 
 
 def popular_movies(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
 from events.selectors import Signal, histories
@@ -20,21 +19,17 @@ from recommendations.algorithms.blending import (
     SOURCES,
     above_list,
     blend,
-    with_mood,
 )
 from recommendations.algorithms.group import Strategy, group_order, group_scores, popular_share, suited
 from recommendations.database_state import catalogue_token
 from recommendations.filters import ListFilters
 from recommendations.movie_facts import facts_under
-from recommendations.notices import Notice, of_mood
 from recommendations.personal_list import (
     REALTIME,
     Asked,
     Items,
     Taste,
     batch_scores,
-    mood_cosines,
-    mood_meaning,
     taste_of,
     varied,
     weights_of,
@@ -60,25 +55,23 @@ class Member:
 
 @dataclass(frozen=True)
 class GroupList:
-    """Up to the wanted items, best first, each with its score and those of the members in their order; and notices."""
+    """Up to the wanted items, best first, each with its score and those of the members in their order."""
 
     version_id: int | None
     items: Items
-    notices: list[Notice]
 
 
-def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters, limit: int) -> GroupList:
+def group_list(user_ids: Sequence[int], strategy: Strategy, limit: int) -> GroupList:
     """The list for these people, at most ``limit`` movies that none of them has seen; deterministic.
 
     Three queries for however many people, with the search by vector, when everything about the movies is remembered;
-    up to eight otherwise, and a few for filters and moods. Reads only.
+    up to eight otherwise. Reads only.
     """
     lives = candidates.live_models(user_ids)
     version_id = lives[user_ids[0]].version_id
     told = histories(user_ids, REALTIME.signals)
     facts = facts_under(catalogue_token())
-    unwanted = filters.exclude.union(*(seen for _, seen in told.values()))
-    asked = Asked(facts, filters, set(unwanted), mood_meaning(filters))
+    asked = Asked(facts, ListFilters(), set().union(*(seen for _, seen in told.values())))
     if version_id is not None:
         # All at once, so that it is one query.
         facts.vectors(version_id).query_factors(
@@ -87,14 +80,14 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, filters: ListFilters
     members = [_member(asked, lives[user_id], told[user_id][0]) for user_id in user_ids]
     popular_ids, raw = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
     popular = dict(zip(popular_ids, above_list(np.array(raw), LIST_SIZE).tolist(), strict=True))
-    cards, mood = _possible(asked, version_id, members, popular, limit)
+    cards = _possible(asked, version_id, members, popular, limit)
     if not cards:
-        return GroupList(version_id, [], of_mood(asked.mood))
+        return GroupList(version_id, [])
     ids = np.array(sorted(cards), np.int64)
-    scored = [_scores(member, ids, popular, mood) for member in members]
+    scored = [_scores(member, ids, popular) for member in members]
     scores, of_popular = np.stack([one for one, _ in scored]), np.stack([share for _, share in scored])
     items = _items(ids, scores, of_popular, strategy, cards)
-    return GroupList(version_id, varied(facts, items[:LIST_SIZE], version_id)[:limit], of_mood(asked.mood))
+    return GroupList(version_id, varied(facts, items[:LIST_SIZE], version_id)[:limit])
 
 
 def _member(asked: Asked, live: candidates.LiveModel, signals: list[Signal]) -> Member:
@@ -104,28 +97,22 @@ def _member(asked: Asked, live: candidates.LiveModel, signals: list[Signal]) -> 
 
 def _possible(
     asked: Asked, version_id: int | None, members: Sequence[Member], popular: dict[int, float], limit: int
-) -> tuple[dict[int, dict[str, Any]], dict[int, float]]:
-    """The cards of all movies that may stand in the list: of any member's nightly list, near any member's taste, near
-    the mood, or popular; and any others that pass where those are fewer than ``limit``. And how near the mood each is.
-    """
-    batch = {movie for member in members for movie in member.live.movie_ids} - asked.unwanted
-    ids = asked.filters.passing(batch) | popular.keys()
+) -> dict[int, dict[str, Any]]:
+    """The cards of all movies that may stand in the list: of any member's nightly list, near any member's taste, or
+    popular; and any others where those are fewer than ``limit``."""
+    ids = ({movie for member in members for movie in member.live.movie_ids} - asked.unwanted) | popular.keys()
     if version_id is not None:
         queries = [member.query for member in members if member.query is not None]
-        nearest = candidates.nearest_to_each(version_id, queries, asked.unwanted, REALTIME_CANDIDATES, asked.filters)
+        nearest = candidates.nearest_to_each(version_id, queries, asked.unwanted, REALTIME_CANDIDATES)
         ids = ids.union(*nearest)
-    mood = mood_cosines(asked, ids)
-    ids |= mood.keys()
     cards = asked.facts.cards(sorted(ids))
     if len(cards) < limit:
         taken = asked.unwanted | cards.keys()
         cards |= asked.facts.cards(candidates.catalogue_movies(limit - len(cards), taken, asked.filters))
-    return cards, mood
+    return cards
 
 
-def _scores(
-    member: Member, ids: NDArray[np.int64], popular: dict[int, float], mood: dict[int, float]
-) -> tuple[Matrix, Matrix]:
+def _scores(member: Member, ids: NDArray[np.int64], popular: dict[int, float]) -> tuple[Matrix, Matrix]:
     """The member's score of each movie, from 0 to 1, and how much of it comes from what is popular; shapes (n,).
 
     Calibrated as in their own list, but real time is not cut off at the nearest movies: what a member cares little for
@@ -139,9 +126,6 @@ def _scores(
         known, factors = member.taste.vectors.item_factors(listed)
         sources["realtime"] = np.where(known, factors @ member.taste.query, np.nan)
     blended = blend(ids, sources, member.weights)
-    if mood:
-        cosines = np.array([mood.get(movie, np.nan) for movie in blended.item_ids.tolist()])
-        blended = with_mood(blended, cosines, settings.MOOD_WEIGHT)
     places = np.searchsorted(ids, blended.item_ids)
     scores, share = np.zeros(len(ids)), np.zeros(len(ids))
     scores[places] = blended.scores

@@ -11,23 +11,25 @@ from accounts.models import User
 from accounts.selectors import users_sharing
 from events.services import served_record
 from recommendations.algorithms.group import Strategy
-from recommendations.filters import ListFilters
 from recommendations.group_list import group_list
 
 MIN_MEMBERS = 2
 MAX_MEMBERS = 10
+# Movies of a list. What a long list does not hold has been seen by somebody, so a group's are short.
+MAX_LIMIT = 20
+# Digits of the scores that are shown: enough to compare by, too few to work back from to what somebody did.
+SHOWN_DIGITS = 2
 
 
 def group_recommendation(
-    *, user: User, members: Sequence[str], strategy: Strategy, limit: int, filters: ListFilters, request_id: str = ""
+    *, user: User, members: Sequence[str], strategy: Strategy, limit: int, request_id: str = ""
 ) -> dict[str, Any]:
     """The body of the response: a list for ``user`` and the people of these e-mail addresses, computed anew and logged
     as served to ``user``, who is always one of them, first unless named elsewhere.
 
-    Raises ValidationError naming ``members``, or a filter. An address without an account is refused in the words in
+    Raises ValidationError naming ``members``. An address without an account is refused in the words in
     which somebody is who did not allow it, so that nobody can find out who has an account.
     """
-    filters.check()
     emails = [User.objects.normalize_email(email) for email in members]
     own = str(user)
     if len(set(emails)) < len(emails):
@@ -41,7 +43,7 @@ def group_recommendation(
     refused = [email for email in emails if email not in people]
     if refused:
         raise ValidationError({"members": [f"{email} has not allowed lists for groups." for email in refused]})
-    computed = group_list([people[email].pk for email in emails], strategy, filters, limit)
+    computed = group_list([people[email].pk for email in emails], strategy, limit)
     recommendation_id = uuid4()
     served_record(
         recommendation_id=recommendation_id,
@@ -58,6 +60,13 @@ def group_recommendation(
         "model_version": computed.version_id,
         "strategy": strategy,
         "members": emails,
-        "notices": computed.notices,
-        "items": computed.items,
+        "items": [_shown(item) for item in computed.items],
+    }
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    """The item with its scores as the API shows them."""
+    return item | {
+        "score": round(item["score"], SHOWN_DIGITS),
+        "member_scores": [round(score, SHOWN_DIGITS) for score in item["member_scores"]],
     }

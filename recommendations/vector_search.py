@@ -39,19 +39,18 @@ def nearest_to_each_by_factors(
     queries: Sequence[NDArray[np.floating]],
     limit: int,
     exclude: Collection[int] = (),
-    passing: QuerySet[Any] | None = None,
 ) -> list[set[int]]:
-    """The ids of those movies for each of several queries, in no order. One query, none for none."""
+    """The ids of the nearest of all published movies for each of several queries, in no order. One query, none for
+    none."""
     found: list[set[int]] = [set() for _ in queries]
     if not queries:
         return found
-    ids, params = _ids(passing)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT query.place - 1, near.movie_id FROM unnest(%s::text[]) WITH ORDINALITY query (vector, place),
+            """SELECT query.place - 1, near.movie_id FROM unnest(%s::text[]) WITH ORDINALITY query (vector, place),
                 LATERAL recommendations_nearest_by_factors(
-                    %s, query.vector::vector, %s::bigint[], %s, {ids}, %s) near""",  # noqa: S608 -- no input in it.
-            [[_text(query) for query in queries], version_id, list(exclude), limit, *params, FEW],
+                    %s, query.vector::vector, %s::bigint[], %s, NULL, %s) near""",
+            [[_text(query) for query in queries], version_id, list(exclude), limit, FEW],
         )
         for place, movie_id in cursor:
             found[place].add(movie_id)

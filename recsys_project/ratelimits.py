@@ -121,17 +121,23 @@ def _counters(request: HttpRequest, scope: str) -> list[tuple[str, str]]:
 
     A sign-in counts here by its address, so that one that is over its rate cannot use up an account's, and then by its
     account (see ``LimitedLoginBackend``): neither one address trying many accounts nor many addresses trying one
-    account gets far. Who asks for one's old password to set a new one is told by the session.
+    account gets far. Who asks for one's old password to set a new one is told by the session. Lists for groups count by
+    person and by address too, since accounts cost nothing.
     """
     if scope == "login":
         return [("login_address", client_network(request))]
     if scope == "password":
         account = User.objects.normalize_email(getattr(request.user, "email", None))
         return [("login_address", client_network(request)), *([("login_account", account)] if account else [])]
-    if scope != "api":
+    if scope not in ("api", "group"):
         return [(scope, client_network(request))]
     user_id = token_user_id(request)
-    return [("anonymous", client_network(request)) if user_id is None else ("user", str(user_id))]
+    if user_id is None:
+        return [("anonymous", client_network(request))]
+    counters = [("user", str(user_id))]
+    if scope == "group":
+        counters += [("group_address", client_network(request)), ("group", str(user_id))]
+    return counters
 
 
 def client_network(request: HttpRequest) -> str:

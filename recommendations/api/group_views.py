@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from recommendations.api.query import GroupSerializer
+from recommendations.api.query import NOT_FOR_GROUPS, GroupSerializer
 from recommendations.api.serializers import GroupListSerializer
 from recommendations.group_services import group_recommendation
 
@@ -16,10 +16,14 @@ class GroupListView(APIView):
     @extend_schema(
         tags=["recommendations"],
         summary="What to watch together",
-        description="Movies that none of the group has seen. Everybody but you must have set share_with_groups.",
+        description=(
+            "Movies that none of the group has seen. Everybody but you must have set share_with_groups. "
+            "It takes no filters and leaves out no movies that you name."
+        ),
         operation_id="recommendations_group",
         request=GroupSerializer,
         responses=GroupListSerializer,
+        extensions={"x-unsupported": NOT_FOR_GROUPS},
     )
     def post(self, request: Request) -> Response:
         body = GroupSerializer(data=request.data)
@@ -30,7 +34,6 @@ class GroupListView(APIView):
             members=valid["members"],
             strategy=valid["strategy"],
             limit=valid["limit"],
-            filters=body.filters(),
             request_id=getattr(request, "request_id", ""),
         )
         return Response(answer, headers={"Cache-Control": "private, no-store"})

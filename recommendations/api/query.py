@@ -9,12 +9,14 @@ from rest_framework import serializers
 
 from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
+from movies.api.fields import BoundedListField
 from recommendations.algorithms.blending import LIST_SIZE
 from recommendations.api.fields import SearchTextField
 from recommendations.filters import MAX_EXCLUDED, ListFilters
-from recommendations.group_services import MAX_MEMBERS, MIN_MEMBERS
+from recommendations.group_services import MAX_LIMIT, MAX_MEMBERS, MIN_MEMBERS
 
 MAX_SIGNALS = 200
+MAX_GENRES = 50
 _MAX_ID = 2**31 - 1
 # Enough text for as many ids as may be excluded, and not much more.
 _MAX_EXCLUDE_TEXT = MAX_EXCLUDED * 11
@@ -26,10 +28,12 @@ class IdsField(serializers.CharField):
     """Ids parted by commas, as a set."""
 
     def to_internal_value(self, data: Any) -> frozenset[int]:  # type: ignore[override]
-        parts = [part.strip() for part in super().to_internal_value(data).split(",") if part.strip()]
-        if len(parts) > MAX_EXCLUDED:
+        text = super().to_internal_value(data)
+        if text.count(",") > MAX_EXCLUDED or len(parts := _parts(text)) > MAX_EXCLUDED:
             raise serializers.ValidationError(f"At most {MAX_EXCLUDED} ids.")
-        if not all(part.isascii() and part.isdigit() and len(part) <= 10 and int(part) <= _MAX_ID for part in parts):
+        if not parts or not all(
+            part.isascii() and part.isdigit() and len(part) <= 10 and int(part) <= _MAX_ID for part in parts
+        ):
             raise serializers.ValidationError("Ids parted by commas, as in 12,345.")
         return frozenset(int(part) for part in parts)
 
@@ -38,10 +42,17 @@ class SlugsField(serializers.CharField):
     """Slugs parted by commas."""
 
     def to_internal_value(self, data: Any) -> tuple[str, ...]:  # type: ignore[override]
-        slugs = [slug.strip() for slug in super().to_internal_value(data).split(",")]
-        if not all(slug.isascii() and slug.isprintable() for slug in slugs):
+        text = super().to_internal_value(data)
+        if text.count(",") > MAX_GENRES or len(slugs := _parts(text)) > MAX_GENRES:
+            raise serializers.ValidationError(f"At most {MAX_GENRES} slugs.")
+        if not slugs or not all(slug.isascii() and slug.isprintable() for slug in slugs):
             raise serializers.ValidationError("Slugs parted by commas, as in drama,film-noir.")
-        return tuple(dict.fromkeys(slug for slug in slugs if slug))
+        return tuple(dict.fromkeys(slugs))
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas, without what is empty."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class FilterSerializer(serializers.Serializer):
@@ -75,18 +86,6 @@ class ListQuerySerializer(FilterSerializer):
 
     cursor = serializers.CharField(required=False, max_length=500, help_text="next_cursor of the page before.")
     explain = serializers.BooleanField(default=False, help_text="Also say how the list came about.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return _only_known(self, attrs)
-
-
-def _only_known(serializer: serializers.Serializer, attrs: dict[str, Any]) -> dict[str, Any]:
-    """Refuses names that mean nothing, so that a slip of the pen is not a wider list."""
-    known = {*serializer.fields, "format"}
-    unknown = [name for name in serializer.initial_data if name not in known]
-    if unknown:
-        raise serializers.ValidationError(dict.fromkeys(unknown[:10], "There is no such parameter."))
-    return attrs
 
 
 class ListQuery(NamedTuple):
@@ -132,10 +131,11 @@ class SessionEventSerializer(serializers.Serializer):
         return attrs
 
 
-class GroupSerializer(FilterSerializer):
-    """Whom a list is for, how they are brought together, and the filters."""
+class GroupSerializer(serializers.Serializer):
+    """Whom a list is for, and how they are brought together."""
 
-    members = serializers.ListField(
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=MAX_LIMIT, help_text="How many movies.")
+    members = BoundedListField(
         child=serializers.EmailField(max_length=254),
         allow_empty=False,
         max_length=MAX_MEMBERS,
@@ -146,17 +146,20 @@ class GroupSerializer(FilterSerializer):
         default="least_misery",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return _only_known(self, attrs)
+
+# By these somebody could find out movie by movie what a member has seen: what is missing has been.
+NOT_FOR_GROUPS = dict.fromkeys(
+    sorted(ListQuerySerializer().fields.keys() - GroupSerializer().fields.keys()), "This is not supported for groups."
+)
 
 
 class SessionSerializer(FilterSerializer):
     """What a guest did, oldest first: movies they like, or events."""
 
-    movie_ids = serializers.ListField(
+    movie_ids = BoundedListField(
         child=serializers.IntegerField(min_value=1, max_value=_MAX_ID), required=False, max_length=MAX_SIGNALS
     )
-    events = SessionEventSerializer(many=True, required=False, max_length=MAX_SIGNALS)  # type: ignore[call-arg]
+    events = BoundedListField(child=SessionEventSerializer(), required=False, max_length=MAX_SIGNALS)
 
     def signals(self) -> list[Signal]:
         """The signals of a valid body, newest first, one a movie."""

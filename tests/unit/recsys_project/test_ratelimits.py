@@ -20,6 +20,8 @@ RATES = {
     "login_account": ["100/s", "2/m"],
     "refresh": ["2/m"],
     "register": ["2/m"],
+    "group": ["2/m"],
+    "group_address": ["3/m"],
 }
 
 
@@ -125,6 +127,24 @@ def test_signing_in_to_the_admin_is_held_too():
     data = {"username": "root@x.org", "password": "wrong"}
 
     assert [Client().post("/admin/login/", data).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def group_lists(person, count: int, **headers) -> list[int]:
+    body = {"members": ["nobody@x.org"]}
+    answers = [
+        person.post("/api/recommendations/group/", body, format="json", **headers).status_code for _ in range(count)
+    ]
+    # What else the person asks for has rates of its own.
+    assert person.get("/api/fine/", **headers).status_code == 200
+    return answers
+
+
+def test_lists_for_groups_are_few_for_a_person_and_an_address():
+    ada, bob = client_of(make_user()), client_of(make_user())
+
+    assert group_lists(ada, 3, REMOTE_ADDR="10.0.0.1") == [400, 400, 429]
+    assert group_lists(bob, 1, REMOTE_ADDR="10.0.0.1") == [429]
+    assert group_lists(bob, 1, REMOTE_ADDR="10.0.0.2") == [400]
 
 
 def test_registering_and_refreshing_have_rates_of_their_own():
