@@ -43,7 +43,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         # Imports insert people by statements of their own.
         db_default=False,
         help_text="People who know the e-mail address may make lists for a group with this person in it. They see how "
-        "well each movie suits them, and nothing of what they did.",
+        "well each movie suits them and, by what a list leaves out, can find out which movies they have seen.",
     )
     date_joined = models.DateTimeField(default=timezone.now)
     dataset = models.CharField(max_length=32, blank=True, default="", help_text="The imported data set they came with.")

@@ -1,6 +1,7 @@
 """A list for several people at once: what each of them would like of all that any of them might, brought together.
 
-Whoever asks sees how well each movie suits each member, and neither what a member did nor what a score is made of.
+Whoever asks sees how well each movie suits each member, but not what a score is made of. What is missing has been seen
+by somebody, so a list takes no filters, by which one movie after the other could be asked about.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="People who know the e-mail address may make lists for a group with this person in it. They see how well each movie suits them, and nothing of what they did.",
+                help_text="People who know the e-mail address may make lists for a group with this person in it. They see how well each movie suits them and, by what a list leaves out, can find out which movies they have seen.",
             ),
         ),
     ]
