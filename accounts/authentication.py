@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from rest_framework.request import Request
@@ -85,10 +86,19 @@ class AccessTokenAuthentication(JWTAuthentication):
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI schema shows the token."""
+    """How the OpenAPI schema shows the token: got by OAuth2's password form, so that the page of the schema can sign
+    in, or brought along."""
 
     target_class = AccessTokenAuthentication
-    name = "bearer"
+    name = ["oauth2", "bearer"]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer")  # noqa: S106
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """Either of the two."""
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        password = {"tokenUrl": reverse("accounts:token"), "scopes": {}}
+        return [
+            {"type": "oauth2", "description": "E-mail address and password.", "flows": {"password": password}},
+            build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer"),  # noqa: S106
+        ]

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from events.models import Interaction
+from movies.selectors import Card, cards_listed, title_card
 
 Kind = Interaction.Kind
 # Opening a page is curiosity; after anything else the person has seen the movie, or does not want to.
@@ -23,6 +24,8 @@ _PRECEDENCE = {
     Kind.HIDE.value: 1,
     Kind.VIEW.value: 0,
 }
+# What a person is shown of an event of theirs.
+_EVENT = ("event_id", "user_id", "movie_id", "kind", "value", "occurred_at", "recommendation_id")
 # Every missed list asks these; putting them together as querysets took longer than PostgreSQL takes to answer.
 _SEEN = """
     ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)
@@ -53,8 +56,17 @@ class Signal(NamedTuple):
 
 
 def events_of(user: User) -> QuerySet[Interaction]:
-    """The person's own events, newest first, with their movies."""
-    return Interaction.objects.filter(user=user).select_related("movie").order_by("-occurred_at", "-id")
+    """The person's own events, newest first, with the titles of their movies."""
+    events = Interaction.objects.filter(user=user).select_related("movie")
+    return events.only(*_EVENT, "movie__title").order_by("-occurred_at", "-id")
+
+
+def event_cards(events: Iterable[Interaction], expand: Collection[str] = ()) -> dict[int, Card]:
+    """The card of each event's movie, by the movie's id, with what ``expand`` adds; of a movie that is not published
+    its title alone. A query, and those of ``movie_expansions``, if the events come from ``events_of``."""
+    named = {event.movie_id: event for event in events}
+    cards = {card["id"]: card for card in cards_listed(list(named), expand)}
+    return {pk: cards.get(pk) or title_card(pk, event.movie.title, expand) for pk, event in named.items()}
 
 
 def seen_movie_ids(user_id: int) -> set[int]:

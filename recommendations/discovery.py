@@ -1,6 +1,7 @@
-"""Lists that are the same for everyone: what is trending, what is new, and what a search finds."""
+"""Lists that are the same for everyone: what is trending, what is new, what a search finds, and the genres."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from django.utils import timezone
 from events.trends import Trend, movie_trends, newest_window_end
 from movies.models import Genre, Movie
 from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
-from movies.selectors import movie_cards
+from movies.selectors import genre_counts, items_expanded, movie_cards
 from movies.text import normalise_query
 from recommendations import candidates
 from recommendations.meaning import movies_meant, text_meaning
@@ -44,7 +45,13 @@ def genre_id_of(slug: str | None) -> int | None:
 
 
 def search_list(
-    *, q: str, genre: str | None = None, year_from: int | None = None, year_to: int | None = None, limit: int = 20
+    *,
+    q: str,
+    genre: str | None = None,
+    year_from: int | None = None,
+    year_to: int | None = None,
+    limit: int = 20,
+    expand: Collection[str] = (),
 ) -> dict[str, Any]:
     """Movies that fit what somebody typed, best first: ``{"notices", "items": [{"movie", "score", "matched"}]}``.
 
@@ -60,7 +67,8 @@ def search_list(
     asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
     name = f"search:{hashlib.sha256(asked.encode()).hexdigest()}"
     wanted = MovieFilter(genre_id_of(genre), year_from, year_to)
-    return remembered(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
+    found = remembered(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
+    return found | {"items": items_expanded(found["items"], expand)}
 
 
 def _found(q: str, wanted: MovieFilter, limit: int) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def _matched(text: TextMatch | None, meaning: float) -> list[str]:
     return [*found, "meaning"] if meaning >= MEANING_FLOOR else found
 
 
-def trending_list(*, genre: str | None = None, limit: int = 20) -> dict[str, Any]:
+def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> dict[str, Any]:
     """Movies that more people than usual voted for lately, filled up with popular ones to ``limit``.
 
     ``{"basis", "until", "items": [{"movie", "score", "rank", "reason"}]}``. Lately is the newest TRENDING_WINDOW_DAYS
@@ -132,9 +140,12 @@ def trending_list(*, genre: str | None = None, limit: int = 20) -> dict[str, Any
         }
         for rank, movie_id in enumerate(shown, start=1)
     ]
-    if not any(movie_id in scores for movie_id in shown):
-        return {"basis": "popular", "until": None, "items": items}
-    return {"basis": found["basis"], "until": found["until"], "items": items}
+    known = any(movie_id in scores for movie_id in shown)
+    return {
+        "basis": found["basis"] if known else "popular",
+        "until": found["until"] if known else None,
+        "items": items_expanded(items, expand),
+    }
 
 
 def _trends() -> dict[str, Any]:
@@ -162,7 +173,7 @@ def _rising(trends: list[Trend]) -> list[Trend]:
     return [trend for trend in rising if trend.movie_id in published]
 
 
-def latest_list(*, genre: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
     """The newest published movies: ``{"movie", "added_at"}``, by the day they were added, then by their year.
 
     A movie added or hidden a moment ago shows at once. Raises ValidationError for a genre that does not exist.
@@ -170,7 +181,8 @@ def latest_list(*, genre: str | None = None, limit: int = 20) -> list[dict[str, 
     genre_id = genre_id_of(genre)
     found = remembered(f"latest:{genre_id or ''}", settings.LATEST_CACHE_SECONDS, lambda: _latest(genre_id))
     cards = movie_cards([movie_id for movie_id, _ in found])
-    return [{"movie": cards[movie_id], "added_at": at} for movie_id, at in found if movie_id in cards][:limit]
+    items = [{"movie": cards[movie_id], "added_at": at} for movie_id, at in found if movie_id in cards][:limit]
+    return items_expanded(items, expand)
 
 
 def _latest(genre_id: int | None) -> list[tuple[int, str]]:
@@ -182,3 +194,11 @@ def _latest(genre_id: int | None) -> list[tuple[int, str]]:
         (movie_id, at.isoformat(timespec="seconds").replace("+00:00", "Z"))
         for movie_id, at in ordered.values_list("pk", "created_at")[:KEPT]
     ]
+
+
+def genre_list() -> list[dict[str, Any]]:
+    """All genres by name: ``{"slug", "name", "movie_count"}``, the count of published movies.
+
+    Kept for GENRES_CACHE_SECONDS, or until the catalogue changes.
+    """
+    return remembered("genres", settings.GENRES_CACHE_SECONDS, genre_counts)

@@ -1,6 +1,6 @@
 """Lists for groups, served: who may be in one, and the log of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.selectors import users_sharing
 from events.services import served_record
+from movies.selectors import items_expanded
 from recommendations.algorithms.group import Strategy
 from recommendations.group_list import group_list
 
@@ -22,7 +23,13 @@ SHOWN_DIGITS = 2
 
 
 def group_recommendation(
-    *, user: User, members: Sequence[str], strategy: Strategy, limit: int, request_id: str = ""
+    *,
+    user: User,
+    members: Sequence[str],
+    strategy: Strategy,
+    limit: int,
+    request_id: str = "",
+    expand: Collection[str] = (),
 ) -> dict[str, Any]:
     """The body of the response: a list for ``user`` and the people of these e-mail addresses, computed anew and logged
     as served to ``user``, who is always one of them, first unless named elsewhere.
@@ -60,7 +67,7 @@ def group_recommendation(
         "model_version": computed.version_id,
         "strategy": strategy,
         "members": emails,
-        "items": [_shown(item) for item in computed.items],
+        "items": items_expanded([_shown(item) for item in computed.items], expand),
     }
 
 

@@ -1,5 +1,6 @@
 """Lists, served: from Redis while they hold, computed otherwise, and logged."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from accounts.models import User
 from events.selectors import NOT_SEEN_BY, Signal, seen_movie_ids
 from events.services import served_record
 from movies.models import Movie
-from movies.selectors import movie_cards
+from movies.selectors import items_expanded, movie_cards
 from recommendations import candidates, list_cache
 from recommendations.algorithms.blending import LIST_SIZE, normalise
 from recommendations.cursors import Cursor, cursor_read, refused
@@ -37,13 +38,15 @@ def recommendation_list(
     filters: ListFilters | None = None,
     cursor: str = "",
     explain: bool = False,
+    expand: Collection[str] = (),
 ) -> bytes:
     """``limit`` of the person's best movies (1 to LIST_SIZE), as the JSON body of the response.
 
     The same list with the same ``recommendation_id`` for an hour, unless the person does something or the catalogue or
     the model changes: then the next call computes anew. A filtered list is computed each time. ``cursor`` goes on in
-    the list it came from. With Redis away every call computes. Raises ValidationError naming a filter or the cursor,
-    and User.DoesNotExist where the person was deleted meanwhile.
+    the list it came from. ``expand`` (of EXPANSIONS) is read now, whenever the list was computed. With Redis away every
+    call computes. Raises ValidationError naming a filter or the cursor, and User.DoesNotExist where the person was
+    deleted meanwhile.
     """
     filters = filters or ListFilters()
     filters.check()
@@ -65,7 +68,14 @@ def recommendation_list(
         tail = b',"next_cursor":"%b"' % following.encode()
     if explain:
         tail += b',"explanation":{"cache":"%b",%b' % (state.encode(), rendered.reckoning[1:])
-    return rendered._replace(items=kept).body(0, limit, tail)
+    return rendered._replace(items=_expanded(kept, expand)).body(0, limit, tail)
+
+
+def _expanded(rendered: list[bytes], expand: Collection[str]) -> list[bytes]:
+    """The rendered items with what ``expand`` adds to their cards."""
+    if not expand:
+        return rendered
+    return [orjson.dumps(item) for item in items_expanded([orjson.loads(item) for item in rendered], expand)]
 
 
 def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]:
@@ -146,7 +156,14 @@ def _rendered(computed: PersonalList, recommendation_id: UUID) -> RenderedList:
     return RenderedList(orjson.dumps(head)[:-1], orjson.dumps(computed.reckoning), items)
 
 
-def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, source: str = "events") -> dict[str, Any]:
+def session_list(
+    *,
+    signals: list[Signal],
+    limit: int,
+    filters: ListFilters,
+    source: str = "events",
+    expand: Collection[str] = (),
+) -> dict[str, Any]:
     """A guest's list, from what they did in this session, newest first; nothing is stored.
 
     Raises ValidationError naming ``source`` (the field the signals came in) when a movie does not exist, or a filter.
@@ -163,18 +180,19 @@ def session_list(*, signals: list[Signal], limit: int, filters: ListFilters, sou
         "model_version": computed.version_id,
         "user_state": computed.user_state,
         "notices": computed.notices,
-        "items": computed.items[:limit],
+        "items": items_expanded(computed.items[:limit], expand),
     }
 
 
-def popular_list(*, genre: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
     """Movies popular with everyone, or in the genre of that slug: ``{"movie", "score", "rank"}``, ranked from 1.
 
     Kept for POPULAR_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError naming ``genre`` when there
     is none of that slug.
     """
     name = f"popular:{genre or ''}:{limit}"
-    return remembered(name, settings.POPULAR_CACHE_SECONDS, lambda: _popular_list(genre, limit))
+    items = remembered(name, settings.POPULAR_CACHE_SECONDS, lambda: _popular_list(genre, limit))
+    return items_expanded(items, expand)
 
 
 def _popular_list(genre: str | None, limit: int) -> list[dict[str, Any]]:
@@ -184,7 +202,7 @@ def _popular_list(genre: str | None, limit: int) -> list[dict[str, Any]]:
     return [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]
 
 
-def similar_list(*, movie_id: int, limit: int = 20) -> list[dict[str, Any]]:
+def similar_list(*, movie_id: int, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
     """Movies like this one, most alike first: ``{"movie", "score"}``, score from 0 to 1.
 
     By who likes them and by what is written about them, or by the latter alone for a movie without factors; without a
@@ -192,7 +210,8 @@ def similar_list(*, movie_id: int, limit: int = 20) -> list[dict[str, Any]]:
     changes. Raises Movie.DoesNotExist unless it is published.
     """
     name = f"similar:{movie_id}:{limit}"
-    return remembered(name, settings.SIMILAR_CACHE_SECONDS, lambda: _similar_list(movie_id, limit))
+    items = remembered(name, settings.SIMILAR_CACHE_SECONDS, lambda: _similar_list(movie_id, limit))
+    return items_expanded(items, expand)
 
 
 def _similar_list(movie_id: int, limit: int) -> list[dict[str, Any]]:

@@ -17,6 +17,9 @@ logger = structlog.get_logger(__name__)
 
 Value = TypeVar("Value")
 
+# Changes when the shape of what is cached changes, so that a new release never reads an old one's answers.
+_FORMAT = 2
+
 
 def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
     """``compute()``'s answer, of plain JSON, at most ``seconds`` old and never older than the catalogue's last change,
@@ -29,7 +32,7 @@ def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
     try:
         # Kept with the stamp and the state read before computing: what was computed during a change is never served
         # after it.
-        key = cache.make_key(f"short:{name}")
+        key = cache.make_key(f"short:{_FORMAT}:{name}")
         stored, stamp = get_redis_connection("default").mget([key, all_stamp_key()])
         stamp = stamp or b"-"
         under = f"{stamp.decode()} {state_under(stamp).text.decode()}"

@@ -1,6 +1,11 @@
-"""What the OpenAPI schema says beyond what the views do: the error shape."""
+"""What the OpenAPI schema says beyond what the views do: the error shape, and examples."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from django.utils.text import slugify
+
+from recsys_project.examples import ERROR_EXAMPLE, EXAMPLES
 
 ERROR_SCHEMA = {
     "type": "object",
@@ -32,10 +37,28 @@ _DESCRIPTION = (
 def document_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """A hook of drf-spectacular: gives every operation the error shape as its default response."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR_SCHEMA
-    reference = {"schema": {"$ref": "#/components/schemas/Error"}}
+    reference = {"schema": {"$ref": "#/components/schemas/Error"}, "examples": _named({"Not valid": ERROR_EXAMPLE})}
     response = {"description": _DESCRIPTION, "content": {"application/json": reference}}
     for operations in result.get("paths", {}).values():
         for operation in operations.values():
             if isinstance(operation, dict) and "responses" in operation:
                 operation["responses"].setdefault("default", response)
     return result
+
+
+def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: gives every operation the examples of its request and its answers."""
+    for (method, path), examples in EXAMPLES.items():
+        operation = result.get("paths", {}).get(path, {}).get(method)
+        if operation is None:  # A schema of some of the addresses alone.
+            continue
+        for place, of_place in examples.items():
+            body = operation["requestBody"] if place == "request" else operation["responses"][place]
+            for content in body["content"].values():
+                content["examples"] = _named(of_place)
+    return result
+
+
+def _named(examples: Mapping[str, Any]) -> dict[str, Any]:
+    """Examples as OpenAPI holds them: under names for programs, each with a summary for people."""
+    return {slugify(summary): {"summary": summary, "value": value} for summary, value in examples.items()}

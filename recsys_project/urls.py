@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
-from recommendations.api.discovery_views import SearchView
+from recommendations.api.discovery_views import GenreListView, SearchView
 from recommendations.api.views import SimilarListView
 from recsys_project import health, metrics
 
@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/movies/search/", SearchView.as_view(), name="movie-search"),
     path("api/movies/", include("movies.api.urls")),
     path("api/movies/<int:movie_id>/similar/", SimilarListView.as_view(), name="movie-similar"),
+    path("api/genres/", GenreListView.as_view(), name="genres"),
     path("api/events/", include("events.api.urls")),
     path("api/recommendations/", include("recommendations.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),

@@ -41,6 +41,10 @@ class SignInSerializer(serializers.Serializer[User]):
     username = serializers.CharField(max_length=254, required=False)
     email = serializers.CharField(max_length=254, required=False)
     password = PasswordField()
+    # OAuth2's form has these; a client that is known and scopes are not asked for, and nothing is made of them.
+    client_id = serializers.CharField(max_length=254, required=False, allow_blank=True, write_only=True)
+    client_secret = serializers.CharField(max_length=254, required=False, allow_blank=True, write_only=True)
+    scope = serializers.CharField(max_length=1000, required=False, allow_blank=True, write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("email") and attrs.get("username") and attrs["email"] != attrs["username"]:

@@ -1,8 +1,12 @@
 """How events look in the API."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events.models import Interaction
+from movies.api.serializers import MovieCardSerializer
 
 
 class EventWriteSerializer(serializers.Serializer):
@@ -25,11 +29,16 @@ class EventWriteSerializer(serializers.Serializer):
 
 
 class EventSerializer(serializers.ModelSerializer):
-    """A stored event. Expects the movie joined."""
+    """A stored event."""
 
-    movie = serializers.IntegerField(source="movie_id")
-    movie_title = serializers.CharField(source="movie.title")
+    # From the context, which must hold the ``cards`` of the movies by their ids.
+    movie = serializers.SerializerMethodField()
 
     class Meta:
         model = Interaction
-        fields = ["event_id", "movie", "movie_title", "kind", "value", "occurred_at", "recommendation_id"]
+        fields = ["event_id", "movie", "kind", "value", "occurred_at", "recommendation_id"]
+
+    @extend_schema_field(MovieCardSerializer)
+    def get_movie(self, event: Interaction) -> dict[str, Any]:
+        card: dict[str, Any] = self.context["cards"][event.movie_id]
+        return card

@@ -1,5 +1,6 @@
 """What the person did: send it, and read it back."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,9 +12,10 @@ from rest_framework.response import Response
 
 from events import selectors, services
 from events.api.filters import EventFilter
-from events.api.pagination import HistoryPagination
 from events.api.serializers import EventSerializer, EventWriteSerializer
 from events.models import Interaction
+from movies.api.expand import ExpandQuerySerializer, expansions_asked
+from movies.api.pagination import ListPagination
 
 
 class EventConflict(APIException):
@@ -22,18 +24,30 @@ class EventConflict(APIException):
     default_code = "conflict"
 
 
-@extend_schema_view(get=extend_schema(tags=["events"], summary="Read your own history, newest first"))
+@extend_schema_view(
+    get=extend_schema(
+        tags=["events"],
+        summary="Read your own history, newest first",
+        description="A movie that is no longer published has its title alone.",
+        parameters=[ExpandQuerySerializer],
+    )
+)
 class EventListView(generics.ListAPIView):
     """The person's own events."""
 
     serializer_class = EventSerializer
     filterset_class = EventFilter
-    pagination_class = HistoryPagination
+    pagination_class = ListPagination
     # The schema generator reads the model from here; requests use get_queryset.
     queryset = Interaction.objects.none()
 
     def get_queryset(self) -> QuerySet[Interaction]:
         return selectors.events_of(self.request.user)  # type: ignore[arg-type]  # IsAuthenticated holds.
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        expand = expansions_asked(request)
+        events = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        return self.get_paginated_response(_shown(events, expand))
 
     @extend_schema(
         tags=["events"],
@@ -58,4 +72,9 @@ class EventListView(generics.ListAPIView):
             )
         except services.EventConflictError as conflict:
             raise EventConflict from conflict
-        return Response(EventSerializer(event).data, status.HTTP_201_CREATED if created else status.HTTP_200_OK)
+        return Response(_shown([event])[0], status.HTTP_201_CREATED if created else status.HTTP_200_OK)
+
+
+def _shown(events: Sequence[Interaction], expand: Collection[str] = ()) -> Any:
+    context = {"cards": selectors.event_cards(events, expand)}
+    return EventSerializer(events, many=True, context=context).data

@@ -1,9 +1,9 @@
 """How movies look in the API."""
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from movies.models import Credit, Genre, Movie
+from movies.api.pagination import NEXT_CURSOR_HELP
+from movies.models import Credit, Genre
 
 
 class GenreSerializer(serializers.ModelSerializer):
@@ -12,56 +12,46 @@ class GenreSerializer(serializers.ModelSerializer):
         fields = ["name", "slug"]
 
 
-class MovieCardSerializer(serializers.ModelSerializer):
-    """What a list shows of a movie."""
+class PersonCreditSerializer(serializers.ModelSerializer):
+    """Somebody and what they did in a movie."""
 
-    genres = GenreSerializer(many=True, read_only=True)
-
-    class Meta:
-        model = Movie
-        fields = ["id", "title", "year", "genres", "poster_url"]
-
-
-class CreditSerializer(serializers.ModelSerializer):
     id = serializers.IntegerField(source="person_id", read_only=True)
     name = serializers.CharField(source="person.name", read_only=True)
 
     class Meta:
         model = Credit
-        fields = ["id", "name"]
+        fields = ["id", "name", "role"]
+
+
+class MovieCardSerializer(serializers.Serializer):
+    """What every list shows of a movie, and what ``expand`` adds."""
+
+    id = serializers.IntegerField()
+    title = serializers.CharField()
+    year = serializers.IntegerField(allow_null=True, help_text="Year of release.")
+    runtime_minutes = serializers.IntegerField(allow_null=True)
+    language = serializers.CharField(allow_blank=True, help_text="ISO 639-1, as in en; empty where unknown.")
+    imdb_id = serializers.CharField(allow_blank=True, help_text="As in tt0114709; empty where unknown.")
+    tmdb_id = serializers.IntegerField(allow_null=True)
+    poster_url = serializers.CharField(allow_blank=True, help_text="Address of an image; empty where there is none.")
+    genres = GenreSerializer(many=True)
+    overview = serializers.CharField(required=False, help_text="With expand=overview.")
+    people = PersonCreditSerializer(
+        many=True, required=False, help_text="With expand=people: directors, then the cast, in billing order."
+    )
 
 
 class MovieSerializer(MovieCardSerializer):
-    """Everything about a movie; expects its credits and their people prefetched, directors and cast mixed."""
+    """Everything about a movie."""
 
-    directors = serializers.SerializerMethodField()
-    cast = serializers.SerializerMethodField()
+    overview = serializers.CharField(allow_blank=True)
+    # Expects them prefetched with their people, directors first.
+    people = PersonCreditSerializer(many=True, source="credits", help_text="Directors, then the cast, as billed.")
+    keywords = serializers.ListField(child=serializers.CharField())
+    movielens_id = serializers.IntegerField(allow_null=True)
 
-    class Meta(MovieCardSerializer.Meta):
-        fields = [
-            *MovieCardSerializer.Meta.fields,
-            "overview",
-            "runtime_minutes",
-            "language",
-            "keywords",
-            "directors",
-            "cast",
-            "movielens_id",
-            "imdb_id",
-            "tmdb_id",
-        ]
 
-    @extend_schema_field(CreditSerializer(many=True))
-    def get_directors(self, movie: Movie) -> list[dict[str, object]]:
-        return self._people(movie, Credit.Role.DIRECTOR)
+class EnvelopeSerializer(serializers.Serializer):
+    """What every list has beside its items."""
 
-    @extend_schema_field(CreditSerializer(many=True))
-    def get_cast(self, movie: Movie) -> list[dict[str, object]]:
-        return self._people(movie, Credit.Role.CAST)
-
-    def _people(self, movie: Movie, role: Credit.Role) -> list[dict[str, object]]:
-        return [
-            {"id": credit.person_id, "name": credit.person.name}
-            for credit in movie.credits.all()
-            if credit.role == role
-        ]
+    next_cursor = serializers.CharField(allow_null=True, help_text=NEXT_CURSOR_HELP)

@@ -1,18 +1,28 @@
 """The catalogue, open to everyone."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from movies import selectors
+from movies.api.expand import ExpandQuerySerializer, expansions_asked
 from movies.api.filters import MovieFilter
-from movies.api.pagination import CataloguePagination
+from movies.api.pagination import ListPagination
 from movies.api.serializers import MovieCardSerializer, MovieSerializer
 from movies.models import Movie
 
 
-@extend_schema(tags=["movies"], summary="Search and browse the published movies", auth=[])
+@extend_schema(
+    tags=["movies"],
+    summary="Search and browse the published movies",
+    parameters=[ExpandQuerySerializer],
+    auth=[],
+)
 class MovieListView(generics.ListAPIView):
     """Published movies by title, a page at a time."""
 
@@ -21,10 +31,15 @@ class MovieListView(generics.ListAPIView):
     permission_classes = [AllowAny]
     serializer_class = MovieCardSerializer
     filterset_class = MovieFilter
-    pagination_class = CataloguePagination
+    pagination_class = ListPagination
 
     def get_queryset(self) -> QuerySet[Movie]:
-        return selectors.movies_published()
+        return selectors.movies_published().only("id", "title", "year")
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        expand = expansions_asked(request)
+        movies = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        return self.get_paginated_response(selectors.cards_listed([movie.pk for movie in movies], expand))
 
 
 @extend_schema(tags=["movies"], summary="Read one published movie", auth=[])

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from movies.api.serializers import MovieCardSerializer
+from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
 from movies.search import MAX_QUERY
 from recommendations.api.fields import SearchTextField
 from recommendations.api.serializers import LimitSerializer, NoticeSerializer
@@ -41,7 +41,7 @@ class FoundSerializer(serializers.Serializer):
     )
 
 
-class SearchListSerializer(serializers.Serializer):
+class SearchListSerializer(EnvelopeSerializer):
     notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = FoundSerializer(many=True)
 
@@ -65,7 +65,7 @@ class TrendingSerializer(serializers.Serializer):
     reason = TrendingReasonSerializer()
 
 
-class TrendingListSerializer(serializers.Serializer):
+class TrendingListSerializer(EnvelopeSerializer):
     basis = serializers.ChoiceField(
         choices=[
             ("now", "the days before now"),
@@ -82,5 +82,15 @@ class LatestSerializer(serializers.Serializer):
     added_at = serializers.DateTimeField()
 
 
-class LatestListSerializer(serializers.Serializer):
+class LatestListSerializer(EnvelopeSerializer):
     items = LatestSerializer(many=True)
+
+
+class GenreCountSerializer(serializers.Serializer):
+    slug = serializers.CharField(help_text="What filters take as genre.")
+    name = serializers.CharField()
+    movie_count = serializers.IntegerField(help_text="How many published movies are of it.")
+
+
+class GenreListSerializer(EnvelopeSerializer):
+    items = GenreCountSerializer(many=True)

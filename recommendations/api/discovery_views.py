@@ -1,4 +1,7 @@
-"""Search, trending and latest movies, for anyone who asks. The search is routed under ``/api/movies/`` by the root."""
+"""Search, trending and latest movies and the genres, for anyone who asks.
+
+The search is routed under ``/api/movies/`` and the genres under ``/api/genres/`` by the root.
+"""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -6,8 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from movies.api.pagination import envelope
 from recommendations import discovery
 from recommendations.api.discovery_serializers import (
+    GenreListSerializer,
     GenreQuerySerializer,
     LatestListSerializer,
     SearchListSerializer,
@@ -35,7 +40,7 @@ class SearchView(APIView):
     def get(self, request: Request) -> Response:
         query = SearchQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(discovery.search_list(**query.validated_data))
+        return Response(envelope(**discovery.search_list(**query.validated_data)))
 
 
 class TrendingListView(APIView):
@@ -54,7 +59,7 @@ class TrendingListView(APIView):
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(discovery.trending_list(**query.validated_data))
+        return Response(envelope(**discovery.trending_list(**query.validated_data)))
 
 
 class LatestListView(APIView):
@@ -73,4 +78,15 @@ class LatestListView(APIView):
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response({"items": discovery.latest_list(**query.validated_data)})
+        return Response(envelope(discovery.latest_list(**query.validated_data)))
+
+
+class GenreListView(APIView):
+    """What genres there are."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer, auth=[])
+    def get(self, request: Request) -> Response:
+        return Response(envelope(discovery.genre_list()))

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from movies.api.pagination import envelope
 from recommendations.api.query import NOT_FOR_GROUPS, GroupSerializer
 from recommendations.api.serializers import GroupListSerializer
 from recommendations.group_services import group_recommendation
@@ -35,5 +36,6 @@ class GroupListView(APIView):
             strategy=valid["strategy"],
             limit=valid["limit"],
             request_id=getattr(request, "request_id", ""),
+            expand=valid.get("expand", ()),
         )
-        return Response(answer, headers={"Cache-Control": "private, no-store"})
+        return Response(envelope(**answer), headers={"Cache-Control": "private, no-store"})

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
+from movies.api.expand import ExpandQuerySerializer
 from movies.api.fields import BoundedListField
 from recommendations.algorithms.blending import LIST_SIZE
 from recommendations.api.fields import SearchTextField
@@ -55,7 +56,7 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-class FilterSerializer(serializers.Serializer):
+class FilterSerializer(ExpandQuerySerializer):
     """The query of a list that may be narrowed."""
 
     limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
@@ -95,10 +96,12 @@ class ListQuery(NamedTuple):
     filters: ListFilters
     cursor: str
     explain: bool
+    expand: tuple[str, ...]
 
 
 def list_query(query_string: str) -> ListQuery:
-    """The parsed query, as it stands in the address; ``genre`` and ``exclude`` given several times are joined.
+    """The parsed query, as it stands in the address; ``genre``, ``exclude`` and ``expand`` given several times
+    are joined.
 
     Raises REST framework's ValidationError naming the parameter.
     """
@@ -107,13 +110,15 @@ def list_query(query_string: str) -> ListQuery:
 
 def _parsed(query_string: str) -> ListQuery:
     given = QueryDict(query_string.encode("latin-1"))
-    joined = {"genre", "exclude"}
+    joined = {"genre", "exclude", "expand"}
     query = ListQuerySerializer(
         data={name: ",".join(given.getlist(name)) if name in joined else given[name] for name in given}
     )
     query.is_valid(raise_exception=True)
     valid = query.validated_data
-    return ListQuery(valid["limit"], query.filters(), valid.get("cursor", ""), valid["explain"])
+    return ListQuery(
+        valid["limit"], query.filters(), valid.get("cursor", ""), valid["explain"], valid.get("expand", ())
+    )
 
 
 # Most requests ask alike, and a query means the same each time.
@@ -131,7 +136,7 @@ class SessionEventSerializer(serializers.Serializer):
         return attrs
 
 
-class GroupSerializer(serializers.Serializer):
+class GroupSerializer(ExpandQuerySerializer):
     """Whom a list is for, and how they are brought together."""
 
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=MAX_LIMIT, help_text="How many movies.")

@@ -2,11 +2,12 @@
 
 from rest_framework import serializers
 
-from movies.api.serializers import MovieCardSerializer
+from movies.api.expand import ExpandQuerySerializer
+from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
 from recommendations.algorithms.blending import LIST_SIZE
 
 
-class LimitSerializer(serializers.Serializer):
+class LimitSerializer(ExpandQuerySerializer):
     """The query of a list."""
 
     limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
@@ -53,7 +54,7 @@ class NoticeSerializer(serializers.Serializer):
     text = serializers.CharField(help_text="The same for people.")
 
 
-class RecommendationListSerializer(serializers.Serializer):
+class RecommendationListSerializer(EnvelopeSerializer):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
     generated_at = serializers.DateTimeField()
     model_version = serializers.IntegerField(allow_null=True, help_text="The live model; null when there is none.")
@@ -66,11 +67,10 @@ class RecommendationListSerializer(serializers.Serializer):
     )
     notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = RecommendedSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True, help_text="Ask for the next page with it; null at the end.")
     explanation = serializers.DictField(required=False, help_text="How the list came about, where asked for.")
 
 
-class SessionListSerializer(serializers.Serializer):
+class SessionListSerializer(EnvelopeSerializer):
     model_version = serializers.IntegerField(allow_null=True)
     user_state = serializers.ChoiceField(choices=["new", "stranger"])
     notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
@@ -91,7 +91,7 @@ class GroupItemSerializer(serializers.Serializer):
     reason = GroupReasonSerializer()
 
 
-class GroupListSerializer(serializers.Serializer):
+class GroupListSerializer(EnvelopeSerializer):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
     generated_at = serializers.DateTimeField()
     model_version = serializers.IntegerField(allow_null=True)
@@ -108,7 +108,7 @@ class PopularSerializer(serializers.Serializer):
     rank = serializers.IntegerField()
 
 
-class PopularListSerializer(serializers.Serializer):
+class PopularListSerializer(EnvelopeSerializer):
     items = PopularSerializer(many=True)
 
 
@@ -117,5 +117,5 @@ class SimilarSerializer(serializers.Serializer):
     score = serializers.FloatField(help_text="From 0 to 1.")
 
 
-class SimilarListSerializer(serializers.Serializer):
+class SimilarListSerializer(EnvelopeSerializer):
     items = SimilarSerializer(many=True)

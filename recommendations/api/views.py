@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from movies.api.pagination import envelope
 from movies.models import Movie
 from recommendations import services
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
@@ -61,9 +62,13 @@ class SessionListView(APIView):
         body.is_valid(raise_exception=True)
         source = "events" if body.validated_data.get("events") else "movie_ids"
         answer = services.session_list(
-            signals=body.signals(), limit=body.validated_data["limit"], filters=body.filters(), source=source
+            signals=body.signals(),
+            limit=body.validated_data["limit"],
+            filters=body.filters(),
+            source=source,
+            expand=body.validated_data.get("expand", ()),
         )
-        return Response(answer, headers={"Cache-Control": "no-store"})
+        return Response(envelope(**answer), headers={"Cache-Control": "no-store"})
 
 
 class PopularListView(APIView):
@@ -82,7 +87,7 @@ class PopularListView(APIView):
     def get(self, request: Request) -> Response:
         query = PopularQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response({"items": services.popular_list(**query.validated_data)})
+        return Response(envelope(services.popular_list(**query.validated_data)))
 
 
 class SimilarListView(APIView):
@@ -106,4 +111,4 @@ class SimilarListView(APIView):
             items = services.similar_list(movie_id=movie_id, **query.validated_data)
         except Movie.DoesNotExist as error:
             raise NotFound from error
-        return Response({"items": items})
+        return Response(envelope(items))

@@ -178,6 +178,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "recsys_project.openapi.document_errors",
+        "recsys_project.openapi.add_examples",
     ],
 }
 CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"
@@ -287,6 +288,7 @@ TRENDING_CACHE_SECONDS = env.int("TRENDING_CACHE_SECONDS", default=300)
 LATEST_CACHE_SECONDS = env.int("LATEST_CACHE_SECONDS", default=60)
 POPULAR_CACHE_SECONDS = env.int("POPULAR_CACHE_SECONDS", default=60)
 SIMILAR_CACHE_SECONDS = env.int("SIMILAR_CACHE_SECONDS", default=300)
+GENRES_CACHE_SECONDS = env.int("GENRES_CACHE_SECONDS", default=300)
 SEARCH_CACHE_SECONDS = env.int("SEARCH_CACHE_SECONDS", default=60)
 POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
 POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import Interaction, Rating
+from movies.selectors import movie_cards
 from tests.factories import client_of
 
 URL = "/api/events/"
@@ -26,8 +27,7 @@ def test_an_event_is_stored_and_returned(cast):
     event = Interaction.objects.get()
     assert response.json() == {
         "event_id": str(event.event_id),
-        "movie": cast["Heat"].pk,
-        "movie_title": "Heat",
+        "movie": movie_cards([cast["Heat"].pk])[cast["Heat"].pk],
         "kind": "rating",
         "value": 4.5,
         "occurred_at": event.occurred_at.isoformat().replace("+00:00", "Z"),
@@ -102,11 +102,11 @@ def test_history_is_ones_own_newest_first_and_filtered_by_kind(cast):
     client = client_of(cast.bob)
 
     with CaptureQueriesContext(connection) as queries:
-        history = client.get(URL).json()["results"]
+        history = client.get(URL).json()["items"]
 
-    assert [event["movie_title"] for event in history] == ["Heat", "Alien", "Babe"]
-    assert len(queries) == 2  # the person of the token, and their events
-    assert [event["movie_title"] for event in client.get(URL, {"kind": "like"}).json()["results"]] == ["Heat", "Babe"]
+    assert [event["movie"]["title"] for event in history] == ["Heat", "Alien", "Babe"]
+    assert len(queries) == 3  # the person of the token, their events, and the movies' cards
+    assert [event["movie"]["title"] for event in client.get(URL, {"kind": "like"}).json()["items"]] == ["Heat", "Babe"]
     assert client.get(URL, {"kind": "adore"}).status_code == 400
 
 
@@ -115,11 +115,11 @@ def test_pages_of_history_neither_repeat_nor_skip(cast):
     Interaction.objects.bulk_create(
         Interaction(user=cast.bob, movie=cast["Heat"], kind="view", occurred_at=same_moment) for _ in range(7)
     )
-    client, url, ids = client_of(cast.bob), URL + "?page_size=3", []
-    while url:
-        page = client.get(url).json()
-        ids += [event["event_id"] for event in page["results"]]
-        url = page["next"]
+    client, query, ids = client_of(cast.bob), {"page_size": 3}, []
+    while query.get("cursor", "") is not None:
+        page = client.get(URL, query).json()
+        ids += [event["event_id"] for event in page["items"]]
+        query["cursor"] = page["next_cursor"]
 
     assert len(ids) == len(set(ids)) == 7
 

@@ -1,8 +1,14 @@
 """The OpenAPI schema and its page."""
 
+from typing import Any
+from urllib.parse import urlencode
+
+import jsonschema
 import pytest
 from django.core.management import call_command
 from django.test import Client
+
+from tests.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -36,3 +42,83 @@ def test_the_page_takes_nothing_from_elsewhere():
 
     assert response.status_code == 200
     assert b"https://cdn" not in response.content
+
+
+@pytest.fixture
+def schema() -> dict[str, Any]:
+    """The schema as it is served, with what may be null said in the words of JSON Schema."""
+    return without_nullable(Client().get("/api/schema/", HTTP_ACCEPT="application/json").json())
+
+
+def without_nullable(node: Any) -> Any:
+    if isinstance(node, list):
+        return [without_nullable(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {name: without_nullable(inner) for name, inner in node.items()}
+    return {"anyOf": [plain, {"type": "null"}]} if plain.pop("nullable", None) is True else plain
+
+
+def bodies(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The content of an operation's request and of its answers that went well, by a name of each."""
+    asked = {
+        f"request {media}": content for media, content in operation.get("requestBody", {}).get("content", {}).items()
+    }
+    told = {
+        f"{status} {media}": content
+        for status, response in operation["responses"].items()
+        for media, content in response.get("content", {}).items()
+    }
+    return asked | told
+
+
+def test_every_body_has_examples_that_fit_its_schema(schema):
+    checked = 0
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            assert bodies(operation), (method, path)
+            for name, content in bodies(operation).items():
+                where = f"{method} {path} {name}"
+                assert content.get("examples"), where
+                whole = content["schema"] | {"components": schema["components"]}
+                validator = jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
+                for example in content["examples"].values():
+                    errors = [
+                        f"{error.json_path}: {error.message}" for error in validator.iter_errors(example["value"])
+                    ]
+                    assert not errors, where
+                    checked += 1
+
+    assert checked > 40
+
+
+def test_examples_show_every_field_of_a_card(schema):
+    answer = schema["paths"]["/api/recommendations/"]["get"]["responses"]["200"]["content"]["application/json"]
+    expanded = answer["examples"]["with-expandoverviewpeople"]["value"]["items"][0]["movie"]
+
+    assert expanded.keys() == schema["components"]["schemas"]["MovieCard"]["properties"].keys()
+
+
+def test_the_schema_says_how_to_sign_in_and_that_way_works():
+    schema = Client().get("/api/schema/", HTTP_ACCEPT="application/json").json()
+    user = make_user()
+    flow = schema["components"]["securitySchemes"]["oauth2"]["flows"]["password"]
+    # As the schema's page sends it: names of a client that nobody has, in the form or in a header.
+    form = {"grant_type": "password", "username": user.email, "password": PASSWORD}
+    answers = [
+        Client().post(
+            flow["tokenUrl"], urlencode(given), content_type="application/x-www-form-urlencoded", headers=headers
+        )
+        for given, headers in (
+            (form | {"scope": "", "client_id": "", "client_secret": ""}, {}),
+            (form | {"client_id": "page", "client_secret": "none", "scope": "read"}, {}),
+            (form, {"Authorization": "Basic Og=="}),
+        )
+    ]
+
+    assert schema["paths"]["/api/recommendations/"]["get"]["security"] == [{"oauth2": []}, {"bearer": []}]
+    for answer in answers:
+        assert answer.status_code == 200, answer.content
+        token = f"{answer.json()['token_type']} {answer.json()['access_token']}"
+        assert Client().get("/api/recommendations/", HTTP_AUTHORIZATION=token).status_code == 200
+    assert Client().get("/api/recommendations/").status_code == 401

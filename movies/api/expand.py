@@ -1,0 +1,44 @@
+"""``expand``: what a client asks to see of each movie beside its card."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from movies.selectors import EXPANSIONS
+
+
+class ExpandField(serializers.CharField):
+    """Names of EXPANSIONS with commas between, or given several times in an address; as a tuple without repetitions."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs = {"required": False, "max_length": 100} | kwargs
+        kwargs.setdefault("help_text", f"Show more of each movie: {' and '.join(EXPANSIONS)}, a comma between.")
+        super().__init__(**kwargs)
+
+    def get_value(self, dictionary: Any) -> Any:
+        if hasattr(dictionary, "getlist") and self.field_name in dictionary:
+            return ",".join(dictionary.getlist(self.field_name))
+        return super().get_value(dictionary)
+
+    def to_internal_value(self, data: Any) -> tuple[str, ...]:  # type: ignore[override]
+        names = [name.strip() for name in super().to_internal_value(data).split(",")]
+        for name in names:
+            if name not in EXPANSIONS:
+                nearest = get_close_matches(name, EXPANSIONS, n=1, cutoff=0.0)[0]
+                raise serializers.ValidationError(f'There is no "{name}" to expand; did you mean "{nearest}"?')
+        return tuple(name for name in EXPANSIONS if name in names)
+
+
+class ExpandQuerySerializer(serializers.Serializer):
+    """The part of a query that every list of movies knows."""
+
+    expand = ExpandField()
+
+
+def expansions_asked(request: Request) -> tuple[str, ...]:
+    """What the request's address asks to expand. Raises ValidationError naming ``expand``."""
+    query = ExpandQuerySerializer(data=request.query_params)
+    query.is_valid(raise_exception=True)
+    return query.validated_data.get("expand", ())

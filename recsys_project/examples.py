@@ -1,0 +1,207 @@
+"""What each endpoint is asked and answers, as the OpenAPI schema shows it; a test holds each to its own schema."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+_HEAT: Json = {
+    "id": 6,
+    "title": "Heat",
+    "year": 1995,
+    "runtime_minutes": 170,
+    "language": "en",
+    "imdb_id": "tt0113277",
+    "tmdb_id": 949,
+    "poster_url": "https://images.example.org/heat.jpg",
+    "genres": [{"name": "Crime", "slug": "crime"}, {"name": "Thriller", "slug": "thriller"}],
+}
+_CASINO: Json = {
+    "id": 16,
+    "title": "Casino",
+    "year": 1995,
+    "runtime_minutes": 179,
+    "language": "en",
+    "imdb_id": "tt0112641",
+    "tmdb_id": 524,
+    "poster_url": "",
+    "genres": [{"name": "Crime", "slug": "crime"}, {"name": "Drama", "slug": "drama"}],
+}
+_EXPANDED: Json = {
+    "overview": "A thief plans one last robbery while a detective closes in on him.",
+    "people": [
+        {"id": 31, "name": "Michael Mann", "role": "director"},
+        {"id": 58, "name": "Al Pacino", "role": "cast"},
+        {"id": 59, "name": "Robert De Niro", "role": "cast"},
+    ],
+}
+_LIST_ID = "2f1c9f0a-5f0e-4b0b-9d2e-3d1f0a6c7b11"
+_EVENT_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+_REQUEST_ID = "0d6f1a52-6a2b-4f7e-8a44-5f1f2f0f6f3e"
+_AT = "2026-03-14T20:15:00Z"
+# Shortened: real tokens are some three hundred letters long.
+_ACCESS, _REFRESH = "eyJhbGciOiJIUzI1NiJ9.access", "eyJhbGciOiJIUzI1NiJ9.refresh"
+_CURSOR = "WyIyZjFjOWYwYSJd:1vXyZ0:k3r9"
+_ME: Json = {
+    "id": 42,
+    "email": "ada@example.org",
+    "display_name": "Ada",
+    "share_with_groups": False,
+    "date_joined": "2026-01-02T08:00:00Z",
+}
+_EVENT_SENT: Json = {"movie": 6, "kind": "rating", "value": 4.5, "event_id": _EVENT_ID, "recommendation_id": _LIST_ID}
+_EVENT: Json = {**_EVENT_SENT, "movie": _HEAT, "occurred_at": _AT}
+_RECOMMENDED: Json = {
+    "movie": _CASINO,
+    "score": 0.93,
+    "sources": {"batch": 0.61, "realtime": 0.39, "popular": 0.0},
+    "reason": {"code": "because_liked", "text": "Because you liked Heat", "movie_id": 6},
+    "predicted_rating": 4.3,
+}
+_GUEST: Json = {
+    **_RECOMMENDED,
+    "sources": {"batch": 0.0, "realtime": 0.9, "popular": 0.1},
+    "predicted_rating": None,
+}
+_LIST: Json = {
+    "recommendation_id": _LIST_ID,
+    "generated_at": _AT,
+    "model_version": 12,
+    "user_state": "known",
+    "items": [_RECOMMENDED],
+    "next_cursor": _CURSOR,
+}
+
+
+def _listed(*items: Json, next_cursor: str | None = None, **beside: Any) -> Json:
+    return {**beside, "items": list(items), "next_cursor": next_cursor}
+
+
+# By method and path: the body of the request, and the answers by their status; each by the name of the example.
+EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
+    ("post", "/api/auth/register/"): {
+        "request": {"Register": {"email": "ada@example.org", "password": "a long passphrase", "display_name": "Ada"}},
+        "201": {
+            "Registered and signed in": {
+                "id": 42,
+                "email": "ada@example.org",
+                "display_name": "Ada",
+                "access": _ACCESS,
+                "refresh": _REFRESH,
+            }
+        },
+    },
+    ("post", "/api/auth/token/"): {
+        "request": {
+            "OAuth2's password form": {
+                "grant_type": "password",
+                "username": "ada@example.org",
+                "password": "a long passphrase",
+            },
+            "By e-mail address": {"email": "ada@example.org", "password": "a long passphrase"},
+        },
+        "200": {
+            "Signed in": {
+                "access_token": _ACCESS,
+                "refresh_token": _REFRESH,
+                "token_type": "Bearer",
+                "expires_in": 1800,
+                "access": _ACCESS,
+                "refresh": _REFRESH,
+            }
+        },
+    },
+    ("post", "/api/auth/refresh/"): {
+        "request": {"Renew": {"refresh": _REFRESH}},
+        "200": {"Renewed": {"access": _ACCESS, "refresh": _REFRESH}},
+    },
+    ("get", "/api/auth/me/"): {"200": {"Oneself": _ME}},
+    ("patch", "/api/auth/me/"): {
+        "request": {"Allow lists for groups": {"share_with_groups": True}},
+        "200": {"Changed": {**_ME, "share_with_groups": True}},
+    },
+    ("get", "/api/movies/"): {
+        "200": {
+            "A page": _listed(_CASINO, _HEAT, next_cursor=_CURSOR),
+            "With expand=overview,people": _listed({**_HEAT, **_EXPANDED}),
+        }
+    },
+    ("get", "/api/movies/{id}/"): {
+        "200": {"A movie": {**_HEAT, **_EXPANDED, "keywords": ["heist", "detective"], "movielens_id": 6}}
+    },
+    ("get", "/api/movies/{movie_id}/similar/"): {
+        "200": {"Movies like Heat": _listed({"movie": _CASINO, "score": 0.87})}
+    },
+    ("get", "/api/movies/search/"): {
+        "200": {
+            "Searching for pacino": _listed({"movie": _HEAT, "score": 1.09, "matched": ["people"]}),
+            "With expand=overview,people": _listed(
+                {"movie": {**_HEAT, **_EXPANDED}, "score": 1.09, "matched": ["people"]}
+            ),
+        }
+    },
+    ("get", "/api/genres/"): {
+        "200": {
+            "Genres": _listed(
+                {"slug": "crime", "name": "Crime", "movie_count": 1199},
+                {"slug": "film-noir", "name": "Film-Noir", "movie_count": 87},
+            )
+        }
+    },
+    ("get", "/api/events/"): {"200": {"One's history": _listed(_EVENT, next_cursor=_CURSOR)}},
+    ("post", "/api/events/"): {
+        "request": {"A rating": _EVENT_SENT, "A movie was opened": {"movie": 6, "kind": "view"}},
+        "200": {"Stored before": _EVENT},
+        "201": {"Stored": _EVENT},
+    },
+    ("get", "/api/recommendations/"): {
+        "200": {
+            "A list": _LIST,
+            "With expand=overview,people": {
+                **_LIST,
+                "items": [{**_RECOMMENDED, "movie": {**_HEAT, **_EXPANDED}}],
+                "next_cursor": None,
+            },
+        }
+    },
+    ("get", "/api/recommendations/popular/"): {
+        "200": {"Popular now": _listed({"movie": _HEAT, "score": 311.5, "rank": 1})}
+    },
+    ("get", "/api/recommendations/trending/"): {
+        "200": {"Trending": _listed({"movie": _HEAT, "score": 5.2, "rank": 1}, basis="now", until=_AT)}
+    },
+    ("get", "/api/recommendations/latest/"): {"200": {"New here": _listed({"movie": _CASINO, "added_at": _AT})}},
+    ("post", "/api/recommendations/session/"): {
+        "request": {
+            "Movies a guest likes": {"movie_ids": [6, 50], "limit": 10, "genre": "crime", "expand": "overview"},
+            "What a guest did": {"events": [{"movie": 6, "kind": "rating", "value": 5}, {"movie": 50, "kind": "view"}]},
+        },
+        "200": {"A guest's list": _listed(_GUEST, model_version=12, user_state="new")},
+    },
+    ("post", "/api/recommendations/group/"): {
+        "request": {"For two": {"members": ["bob@example.org"], "strategy": "least_misery", "limit": 10}},
+        "200": {
+            "A group's list": _listed(
+                {
+                    "movie": _HEAT,
+                    "score": 0.71,
+                    "member_scores": [0.71, 0.94],
+                    "reason": {"code": "suits_all", "text": "Suits all of you"},
+                },
+                recommendation_id=_LIST_ID,
+                generated_at=_AT,
+                model_version=12,
+                strategy="least_misery",
+                members=["ada@example.org", "bob@example.org"],
+            )
+        },
+    },
+}
+ERROR_EXAMPLE: Json = {
+    "error": {
+        "code": "validation_error",
+        "message": "Not valid: expand.",
+        "fields": {"expand": ['There is no "cast" to expand; did you mean "people"?']},
+        "request_id": _REQUEST_ID,
+    }
+}
