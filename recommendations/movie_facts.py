@@ -24,7 +24,7 @@ from recommendations.candidates import Vector
 from recommendations.models import FACTOR_DIMENSIONS
 
 KEPT_SECONDS = 600.0
-# About 2.5 KB each.
+# About 2.4 KB each.
 KEPT_MOVIES = 20_000
 FEW_MISSING = 20
 BLOCK = 16
