@@ -46,12 +46,15 @@ def gate(candidate: Trained, live: Trained | None, config: GateConfig) -> str:
 
 
 def _worse_than_popularity(candidate: Trained, config: GateConfig) -> str:
-    measured, people = candidate.metrics.get(MEASURE), candidate.metrics.get("people", 0)
-    popular = candidate.metrics.get("popularity", {}).get(MEASURE)
-    if measured is None or popular is None or people < config.min_people:
-        return ""
+    """Measured on a few people the two change places by chance: the whole interval must lie below popularity."""
+    metrics = candidate.metrics
+    measured, popular = metrics.get(MEASURE), metrics.get("popularity", {}).get(MEASURE)
+    people = metrics.get("people", config.min_people)
     # Written so that a measurement that is no number is refused too.
-    if measured >= popular:
+    if measured is None or popular is None or people < config.min_people or measured >= popular:
+        return ""
+    _, high = metrics.get("above_popularity", (-1.0, -1.0))
+    if high >= 0:
         return ""
     return f"It ranks worse than popularity: nDCG@10 {measured:.4f} against {popular:.4f}, on {people:,} people."
 

@@ -1,4 +1,4 @@
-"""A real worker, through the real broker, trains on a real database; killed half way, it leaves nothing behind."""
+"""A real worker, through the real broker, trains on a real database; killed at any point, the next look makes it up."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,11 +15,16 @@ import numpy as np
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import override_settings
+from django.utils import timezone
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from accounts.models import User
 from events.models import Rating
 from movies.models import Movie
-from recommendations import training
+from recommendations import nightly
+from recommendations.artefacts import artefacts_whole
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from recsys_project.celery import app
 from tests.factories import make_version
@@ -28,13 +34,13 @@ QUEUE = f"test-train-{uuid.uuid4()}"
 Status = ModelVersion.Status
 
 
-def wait_until(done: Callable[[], bool], log: Path) -> None:
+def wait_until(done: Callable[[], bool], log: Path | None) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         if done():
             return
         time.sleep(0.1)
-    raise AssertionError(log.read_text()[-5000:])
+    raise AssertionError("" if log is None else log.read_text()[-5000:])
 
 
 def database_url() -> str:
@@ -42,19 +48,24 @@ def database_url() -> str:
     return urlsplit(settings.DATABASE_URL)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
+def worker_environment(folder: Path) -> dict[str, str]:
+    """What a process needs to work on this test's data, with its files in ``folder``."""
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "recsys_project.settings.test",
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": settings.REDIS_URL,
+        "RECSYS_VAR": str(folder),
+        "MODEL_DIR": str(folder / "models"),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
 class Worker:
     """A worker of the test's own queue with two processes; ``log`` is what it says."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.log = folder, folder / "worker.log"
-        self.environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "recsys_project.settings.test",
-            "DATABASE_URL": database_url(),
-            "REDIS_URL": settings.REDIS_URL,
-            "RECSYS_VAR": str(folder),
-            "OPENBLAS_NUM_THREADS": "1",
-            **environment,
-        }
+        self.environment = worker_environment(folder) | environment
         self.process = self.start()
 
     def start(self) -> subprocess.Popen:
@@ -96,11 +107,25 @@ def send(name: str, **kwargs: object) -> None:
     app.send_task(name, kwargs=kwargs, queue=QUEUE)
 
 
-def test_two_trainings_at_once_train_once_and_publish(worker):
+@pytest.fixture
+def scheduled_night(transactional_db: None) -> Iterator[None]:
+    """The night alone, in a schedule that has been there for a while."""
+    PeriodicTask.objects.all().delete()
+    three, _ = CrontabSchedule.objects.get_or_create(minute="0", hour="3", timezone="UTC")
+    PeriodicTask.objects.create(name="Nightly training", task="workers.tasks.training.train", crontab=three)
+    installed = MigrationRecorder.Migration.objects.filter(app="workers", name="0001_schedule")
+    at = installed.get().applied
+    installed.update(applied=at - timedelta(days=30))
+    yield
+    installed.update(applied=at)
+
+
+def test_two_trainings_at_once_train_once_and_publish(worker, scheduled_night):
     fill(people=40, movies=60)
 
-    for _ in range(2):
-        send("workers.tasks.training.train", trigger="nightly")
+    # Beat's own message at the hour, and the look of that minute.
+    send("workers.tasks.training.train", trigger="nightly")
+    send("workers.tasks.training.run_due")
     wait_until(lambda: worker.log.read_text().count('"task_succeeded"') >= 2, worker.log)
 
     version = ModelVersion.objects.get()
@@ -110,19 +135,98 @@ def test_two_trainings_at_once_train_once_and_publish(worker):
     assert (worker.folder / "models" / str(version.pk) / "encoder.npz").exists()
 
 
-def test_a_training_killed_half_way_leaves_the_live_version_and_the_next_one_cleans_up(worker):
+def test_a_worker_killed_in_training_costs_the_next_look_not_the_night(worker):
     fill(people=1500, movies=1500)
+    PeriodicTask.objects.all().delete()
     live = make_version(Status.LIVE)
-    send("workers.tasks.training.train", trigger="manual")
-    wait_until(lambda: ModelVersion.objects.filter(status=Status.TRAINING).exclude(stage="").exists(), worker.log)
+    requested = nightly.training_request(trigger="admin")
+    send("workers.tasks.training.run_due")
+    wait_until(
+        lambda: ModelVersion.objects.filter(status=Status.TRAINING).exclude(stage="waiting").exists(), worker.log
+    )
 
     worker.kill()
 
-    crashed = ModelVersion.objects.get(status=Status.TRAINING)
     assert ModelVersion.objects.get(status=Status.LIVE) == live
-    # The server lets go of the dead process's lock when it notices that the socket closed.
-    wait_until(lambda: training.trainings_sweep() == 1, worker.log)
-    crashed.refresh_from_db()
-    assert (crashed.status, crashed.error) == (Status.FAILED, training.CRASHED)
-    assert not BatchRecommendation.objects.filter(version=crashed).exists()
-    assert ModelVersion.objects.get(status=Status.LIVE) == live
+    # The first message waits for its visibility timeout, three hours; what a minute later is sent does not.
+    ModelVersion.objects.filter(pk=live.pk).update(status=Status.RETIRED)
+    keep_few_ratings()
+    worker.process = worker.start()
+
+    def live_again() -> bool:
+        # The server lets go of the dead process's lock when it notices that the socket closed.
+        send("workers.tasks.training.run_due")
+        time.sleep(0.5)
+        return ModelVersion.objects.filter(status=Status.LIVE).exists()
+
+    wait_until(live_again, worker.log)
+    version = ModelVersion.objects.get(status=Status.LIVE)
+    assert (version.pk, version.attempts) == (requested.pk, 2)
+    assert ModelVersion.objects.count() == 2
+
+
+def keep_few_ratings() -> None:
+    """So that the second attempt is quick."""
+    few = User.objects.order_by("pk")[:30].values_list("pk", flat=True)
+    Rating.objects.exclude(user__in=list(few)).delete()
+
+
+KILLED = """
+import os, signal, sys
+from datetime import datetime
+import django
+django.setup()
+from recommendations import training
+from recommendations.algorithms.pipeline import TrainedModel
+from recommendations.nightly import training_run_due
+
+where, real = {where}, getattr({where}, "{name}")
+
+def killed(*args, **kwargs):
+    if {after}:
+        real(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(where, "{name}", killed)
+training_run_due(slot=datetime.fromisoformat(sys.argv[1]))
+"""
+STAGES = [
+    ("training", "train", False),
+    ("TrainedModel", "save", True),
+    ("training", "version_publish", False),
+]
+
+
+@pytest.mark.parametrize(("where", "name", "after"), STAGES, ids=["fitting", "files", "publishing"])
+def test_a_night_killed_at_any_point_is_live_after_the_next_look(transactional_db, tmp_path, where, name, after):
+    fill(people=30, movies=40)
+    slot = timezone.now() - timedelta(minutes=5)
+    environment = worker_environment(tmp_path)
+    script = KILLED.format(where=where, name=name, after=after)
+
+    killed = subprocess.run(
+        [sys.executable, "-c", script, slot.isoformat()],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-3000:]
+    begun = ModelVersion.objects.get()
+    assert begun.status == (Status.READY if name == "version_publish" else Status.TRAINING)
+    with override_settings(MODEL_DIR=tmp_path / "models"):
+        wait_until(lambda: is_live(slot), None)
+        version = ModelVersion.objects.get()
+        assert artefacts_whole(version=version)
+    assert (version.pk, version.scheduled_for) == (begun.pk, slot)
+    assert version.attempts == 2
+    assert BatchRecommendation.objects.count() == 30
+    assert MovieEmbedding.objects.count() == 40
+
+
+def is_live(slot: datetime) -> bool:
+    """Looks as the minute does; false while the server has not noticed yet that the killed process is gone."""
+    nightly.training_run_due(slot=slot)
+    return ModelVersion.objects.filter(status=Status.LIVE).exists()

@@ -34,6 +34,13 @@ def test_a_ranking_worse_than_popularity_is_refused(own):
     assert "worse than popularity" in gate(measured(own, 0.2), None, CONFIG)
 
 
+def test_worse_by_chance_is_not_worse():
+    metrics = measured(0.15, 0.2).metrics
+
+    assert gate(replace(LIVE, metrics={**metrics, "above_popularity": [-0.12, 0.02]}), LIVE, CONFIG) == ""
+    assert "worse" in gate(replace(LIVE, metrics={**metrics, "above_popularity": [-0.08, -0.01]}), LIVE, CONFIG)
+
+
 def test_every_reason_is_told():
     reason = gate(replace(measured(0.1, 0.2), interactions=5, people=1), LIVE, CONFIG)
 

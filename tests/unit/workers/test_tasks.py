@@ -1,6 +1,7 @@
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django_celery_beat.models import PeriodicTask
 from redis.exceptions import RedisError
 
 from recommendations import nightly, training, tuning
@@ -85,6 +86,7 @@ def test_the_minute_searches_where_the_week_is_due_and_nothing_trains(db, monkey
 
 
 def test_refreshes_work_on_an_empty_database(db):
+    PeriodicTask.objects.all().delete()
     assert refresh.popular.apply().result == 0
     assert refresh.embeddings.apply().result == 0
     assert training_tasks.run_due.apply().result is None
