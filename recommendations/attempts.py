@@ -150,6 +150,8 @@ def _publish_orphan(version: ModelVersion) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(attempts=F("attempts") + 1)
     try:
         version_publish(version=version, holding=LOCK)
+    except LockLostError as error:
+        raise TrainingBusyError(str(error)) from error
     except ValidationError as error:
         version.refresh_from_db()
         _end(version, " ".join(error.messages), retry=True)
