@@ -13,11 +13,12 @@ INVISIBLE = (
     "\u00ad\u180e\u200b\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
 _JOINERS = "\u200c\u200d"
-# The letters with a stroke and the ligatures that no decomposition takes apart, and the apostrophes of phones.
+# The letters with a stroke and the ligatures that no decomposition takes apart, and the quotes of phones.
 LETTERS = {
     **dict(zip("øØłŁđĐħĦŧŦƀıðÐ", "oOlLdDhHtTbidD", strict=True)),
     **{"æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss", "ẞ": "SS", "þ": "th", "Þ": "TH"},
     **dict.fromkeys("\u2018\u2019\u02bc", "'"),
+    **dict.fromkeys("\u201c\u201d", '"'),
 }
 _UNSEEN: dict[int, str | None] = {ord(letter): None for letter in INVISIBLE}
 # Line separators part words, so they become blanks rather than nothing.

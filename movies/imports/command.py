@@ -64,7 +64,10 @@ class ImportCommand(AnnouncingCommand):
             )
         if options["skip_bad"] and report is None:
             folder = Path(settings.VAR_DIR) / "imports"
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CommandError(f"The report cannot be written to {folder}: {error.strerror}.") from error
             report = folder / f"{options['path'].resolve().stem}-bad-lines.csv"
         return report
 

@@ -18,7 +18,7 @@ CREATE_UNACCENTED = r"""
                 replace(replace(replace(replace(replace(replace(replace(replace(
                     regexp_replace(normalize(words, NFKD), '[\u0300-\u036f]', '', 'g'),
                     'æ', 'ae'), 'Æ', 'AE'), 'œ', 'oe'), 'Œ', 'OE'), 'ß', 'ss'), 'ẞ', 'SS'), 'þ', 'th'), 'Þ', 'TH'),
-                U&'øØłŁđĐħĦŧŦƀıðÐ\2018\2019\02bc', 'oOlLdDhHtTbidD'''''''
+                U&'øØłŁđĐħĦŧŦƀıðÐ\2018\2019\02bc\201c\201d', 'oOlLdDhHtTbidD''''''""'
             ),
             NFC
         )

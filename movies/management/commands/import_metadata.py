@@ -11,9 +11,9 @@ from movies.imports.progress import OnProgress
 class Command(ImportCommand):
     help = (
         "Enriches movies with overview, cast, directors, keywords, genres, runtime, language and poster from a CSV."
-        " Films are found by movielens_id, tmdb_id, or title and year. All or nothing; again changes nothing."
+        " Films are found by movielens_id, tmdb_id, imdb_id, or title and year. All or nothing; again changes nothing."
     )
-    path_help = "CSV with a header, or a zip with one; several values parted by |"
+    path_help = "CSV with a header, or a zip with one; several values parted by | or as a list"
     unit = "record"
 
     def run_import(self, options: dict[str, Any], report: Path | None, on_progress: OnProgress) -> MetadataSummary:

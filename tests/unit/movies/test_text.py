@@ -42,7 +42,7 @@ def test_what_is_typed_becomes_ordinary_letters():
     [
         ("Amélie À Łódź", "Amelie A Lodz"),
         ("Æon Flux, smørrebrød, Straße", "AEon Flux, smorrebrod, Strasse"),
-        ("Ocean\u2019s", "Ocean's"),
+        ("\u201cOcean\u2019s\u201d", '"Ocean\'s"'),
         ("がぎ 한국 हिन्दी ёлка", "がぎ 한국 हिन्दी елка"),
     ],
 )
