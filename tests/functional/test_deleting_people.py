@@ -78,7 +78,7 @@ class Activity:
                 return
             if path.startswith(LIST):
                 self.lists.add(answer.json()["recommendation_id"])
-            if len(self.answers) > 10:
+            if self.lists and len(self.answers) > 10:
                 self.busy.set()
         raise AssertionError("The person was never told that they are gone.")
 
