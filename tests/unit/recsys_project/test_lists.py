@@ -148,8 +148,7 @@ def test_expand_adds_what_is_asked_for_and_no_more(shown, listed):
 
 
 @every_list
-@pytest.mark.parametrize("plain", [{"limit": 3}])
-def test_expand_costs_two_queries_however_long_the_list(shown, listed, plain):
+def test_expand_costs_two_queries_however_long_the_list(shown, listed):
     counts = []
     for more in ({}, {"expand": EXPAND}):
         listed.ask(shown, **more)
@@ -161,15 +160,14 @@ def test_expand_costs_two_queries_however_long_the_list(shown, listed, plain):
 
 
 @every_list
-@pytest.mark.parametrize(
-    ("expand", "nearest"), [("overveiw", "overview"), ("overview,cast", ""), ("peeple", "people"), ("", ""), (",", "")]
-)
-def test_an_unknown_expansion_is_an_error_that_names_the_nearest(shown, listed, expand, nearest):
-    response = listed.ask(shown, expand=expand)
+def test_an_unknown_expansion_is_an_error_that_names_the_nearest(shown, listed):
+    unknown = {"overveiw": "overview", "overview,cast": "", "people,peeple": "people", "": "", ",": "", "x" * 200: ""}
+    for expand, nearest in unknown.items():
+        response = listed.ask(shown, expand=expand)
 
-    assert response.status_code == 400
-    assert list(response.json()["error"]["fields"]) == ["expand"]
-    assert nearest in response.json()["error"]["fields"]["expand"][0]
+        assert response.status_code == 400
+        assert list(response.json()["error"]["fields"]) == ["expand"]
+        assert nearest in response.json()["error"]["fields"]["expand"][0]
 
 
 @every_list
