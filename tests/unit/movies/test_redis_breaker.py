@@ -13,7 +13,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from events import list_stamp
 from movies import redis_breaker, stamps
 from movies.redis_breaker import RedisAwayError, urgent
-from recsys_project.ratelimits import Verdict, limit
+from recsys_project.exceptions import LimitExceededError
+from recsys_project.ratelimits import limit
 from tests.functional.store import Store
 
 AN_HOUR = 3600.0
@@ -138,8 +139,13 @@ def test_a_hung_redis_refuses_sign_ins_alone(store, settings, rf, path, refused)
     caches["ratelimit"].delete_pattern("*")
     request = rf.post(path) if refused else rf.get(path)
     request.resolver_match = type("Match", (), {"route": path[1:]})
-    assert limit(request) is None
+    limit(request)
     with store.hung():
         for _ in range(2):
-            found = limit(request)
-            assert found == (Verdict(5, store_away=True) if refused else None)
+            if not refused:
+                limit(request)
+                continue
+            with pytest.raises(LimitExceededError) as caught:
+                limit(request)
+            assert caught.value.store_away
+            assert caught.value.retry_after == 5
