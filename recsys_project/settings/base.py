@@ -136,6 +136,7 @@ CACHES = {
 
 # --- People and tokens -------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+SESSION_ENGINE = "accounts.sessions"
 AUTHENTICATION_BACKENDS = ["recsys_project.ratelimits.LimitedLoginBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.BoundedArgon2PasswordHasher"]
 # Passwords hashed at once in one process; each takes 19 MiB and one core for about 20 ms.

@@ -8,13 +8,16 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
 from django.db import connection
+from django.test import Client
 
 from accounts import services
 from accounts.models import RefreshToken
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
+NEW = "another long password"
 OLD_TABLES = """
     CREATE TABLE token_blacklist_outstandingtoken (id bigserial PRIMARY KEY, token text, jti text,
         user_id bigint REFERENCES accounts_user DEFERRABLE INITIALLY DEFERRED);
@@ -49,6 +52,32 @@ def test_no_table_holds_what_signs_a_refresh_token():
     assert RefreshToken.objects.get(revoked_at=None).expires_at > RefreshToken.objects.first().created_at
 
 
+def test_no_table_holds_the_key_of_a_session():
+    client, root = Client(), make_user("root@example.org", is_staff=True, is_superuser=True)
+    client.post("/admin/login/", {"username": "root@example.org", "password": PASSWORD})
+    key, stored = client.cookies["sessionid"].value, Session.objects.get().pk
+    assert client.get("/admin/").status_code == 200
+
+    assert tables_holding(stored) == ["django_session"]
+    assert tables_holding(key) == []
+    thief = Client()
+    thief.cookies["sessionid"] = stored
+    assert thief.get("/admin/").status_code == 302
+    assert Session.objects.get().get_decoded()["_auth_user_id"] == str(root.pk)
+
+    client.post("/admin/password_change/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
+    renewed = client.cookies["sessionid"].value
+    assert renewed != key
+    assert client.get("/admin/").status_code == 200
+    for old in (key, "x" * 32, "short", "\x00" * 32):
+        thief.cookies["sessionid"] = old
+        assert thief.get("/admin/").status_code == 302
+    client.post("/admin/logout/")
+    thief.cookies["sessionid"] = renewed
+    assert thief.get("/admin/").status_code == 302
+    assert not Session.objects.exists()
+
+
 def test_no_page_of_the_admin_is_about_tokens_or_sessions():
     shown = {model._meta.label for model in admin.site._registry}
 
@@ -72,6 +101,7 @@ def test_whole_tokens_of_before_are_forgotten_with_all_that_names_them():
         LogEntry.objects.create(
             user=user, content_type=content_type, object_id="1", object_repr="kept", action_flag=CHANGE
         )
+    Client().force_login(user)
     kept = Permission.objects.exclude(pk=permission.pk).count()
 
     migration = import_module("accounts.migrations.0004_forget_whole_tokens")
@@ -85,4 +115,5 @@ def test_whole_tokens_of_before_are_forgotten_with_all_that_names_them():
         assert cursor.fetchone() == (0,)
     assert not ContentType.objects.filter(app_label="token_blacklist").exists()
     assert Permission.objects.count() == kept
+    assert not Session.objects.exists()
     assert LogEntry.objects.get().content_type.app_label == "accounts"

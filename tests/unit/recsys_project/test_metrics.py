@@ -41,6 +41,7 @@ def test_a_token_opens_them_to_its_holder_only(settings):
     settings.METRICS_TOKEN = "a-long-random-token"
 
     assert read(REMOTE_ADDR="10.0.0.1", HTTP_AUTHORIZATION="Bearer a-long-random-token").status_code == 200
+    assert read(REMOTE_ADDR="10.0.0.1", HTTP_AUTHORIZATION="bearer a-long-random-token").status_code == 200
     for header in ("Bearer wrong", "a-long-random-token", "", "Bearer é"):
         refused = read(REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=header)
         assert refused.status_code == 401
