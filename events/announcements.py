@@ -7,7 +7,6 @@ a list up compares it with what PostgreSQL says of them (recommendations.databas
 """
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -90,8 +89,9 @@ def _events_announce() -> int:
     since = min(started, max(oldest, datetime.fromtimestamp(float(swept), UTC))) if swept else oldest
     lost = 0
     received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _UNDERWAY)
-    rows = received.order_by("received_at").values_list("pk", "user_id").iterator(_BLOCK)
-    while block := list(islice(rows, _BLOCK)):
+    rows = list(received.order_by("received_at").values_list("pk", "user_id"))
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
         marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in block])
         unmarked = [row for row, mark in zip(block, marks, strict=True) if mark is None]
         if not stamp_users(unmarked):

@@ -27,7 +27,7 @@ def stamp_user(user_id: int, interaction_id: int | None = None) -> None:
 
 
 def stamp_users(interactions: Iterable[tuple[int, int]]) -> bool:
-    """The same for many interactions, each with its person's id, in one round trip; says whether Redis heard it."""
+    """The same for many interactions, each with its person's id; says whether Redis took them."""
     return stamp_each((_name(user_id), str(interaction_id)) for interaction_id, user_id in interactions)
 
 

@@ -11,11 +11,11 @@ which the sweep finds no mark in Redis.
 """
 
 import contextlib
-import itertools
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import count, islice
 
 import structlog
 from django.core.cache import cache
@@ -44,12 +44,14 @@ return stamp
 # The changes that reached Redis, each with the time it did: a sorted set.
 ANNOUNCED = "announced"
 
-# Names of stamps that could not be set because Redis was away, each with the mark of its change or "". Tried again
-# before this process next trusts a stamp, and by a thread of its own: other processes may reach Redis before anybody
-# asks this one. Each has the number of the change that owes it: a token set before that change does not pay for it.
-_owed: dict[tuple[str, str], int] = {}
-_changes = itertools.count()
-_owed_lock = threading.Lock()
+# Names of stamps to set, each with the mark of its change or "" and a number of its own: what another thread adds while
+# the same name is on its way is another change. Those that Redis did not take stay. They are tried again before this
+# process next trusts a stamp, and by a thread of its own: other processes may reach Redis before anybody asks this one.
+_owed: set[tuple[str, str, int]] = set()
+_numbers = count()
+# More than these are not sent at once, and not put together for a Redis that is away.
+_AT_ONCE = 1000
+_delivery_lock = threading.Lock()
 _delivery: threading.Thread | None = None
 DELIVERY_SECONDS = 0.1
 
@@ -74,9 +76,8 @@ def stamp(name: str, *, change: str = "") -> None:
 
 
 def stamp_each(stamps: Iterable[tuple[str, str]]) -> bool:
-    """The same for several names, each with the mark of its change or "", in one round trip; says whether it was."""
-    with _owed_lock:
-        _owed.update((owed, next(_changes)) for owed in stamps)
+    """The same for several names, each with the mark of its change or ""; says whether Redis took them."""
+    _owed.update((name, change, next(_numbers)) for name, change in stamps)
     with urgent():
         settled = settle()
     if not settled:
@@ -85,14 +86,27 @@ def stamp_each(stamps: Iterable[tuple[str, str]]) -> bool:
 
 
 def settle() -> bool:
-    """Sets every stamp this process still owes, in one round trip; says whether none is owed any more."""
+    """Sets every stamp this process still owes, usually in one round trip; says whether none is owed any more."""
     try:
         _set_owed()
     except (RedisError, OSError) as error:
-        names = sorted({name for name, _ in list(_owed)})
+        names = sorted({name for name, _, _ in tuple(_owed)})[:10]
         logger.warning("stamp_not_set", names=names, reason=type(error).__name__)
         return False
     return True
+
+
+def _set(names: Collection[str], changes: Collection[str]) -> None:
+    now = time.time()
+    with get_redis_connection("default").pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.set(stamp_key(name), secrets.token_hex(8), ex=STAMP_SECONDS)
+        if changes:
+            # After the stamps: a mark without its stamp would hide a change from the sweep.
+            pipe.zadd(announced_key(), dict.fromkeys(changes, now))
+            pipe.zremrangebyscore(announced_key(), "-inf", now - STAMP_SECONDS)
+            pipe.expire(announced_key(), STAMP_SECONDS)
+        pipe.execute()
 
 
 def unannounced() -> bool:
@@ -101,31 +115,16 @@ def unannounced() -> bool:
 
 
 def _set_owed() -> None:
-    if not _owed:
-        return
-    with _owed_lock:
-        owed = dict(_owed)
-    now = time.time()
-    marks = {change: now for _, change in owed if change}
-    with get_redis_connection("default").pipeline(transaction=False) as pipe:
-        for name, _ in owed:
-            pipe.set(stamp_key(name), secrets.token_hex(8), ex=STAMP_SECONDS)
-        if marks:
-            # After the stamps: a mark without its stamp would hide a change from the sweep.
-            pipe.zadd(announced_key(), marks)
-            pipe.zremrangebyscore(announced_key(), "-inf", now - STAMP_SECONDS)
-            pipe.expire(announced_key(), STAMP_SECONDS)
-        pipe.execute()
-    with _owed_lock:
-        for paid, number in owed.items():
-            if _owed.get(paid) == number:
-                del _owed[paid]
+    # Made into a tuple in one step: other threads add and take away meanwhile.
+    while owed := tuple(islice(_owed, _AT_ONCE)):
+        _set({name for name, _, _ in owed}, [change for _, change, _ in owed if change])
+        _owed.difference_update(owed)
 
 
 def _deliver_later() -> None:
     """Starts the thread that sets what is owed, where none runs."""
     global _delivery  # noqa: PLW0603 -- one a process.
-    with _owed_lock:
+    with _delivery_lock:
         # After a fork the parent's thread counts as ended.
         if _delivery is None or not _delivery.is_alive():
             _delivery = threading.Thread(target=_deliver, name="stamps", daemon=True)
@@ -138,7 +137,7 @@ def _deliver() -> None:
         time.sleep(DELIVERY_SECONDS)
         with urgent(), contextlib.suppress(RedisError, OSError):
             _set_owed()
-        with _owed_lock:
+        with _delivery_lock:
             if not _owed:
                 _delivery = None
                 return
@@ -180,9 +179,7 @@ def stamp_forget(name: str) -> None:
     """Removes the stamp ``name``, of something that is gone with all that was kept under it. With Redis away it stays
     until it ends by itself."""
     key = stamp_key(name)
-    with _owed_lock:
-        for owed in [owed for owed in _owed if owed[0] == name]:
-            del _owed[owed]
+    _owed.difference_update([owed for owed in tuple(_owed) if owed[0] == name])
     try:
         get_redis_connection("default").delete(key)
     except (RedisError, OSError) as error:

@@ -106,31 +106,13 @@ def test_a_stamp_owed_to_a_hung_redis_is_set_unasked(store):
     with store.hung():
         list_stamp.stamp_user(5)
         assert stamps.stamp_read("all") is None
-        assert key in stamps._owed
+        assert stamps.unannounced()
 
     deadline = time.monotonic() + 20
-    while stamps._owed and time.monotonic() < deadline:
+    while stamps.unannounced() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not stamps._owed
+    assert not stamps.unannounced()
     assert get_redis_connection("default").get(key) not in (None, before)
-
-
-def test_a_token_set_before_a_change_does_not_pay_for_it(store, monkeypatch):
-    class Between:
-        """Another change of the same person happens while the first one's token is set."""
-
-        def set(self, key: str, *args, **options) -> None:
-            stamps._owed[key] = next(stamps._changes)
-
-    key = list_stamp.user_stamp_key(6)
-    with monkeypatch.context() as patched:
-        patched.setattr(stamps, "get_redis_connection", lambda alias: Between())
-        stamps._owed[key] = next(stamps._changes)
-        stamps._set_owed()
-
-    assert key in stamps._owed
-    assert stamps.settle() is True
-    assert get_redis_connection("default").get(key) is not None
 
 
 @pytest.mark.parametrize(("path", "refused"), [("/api/auth/token/", True), ("/api/movies/", False)])

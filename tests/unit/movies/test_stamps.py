@@ -39,6 +39,34 @@ def test_one_persons_stamp_leaves_others_and_the_catalogues_alone():
     assert (read(list_stamp.all_stamp_key()), read(list_stamp.user_stamp_key(8))) == before
 
 
+def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatch):
+    """Another thread adds its change while the first one's stamp is on its way."""
+    tokens, send = [], stamps._set
+
+    def slow(names, changes):
+        send(names, changes)
+        if not tokens:
+            tokens.append(read(list_stamp.all_stamp_key()))
+            stamps._owed.add((stamps.CATALOGUE, "", next(stamps._numbers)))
+
+    monkeypatch.setattr(stamps, "_set", slow)
+    list_stamp.stamp_all()
+
+    assert read(list_stamp.all_stamp_key()) != tokens[0]
+    assert not stamps.unannounced()
+
+
+def test_more_than_are_sent_at_once_are_all_sent(monkeypatch):
+    monkeypatch.setattr(stamps, "_AT_ONCE", 2)
+    before = [read(list_stamp.user_stamp_key(user)) for user in range(5)]
+
+    assert stamps.stamp_each((f"user:{user}", str(user)) for user in range(5))
+
+    after = [read(list_stamp.user_stamp_key(user)) for user in range(5)]
+    assert all(token and token != old for token, old in zip(after, before, strict=True))
+    assert None not in get_redis_connection("default").zmscore(stamps.announced_key(), [str(n) for n in range(5)])
+
+
 def test_a_stamp_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
     def away(alias: str):
         raise RedisConnectionError("gone")
