@@ -10,10 +10,11 @@ from types import FrameType
 
 from rich.console import Console
 
-from recsys_project.demo.data import TERMS, Dataset, default_dataset, given_dataset
-from recsys_project.demo.journey import run_journey
-from recsys_project.demo.prepare import prepare
-from recsys_project.demo.processes import Processes, free_port, only_demo, stop_running
+from recsys_project.demo.arguments import FIRST_PORT, PortError, choose_port, parse, why_not
+from recsys_project.demo.data import Dataset, given_dataset
+from recsys_project.demo.journey import ADA, check_readme_call, run_journey
+from recsys_project.demo.prepare import prepare, remove_what_stands
+from recsys_project.demo.processes import Processes, only_demo, stop_running
 from recsys_project.demo.steps import DemoError, Steps
 from recsys_project.embedded import addresses, owner
 from recsys_project.embedded.errors import EmbeddedServiceError
@@ -22,33 +23,21 @@ from recsys_project.embedded.errors import EmbeddedServiceError
 def main() -> int:
     """Run the demo; 0 when everything went well, 1 when a step failed, 130 when it was interrupted before running."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
-    arguments = _arguments()
+    arguments = parse()
     # Wide enough for the table where there is no terminal to ask.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    steps = Steps(console)
+    steps = Steps(console, addresses.var_dir() / "demo.log")
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
     try:
         return _stop(console) if arguments.stop else _demo(arguments, steps)
-    except (DemoError, EmbeddedServiceError, PermissionError) as error:
+    except (DemoError, PortError, EmbeddedServiceError, PermissionError) as error:
         console.print(f"[bold red]Failed[/] at: {steps.current}", highlight=False)
-        console.print(str(error), markup=False, highlight=False)
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print(f"Interrupted at: {steps.current}", highlight=False)
         return 130
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="./bin/demo", description="The whole system on this machine, with real MovieLens ratings."
-    )
-    parser.add_argument("--data", type=Path, metavar="PATH", help="a MovieLens archive or folder (default: fetched)")
-    parser.add_argument("--metadata", type=Path, metavar="PATH", help="a file for import_metadata, imported as well")
-    parser.add_argument("--port", type=int, metavar="N", help="the web port (default: the first free one from 8000)")
-    parser.add_argument("--check", action="store_true", help="call the API as a client would, then stop everything")
-    parser.add_argument("--stop", action="store_true", help="stop a demo that runs in this checkout")
-    return parser.parse_args()
 
 
 def _stop(console: Console) -> int:
@@ -62,50 +51,61 @@ def _demo(arguments: argparse.Namespace, steps: Steps) -> int:
     var.mkdir(parents=True, exist_ok=True)
     cleanups: list[tuple[str, Callable[[], object]]] = []
     with only_demo(var / "demo.lock") as lock:
+        given = _looked_at(arguments, steps)
         try:
-            dataset = _dataset(steps, arguments, var)
+            if arguments.fresh:
+                with steps.step("Removing what stands"):
+                    remove_what_stands(var)
             with steps.step("Starting PostgreSQL and Valkey") as notes:
                 started = owner.start()
                 cleanups.append(("services", lambda: owner.stop(started)))
                 notes.append(f"data in {addresses.data_dir()}")
-            prepare(steps, var, dataset, arguments.metadata)
-            with steps.step("Making an admin and two viewers"):
-                passwords = _people(var)
-            log = var / "demo.log" if arguments.check else None
+            prepare(steps, var, given, arguments.metadata)
+            with steps.step("Making an admin and two viewers") as notes:
+                passwords, likes = _people(var)
+                notes.extend(likes)
             with steps.step("Starting web, worker and beat") as notes:
-                processes = Processes(free_port(arguments.port), lock, log)
+                processes = Processes(choose_port(arguments.port), lock, steps.log)
                 cleanups.append(("web, worker and beat", processes.stop))
                 processes.wait_until_ready()
                 _check_workers()
                 notes.append(processes.url)
             if arguments.check:
+                check_readme_call(steps, processes.url, passwords[ADA])
                 run_journey(steps, processes.url)
                 processes.check_alive()
             else:
                 _serve(steps, processes, passwords)
         finally:
             for name, stop in reversed(cleanups):
-                steps.console.print(f"Stopping {name} …")
+                steps.say(f"Stopping {name} …")
                 stop()
     if arguments.check:
-        steps.console.print("[bold green]The check passed.[/]")
+        steps.say("[bold green]The check passed.[/]")
     return 0
 
 
-def _dataset(steps: Steps, arguments: argparse.Namespace, var: Path) -> Dataset:
-    with steps.step("Finding the data") as notes:
-        if arguments.metadata and not arguments.metadata.exists():
-            raise DemoError(f"There is no metadata at {arguments.metadata}.")
-        dataset = given_dataset(arguments.data) if arguments.data else default_dataset(var)
-        notes.append(dataset.origin)
-    steps.console.print(f"   {TERMS}", highlight=False)
-    return dataset
+def _looked_at(arguments: argparse.Namespace, steps: Steps) -> Dataset | None:
+    """The given data set, after all has been looked at that can be before anything is done. Begins the log."""
+    port = choose_port(arguments.port)
+    if arguments.metadata and not arguments.metadata.exists():
+        raise DemoError(f"There is no metadata at {arguments.metadata}.")
+    given = given_dataset(arguments.data) if arguments.data else None
+    if arguments.port is None and port != FIRST_PORT:
+        steps.say(f"{why_not(FIRST_PORT)} The site will be on {port}; --port N chooses.")
+    steps.log.write_text("")
+    steps.say(f"The log is {steps.log}")
+    return given
 
 
-def _people(var: Path) -> dict[str, str]:
-    from recsys_project.demo.people import ensure_people  # noqa: PLC0415 -- models, after django.setup().
+def _people(var: Path) -> tuple[dict[str, str], list[str]]:
+    """Passwords by e-mail address, and what there is to say of the likes that were made."""
+    # They import models, which can be imported only after django.setup().
+    from recsys_project.demo.people import ensure_likes, ensure_people  # noqa: PLC0415
 
-    return ensure_people(var / "demo-credentials.json")
+    passwords = ensure_people(var / "demo-credentials.json")
+    titles = [movie.title for movie in ensure_likes()]
+    return passwords, [f"{ADA} likes {', '.join(titles)}"] if titles else []
 
 
 def _check_workers() -> None:
@@ -129,7 +129,8 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
     say(f"[bold]Metrics[/]  {url}/metrics\n\nSign in with:")
     for email, password in passwords.items():
         say(f"   {email:<22} {password}", highlight=False, markup=False)
-    say("\nCtrl-C stops everything.\n")
+    say(f"\nWeb, worker and beat write to {steps.log}", highlight=False, soft_wrap=True)
+    say("Ctrl-C stops everything.\n")
     try:
         processes.wait()
     except KeyboardInterrupt:

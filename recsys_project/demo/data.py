@@ -6,6 +6,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from movies.imports.archive import dataset_name, open_archive
+from movies.imports.errors import ImportFailed
 from recsys_project.demo.recbole import REQUIREMENT, fetch_ml_100k
 from recsys_project.demo.steps import DemoError
 
@@ -26,13 +28,20 @@ class Dataset:
 
     path: Path
     origin: str
+    # The name it is stored under.
+    name: str = ""
 
 
 def given_dataset(path: Path) -> Dataset:
-    """The data set the person named. Raises DemoError when it is not there."""
+    """The data set the person named. Raises DemoError when it is not there, or is none."""
     if not path.exists():
         raise DemoError(f"There is no data at {path}.")
-    return Dataset(path.resolve(), f"{path.name}, as given by --data")
+    try:
+        with open_archive(path) as archive:
+            name = dataset_name(archive.name)
+    except ImportFailed as error:
+        raise DemoError(f"--data {path}: {error}") from error
+    return Dataset(path.resolve(), f"{path.name}, as given by --data", name)
 
 
 def default_dataset(var: Path) -> Dataset:

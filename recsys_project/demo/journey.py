@@ -9,8 +9,22 @@ from rich.table import Table
 from recsys_project.demo.client import ApiClient
 from recsys_project.demo.steps import DemoError, Steps
 
+# Who is signed in to in the README's call.
+ADA = "ada@example.com"
 LIST_LENGTH = 10
 _RATED_FIRST = 5
+
+
+def check_readme_call(steps: Steps, url: str, password: str) -> None:
+    """The call that the README shows. Raises DemoError unless a liked one is the reason for one of its movies."""
+    viewer = ApiClient(url)
+    with steps.step(f"Getting five recommendations for {ADA}") as notes:
+        tokens = viewer.post("/api/auth/token/", {"email": ADA, "password": password}, expected=200)
+        viewer.sign_in(tokens["access"])
+        items = viewer.get("/api/recommendations/", limit=5)["items"]
+        reasons = [item["reason"]["text"] for item in items if item["reason"]["code"] == "because_liked"]
+        _expect(bool(reasons), "no reason names a movie that was liked")
+        notes.append(f'"{reasons[0]}"')
 
 
 def run_journey(steps: Steps, url: str) -> None:

@@ -6,9 +6,15 @@ import secrets
 from pathlib import Path
 
 from accounts.models import User
+from events.services import interaction_record
+from movies.models import Movie
+from recommendations.models import PopularMovie
+from recsys_project.demo.journey import ADA
 
 ADMIN = "admin@example.com"
-VIEWERS = {"ada@example.com": "Ada", "grace@example.com": "Grace"}
+VIEWERS = {ADA: "Ada", "grace@example.com": "Grace"}
+# So many popular movies Ada likes, so that her first list says why.
+_LIKED = 3
 
 
 def ensure_people(credentials_file: Path) -> dict[str, str]:
@@ -23,6 +29,18 @@ def ensure_people(credentials_file: Path) -> dict[str, str]:
             user.set_password(password)
             user.save(update_fields=["password"])
     return passwords
+
+
+def ensure_likes() -> list[Movie]:
+    """Lets Ada like the most popular movies, unless she did anything before; returns what she liked just now."""
+    ada = User.objects.get(email=ADA)
+    if ada.interactions.exists():
+        return []
+    popular = PopularMovie.objects.filter(genre=None, movie__status=Movie.Status.PUBLISHED).order_by("rank")
+    movies = [entry.movie for entry in popular.select_related("movie")[:_LIKED]]
+    for movie in movies:
+        interaction_record(user=ada, movie_id=movie.pk, kind="like")
+    return movies
 
 
 def _passwords(credentials_file: Path) -> dict[str, str]:

@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from recsys_project.demo.steps import DemoError
+from recsys_project.demo.arguments import HOST
+from recsys_project.demo.steps import DemoError, log_tail
 from recsys_project.embedded.addresses import PROJECT_DIR
 from recsys_project.embedded.processes import wait_until
 
-HOST = "127.0.0.1"
 _READY_SECONDS = 90
 _STOP_SECONDS = 30
 
@@ -53,36 +52,21 @@ def stop_running(lock_file: Path) -> bool:
     return True
 
 
-def free_port(wanted: int | None) -> int:
-    """The wanted port, or the first free one from 8000 on. Raises DemoError when the wanted one is taken."""
-    for port in [wanted] if wanted else range(8000, 8100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as error:
-                if wanted:
-                    raise DemoError(f"Port {port} cannot be used: {error.strerror}.") from error
-            else:
-                return port
-    raise DemoError("No port from 8000 to 8099 is free; choose one with --port.")
-
-
 class Processes:
-    """The Procfile's processes; ``log`` takes their output, or the terminal when it is None."""
+    """The Procfile's processes; ``log`` takes their output."""
 
-    def __init__(self, port: int, lock: IO[str], log: Path | None) -> None:
+    def __init__(self, port: int, lock: IO[str], log: Path) -> None:
         self.url = f"http://{HOST}:{port}"
         self._log = log
         command = [sys.executable, "-m", "honcho", "start", "--procfile", "Procfile", "--port", str(port)]
-        with log.open("w") if log else contextlib.nullcontext() as output:
+        with log.open("a") as output:
             self._honcho = subprocess.Popen(  # noqa: S603 -- own arguments.
                 command,
                 cwd=PROJECT_DIR,
                 env=os.environ | {"HOST": HOST, "PORT": str(port), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT if output else None,
+                stderr=subprocess.STDOUT,
                 # Ctrl-C reaches this process alone, which then stops the others in order.
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
@@ -92,13 +76,15 @@ class Processes:
     def wait_until_ready(self) -> None:
         """Wait until the web process says it is ready. Raises DemoError when it ends, or takes too long."""
         if not wait_until(lambda: self._is_ready() or self._honcho.poll() is not None, _READY_SECONDS):
-            raise DemoError(f"{self.url}/health/ready does not answer 200 after {_READY_SECONDS} s.{self._log_tail()}")
+            raise DemoError(
+                f"{self.url}/health/ready does not answer 200 after {_READY_SECONDS} s.{log_tail(self._log)}"
+            )
         self.check_alive()
 
     def check_alive(self) -> None:
         """Raise DemoError when one of the processes has ended: honcho then ends them all."""
         if self._honcho.poll() is not None:
-            raise DemoError(f"The processes ended with status {self._honcho.returncode}.{self._log_tail()}")
+            raise DemoError(f"The processes ended with status {self._honcho.returncode}.{log_tail(self._log)}")
 
     def wait(self) -> None:
         """Block for as long as the processes run. Raises DemoError when they end by themselves."""
@@ -122,12 +108,6 @@ class Processes:
                 return bool(response.status == 200)
         except (OSError, urllib.error.URLError):
             return False
-
-    def _log_tail(self) -> str:
-        if self._log is None:
-            return ""
-        lines = self._log.read_text(errors="replace").splitlines()[-30:]
-        return f" The end of {self._log}:\n" + "\n".join(lines)
 
 
 def _note(lock: IO[str], pids: dict[str, int]) -> None:
