@@ -87,6 +87,7 @@ def _demo(arguments: argparse.Namespace, steps: Steps) -> int:
 
 def _looked_at(arguments: argparse.Namespace, steps: Steps) -> Dataset | None:
     """The given data set, after all has been looked at that can be before anything is done. Begins the log."""
+    steps.current = "Looking at the options"
     port = choose_port(arguments.port)
     if arguments.metadata and not arguments.metadata.exists():
         raise DemoError(f"There is no metadata at {arguments.metadata}.")

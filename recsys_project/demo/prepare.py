@@ -77,6 +77,7 @@ def prepare(steps: Steps, var: Path, given: Dataset | None, metadata: Path | Non
 
 def _chosen(steps: Steps, var: Path, given: Dataset | None, standing: dict[str, int]) -> Dataset | None:
     """The data set to import; None to keep what stands."""
+    steps.current = "Choosing the data"
     told = ", ".join(f"{name} ({ratings:,} ratings)" for name, ratings in standing.items())
     if given is None and standing:
         steps.skip("Data", f"keeping {told}; ./bin/demo --fresh [--data PATH] replaces it")

@@ -7,6 +7,7 @@ import pytest
 
 from recsys_project.demo import data
 from recsys_project.demo.steps import DemoError
+from tests.archives import DAT_1M, write_zip
 
 
 @pytest.fixture
@@ -20,6 +21,14 @@ def unreachable(monkeypatch):
 def test_data_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DemoError, match=r"There is no data at .*missing\.zip"):
         data.given_dataset(tmp_path / "missing.zip")
+
+
+def test_what_is_no_archive_is_refused_and_an_archive_has_the_name_it_is_stored_under(tmp_path):
+    (tmp_path / "notes.txt").write_text("1,2,3\n")
+    with pytest.raises(DemoError, match=r"--data .*notes\.txt"):
+        data.given_dataset(tmp_path / "notes.txt")
+
+    assert data.given_dataset(write_zip(tmp_path, "ml-1m", DAT_1M)).name == "ml-1m"
 
 
 def test_a_download_of_an_earlier_run_is_used_again(tmp_path, unreachable):

@@ -1,13 +1,12 @@
-"""One demo a checkout, on a port that is free."""
+"""One demo a checkout."""
 
 import json
-import socket
 import subprocess
 import sys
 
 import pytest
 
-from recsys_project.demo.processes import HOST, free_port, only_demo, stop_running
+from recsys_project.demo.processes import only_demo, stop_running
 from recsys_project.demo.steps import DemoError
 from recsys_project.embedded.addresses import PROJECT_DIR
 
@@ -18,17 +17,6 @@ with only_demo(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
-
-
-def test_a_port_in_use_is_refused_when_asked_for_and_passed_over_otherwise():
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-
-        with pytest.raises(DemoError, match=f"Port {port} cannot be used"):
-            free_port(port)
-        assert free_port(None) != port
 
 
 def test_a_second_demo_is_refused_until_the_first_one_is_stopped(tmp_path):
