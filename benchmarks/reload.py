@@ -102,6 +102,7 @@ class Server:
         beside = self._pidfile.with_name("web.pid.2")
         _await(lambda: beside.exists() and bool(beside.read_text().strip()))
         new = int(beside.read_text())
+        time.sleep(2)
         self.stop()
         self.pid = new
 

@@ -5,7 +5,9 @@ The hooks here belong to no task: JSON logs, the request id that a task inherits
 
 import logging.config
 import os
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
@@ -15,6 +17,7 @@ from django_structlog.celery.receivers import CeleryReceiver
 from django_structlog.celery.signals import modify_context_before_task_publish
 
 from recsys_project import multiprocess
+from recsys_project.logging import configure_structlog, log_everything
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 
@@ -30,6 +33,11 @@ class Loader(AppLoader):
         super().init_worker()
 
 
+# A worker or beat: what it prints before it sets up logging is JSON too. Other commands print for people.
+if "celery" in Path(sys.argv[0]).parts[-2:] and {"worker", "beat"} & set(sys.argv[1:]):
+    configure_structlog()
+    log_everything()
+
 app = Celery("recsys_project", loader="recsys_project.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"])
@@ -42,6 +50,7 @@ _structlog_receiver.connect_signals()
 @signals.setup_logging.connect
 def _log_as_json(**kwargs: Any) -> None:
     """Keeps Celery from setting up logging its own way."""
+    log_everything()
     logging.config.dictConfig(settings.LOGGING)
 
 

@@ -2,7 +2,7 @@
 
 import faulthandler
 import gc
-import logging
+import logging.config
 import os
 import signal
 import sys
@@ -15,7 +15,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gunicorn.glogging import Logger as GunicornLogger
 
 from recsys_project import multiprocess
-from recsys_project.logging import configure_structlog, logging_config
+from recsys_project.logging import configure_structlog, log_everything, logging_config
+
+# First, so that whatever goes wrong from here on is JSON.
+configure_structlog()
+logconfig_dict = logging_config(os.environ.get("LOG_LEVEL", "INFO").upper())
+log_everything()
+logging.config.dictConfig(logconfig_dict)
 
 # A request multiplies small matrices: threads of the algebra library cost more than they bring there, and every web
 # process would start as many as there are cores. Read when NumPy is first imported, in the workers.
@@ -50,9 +56,6 @@ class Logger(GunicornLogger):
 logger_class = Logger
 # Otherwise every master makes a socket for remote control in the home folder.
 control_socket_disable = True
-configure_structlog()
-logging.captureWarnings(True)
-logconfig_dict = logging_config(os.environ.get("LOG_LEVEL", "INFO").upper())
 
 _metrics = multiprocess.prepare(f"web-{os.environ.get('PORT', '8000')}")
 

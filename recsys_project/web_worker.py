@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 
-class DrainingWorker(ThreadWorker):  # type: ignore[misc] -- Gunicorn has no types.
+class DrainingWorker(ThreadWorker):
     """Told to end, it takes the connections that wait in the listener's queue, closes the listener, answers all of them
     and ends.
 

@@ -13,7 +13,8 @@ from django.conf import settings
 def log_lines() -> Iterator[Callable[[], list[dict]]]:
     """A function that returns the lines logged since it was last called."""
     stream = io.StringIO()
-    handlers = {"default": settings.LOGGING["handlers"]["default"] | {"stream": stream}}
+    own = settings.LOGGING["handlers"]
+    handlers = own | {"default": own["default"] | {"stream": stream}}
     logging.config.dictConfig(settings.LOGGING | {"handlers": handlers})
 
     def read() -> list[dict]:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -49,3 +51,46 @@ def test_below_the_level_nothing_is_written(log_lines):
     logging.getLogger("library").debug("unheard")
 
     assert log_lines() == []
+
+
+@pytest.mark.parametrize("name", ["django.security.DisallowedHost", "gunicorn.access"])
+def test_what_is_kept_out_of_the_log_is_not_printed_either(log_lines, name, capfd):
+    logging.getLogger(name).error("kept out")
+
+    assert log_lines() == []
+    assert capfd.readouterr() == ("", "")
+
+
+_PROGRAM = """
+import logging, sys, threading, warnings
+from recsys_project.logging import configure_structlog, log_everything, logging_config
+configure_structlog()
+log_everything()
+logging.getLogger("early").warning("before logging is set up")
+{setup}
+print("printed\\nin two lines", file=sys.stderr)
+warnings.warn("a warning", stacklevel=1)
+logging.getLogger("library").warning("%d is no number", "x")
+thread = threading.Thread(target=lambda: 1 / 0, name="busy")
+thread.start()
+thread.join()
+class Broken:
+    def __del__(self):
+        raise KeyError("in a finalizer")
+Broken()
+raise ValueError("the end")
+"""
+
+
+@pytest.mark.parametrize("setup", ["", "logging.config.dictConfig(logging_config('INFO'))"])
+def test_what_nobody_logs_is_json_too(setup):
+    program = _PROGRAM.format(setup=f"import logging.config\n{setup}")
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [line["event"] for line in lines[:3]] == ["before logging is set up", "printed", "in two lines"]
+    exceptions = [line["exception"].splitlines()[-1] for line in lines if "exception" in line]
+    assert exceptions == ["ZeroDivisionError: division by zero", "KeyError: 'in a finalizer'", "ValueError: the end"]
+    assert [line["thread_name"] for line in lines if "thread_name" in line] == ["busy"]
+    assert any("a warning" in line["event"] for line in lines if line["logger"] == "py.warnings")
