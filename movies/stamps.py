@@ -18,12 +18,12 @@ from collections.abc import Collection, Iterable
 from itertools import count, islice
 
 import structlog
+from django.apps import apps
 from django.core.cache import cache
 from django.db import transaction
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from movies.models import CacheInvalidation
 from movies.redis_breaker import urgent
 
 logger = structlog.get_logger(__name__)
@@ -145,7 +145,8 @@ def _deliver() -> None:
 
 def change_record(name: str) -> None:
     """Leaves in PostgreSQL, in the transaction of a change, that the stamp ``name`` is to be set. One statement."""
-    CacheInvalidation.objects.create(name=name, token=secrets.randbits(63))
+    # Not imported above: Redis is used where no models are loaded.
+    apps.get_model("movies", "CacheInvalidation").objects.create(name=name, token=secrets.randbits(63))
 
 
 def stamp_catalogue() -> None:

@@ -35,6 +35,8 @@ _EXPANDED: Json = {
         {"id": 59, "name": "Robert De Niro", "role": "cast"},
     ],
 }
+_TRENDING: Json = {"code": "trending", "text": "Liked by more people than usual"}
+_POPULAR: Json = {"code": "popular", "text": "Popular right now"}
 _LIST_ID = "2f1c9f0a-5f0e-4b0b-9d2e-3d1f0a6c7b11"
 _EVENT_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 _REQUEST_ID = "0d6f1a52-6a2b-4f7e-8a44-5f1f2f0f6f3e"
@@ -68,6 +70,7 @@ _LIST: Json = {
     "generated_at": _AT,
     "model_version": 12,
     "user_state": "known",
+    "notices": [],
     "items": [_RECOMMENDED],
     "next_cursor": _CURSOR,
 }
@@ -134,9 +137,9 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     },
     ("get", "/api/movies/search/"): {
         "200": {
-            "Searching for pacino": _listed({"movie": _HEAT, "score": 1.09, "matched": ["people"]}),
+            "Searching for pacino": _listed({"movie": _HEAT, "score": 1.09, "matched": ["people"]}, notices=[]),
             "With expand=overview,people": _listed(
-                {"movie": {**_HEAT, **_EXPANDED}, "score": 1.09, "matched": ["people"]}
+                {"movie": {**_HEAT, **_EXPANDED}, "score": 1.09, "matched": ["people"]}, notices=[]
             ),
         }
     },
@@ -168,7 +171,24 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         "200": {"Popular now": _listed({"movie": _HEAT, "score": 311.5, "rank": 1})}
     },
     ("get", "/api/recommendations/trending/"): {
-        "200": {"Trending": _listed({"movie": _HEAT, "score": 5.2, "rank": 1}, basis="now", until=_AT)}
+        "200": {
+            "Trending": _listed(
+                {
+                    "movie": _HEAT,
+                    "score": 5.2,
+                    "rank": 1,
+                    "reason": {"code": "trending", "text": "Liked by more people than usual"},
+                },
+                {
+                    "movie": _CASINO,
+                    "score": None,
+                    "rank": 2,
+                    "reason": {"code": "popular", "text": "Popular right now"},
+                },
+                basis="now",
+                until=_AT,
+            )
+        }
     },
     ("get", "/api/recommendations/latest/"): {"200": {"New here": _listed({"movie": _CASINO, "added_at": _AT})}},
     ("post", "/api/recommendations/session/"): {
@@ -176,7 +196,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             "Movies a guest likes": {"movie_ids": [6, 50], "limit": 10, "genre": "crime", "expand": "overview"},
             "What a guest did": {"events": [{"movie": 6, "kind": "rating", "value": 5}, {"movie": 50, "kind": "view"}]},
         },
-        "200": {"A guest's list": _listed(_GUEST, model_version=12, user_state="new")},
+        "200": {"A guest's list": _listed(_GUEST, model_version=12, user_state="new", notices=[])},
     },
     ("post", "/api/recommendations/group/"): {
         "request": {"For two": {"members": ["bob@example.org"], "strategy": "least_misery", "limit": 10}},

@@ -26,7 +26,13 @@ def stamp_of(user) -> bytes | None:
 
 def event(user, movie, *, age: timedelta = MINUTE, kind: str = "dislike") -> Interaction:
     """One that was received ``age`` ago and whose process died before it could announce it."""
-    return Interaction.objects.create(user=user, movie=movie, kind=kind, received_at=timezone.now() - age)
+    at = timezone.now() - age
+    return Interaction.objects.create(user=user, movie=movie, kind=kind, occurred_at=at, received_at=at)
+
+
+def backdate(event: Interaction, age: timedelta) -> None:
+    at = timezone.now() - age
+    Interaction.objects.filter(pk=event.pk).update(occurred_at=at, received_at=at)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +68,7 @@ def test_a_disliked_movie_leaves_the_list_after_the_sweep(cast):
 def test_an_announced_event_is_left_alone(cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
-    Interaction.objects.filter(pk=told.pk).update(received_at=timezone.now() - MINUTE)
+    backdate(told, MINUTE)
     before = stamp_of(cast.bob)
 
     assert changes_announce() == 0
@@ -72,7 +78,7 @@ def test_an_announced_event_is_left_alone(cast, django_capture_on_commit_callbac
 def test_an_event_that_committed_late_is_found_beside_a_later_one(cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
-    Interaction.objects.filter(pk=told.pk).update(received_at=timezone.now() - MINUTE / 2)
+    backdate(told, MINUTE / 2)
     changes_announce()
     # Received before it, and seen only now.
     event(cast.bob, cast["Casino"])

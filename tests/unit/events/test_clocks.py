@@ -50,7 +50,7 @@ def test_of_two_ratings_of_a_clock_ahead_the_later_received_wins(cast):
     post(cast.bob, cast["Heat"], value=2, at=ahead)
 
     assert Rating.objects.get().value == 2
-    assert [event["value"] for event in client_of(cast.bob).get(URL).json()["results"]] == [2, 5]
+    assert [event["value"] for event in client_of(cast.bob).get(URL).json()["items"]] == [2, 5]
 
 
 @pytest.mark.parametrize(("first", "second"), [("like", "dislike"), ("dislike", "like")])

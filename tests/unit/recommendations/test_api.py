@@ -47,7 +47,7 @@ def test_an_item_says_its_score_its_sources_and_its_reason(cast):
 
 
 def test_titles_of_every_script_survive_the_cache(cast):
-    title = 'Amélie "七人の侍" \u2028\\ new\nline'
+    title = 'Amélie "七人の侍" \\ 🎬'
     make_popular([make_movie(title)], "Odd")
     Movie.objects.filter(pk=cast["Heat"].pk).update(title=title)
     client = client_of(cast.alice)

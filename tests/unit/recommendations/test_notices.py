@@ -39,18 +39,15 @@ def codes(answer) -> list[str]:
 
 
 def each_list(person: User, **asked: str) -> dict[str, list[str]]:
-    """The codes of one's own list, a guest's and a group's."""
-    other = make_user(share_with_groups=True)
-    client = client_of(person)
+    """The codes of one's own list and a guest's."""
     return {
-        "own": codes(client.get(LIST, asked)),
+        "own": codes(client_of(person).get(LIST, asked)),
         "guest": codes(client_of().post(f"{LIST}session/", asked, format="json")),
-        "group": codes(client.post(f"{LIST}group/", {"members": [str(other)], **asked}, format="json")),
     }
 
 
 def everywhere(*expected: str) -> dict[str, list[str]]:
-    return {name: list(expected) for name in ("own", "guest", "group")}
+    return {name: list(expected) for name in ("own", "guest")}
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_query_of_nothing_visible_is_blank(catalogue, api_client, query):
 
 @pytest.mark.parametrize("search", ["amélie", "AMÉLIE", "ame\u0301l", "ａｍｅｌｉｅ"])
 def test_the_catalogue_takes_a_part_of_a_title_in_every_form(catalogue, api_client, search):
-    assert "Amélie" in titles(api_client.get("/api/movies/", {"search": search}), "results")
+    assert "Amélie" in titles(api_client.get("/api/movies/", {"search": search}), "items")
 
 
 @pytest.mark.parametrize(

@@ -204,20 +204,24 @@ def test_the_newest_days_that_have_enough_votes_are_taken(cast, people):
     assert risen(body) == ["Babe"]
 
 
+def of_votes(queries: CaptureQueriesContext) -> int:
+    return sum("events_" in query["sql"] for query in queries)
+
+
 def test_few_votes_are_read_where_they_are_enough(cast, people, monkeypatch):
     monkeypatch.setattr(trends, "_PIECES", (6, 1000))
     for n, person in enumerate(people[:5]):
         Rating.objects.create(user=person, movie=cast["Heat"], value=5, rated_at=END - n * DAY / 2)
     with CaptureQueriesContext(connection) as found:
         assert risen(trending()) == ["Heat"]
-    few = len(found)
+    few = of_votes(found)
 
     # One person's many votes are read past.
     films = [make_movie() for _ in range(20)]
     Interaction.objects.bulk_create(Interaction(user=cast.bob, movie=film, kind="like") for film in films)
     with CaptureQueriesContext(connection) as found:
         assert risen(trending()) == ["Heat"]
-    assert len(found) == few + 1
+    assert of_votes(found) == few + 1
 
 
 def test_with_popular_movies_the_list_is_never_empty(cast):
