@@ -34,6 +34,12 @@ def await_that(what: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+def status_of(waiting: socket.socket) -> bytes:
+    """The first line of the answer, after which the connection is closed on both sides."""
+    with waiting:
+        return b"".join(iter(lambda: waiting.recv(65536), b"")).partition(b"\r\n")[0]
+
+
 def test_the_first_process_has_nothing_that_workers_must_not_share(server: WebServer):
     pid = server.process.pid
     assert server.request("GET", PATH).status == 200
@@ -60,7 +66,7 @@ def test_no_request_fails_over_a_new_server_beside_the_old(tmp_path: Path):
     pidfile = tmp_path / "web.pid"
     beside = tmp_path / "web.pid.2"
     with web_server(tmp_path, RATELIMIT_ENABLE="false", WEB_PIDFILE=str(pidfile)) as server:
-        old = server.process
+        old, new = server.process, 0
         with load(server.url, PATH) as noted:
             await_that(lambda: noted.answered > 50)
             os.kill(old.pid, signal.SIGUSR2)
@@ -90,7 +96,7 @@ def test_told_to_end_it_answers_what_waits_to_be_accepted(tmp_path: Path):
         server.process.terminate()
         for worker in workers:
             os.kill(worker, signal.SIGCONT)
-        answers = [b"".join(iter(lambda one=one: one.recv(65536), b""))[:15] for one in waiting]
+        answers = [status_of(one) for one in waiting]
 
         assert answers == [b"HTTP/1.1 200 OK"] * 40
         assert server.process.wait(timeout=60) == 0
