@@ -92,7 +92,8 @@ def test_an_event_whose_process_was_killed_counts_after_the_sweep(cinema: Cinema
         f"interaction_record(user=User.objects.get(pk={person.user.pk}), movie_id={movie}, kind='dislike')",
     )
     # The sweep leaves what may be about to be announced to its own process.
-    Interaction.objects.filter(user=person.user).update(received_at=timezone.now() - timedelta(seconds=10))
+    at = timezone.now() - timedelta(seconds=10)
+    Interaction.objects.filter(user=person.user).update(occurred_at=at, received_at=at)
     announce_changes()
 
     assert not any(movie in ids for ids in at_once([lambda: person.ids(limit=100)] * 8))
