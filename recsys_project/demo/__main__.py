@@ -10,7 +10,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from recsys_project.demo.arguments import FIRST_PORT, PortError, choose_port, parse, why_not
+from recsys_project.demo.arguments import FIRST_PORT, PathError, PortError, check_paths, choose_port, parse, why_not
 from recsys_project.demo.data import Dataset, given_dataset
 from recsys_project.demo.journey import ADA, check_readme_call, run_journey
 from recsys_project.demo.prepare import prepare, remove_what_stands
@@ -31,7 +31,7 @@ def main() -> int:
         signal.signal(ending, _interrupt)
     try:
         return _stop(console) if arguments.stop else _demo(arguments, steps)
-    except (DemoError, PortError, EmbeddedServiceError, PermissionError) as error:
+    except (DemoError, PathError, PortError, EmbeddedServiceError, PermissionError) as error:
         console.print(f"[bold red]Failed[/] at: {steps.current}", highlight=False)
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
@@ -89,8 +89,7 @@ def _looked_at(arguments: argparse.Namespace, steps: Steps) -> Dataset | None:
     """The given data set, after all has been looked at that can be before anything is done. Begins the log."""
     steps.current = "Looking at the options"
     port = choose_port(arguments.port)
-    if arguments.metadata and not arguments.metadata.exists():
-        raise DemoError(f"There is no metadata at {arguments.metadata}.")
+    check_paths(arguments)
     given = given_dataset(arguments.data) if arguments.data else None
     if arguments.port is None and port != FIRST_PORT:
         steps.say(f"{why_not(FIRST_PORT)} The site will be on {port}; --port N chooses.")

@@ -16,6 +16,10 @@ FIRST_PORT, LAST_PORT = 8000, 8099
 _LISTENING = "0A"
 
 
+class PathError(Exception):
+    """There is nothing where the data or the metadata should be."""
+
+
 class PortError(Exception):
     """The site cannot have the port; the message says why and what to do."""
 
@@ -53,6 +57,13 @@ def choose_port(wanted: int | None) -> int:
         if not why_not(port):
             return port
     raise PortError(f"No port from {FIRST_PORT} to {LAST_PORT} is free. Choose one with --port N.")
+
+
+def check_paths(arguments: argparse.Namespace) -> None:
+    """Raises PathError when the data or the metadata that were named are not there."""
+    for option, path in (("data", arguments.data), ("metadata", arguments.metadata)):
+        if path and not path.exists():
+            raise PathError(f"--{option} {path}: there is no such file or folder.")
 
 
 def why_not(port: int) -> str:
@@ -107,7 +118,8 @@ def main() -> int:
     try:
         if not arguments.stop:
             choose_port(arguments.port)
-    except PortError as error:
+            check_paths(arguments)
+    except (PortError, PathError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -88,6 +88,27 @@ def test_a_port_in_use_is_said_before_anything_is_installed(checkout, family, ho
     assert files(checkout) == before
 
 
+@pytest.mark.parametrize("option", ["--data", "--metadata"])
+def test_a_missing_file_is_said_before_anything_is_installed(checkout, option):
+    before = files(checkout)
+    missing = checkout / "ml-lastest.zip"
+
+    done = run(checkout, "demo", option, str(missing))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{option} {missing}: there is no such file or folder.\n"
+    assert files(checkout) == before
+
+
+def test_stop_installs_nothing_where_nothing_was_started(checkout):
+    before = files(checkout)
+
+    done = run(checkout, "stop")
+
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "Nothing runs in this checkout.\n")
+    assert files(checkout) == before
+
+
 def test_a_port_in_use_is_passed_over_where_none_was_asked_for():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
