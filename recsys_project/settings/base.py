@@ -103,7 +103,7 @@ DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if env.bool("DATABASE_P
 if (seconds := env.int("DATABASE_STATEMENT_SECONDS", default=0)) > 0:
     given = DATABASES["default"]["OPTIONS"].get("options", "")
     DATABASES["default"]["OPTIONS"]["options"] = f"{given} -c statement_timeout={seconds}s".strip()
-# The pool keeps connections, so Django must not; the health check spares requests a dead one (traps 17).
+# The pool keeps connections, so Django must not; the health check spares requests a dead one.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -125,7 +125,7 @@ CACHES = {
         "KEY_PREFIX": "recsys",
         "OPTIONS": {**_REDIS_OPTIONS},
     },
-    # Rate limits have an alias of their own: with Redis gone, reads are let through (traps 2).
+    # Rate limits have an alias of their own: with Redis gone, reads are let through.
     "ratelimit": {
         "BACKEND": "recsys_project.counting.CountingCache",
         "LOCATION": REDIS_URL,
@@ -308,9 +308,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT_SECONDS", default=3 * 3600)
 CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # Above the hard limit, or a long training would be delivered a second time while it runs (traps 13).
+    # Above the hard limit, or a long training would be delivered a second time while it runs.
     "visibility_timeout": CELERY_TASK_TIME_LIMIT + 600,
-    # How soon the task of a worker that was killed whole is noticed after that (traps 12).
+    # How soon the task of a worker that was killed whole is noticed after that.
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
     # A broker that hangs: beat's publishing fails after these seconds instead of waiting for ever, and is due again the
