@@ -56,7 +56,8 @@ class LimitExceededError(Exception):
     tell, and what must not be tried for free waits."""
 
     def __init__(self, retry_after: int, *, store_away: bool = False) -> None:
-        super().__init__(f"Too many requests; try again in {retry_after} seconds.")
+        seconds = "1 second" if retry_after == 1 else f"{retry_after} seconds"
+        super().__init__(f"Too many requests; try again in {seconds}.")
         self.retry_after = retry_after
         self.store_away = store_away
 

@@ -19,3 +19,12 @@ class BoundedListField(serializers.ListField):
         if isinstance(data, Sized) and not isinstance(data, str | Mapping) and len(data) > (self.max_length or 0):
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
+
+
+class ListedChoiceField(serializers.ChoiceField):
+    """A choice whose error names what can be chosen."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        known = ", ".join(str(choice) for choice in self.choices)
+        self.error_messages["invalid_choice"] = f'"{{input}}" is none of {known}.'

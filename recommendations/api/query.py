@@ -10,7 +10,7 @@ from rest_framework import serializers
 from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
-from movies.api.fields import BoundedListField
+from movies.api.fields import BoundedListField, ListedChoiceField
 from recommendations.algorithms.blending import LIST_SIZE
 from recommendations.api.fields import SearchTextField
 from recommendations.filters import MAX_EXCLUDED, ListFilters
@@ -127,7 +127,7 @@ _remembered = lru_cache(maxsize=1000)(_parsed)
 
 class SessionEventSerializer(serializers.Serializer):
     movie = serializers.IntegerField(min_value=1, max_value=_MAX_ID)
-    kind = serializers.ChoiceField(choices=Interaction.Kind.choices, default=Interaction.Kind.LIKE)
+    kind = ListedChoiceField(choices=Interaction.Kind.choices, default=Interaction.Kind.LIKE)
     value = serializers.FloatField(required=False, min_value=MIN_RATING, max_value=MAX_RATING)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class GroupSerializer(ExpandQuerySerializer):
         max_length=MAX_MEMBERS,
         help_text=f"E-mail addresses of the others; {MIN_MEMBERS} to {MAX_MEMBERS} people with you, listed or not.",
     )
-    strategy = serializers.ChoiceField(
+    strategy = ListedChoiceField(
         choices=[("least_misery", "as good as for whom it is worst"), ("average", "as good as on average")],
         default="least_misery",
     )

@@ -127,3 +127,13 @@ def test_pages_of_history_neither_repeat_nor_skip(cast):
 @pytest.mark.parametrize("query", ["cursor=abc", "cursor=cD1nYXJiYWdl", "page_size=0", "page_size=1e9"])
 def test_a_bad_page_is_an_error(cast, query):
     assert client_of(cast.bob).get(f"{URL}?{query}").status_code == 400
+
+
+def test_an_unknown_kind_is_told_which_ones_there_are(cast):
+    response = post(cast.bob, movie=cast["Heat"].pk, kind="lke")
+
+    assert response.status_code == 400
+    assert response.json()["error"]["fields"] == {
+        "kind": ['"lke" is none of rating, like, dislike, view, watch, hide.']
+    }
+    assert not Interaction.objects.exists()
