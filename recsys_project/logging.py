@@ -105,6 +105,10 @@ def log_everything() -> None:
 def _uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
+    if kind.__name__ == "ImproperlyConfigured":
+        # The operator's to mend, not the code's: the message says what to set, and a traceback would bury it.
+        logging.getLogger("uncaught").critical("improperly_configured", extra={"problem": str(error)})
+        return
     logging.getLogger("uncaught").critical("uncaught_exception", exc_info=(kind, error, traceback))
 
 

@@ -131,4 +131,29 @@ def test_a_server_that_does_not_start_says_so_as_json(tmp_path: Path, environmen
 
     assert ended.returncode != 0
     assert ended.stdout == ""
-    assert named in "".join(line["event"] + line.get("exception", "") for line in lines_of(ended.stderr))
+    lines = lines_of(ended.stderr)
+    assert named in "".join(line["event"] + line.get("problem", "") + line.get("exception", "") for line in lines)
+
+
+def test_missing_settings_are_said_without_a_traceback(tmp_path: Path):
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+    ended = subprocess.run(
+        [gunicorn, "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"],
+        cwd=settings.BASE_DIR,
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "recsys_project.settings.production",
+            "RECSYS_VAR": str(tmp_path),
+            "PORT": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    (line,) = [line for line in lines_of(ended.stderr) if line["level"] == "critical"]
+    assert ended.returncode != 0
+    assert line["event"] == "improperly_configured"
+    assert line["problem"].startswith("Production settings are incomplete:\n  SECRET_KEY: set it to")
+    assert "exception" not in line
