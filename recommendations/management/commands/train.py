@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -63,7 +66,7 @@ class Command(AnnouncingCommand):
             raise CommandError("--force goes without --data: a folder takes no version's place.")
         version: ModelVersion | None = None
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
-        with Progress(*columns, console=console) as progress:
+        with _no_stage_lines(console), Progress(*columns, console=console) as progress:
             bar = progress.add_task("starting", total=1.0)
 
             def show(stage: str, share: float) -> None:
@@ -91,6 +94,19 @@ class Command(AnnouncingCommand):
             f"Version {version.pk} is trained but was refused, and what was live stays. {version.refusal}"
             f" To publish it all the same: manage.py rollback {version.pk}."
         )
+
+
+@contextmanager
+def _no_stage_lines(console: Console) -> Iterator[None]:
+    """Keeps each stage's line of the log off a terminal, where it would break the bar, which shows the stage too."""
+    log = logging.getLogger("recommendations.training")
+    before = log.level
+    if console.is_terminal:
+        log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _train_database(show: OnProgress, *, force: bool) -> ModelVersion:

@@ -1,3 +1,4 @@
+import logging
 from io import StringIO
 
 import pytest
@@ -28,6 +29,17 @@ def test_train_prints_how_far_predicted_ratings_are_off(world, monkeypatch):
 
     for expected in ("RMSE of ratings", "damped means", "MAE of ratings", "ratings held out"):
         assert expected in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_stages_are_not_logged_into_a_bar_on_a_terminal(world, monkeypatch, caplog, terminal):
+    monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")
+    caplog.set_level(logging.INFO)
+
+    run("train")
+
+    assert any(record.msg == "training_stage" for record in caplog.records) is not terminal
+    assert logging.getLogger("recommendations.training").level == logging.NOTSET
 
 
 def test_train_on_nothing_is_a_command_error(db):
