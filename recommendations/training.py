@@ -27,7 +27,7 @@ from recommendations.attempts import (
 )
 from recommendations.contents import movie_contents_read
 from recommendations.gate import GateConfig, Trained, gate
-from recommendations.locks import session_lock
+from recommendations.locks import close_broken_connection, session_lock
 from recommendations.memory import peak_memory_mib, peak_memory_reset
 from recommendations.models import ModelVersion
 from recommendations.popularity import popular_refresh, popularity_config
@@ -163,7 +163,9 @@ def _train(version: ModelVersion, progress: _Progress, *, force: bool) -> ModelV
         logger.error("training_refused", extra={"version": version.pk, "reason": version.refusal})
         versions_prune()
         return version
-    return version_publish(version=version, holding=LOCK)
+    published = version_publish(version=version, holding=LOCK)
+    _refresh_popular()
+    return published
 
 
 def _refusal(version: ModelVersion) -> str:
@@ -193,8 +195,18 @@ def _write(version: ModelVersion, model: TrainedModel, progress: _Progress) -> N
         )
     with attempt_owned(version):
         artefacts_save(version=version, model=model)
-    progress("popular movies", 0.97)
-    popular_refresh()
+
+
+def _refresh_popular() -> None:
+    """Refresh the popular lists beside a version that has just gone live; one that cannot be is left to the hour's.
+
+    Only now: a refused version, or one that failed, changes nothing that people are shown.
+    """
+    try:
+        popular_refresh()
+    except Exception:
+        logger.exception("popular_not_refreshed")
+        close_broken_connection()
 
 
 def _reason(error: BaseException) -> str:

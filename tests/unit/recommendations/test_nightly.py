@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from events.models import Rating
 from recommendations import attempts, locks, nightly, publishing, training
+from recommendations.artefacts import artefacts_whole
 from recommendations.attempts import retry_at, trainings_sweep
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from recommendations.nightly import training_request, training_run_due
@@ -249,6 +250,30 @@ def test_an_orphan_that_cannot_be_published_is_not_tried_for_ever(world, monkeyp
 
     ready.refresh_from_db()
     assert ready.status == Status.FAILED
+    assert ready.error == f"{attempts.CRASHED} each time it was published"
+
+
+def test_what_staff_make_live_as_its_attempt_fails_stays_live(world, monkeypatch):
+    """Published by somebody else between the failure and the moment at which its rows would be dropped."""
+    real = attempts._end
+
+    def fails(**_):
+        raise OSError("the disk is full")
+
+    def made_live_first(version, reason, *, retry):
+        publishing.version_publish(version=version)
+        real(version, reason, retry=retry)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "version_publish", fails)
+        patched.setattr(attempts, "_end", made_live_first)
+        with pytest.raises(training.TrainingError, match="the disk is full"):
+            training.training_run()
+
+    version = ModelVersion.objects.get()
+    assert (version.status, version.error) == (Status.LIVE, "")
+    assert BatchRecommendation.objects.filter(version=version).count() == 12
+    assert artefacts_whole(version=version)
 
 
 @pytest.mark.parametrize("stage", ["training_data_read", "lists_write", "embeddings_write", "artefacts_save"])
@@ -300,15 +325,15 @@ def test_a_back_end_ended_in_publishing_costs_no_second_training(committed_world
 
 def test_who_lost_the_lock_unnoticed_writes_and_publishes_nothing(committed_world, monkeypatch, another_trainer):
     """The connection breaks where nobody looks, is made again, and another process has taken over meanwhile."""
-    real = training.popular_refresh
+    real = training.gate
 
-    def taken_over():
+    def taken_over(*args):
         another_trainer()
-        return real()
+        return real(*args)
 
     slot = tonight()
     with monkeypatch.context() as patched:
-        patched.setattr(training, "popular_refresh", taken_over)
+        patched.setattr(training, "gate", taken_over)
         with pytest.raises(training.TrainingError, match="lock of training"):
             training_run_due(slot=slot)
 

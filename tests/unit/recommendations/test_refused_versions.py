@@ -11,7 +11,7 @@ from django.urls import reverse
 from events.models import Rating
 from recommendations import publishing, training
 from recommendations.algorithms import pipeline
-from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
+from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from tests.factories import make_user
 
 Status = ModelVersion.Status
@@ -48,6 +48,15 @@ def test_shrunken_data_leaves_the_live_version_and_says_why(world, settings):
     assert ModelVersion.objects.get(status=Status.LIVE) == live
     assert BatchRecommendation.objects.filter(version=live).count() == before
     assert folders(settings) == {str(live.pk), str(version.pk)}
+
+
+def test_a_refused_candidate_leaves_the_popular_lists_alone(world):
+    training.training_run()
+    before = list(PopularMovie.objects.order_by("pk").values())
+
+    refused(world)
+
+    assert list(PopularMovie.objects.order_by("pk").values()) == before != []
 
 
 def test_a_model_worse_than_popularity_is_refused(world, settings, monkeypatch):

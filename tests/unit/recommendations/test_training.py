@@ -31,6 +31,21 @@ def test_a_training_publishes_lists_vectors_popular_movies_and_itself(world):
     assert PopularMovie.objects.filter(genre=None).count() == 16
 
 
+def test_popular_lists_wait_for_the_version_and_do_not_undo_it(world, monkeypatch):
+    live: list[int] = []
+
+    def fails():
+        live.extend(ModelVersion.objects.filter(status=Status.LIVE).values_list("pk", flat=True))
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(training, "popular_refresh", fails)
+
+    version = training.training_run()
+
+    assert version.status == Status.LIVE
+    assert live == [version.pk]
+
+
 def test_a_list_is_of_unseen_published_movies_best_first(world):
     hidden = world.crime[3]
     Movie.objects.filter(pk=hidden.pk).update(status=Movie.Status.HIDDEN)
