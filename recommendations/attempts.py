@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from recommendations.artefacts import artefacts_sweep, artefacts_whole
 from recommendations.locks import LockLostError, close_broken_connection, session_lock, session_lock_held
 from recommendations.models import ModelVersion, MovieEmbedding
-from recommendations.publishing import LOCK_LOST, version_publish, version_rows_delete
+from recommendations.publishing import LOCK_LOST, version_drop, version_publish
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _publish_orphan(version: ModelVersion) -> None:
         return
     # One that takes its process down each time it is published is not tried for ever.
     if version.attempts > settings.TRAINING_MAX_ATTEMPTS:
-        _end(version, f"{CRASHED} each time it was published", retry=True)
+        _end(version, f"{CRASHED} each time it was published", retry=False)
         return
     # Rows and files were whole before it was marked as ready; what is gone was deleted since.
     if not MovieEmbedding.objects.filter(version=version).exists() or not artefacts_whole(version=version):
@@ -158,8 +158,7 @@ def _publish_orphan(version: ModelVersion) -> None:
 
 
 def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
-    """Drop what the attempt wrote; then it waits to be tried again, or has failed."""
-    version_rows_delete(version_id=version.pk)
+    """Drop what the attempt wrote; then it waits for its next attempt, or has failed. Left alone if it went live."""
     now = timezone.now()
     values: dict[str, object] = {"status": Status.FAILED, "error": reason[:2000], "finished_at": now}
     if retry and version.trigger != MANUAL:
@@ -174,5 +173,6 @@ def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
         else:
             told += " It is not tried again by itself."
         values["error"] = told
-    ModelVersion.objects.filter(pk=version.pk).update(artefacts={}, **values)
+    unpublished = ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.READY])
+    version_drop(version_id=version.pk, among=unpublished.all, **values)
     logger.error("training_attempt_ended", extra={"version": version.pk, "status": values["status"], "reason": reason})

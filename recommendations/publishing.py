@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -189,7 +190,14 @@ def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
 
 
 def versions_prune() -> None:
-    """Drop lists, vectors and files of every version but those that one may want to have live.
+    """Drop lists, vectors and files of every version that _superseded names."""
+    for version_id in list(_superseded().values_list("pk", flat=True)):
+        if _has_rows(version_id) or artefacts_folder(version_id).exists():
+            version_drop(version_id=version_id, among=_superseded)
+
+
+def _superseded() -> QuerySet[ModelVersion]:
+    """The versions that nobody may want to have live: all that ended, except a few.
 
     Kept are the live one, the one that was live before it, the newest good one (not refused) that was live before it,
     however many refused ones were published since, and the newest refused one until a later one goes live. A version
@@ -202,9 +210,7 @@ def versions_prune() -> None:
     if live is not None:
         refused = refused.filter(pk__gt=live.pk)
     kept = {version.pk for version in (retired.first(), retired.filter(refusal="").first(), refused.first()) if version}
-    for version_id in ended.exclude(pk__in=kept).values_list("pk", flat=True):
-        if _has_rows(version_id) or artefacts_folder(version_id).exists():
-            version_rows_delete(version_id=version_id)
+    return ended.exclude(pk__in=kept)
 
 
 def _has_rows(version_id: int) -> bool:
@@ -213,11 +219,22 @@ def _has_rows(version_id: int) -> bool:
     )
 
 
-def version_rows_delete(*, version_id: int) -> None:
-    """Drop a version's lists, vectors with their indexes, and files; its row stays as a record."""
+def version_drop(*, version_id: int, among: Callable[[], QuerySet[ModelVersion]], **values: object) -> bool:
+    """Drop the lists, vectors and files of a version that is one of ``among``; says whether it was.
+
+    Its row stays as a record, and takes ``values`` in the same transaction. ``among`` is asked under the lock of
+    publishing: staff may make a version live at any moment, and what is live is never dropped. Not to be called in a
+    transaction, since dropping an index would make every search wait for its end.
+    """
+    with transaction.atomic():
+        transaction_lock("publishing")
+        if not ModelVersion.objects.filter(pk__in=among(), pk=version_id).update(artefacts={}, **values):
+            return False
+        for model in (BatchRecommendation, MovieEmbedding):
+            # Nothing refers to these rows, so Django need not fetch them before they go.
+            rows = model._default_manager.filter(version_id=version_id)
+            rows._raw_delete(rows.db)
+    # Without rows nobody can make it live, so nothing needs these.
     vector_indexes_drop(version_id=version_id)
-    for model in (BatchRecommendation, MovieEmbedding):
-        # Nothing refers to these rows, so Django need not fetch them before they go.
-        rows = model._default_manager.filter(version_id=version_id)
-        rows._raw_delete(rows.db)
     artefacts_delete(version_id=version_id)
+    return True

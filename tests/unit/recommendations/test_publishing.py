@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 
 from events.models import Interaction
 from recommendations import publishing, training
+from recommendations.artefacts import artefacts_whole
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from tests.factories import make_movie, make_version
 
@@ -37,6 +38,29 @@ def test_only_the_two_newest_versions_keep_rows_and_files(world, settings):
     assert set(MovieEmbedding.objects.values_list("version_id", flat=True)) == kept
     assert {path.name for path in settings.MODEL_DIR.iterdir()} == {str(pk) for pk in kept}
     assert ModelVersion.objects.count() == 3
+
+
+def test_a_version_made_live_while_old_ones_are_pruned_keeps_all(world, monkeypatch):
+    """Staff go back to it between the moment at which it is found superfluous and that at which it would be dropped."""
+    first, _ = training.training_run(), training.training_run()
+    real, asked = publishing._has_rows, []
+
+    def made_live_first(version_id):
+        found = real(version_id)
+        if version_id == first.pk and not asked:
+            asked.append(version_id)
+            publishing.version_publish(version=first)
+        return found
+
+    monkeypatch.setattr(publishing, "_has_rows", made_live_first)
+    training.training_run()
+
+    assert asked == [first.pk]
+    first.refresh_from_db()
+    assert first.status == Status.LIVE
+    assert BatchRecommendation.objects.filter(version=first).count() == 12
+    assert MovieEmbedding.objects.filter(version=first).count() == 16
+    assert artefacts_whole(version=first)
 
 
 def test_rolling_back_makes_the_version_before_live_with_all_its_rows(world):

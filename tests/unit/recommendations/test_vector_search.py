@@ -13,7 +13,7 @@ from recommendations import vector_indexes, vector_search
 from recommendations.candidates import meant_movies, nearest_movies, similar_movies
 from recommendations.filters import ListFilters
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding
-from recommendations.publishing import version_publish, version_rows_delete
+from recommendations.publishing import version_drop, version_publish
 from recommendations.vector_indexes import vector_indexes_build
 from tests.factories import make_embedding, make_genre, make_movie, make_version
 
@@ -210,7 +210,7 @@ def test_two_versions_kept_do_not_meet(indexed):
 def test_the_indexes_of_a_version_go_with_its_rows(indexed):
     newer = indexed.version_of(indexed.factors)
     version_publish(version=newer)
-    version_rows_delete(version_id=indexed.version.pk)
+    version_drop(version_id=indexed.version.pk, among=ModelVersion.objects.all)
 
     assert indexes() == {f"embedding_factors_{newer.pk}", f"embedding_content_{newer.pk}"}
     assert nearest_movies(indexed.version.pk, indexed.query, [], 20) == []
@@ -237,10 +237,10 @@ def test_indexes_in_use_stay_until_the_next_time(indexed, monkeypatch):
     version_publish(version=newer)
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as reader:
         reader.execute("SELECT count(*) FROM recommendations_movieembedding")
-        version_rows_delete(version_id=indexed.version.pk)
+        version_drop(version_id=indexed.version.pk, among=ModelVersion.objects.all)
         assert len(indexes()) == 4
     assert not MovieEmbedding.objects.filter(version=indexed.version).exists()
-    version_rows_delete(version_id=indexed.version.pk)
+    version_drop(version_id=indexed.version.pk, among=ModelVersion.objects.all)
 
     assert len(indexes()) == 2
 
