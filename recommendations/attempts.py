@@ -135,9 +135,10 @@ def trainings_sweep(*, locked: bool = False) -> int:
 
 def _publish_orphan(version: ModelVersion) -> None:
     """Publish what was trained to the end and passed the gate, unless a newer one is live or a part of it is gone."""
-    live = ModelVersion.objects.filter(status=Status.LIVE).first()
-    if live is not None and live.pk > version.pk:
-        _end(version, f"version {live.pk}, which is newer, went live before it", retry=False)
+    # Not by their numbers: a version that is tried again keeps its own.
+    newer = ModelVersion.objects.filter(status=Status.LIVE, started_at__gt=version.started_at).first()
+    if newer is not None:
+        _end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
         return
     # One that takes its process down each time it is published is not tried for ever.
     if version.attempts > settings.TRAINING_MAX_ATTEMPTS:

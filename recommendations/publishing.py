@@ -10,6 +10,7 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 Status = ModelVersion.Status
 _BLOCK = 2000
+# Which of two versions is the newer. Not their numbers: a training that is tried again keeps its own.
+_BEGUN = Coalesce("started_at", "created_at")
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
 
 # A person or a movie deleted while the model was trained is left out; one deleted now waits for this to commit.
@@ -180,10 +183,9 @@ def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
     """
     if to is None:
         older = ModelVersion.objects.filter(status=Status.RETIRED, refusal="", embeddings__isnull=False)
-        live = ModelVersion.objects.filter(status=Status.LIVE).first()
-        if live is not None:
-            older = older.filter(pk__lt=live.pk)
-        to = older.order_by("-pk").first()
+        older = older.alias(begun=_BEGUN).order_by("-begun", "-pk")
+        live_begun = _live_begun()
+        to = (older if live_begun is None else older.filter(begun__lt=live_begun)).first()
         if to is None:
             raise ValidationError({"version": "There is no earlier version to go back to."})
     return version_publish(version=to)
@@ -205,12 +207,17 @@ def _superseded() -> QuerySet[ModelVersion]:
     """
     ended = ModelVersion.objects.filter(status__in=[Status.RETIRED, Status.REFUSED, Status.FAILED])
     retired = ended.filter(status=Status.RETIRED).order_by("-live_at", "-pk")
-    refused = ended.filter(status=Status.REFUSED).order_by("-pk")
-    live = ModelVersion.objects.filter(status=Status.LIVE).first()
-    if live is not None:
-        refused = refused.filter(pk__gt=live.pk)
+    refused = ended.filter(status=Status.REFUSED).alias(begun=_BEGUN).order_by("-begun", "-pk")
+    live_begun = _live_begun()
+    if live_begun is not None:
+        refused = refused.filter(begun__gt=live_begun)
     kept = {version.pk for version in (retired.first(), retired.filter(refusal="").first(), refused.first()) if version}
     return ended.exclude(pk__in=kept)
+
+
+def _live_begun() -> datetime | None:
+    """When the training of the live version began."""
+    return ModelVersion.objects.filter(status=Status.LIVE).values_list(_BEGUN, flat=True).first()
 
 
 def _has_rows(version_id: int) -> bool:

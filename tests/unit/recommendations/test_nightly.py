@@ -214,7 +214,7 @@ def test_a_version_trained_to_the_end_is_published_by_the_sweep(world, monkeypat
 
 def test_an_orphan_older_than_the_live_version_is_dropped(world, monkeypatch):
     ready = trained_not_published(monkeypatch)
-    live = make_version(Status.LIVE)
+    live = make_version(Status.LIVE, started_at=timezone.now())
 
     trainings_sweep()
 
@@ -223,6 +223,16 @@ def test_an_orphan_older_than_the_live_version_is_dropped(world, monkeypatch):
     assert f"version {live.pk}, which is newer" in ready.error
     assert not MovieEmbedding.objects.filter(version=ready).exists()
     assert ModelVersion.objects.get(status=Status.LIVE) == live
+
+
+def test_an_orphan_tried_again_after_the_live_version_is_published(world, monkeypatch):
+    ready = trained_not_published(monkeypatch)
+    live = make_version(Status.LIVE, started_at=timezone.now() - HOUR)
+    assert live.pk > ready.pk
+
+    trainings_sweep()
+
+    assert ModelVersion.objects.get(status=Status.LIVE) == ready
 
 
 def test_an_orphan_that_is_not_whole_is_trained_again(world, monkeypatch, settings):

@@ -79,6 +79,14 @@ def test_rolling_back_makes_the_version_before_live_with_all_its_rows(world):
     assert first.status == Status.LIVE
 
 
+def test_a_version_tried_again_is_newer_than_one_of_a_higher_number(world):
+    waiting = make_version(Status.REQUESTED)
+    between = training.training_run()
+    assert training.training_run(version=waiting).status == Status.LIVE
+
+    assert publishing.version_rollback() == between
+
+
 def test_after_a_rollback_one_can_go_forward_again(world):
     training.training_run()
     second = training.training_run()

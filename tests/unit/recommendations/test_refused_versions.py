@@ -12,7 +12,7 @@ from events.models import Rating
 from recommendations import publishing, training
 from recommendations.algorithms import pipeline
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
-from tests.factories import make_user
+from tests.factories import make_user, make_version
 
 Status = ModelVersion.Status
 
@@ -96,6 +96,18 @@ def refused_or_forced(world) -> ModelVersion:
     version = training.training_run()
     ModelVersion.objects.filter(pk=version.pk).update(refusal="its data shrank")
     return version
+
+
+def test_a_refused_version_tried_again_after_the_live_one_is_kept(world):
+    waiting = make_version(Status.REQUESTED)
+    training.training_run()
+    most_ratings_are_lost(world)
+
+    version = training.training_run(version=waiting)
+
+    assert version.status == Status.REFUSED
+    assert rows_of(version) == 16
+    assert publishing.version_publish(version=version).status == Status.LIVE
 
 
 def test_a_later_version_takes_the_place_of_a_refused_one(world):
