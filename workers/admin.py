@@ -14,6 +14,9 @@ OWN_TASKS = "workers.tasks."
 # Where a message goes and what else it says; Celery's own settings say that of each task.
 ROUTING = ("queue", "exchange", "routing_key", "priority", "headers")
 
+# Their entries say when something is due; no message of theirs starts it (workers.schedule).
+READ_BY_RUN_DUE = ("workers.tasks.training.train", "workers.tasks.training.tune")
+
 admin.site.unregister(PeriodicTask)
 
 
@@ -34,6 +37,9 @@ class ScheduledTaskForm(PeriodicTaskForm):
             inspect.signature(task.run).bind(*loads(data["args"]), **loads(data["kwargs"]))
         except TypeError as error:
             raise ValidationError({"args": f"This task is not called like that: {error}."}) from error
+        repeats = (data.get("crontab") or data.get("interval")) and not data.get("one_off")
+        if task.name in READ_BY_RUN_DUE and not repeats:
+            raise ValidationError({"task": "Give this task a crontab or an interval, and do not make it one-off."})
         return data
 
 

@@ -19,7 +19,7 @@ def latest_slot(task: str, *, now: datetime) -> datetime | None:
     """The newest time, at most a year ago, at which an enabled entry asked for ``task``.
 
     None where there is no such entry, or no such time since the schedule was installed: a night before that was not
-    missed. Entries by crontab or interval are read; others run when beat sends them, and are not made up.
+    missed. Entries by crontab or interval are read. Others are not, so that the admin takes none for these tasks.
     """
     slots = [_slot(entry, now) for entry in PeriodicTask.objects.filter(task=task, enabled=True)]
     latest = max((slot for slot in slots if slot is not None), default=None)

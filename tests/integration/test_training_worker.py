@@ -103,8 +103,8 @@ def fill(people: int, movies: int) -> None:
     )
 
 
-def send(name: str, **kwargs: object) -> None:
-    app.send_task(name, kwargs=kwargs, queue=QUEUE)
+def send(name: str) -> None:
+    app.send_task(name, queue=QUEUE)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_two_trainings_at_once_train_once_and_publish(worker, scheduled_night):
     fill(people=40, movies=60)
 
     # Beat's own message at the hour, and the look of that minute.
-    send("workers.tasks.training.train", trigger="nightly")
+    send("workers.tasks.training.train")
     send("workers.tasks.training.run_due")
     wait_until(lambda: worker.log.read_text().count('"task_succeeded"') >= 2, worker.log)
 

@@ -14,7 +14,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from recommendations import nightly, training, tuning
+from recommendations import nightly, tuning
 from recommendations.algorithms.tuning import Limits
 from recommendations.attempts import TrainingBusyError, TrainingError
 from recommendations.models import ModelVersion, TuningRun
@@ -40,20 +40,14 @@ def run_due() -> int | None:
 
 
 @shared_task(base=BaseTask)
-def train(trigger: str = nightly.NIGHTLY) -> int | None:
-    """The entry that says when the night's training is due: run_due reads it. Sent by itself it looks the same way.
-
-    With another trigger it trains; while another training runs, it does nothing.
-    """
-    if trigger == nightly.NIGHTLY:
-        return run_due()
-    version = _finish(lambda: training.training_run(trigger=trigger))
-    return None if version is None else version.pk
+def train() -> int | None:
+    """The entry that says when the night's training is due: run_due reads it. Its own message is one more look."""
+    return run_due()
 
 
 @shared_task(base=BaseTask)
 def tune() -> int | None:
-    """The entry that says when the week's search is due: run_due reads it. Says the run, if it was due."""
+    """The entry that says when the week's search is due: run_due reads it, and runs this. Says the run, if any."""
     limits = Limits(settings.TUNING_TRIALS, settings.TUNING_MINUTES * 60)
     run = _finish(lambda: tuning.tuning_run_due(slot=latest_slot(tune.name, now=timezone.now()), limits=limits))
     return None if run is None else run.pk

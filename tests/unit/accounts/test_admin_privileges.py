@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.test import Client, RequestFactory
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from accounts.models import User
 from tests.factories import make_cast, make_user
@@ -213,6 +213,22 @@ def test_only_the_projects_own_tasks_are_scheduled(desk, fields):
     assert answer.status_code == 200
     assert "errorlist" in answer.content.decode()
     assert PeriodicTask.objects.count() == before
+
+
+@pytest.mark.parametrize("task", ["train", "tune"])
+@pytest.mark.parametrize("kind", ["one-off", "solar"])
+def test_a_training_is_not_scheduled_by_what_nobody_reads(desk, task, kind):
+    fields = {"one_off": "on"}
+    if kind == "solar":
+        sunrise = SolarSchedule.objects.create(event="sunrise", latitude=52, longitude=13)
+        fields = {"interval": "", "solar": sunrise.pk}
+    given = scheduled(task=f"workers.tasks.training.{task}", **fields)
+
+    answer = desk.post("/admin/django_celery_beat/periodictask/add/", given)
+
+    assert answer.status_code == 200
+    assert "a crontab or an interval" in answer.content.decode()
+    assert not PeriodicTask.objects.filter(name="mine").exists()
 
 
 def test_a_task_is_scheduled_where_celery_sends_it(desk):

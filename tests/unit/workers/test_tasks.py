@@ -67,9 +67,9 @@ def test_a_training_that_fails_is_no_failed_task(db, monkeypatch, error):
     def fail(**kwargs):
         raise error
 
-    monkeypatch.setattr(training, "training_run", fail)
+    monkeypatch.setattr(nightly, "training_run_due", fail)
 
-    result = training_tasks.train.apply(kwargs={"trigger": "manual"})
+    result = training_tasks.run_due.apply()
 
     assert result.state == "SUCCESS"
     assert result.result is None
