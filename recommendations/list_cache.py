@@ -150,6 +150,11 @@ def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
     return Lookup(found, stamps, stale=found is not None and not fresh, flight=token if mine else None)
 
 
+def kept_seconds() -> int:
+    """How long a list can be read by its id."""
+    return int(settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS)
+
+
 def keep(
     recommendation_id: str,
     rendered: RenderedList,
@@ -162,10 +167,9 @@ def keep(
 
     Raises User.DoesNotExist where ``shown_to``, the person it is for, was deleted meanwhile; then nothing is kept.
     """
-    seconds = settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS
     try:
         with _redis().pipeline(transaction=False) as pipe:
-            pipe.set(_list_key(recommendation_id), rendered.lines(), ex=seconds)
+            pipe.set(_list_key(recommendation_id), rendered.lines(), ex=kept_seconds())
             user_id, looked = of or (0, Lookup(None, None))
             if looked.stamps is not None:
                 fresh = settings.RECOMMENDATIONS_CACHE_SECONDS * (1 - _JITTER * random.random())

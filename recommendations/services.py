@@ -96,8 +96,7 @@ def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]
 
 def _continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
     """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
-    kept_for = settings.RECOMMENDATIONS_CACHE_SECONDS + list_cache.STALE_SECONDS
-    cursor = cursor_read(text, user.pk, filters.fingerprint(), kept_for)
+    cursor = cursor_read(text, user.pk, filters.fingerprint(), list_cache.kept_seconds())
     rendered = list_cache.kept(str(cursor.recommendation_id))
     if rendered is None:
         raise refused("expired")
