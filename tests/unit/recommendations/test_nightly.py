@@ -333,6 +333,24 @@ def test_a_back_end_ended_in_publishing_costs_no_second_training(committed_world
     assert BatchRecommendation.objects.count() == 12
 
 
+def test_a_back_end_ended_after_publishing_changes_nothing(committed_world, monkeypatch, end_back_end):
+    real = training.popular_refresh
+
+    def ended():
+        end_back_end()
+        return real()
+
+    slot = tonight()
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "popular_refresh", ended)
+        assert training_run_due(slot=slot).status == Status.LIVE
+
+    assert training_run_due(slot=slot) is None
+    version = ModelVersion.objects.get()
+    assert (version.status, version.attempts, version.error) == (Status.LIVE, 1, "")
+    assert BatchRecommendation.objects.count() == 12
+
+
 def test_who_lost_the_lock_unnoticed_writes_and_publishes_nothing(committed_world, monkeypatch, another_trainer):
     """The connection breaks where nobody looks, is made again, and another process has taken over meanwhile."""
     real = training.gate
