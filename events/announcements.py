@@ -1,9 +1,9 @@
-"""Changes that were committed and that nobody announced: their process died in between, or Redis did not listen.
+"""Announces changes whose stamp was not set: their process died after the commit, or Redis did not answer.
 
-An event's own row is the trace: an announced one has left its mark in Redis (movies.stamps), in the same round trip
-that set the person's stamp. So no clock or number decides, and an event that commits late is found like any other. What
-staff change about a person leaves a CacheInvalidation. The catalogue and the live version need no sweep: whoever looks
-a list up compares it with what PostgreSQL says of them (recommendations.database_state).
+Setting the stamp for an event also adds the event's id to a set in Redis (movies.stamps), in the same round trip. An
+event whose id is missing there was not announced; neither clocks nor the order of ids decide, so an event that commits
+late is found like any other. What staff change about a person leaves a CacheInvalidation. The catalogue and the live
+version need no sweep: each look-up of a list compares their state in PostgreSQL (recommendations.database_state).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What staff and operators are told when a change stands but Redis could not be told of it; see movies.stamps."""
+"""The warning to staff and operators that a change is saved but Redis did not answer; see movies.stamps."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from movies.stamps import unannounced
 
 UNANNOUNCED = (
-    "The change stands, but Redis did not answer and could not be told. Nothing need be done: lists that were kept"
-    " before it end a second after the change, and one person's own within a minute of Redis being back."
+    "The change is saved, but Redis did not answer. No action is needed: cached lists from before the change are"
+    " replaced after a second, and one person's own list within a minute of Redis being back."
 )
 
 
 class AnnouncingCommand(BaseCommand):
-    """A command after whose changes cached lists are wrong; it warns on standard error where nobody could be told."""
+    """A command whose changes make cached lists wrong; it warns on standard error if Redis did not answer."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command as Django does, and then says what could not be announced."""
+        """Runs the command as Django does, then warns if Redis did not answer."""
         try:
             return super().execute(*args, **options)
         finally:
@@ -27,13 +27,13 @@ class AnnouncingCommand(BaseCommand):
 
 
 class AnnouncingAdmin(admin.ModelAdmin):
-    """An admin after whose changes cached lists are wrong; it shows a warning where nobody could be told.
+    """An admin whose changes make cached lists wrong; it shows a warning if Redis did not answer.
 
     Each view is a transaction, or holds some, and has ended them when it returns: only then it is known.
     """
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return self._told(request, super().changelist_view(request, extra_context))
+        return self._warned(request, super().changelist_view(request, extra_context))
 
     def changeform_view(
         self,
@@ -42,14 +42,14 @@ class AnnouncingAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return self._told(request, super().changeform_view(request, object_id, form_url, extra_context))
+        return self._warned(request, super().changeform_view(request, object_id, form_url, extra_context))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return self._told(request, super().delete_view(request, object_id, extra_context))
+        return self._warned(request, super().delete_view(request, object_id, extra_context))
 
-    def _told(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def _warned(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if request.method == "POST" and unannounced():
             self.message_user(request, UNANNOUNCED, messages.WARNING)
         return response

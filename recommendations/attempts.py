@@ -1,7 +1,7 @@
-"""One attempt at a training: begun under the lock, owned while it writes, and what becomes of its row when it ends.
+"""One attempt at a training: how it begins under the lock, checks that it still holds it, and ends.
 
-A row is tried TRAINING_MAX_ATTEMPTS times where the process, the database or the disk was at fault. Everything is
-decided from the row, so that it does not matter what became of the message or the process that began the attempt.
+A training is tried TRAINING_MAX_ATTEMPTS times if the process, the database or the disk failed. Its row alone decides
+what comes next, so a lost message or process changes nothing.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 Status = ModelVersion.Status
 
 LOCK = "training"
-# Whoever asked by hand waits for the answer and can ask again.
+# Started by hand (manage.py train): never tried again by itself.
 MANUAL = "manual"
 CRASHED = "the process that trained it ended without finishing"
 _DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, LockLostError)
-# What may be gone when it is tried again: a service, room on the disk or in memory, a process told to end.
+# Causes that may be gone at the next attempt: a service away, disk or memory full, a process that was stopped.
 _TRANSIENT = (*_DATABASE, RedisError, OSError, MemoryError, SystemExit, KeyboardInterrupt)
 
 
@@ -46,7 +46,7 @@ class TrainingBusyError(TrainingError):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed when it is begun again; an error counts with what it came from."""
+    """Whether the same work may succeed at the next attempt. The error's causes and contexts count, too."""
     return _is_any(error, _TRANSIENT)
 
 
@@ -79,10 +79,10 @@ def attempt_begin(*, version: ModelVersion | None, trigger: str) -> ModelVersion
 
 @contextmanager
 def attempt_owned(version: ModelVersion) -> Iterator[None]:
-    """A transaction in which the attempt is still this process's: its row is as we left it, and the lock is ours.
+    """A transaction that begins by checking that this process still owns the attempt: same row, same lock.
 
-    A connection that broke and was made again would otherwise write beside the process that took over. Raises
-    LockLostError.
+    Without the check, a process whose connection broke and was reopened would write beside the process that took over.
+    Raises LockLostError.
     """
     with transaction.atomic():
         row = (
@@ -94,10 +94,10 @@ def attempt_owned(version: ModelVersion) -> Iterator[None]:
 
 
 def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) -> None:
-    """After an attempt of this process: drop what it wrote, and let it wait for the next or say why it failed.
+    """End an attempt of this process: drop what it wrote; its row waits for the next attempt or says why it failed.
 
-    A version that was trained to the end keeps everything where only the database went away: the next sweep publishes
-    it. A database that stays away, or a lock that is another's by now, is left to whoever comes after.
+    If only the database went away after the training was complete, everything is kept and the next sweep publishes it.
+    If the database stays away, or another process holds the lock, the next sweep ends the attempt.
     """
     transient = not isinstance(error, TrainingError) and is_transient(error)
     try:
@@ -114,10 +114,10 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
 
 
 def trainings_sweep(*, locked: bool = False) -> int:
-    """Deal with attempts whose process is gone; says how many there were. Also removes model folders without an owner.
+    """End the attempts whose process is gone; says how many there were. Also removes model folders without a row.
 
-    Whoever trains holds the lock: if it is free (or ours, ``locked``), nobody trains. What was trained to the end is
-    published; the rest waits for its next attempt or, with none left, is marked as failed.
+    A training process holds the lock, so if it is free (or ours, ``locked``) no training runs. A version that was
+    trained to the end is published; any other waits for its next attempt or, with none left, has failed.
     """
     if not locked:
         with session_lock(LOCK) as held:
@@ -134,17 +134,17 @@ def trainings_sweep(*, locked: bool = False) -> int:
 
 
 def _publish_orphan(version: ModelVersion) -> None:
-    """Publish what was trained to the end and passed the gate, unless a newer one is live or a part of it is gone."""
-    # Not by their numbers: a version that is tried again keeps its own.
+    """Publish a version that is trained and let through, unless a newer one is live or parts of it are gone."""
+    # Their numbers do not say which is newer: a training that is tried again keeps its number.
     newer = ModelVersion.objects.filter(status=Status.LIVE, started_at__gt=version.started_at).first()
     if newer is not None:
         _end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
         return
-    # One that takes its process down each time it is published is not tried for ever.
+    # Publishing may be what kills the process: the number of attempts is limited.
     if version.attempts > settings.TRAINING_MAX_ATTEMPTS:
         _end(version, f"{CRASHED} each time it was published", retry=False)
         return
-    # Rows and files were whole before it was marked as ready; what is gone was deleted since.
+    # Rows and files were complete when it was marked as ready, so what is missing was deleted since.
     if not MovieEmbedding.objects.filter(version=version).exists() or not artefacts_whole(version=version):
         _end(version, f"{CRASHED}, and what it wrote is gone", retry=True)
         return
@@ -164,16 +164,16 @@ def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
     values: dict[str, object] = {"status": Status.FAILED, "error": reason[:2000], "finished_at": now}
     if retry and version.trigger != MANUAL:
         most = settings.TRAINING_MAX_ATTEMPTS
-        told = f"Attempt {version.attempts} of {most}: {reason[:1800]}."
+        text = f"Attempt {version.attempts} of {most}: {reason[:1800]}."
         if version.attempts < most:
             begins = retry_at(
                 attempts=version.attempts, ended_at=now, pause=timedelta(minutes=settings.TRAINING_RETRY_MINUTES)
             )
-            told += f" It is tried again, not before {begins:%H:%M} UTC."
+            text += f" It is tried again, not before {begins:%H:%M} UTC."
             values = {"status": Status.REQUESTED, "not_before": begins, "stage": "waiting", "progress": 0.0}
         else:
-            told += " It is not tried again by itself."
-        values["error"] = told
+            text += " It is not tried again by itself."
+        values["error"] = text
     unpublished = ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.READY])
     version_drop(version_id=version.pk, among=unpublished.all, **values)
     logger.error("training_attempt_ended", extra={"version": version.pk, "status": values["status"], "reason": reason})

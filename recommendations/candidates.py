@@ -118,7 +118,7 @@ def nearest_movies(
 
 
 def nearest_to_each(version_id: int, queries: Sequence[Vector], exclude: Collection[int], limit: int) -> list[set[int]]:
-    """The same of all published movies for each of several queries, in no order. One query."""
+    """The ``limit`` published movies nearest to each of several query vectors, in no order. One query."""
     return nearest_to_each_by_factors(version_id, queries, limit, exclude)
 
 

@@ -1,8 +1,8 @@
-"""What lists are made from, as PostgreSQL says: which version is live, and what state the catalogue is in.
+"""The state in PostgreSQL that cached answers depend on: which version is live, and all changes of the catalogue.
 
-Whoever changes either says so through the catalogue's stamp in Redis (movies.stamps), but may die before, or find Redis
-away; and a database that was restored from a backup tells nobody. So what is cached also carries this state, and counts
-only while it is the same: each process remembers it for a second, and reads it again as soon as the stamp is another.
+A change of either also sets the catalogue's stamp in Redis (movies.stamps). That may fail: the process is killed, Redis
+is away, or the database is restored from a backup. So each cached answer carries this state and is valid only while it
+is the same. Each process keeps the state for a second, and reads it again as soon as the stamp differs.
 """
 
 import time
@@ -13,9 +13,9 @@ from django.db import connection
 from movies.stamps import CATALOGUE, stamp_read
 from recommendations.models import ModelVersion
 
-# A change that was not announced is found after so long; each process asks once in so many seconds.
+# How long a process keeps the state, which is how late it may find a change whose stamp was not set.
 KEPT_SECONDS = 1.0
-# The last two tell a database from the one it was before it was restored, whatever its rows say.
+# The last two change when a backup is restored, even if the rows look the same.
 _STATE = """
     SELECT
         (SELECT id FROM recommendations_modelversion WHERE status = %(live)s),
@@ -26,14 +26,14 @@ _STATE = """
 
 
 class DatabaseState(NamedTuple):
-    """The state as one word, the catalogue's stamp that it was read after, and when it was, by the monotonic clock."""
+    """The state as text, the catalogue's stamp that was read before it, and when it was read (time.monotonic)."""
 
     text: bytes
     stamp: bytes
     read_at: float
 
 
-# Under no stamp there is: it is read with the first.
+# No stamp is empty, so the first lookup reads the state.
 _UNREAD = DatabaseState(b"", b"", 0.0)
 _held: DatabaseState | None = None
 

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Status = ModelVersion.Status
 _BLOCK = 2000
-# Which of two versions is the newer. Not their numbers: a training that is tried again keeps its own.
+# Orders versions by age. Their numbers do not: a training that is tried again keeps its number.
 _BEGUN = Coalesce("started_at", "created_at")
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
 
@@ -144,10 +144,10 @@ def embeddings_write(
 def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:
     """Make a trained version live, in one transaction, and drop the rows of those that versions_prune does not keep.
 
-    A refused one is published all the same: whoever calls has decided. Before that its vectors get their indexes, if it
-    has none yet and many movies. holding: the session lock without which it must not go live. Not to be called in a
-    transaction. Raises ValidationError for a version that was not trained to the end, or whose rows are gone;
-    LockLostError where the lock is another's by now.
+    A refused version is published, too: training asks the gate before, and staff may decide otherwise. First its
+    vectors get their indexes, if it has none yet and many movies. holding: the session lock without which it must not
+    go live. Not to be called in a transaction. Raises ValidationError for a version that was not trained to the end, or
+    whose rows are gone; LockLostError where another process holds the lock by now.
     """
     vector_indexes_build(version_id=version.pk)
     with transaction.atomic():

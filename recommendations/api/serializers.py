@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
+from recommendations import notices
 from recommendations.algorithms.blending import LIST_SIZE
 
 
@@ -50,7 +51,7 @@ class RecommendedSerializer(serializers.Serializer):
 
 
 class NoticeSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(choices=["mood_unavailable", "mood_unknown", "meaning_unavailable"])
+    code = serializers.ChoiceField(choices=list(notices.TEXTS))
     text = serializers.CharField(help_text="The same for people.")
 
 

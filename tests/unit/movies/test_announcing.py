@@ -1,4 +1,4 @@
-"""What is said where a change stands and Redis could not be told."""
+"""The warning after a change that is saved although Redis did not answer."""
 
 import pytest
 from django.core.management import call_command
