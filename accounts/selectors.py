@@ -15,11 +15,6 @@ def login_name(data: Mapping[str, Any]) -> str:
     return User.objects.normalize_email(name) if isinstance(name, str) else ""
 
 
-def user_get(*, user_id: int) -> User | None:
-    """The person with this id, or None."""
-    return User.objects.filter(pk=user_id).first()
-
-
 def has_privileges(*, user: User) -> bool:
     """Whether the person has any right that others do not, in force or waiting until they are staff again."""
     return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()

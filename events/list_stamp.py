@@ -8,17 +8,6 @@ from django.db import transaction
 from accounts.models import User
 from accounts.selectors import user_exists
 from movies.stamps import CATALOGUE, change_record, stamp, stamp_each, stamp_forget, stamp_key
-from movies.stamps import stamp_catalogue as stamp_all
-
-__all__ = [
-    "all_stamp_key",
-    "forget_user_on_commit",
-    "stamp_all",
-    "stamp_user",
-    "stamp_user_on_commit",
-    "stamp_users",
-    "user_stamp_key",
-]
 
 
 def stamp_user(user_id: int, interaction_id: int | None = None) -> None:
@@ -57,7 +46,7 @@ def user_stamp_key(user_id: int) -> str:
     return stamp_key(_name(user_id))
 
 
-def all_stamp_key() -> str:
+def catalogue_stamp_key() -> str:
     return stamp_key(CATALOGUE)
 
 

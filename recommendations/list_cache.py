@@ -22,7 +22,7 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from accounts.models import User
-from events.list_stamp import all_stamp_key, user_stamp_key
+from events.list_stamp import catalogue_stamp_key, user_stamp_key
 from movies.stamps import STAMP_SECONDS, settle
 from recommendations.database_state import current_state, state_under
 
@@ -122,7 +122,7 @@ def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
     token = secrets.token_hex(8) if take_off else ""
     if not settle():
         return Lookup(None, None, flight=token)
-    keys = [_key(user_id), user_stamp_key(user_id), all_stamp_key()]
+    keys = [_key(user_id), user_stamp_key(user_id), catalogue_stamp_key()]
     given: list[Any] = [
         _list_key(""),
         _flight_key(user_id, b""),

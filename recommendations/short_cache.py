@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from events.list_stamp import all_stamp_key
+from events.list_stamp import catalogue_stamp_key
 from movies.stamps import settle
 from recommendations.database_state import state_under
 
@@ -33,7 +33,7 @@ def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
         # Kept with the stamp and the state read before computing: what was computed during a change is never served
         # after it.
         key = cache.make_key(f"short:{_FORMAT}:{name}")
-        stored, stamp = get_redis_connection("default").mget([key, all_stamp_key()])
+        stored, stamp = get_redis_connection("default").mget([key, catalogue_stamp_key()])
         stamp = stamp or b"-"
         under = f"{stamp.decode()} {state_under(stamp).text.decode()}"
         if stored is not None:

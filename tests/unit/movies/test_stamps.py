@@ -30,13 +30,13 @@ def test_each_stamp_is_a_fresh_token_that_outlives_a_cached_list():
 
 
 def test_one_persons_stamp_leaves_others_and_the_catalogues_alone():
-    list_stamp.stamp_all()
+    stamps.stamp_catalogue()
     list_stamp.stamp_user(8)
-    before = read(list_stamp.all_stamp_key()), read(list_stamp.user_stamp_key(8))
+    before = read(list_stamp.catalogue_stamp_key()), read(list_stamp.user_stamp_key(8))
 
     list_stamp.stamp_user(9)
 
-    assert (read(list_stamp.all_stamp_key()), read(list_stamp.user_stamp_key(8))) == before
+    assert (read(list_stamp.catalogue_stamp_key()), read(list_stamp.user_stamp_key(8))) == before
 
 
 def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatch):
@@ -46,13 +46,13 @@ def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatc
     def slow(names, changes):
         send(names, changes)
         if not tokens:
-            tokens.append(read(list_stamp.all_stamp_key()))
+            tokens.append(read(list_stamp.catalogue_stamp_key()))
             stamps._owed.add((stamps.CATALOGUE, "", next(stamps._numbers)))
 
     monkeypatch.setattr(stamps, "_set", slow)
-    list_stamp.stamp_all()
+    stamps.stamp_catalogue()
 
-    assert read(list_stamp.all_stamp_key()) != tokens[0]
+    assert read(list_stamp.catalogue_stamp_key()) != tokens[0]
     assert not stamps.unannounced()
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 
 from events.announcements import changes_merge
-from events.list_stamp import all_stamp_key
+from events.list_stamp import catalogue_stamp_key
 from movies.models import CacheInvalidation, Movie
 from movies.stamps import CATALOGUE, change_record
 from recommendations import database_state
@@ -68,7 +68,7 @@ def test_a_list_of_a_version_that_is_gone_is_not_served(cast):
 
 def test_a_movie_whose_hiding_nobody_announced_leaves_every_list(cast):
     heat = cast["Heat"]
-    key = all_stamp_key()
+    key = catalogue_stamp_key()
     shown = [str(served(cast)), str(popular_list()), str(similar_list(movie_id=cast["Casino"].pk))]
     assert all("Heat" in text for text in shown)
     facts = facts_under(catalogue_token())

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from events.list_stamp import stamp_all, stamp_user, user_stamp_key
+from events.list_stamp import stamp_user, user_stamp_key
 from events.models import Interaction, Rating, ServedRecommendation
 from events.services import interaction_record
 from movies import stamps
@@ -294,7 +294,7 @@ def test_an_event_drops_ones_own_list_and_nobody_elses(cast):
 
 def test_a_new_version_or_a_hidden_movie_drops_every_list(cast, django_capture_on_commit_callbacks):
     first = served(cast.alice)
-    stamp_all()
+    stamps.stamp_catalogue()
     second = served(cast.alice)
     with django_capture_on_commit_callbacks(execute=True):
         movies_hide(movie_ids=[cast["Heat"].pk])
