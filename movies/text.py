@@ -29,6 +29,10 @@ _LETTERS = str.maketrans(LETTERS)
 _CONTROL = re.compile(r"[\x01-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MARKS = re.compile("[\u0300-\u036f]")
+# Marks of one letter are brought into an order, in time that grows with the square of how many there are. No script
+# puts this many on a letter (UAX 15, Stream-Safe Text Format), and in shorter texts there are not enough to matter.
+_MAX_MARKS = 30
+_FEW_LETTERS = 1000
 
 
 def normalise_text(text: str) -> str:
@@ -38,7 +42,7 @@ def normalise_text(text: str) -> str:
     """
     if text.isascii() and not _CONTROL_BUT_LINES.search(text):
         return text.strip()
-    text = unicodedata.normalize("NFC", text.translate(_UNSEEN))
+    text = unicodedata.normalize("NFC", _bounded_marks(text.translate(_UNSEEN)))
     return _CONTROL_BUT_LINES.sub(" ", text).replace("\u00a0", " ").strip()
 
 
@@ -52,7 +56,8 @@ def normalise_query(text: str) -> str:
     invisible; each run of blanks or control characters is one space."""
     if text.isascii() and not _CONTROL.search(text):
         return " ".join(text.split())
-    return " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFKC", text.translate(_UNSEEN_IN_QUERY))).split())
+    plain = unicodedata.normalize("NFKC", _bounded_marks(text.translate(_UNSEEN_IN_QUERY)))
+    return " ".join(_CONTROL.sub(" ", plain).split())
 
 
 def unaccented(text: str) -> str:
@@ -62,7 +67,7 @@ def unaccented(text: str) -> str:
     """
     if text.isascii():
         return text
-    plain = _MARKS.sub("", unicodedata.normalize("NFKD", text)).translate(_LETTERS)
+    plain = _MARKS.sub("", unicodedata.normalize("NFKD", _bounded_marks(text))).translate(_LETTERS)
     return unicodedata.normalize("NFC", plain)
 
 
@@ -74,3 +79,16 @@ def search_key(text: str) -> str:
 def search_key_typed(text: str) -> str:
     """The same of what somebody typed into a box that knows no errors: without zero bytes, whatever its form."""
     return search_key(normalise_query(text.replace("\x00", "")))
+
+
+def _bounded_marks(text: str) -> str:
+    """The text without what goes beyond _MAX_MARKS of the marks on one letter, where it is long."""
+    if len(text) <= _FEW_LETTERS:
+        return text
+    kept: list[str] = []
+    marks = 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(letter)
+    return "".join(kept)

@@ -29,6 +29,7 @@ BODIES = {
     "ids to leave out": (SESSION, lambda size: filled('{"exclude":"', "1", '"}', size)),
     "genres": (SESSION, lambda size: filled('{"genre":"', "x", '"}', size)),
     "a long mood": (SESSION, lambda size: json.dumps({"mood": "x" * (size - 20)}).encode()),
+    "a mood of marks": (SESSION, lambda size: ('{"mood":"q%s"}' % ("\u0345\u0334" * (size // 5))).encode()),
     "a long choice": (SESSION, lambda size: json.dumps({"events": [{"kind": "x" * (size - 50)}]}).encode()),
     "a long number": (SESSION, lambda size: b'{"limit":' + b"9" * (size - 20) + b"}"),
     "long numbers": (SESSION, lambda size: filled('{"movie_ids":[', "9" * 4000, "]}", size)),

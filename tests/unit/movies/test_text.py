@@ -37,6 +37,17 @@ def test_what_is_typed_becomes_ordinary_letters():
     assert search_key_typed("a\x00me\u0301lie") == "AMELIE"
 
 
+@pytest.mark.parametrize("normalise", [normalise_text, normalise_line, normalise_query, unaccented])
+def test_a_letter_keeps_a_bounded_number_of_marks(normalise):
+    # Each mark of the second kind goes before all of the first: a million steps for a thousand of each.
+    heaped = "q" + "\u0345" * 2000 + "\u0334" * 2000
+    assert len(normalise(heaped)) < 40
+    assert normalise(f"{heaped} e{chr(0x301)}").endswith(normalise("\u00e9"))
+    # Marks that no letter has too many of all stay.
+    word = "q\u0323\u0307"
+    assert normalise(" ".join([word] * 500)) == " ".join([normalise(word)] * 500)
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
