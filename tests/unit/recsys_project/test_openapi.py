@@ -21,6 +21,25 @@ def test_the_schema_is_valid_without_a_warning(tmp_path):
     assert "/api/recommendations/:" in schema.read_text()
 
 
+@pytest.mark.parametrize("kind", ["json", "yaml"])
+def test_the_schema_is_made_once_whatever_is_asked(monkeypatch, kind):
+    def answer(query: str) -> bytes:
+        response = Client(raise_request_exception=False).get(f"/api/schema/?format={kind}&{query}")
+        assert response.status_code == 200, query
+        return response.content
+
+    first = answer("")
+    monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", lambda *args, **kwargs: 1 / 0)
+
+    # A line break, a NUL and half a surrogate pair have no place in a header.
+    for query in ("version=a%0d%0ab", "version=%00", "version=%ED%A0%80", "version=2", "lang=de", "lang=%00"):
+        assert answer(query) == first
+
+
+def test_an_expired_token_keeps_nobody_from_the_schema():
+    assert Client().get("/api/schema/", headers={"Authorization": "Bearer x.y.z"}).status_code == 200
+
+
 def test_every_operation_documents_the_error_shape():
     schema = Client().get("/api/schema/", HTTP_ACCEPT="application/json").json()
 
