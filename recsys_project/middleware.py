@@ -8,13 +8,14 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import DataError
 from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.http import escape_leading_slashes
 
 from accounts.authentication import token_user_id
-from recsys_project.exceptions import error_response, is_api, shaped
+from recsys_project.exceptions import bad_request, error_response, is_api, shaped
 
 logger = structlog.get_logger(__name__)
 
@@ -52,6 +53,13 @@ class RequestContextMiddleware:
         structlog.contextvars.bind_contextvars(route=_route(request))
         if (user_id := token_user_id(request)) is not None:
             structlog.contextvars.bind_contextvars(user_id=user_id)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """A page's 400 for what PostgreSQL cannot hold, as a NUL in a filter; REST views answer for themselves."""
+        if not isinstance(exception, DataError):
+            return None
+        logger.warning("request_refused_by_database", error=type(exception).__name__, exc_info=exception)
+        return bad_request(request, exception)
 
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
