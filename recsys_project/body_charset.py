@@ -26,7 +26,7 @@ class BodyCharsetMiddleware:
         charset = (request.content_params or {}).get("charset")
         if charset is None or _is_utf8(charset):
             return self.get_response(request)
-        if is_api(request.path):
+        if is_api(request.path_info):
             return error_response(request, _STATUS, message=_MESSAGE)
         return HttpResponse(_MESSAGE, status=_STATUS, content_type="text/plain; charset=utf-8")
 

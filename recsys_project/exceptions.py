@@ -75,6 +75,7 @@ _BY_STATUS = {
     405: ("method_not_allowed", "This address does not answer to this method."),
     406: ("not_acceptable", "The API speaks JSON only."),
     409: ("conflict", "The change does not fit what is stored."),
+    411: ("length_required", "Send the body with a Content-Length, and not in chunks."),
     413: ("payload_too_large", "The request's body is too large."),
     415: ("unsupported_media_type", "The request's body is of a type that this address does not read."),
     429: ("rate_limited", "Too many requests."),
@@ -94,7 +95,8 @@ class InvalidFieldsError(drf.ValidationError):
 
 
 def is_api(path: str) -> bool:
-    """Whether errors at this path are JSON: the API and the endpoints of machines, but not the pages."""
+    """Whether errors at this path (``path_info``: wherever the site stands) are JSON: the API and the endpoints of
+    machines, but not the pages."""
     return path.startswith(API_PREFIXES) or path == "/api"
 
 
@@ -141,7 +143,7 @@ def error_response(
 
 def shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """``response``, or, where it is an API's error in any other form than JSON, the same status in the error shape."""
-    if response.status_code < 400 or not is_api(request.path):
+    if response.status_code < 400 or not is_api(request.path_info):
         return response
     if response.headers.get("Content-Type", "").startswith("application/json"):
         return response
@@ -304,20 +306,20 @@ def _headers(exc: drf.APIException) -> dict[str, str]:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """400, or 413 for a body over the limit."""
-    if not is_api(request.path):
+    if not is_api(request.path_info):
         return defaults.bad_request(request, exception)
     status = _status_of(exception)
     return error_response(request, HTTPStatus.BAD_REQUEST if status >= 500 else status)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    if not is_api(request.path):
+    if not is_api(request.path_info):
         return defaults.permission_denied(request, exception)
     return error_response(request, HTTPStatus.FORBIDDEN)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    if not is_api(request.path):
+    if not is_api(request.path_info):
         return defaults.page_not_found(request, exception)
     return error_response(request, HTTPStatus.NOT_FOUND)
 
@@ -325,7 +327,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """500, or 503 with Retry-After where the database or Redis is away. Django has logged the traceback."""
     status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500
-    if not is_api(request.path):
+    if not is_api(request.path_info):
         response = defaults.server_error(request)
         response.status_code = status
         return response
@@ -333,7 +335,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    if not is_api(request.path):
+    if not is_api(request.path_info):
         from django.views.csrf import csrf_failure as html  # noqa: PLC0415 -- it reads settings when imported.
 
         return html(request, reason=reason)

@@ -45,6 +45,10 @@ pidfile = os.environ.get("WEB_PIDFILE") or None
 # The most Gunicorn reads of an address: a thousand movie ids to leave out of a list do not fit into its default.
 limit_request_line = 8190
 
+# No header says under which path the site stands: a proxy on this machine may hand on a client's, and the default
+# believes it. SCRIPT_NAME in the environment does.
+forwarder_headers = ""
+
 
 class Logger(GunicornLogger):
     """Gunicorn's, without the access log: the middleware logs requests. With a configuration of logging Gunicorn would

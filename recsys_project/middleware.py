@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from recsys_project.exceptions import bad_request, error_response, is_api, shape
 logger = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+_WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -78,18 +80,20 @@ class BodyLimitMiddleware:
     """Refuses an API request whose body is over the limit of its route before anything reads it.
 
     ``settings.BODY_LIMIT_ROUTES`` says which that is, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
-    Django's own limit holds for ``request.body`` only, which REST framework's parsers do not use. A body of unknown
-    length needs no check: Django reads no further than Content-Length.
+    Django's own limit holds for ``request.body`` only, which REST framework's parsers do not use. A body that comes in
+    chunks is refused too: Django reads no further than Content-Length, so it would be taken for none.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        length = request.META.get("CONTENT_LENGTH") or ""
-        if is_api(request.path) and length.isdecimal():
+        if is_api(request.path_info):
+            if "HTTP_TRANSFER_ENCODING" in request.META and request.method not in _WITHOUT_BODY:
+                return error_response(request, HTTPStatus.LENGTH_REQUIRED)
+            length = request.META.get("CONTENT_LENGTH") or ""
             most = body_limit(request.path_info)
-            if int(length[:20]) > most:
+            if length.isdecimal() and int(length[:20]) > most:
                 return error_response(request, 413, message=f"The body may have at most {most} bytes here.")
         return self.get_response(request)
 

@@ -98,7 +98,7 @@ def count(name: str, key: str, *, closed: bool) -> None:
 
 def _refused(request: HttpRequest, error: LimitExceededError) -> HttpResponseBase:
     """The error shape in the API, a page elsewhere; both say when to come again."""
-    if is_api(request.path):
+    if is_api(request.path_info):
         message = "" if error.store_away else str(error)
         return error_response(request, error.status, message=message, retry_after=error.retry_after)
     seconds = error.retry_after

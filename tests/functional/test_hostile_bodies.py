@@ -1,6 +1,8 @@
 """Bodies made to cost much are answered shortly, whatever is in them, and keep nobody else waiting."""
 
 import json
+import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -68,6 +70,23 @@ def test_a_hostile_form_has_a_short_answer(cinema: Cinema):
         answer = cinema.guest.ask("POST", TOKEN, body, **form)
         error_of(answer, 400)
         assert len(answer.body) < 1000
+
+
+def test_a_body_in_chunks_is_refused_and_not_taken_for_none(cinema: Cinema):
+    # With this header urllib sends the body so, without a Content-Length.
+    answer = cinema.guest.ask("POST", SESSION, {"movie_ids": [1]}, Transfer_Encoding="chunked")
+
+    assert error_of(answer, 411)["code"] == "length_required"
+
+
+def test_no_header_says_where_the_site_stands(cinema: Cinema):
+    head = "GET /api/genres/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nSCRIPT_NAME: /elsewhere\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", urlsplit(cinema.server.url).port)) as connection:
+        connection.sendall(head.encode())
+        answer = connection.makefile("rb").readline()
+
+    assert answer.split()[1] == b"200"
 
 
 def test_eight_hostile_bodies_at_once_silence_nobody(cinema: Cinema):

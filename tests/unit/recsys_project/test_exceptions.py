@@ -142,6 +142,23 @@ def test_each_route_reads_no_more_than_its_bodies_need(browser, path, most, cont
     assert within.status_code in (400, 401, 404, 415)
 
 
+def test_what_holds_in_the_api_holds_wherever_the_site_stands(browser):
+    much = "[" * (32 * 1024 + 1)
+    over = browser.post("/api/events/", much, content_type="application/json", SCRIPT_NAME="/films")
+    assert error_of(over, 413)["message"] == "The body may have at most 32768 bytes here."
+    assert error_of(browser.get("/api/nowhere/", SCRIPT_NAME="/films"), 404)["code"] == "not_found"
+    charset = browser.post("/api/events/", "{}", content_type="application/json; charset=utf-7", SCRIPT_NAME="/films")
+    assert error_of(charset, 415)["code"] == "unsupported_media_type"
+
+
+def test_a_body_of_unknown_length_is_refused_and_not_taken_for_none(browser):
+    chunked = {"headers": {"Transfer-Encoding": "chunked"}}
+
+    for path in ("/api/auth/token/", "/api/recommendations/session/", "/api/events/"):
+        assert error_of(browser.post(path, **chunked), 411)["code"] == "length_required"
+    assert browser.get("/api/genres/", **chunked).status_code != 411
+
+
 def test_a_host_that_is_not_ours_is_400(browser):
     assert error_of(browser.get("/api/fine/", HTTP_HOST="evil.example"), 400)["code"] == "bad_request"
 
