@@ -13,7 +13,8 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import CASCADE, CharField, Q
+from django.db.models.functions import Cast
 
 from accounts.models import User
 
@@ -31,8 +32,8 @@ def on_user_delete(cleaner: Cleaner) -> None:
 
 
 def user_delete(*, user_id: int) -> bool:
-    """Deletes a person with their rows in every table, their sessions, what the apps above keep elsewhere, and their
-    address in the admin's log, whose lines stay; False where there is no such person (any more).
+    """Deletes a person with their rows in every table, their sessions, what the apps above keep elsewhere, and what the
+    admin's log says of them, whose lines stay; False where there is no such person (any more).
 
     The person is locked first. A request that is about to write for them waits, and then finds them gone (see
     ``accounts.selectors.user_hold``); what was written before is deleted too. So nobody has to be quiet meanwhile.
@@ -44,6 +45,7 @@ def user_delete(*, user_id: int) -> bool:
         for cleaner in _cleaners:
             cleaner(user)
         _sessions_delete(user)
+        _log_clean_of_rows(user)
         _log_clean(user)
         user.delete()
     return True
@@ -54,6 +56,21 @@ def _sessions_delete(user: User) -> None:
     own = str(user.pk)
     keys = [row.pk for row in Session.objects.iterator() if str(row.get_decoded().get(SESSION_KEY)) == own]
     Session.objects.filter(pk__in=keys).delete()
+
+
+def _log_clean_of_rows(user: User) -> None:
+    """Lines about rows that go with the person, such as a rating, quote them: whose it was, which movie, how much.
+
+    Of a row that somebody deleted before, the line is known by the person's number, with which the quotation begins.
+    """
+    for relation in User._meta.related_objects:
+        if relation.on_delete is not CASCADE or relation.related_model is LogEntry:
+            continue
+        model = relation.related_model
+        rows = model._base_manager.filter(**{relation.field.name: user}).annotate(number=Cast("pk", CharField()))
+        theirs = Q(object_id__in=rows.values("number")) | Q(object_repr__startswith=f"{user.pk} ")
+        lines = LogEntry.objects.filter(theirs, content_type=ContentType.objects.get_for_model(model))
+        lines.update(object_repr=f"{model._meta.verbose_name} of user {user.pk}", change_message="")
 
 
 def _log_clean(user: User) -> None:

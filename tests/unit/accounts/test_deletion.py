@@ -103,6 +103,25 @@ def test_nothing_of_a_deleted_person_stays(committed_cast):
     assert user_delete(user_id=user.pk) is False
 
 
+def test_the_admins_log_keeps_no_word_of_what_they_did(committed_cast):
+    cast, user, other = committed_cast, make_user("ada@x.org"), make_user("eve@x.org")
+    gone = Rating.objects.create(user=user, movie=cast["Casino"], value=1)
+    rating, theirs = (Rating.objects.create(user=whose, movie=cast["Heat"], value=2) for whose in (user, other))
+    tag = Tag.objects.create(user=user, movie=cast["Heat"], text="my secret word")
+    lines = [log(cast.stan, row, str(row), "[]") for row in (gone, rating, tag, theirs)]
+    about_version = log(cast.stan, ModelVersion.objects.create(requested_by=user, trigger="admin"), "version 1")
+    gone.delete()
+
+    user_delete(user_id=user.pk)
+
+    for line in (*lines, about_version):
+        line.refresh_from_db()
+    whose = f"of user {user.pk}"
+    assert [line.object_repr for line in lines] == [f"rating {whose}"] * 2 + [f"tag {whose}", str(theirs)]
+    assert [line.change_message for line in lines] == ["", "", "", "[]"]
+    assert about_version.object_repr == "version 1"
+
+
 def test_the_admins_log_keeps_its_lines_and_no_address(committed_cast):
     stan, user = committed_cast.stan, make_user("ada@x.org")
     longer = make_user("ada@x.org.uk")
