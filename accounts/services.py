@@ -42,6 +42,11 @@ def user_register(*, email: str, password: str, display_name: str = "") -> User:
     email = User.objects.normalize_email(email)
     candidate = User(email=email, display_name=display_name)
     try:
+        # In lower case, as it is stored: there some letters become two.
+        User._meta.get_field("email").clean(email, candidate)
+    except ValidationError as error:
+        raise ValidationError({"email": error.messages}) from error
+    try:
         validate_password(password, user=candidate)
     except ValidationError as error:
         raise ValidationError({"password": error.messages}) from error

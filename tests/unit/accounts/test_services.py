@@ -36,6 +36,20 @@ def test_an_address_registers_once_whatever_its_capitals():
     assert User.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "address", [f"x@{'.'.join(['İ' * 30] * 7)}.com", "İx@example.org"], ids=["long", "two letters"]
+)
+def test_an_address_is_checked_as_it_is_stored(address):
+    # In lower case this letter is two, an i and a dot above it.
+    assert len(address) < 254 < len(address.lower()) or "i\u0307" in address.lower()
+
+    with pytest.raises(ValidationError) as refusal:
+        services.user_register(email=address, password="a long enough one")
+
+    assert set(refusal.value.message_dict) == {"email"}
+    assert not User.objects.exists()
+
+
 @pytest.mark.parametrize("password", ["short", "1234567890123", "password123", "ada.lovelace@example"])
 def test_a_weak_password_is_refused_by_name_and_nobody_is_made(password):
     with pytest.raises(ValidationError) as refusal:
