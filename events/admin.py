@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
@@ -19,6 +20,14 @@ from movies.text import search_key_typed
 MOST_MATCHES = 1_000
 
 
+class NumberWidget(ForeignKeyRawIdWidget):
+    """A person by their number alone, for staff who may not see who that is."""
+
+    def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
+        """Nothing: it would be the person's e-mail address."""
+        return "", ""
+
+
 class BigTableAdmin(admin.ModelAdmin):
     """A table of millions of rows: no full count, newest first by key, and a search that stays on its indexes."""
 
@@ -32,6 +41,11 @@ class BigTableAdmin(admin.ModelAdmin):
     raw_id_fields = ["user"]
     autocomplete_fields = ["movie"]
     list_select_related = ["user", "movie"]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "user" and not request.user.has_perm("accounts.view_user"):
+            kwargs["widget"] = NumberWidget(db_field.remote_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -1,11 +1,20 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 from django.core.checks import register
 
 
 class RecsysProjectConfig(AppConfig):
     name = "recsys_project"
+    default = True
 
     def ready(self) -> None:
         from recsys_project.ratelimits import check_rates  # noqa: PLC0415 -- it needs the apps loaded.
 
         register(check_rates)
+
+
+class AdminConfig(DjangoAdminConfig):
+    """Django's admin, with the project's own site."""
+
+    default = False
+    default_site = "recsys_project.admin_site.AdminSite"

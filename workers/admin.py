@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django_celery_beat.admin import PeriodicTaskAdmin, PeriodicTaskForm
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import ClockedSchedule, PeriodicTask, SolarSchedule
 from kombu.utils.json import loads
 
 OWN_TASKS = "workers.tasks."
@@ -17,7 +17,8 @@ ROUTING = ("queue", "exchange", "routing_key", "priority", "headers")
 # Their entries say when something is due; no message of theirs starts it (workers.schedule).
 READ_BY_RUN_DUE = ("workers.tasks.training.train", "workers.tasks.training.tune")
 
-admin.site.unregister(PeriodicTask)
+# Nothing here runs once at a time or by the sun.
+admin.site.unregister([PeriodicTask, ClockedSchedule, SolarSchedule])
 
 
 class ScheduledTaskForm(PeriodicTaskForm):
