@@ -51,7 +51,7 @@ class LoggedLines(io.TextIOBase):
 
     def __init__(self, beneath: TextIO) -> None:
         self.beneath = beneath
-        self._unfinished = ""
+        # Of each thread: print() writes a line and its end one after the other.
         self._state = threading.local()
 
     def write(self, text: str) -> int:
@@ -60,7 +60,7 @@ class LoggedLines(io.TextIOBase):
             return self.beneath.write(text)
         self._state.logging = True
         try:
-            *lines, self._unfinished = (self._unfinished + text).split("\n")
+            *lines, self._state.unfinished = (getattr(self._state, "unfinished", "") + text).split("\n")
             for line in filter(str.strip, lines):
                 logging.getLogger("stderr").warning("%s", line)
         finally:
@@ -76,6 +76,9 @@ class LoggedLines(io.TextIOBase):
         return self.beneath.errors
 
     def flush(self) -> None:
+        """Also ends the line that this thread has begun, as at the end of the process, where nothing would follow."""
+        if getattr(self._state, "unfinished", ""):
+            self.write("\n")
         self.beneath.flush()
 
     def fileno(self) -> int:

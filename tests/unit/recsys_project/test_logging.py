@@ -4,9 +4,12 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 
 import pytest
 import structlog
+
+from recsys_project.logging import LoggedLines
 
 
 def fail() -> None:
@@ -94,3 +97,24 @@ def test_what_nobody_logs_is_json_too(setup):
     assert exceptions == ["ZeroDivisionError: division by zero", "KeyError: 'in a finalizer'", "ValueError: the end"]
     assert [line["thread_name"] for line in lines if "thread_name" in line] == ["busy"]
     assert any("a warning" in line["event"] for line in lines if line["logger"] == "py.warnings")
+
+
+def test_lines_that_two_threads_print_at_once_stay_apart(log_lines):
+    stderr = LoggedLines(sys.stderr)
+    stderr.write("begun here, ")
+    other = threading.Thread(target=stderr.write, args=["a line of another thread\n"])
+    other.start()
+    other.join()
+    stderr.write("and ended\n")
+
+    assert [line["event"] for line in log_lines()] == ["a line of another thread", "begun here, and ended"]
+
+
+def test_a_last_line_without_an_end_is_logged_too():
+    program = (
+        "import sys; from recsys_project.logging import *; configure_structlog(); log_everything();"
+        " sys.stderr.write('cut short')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert [json.loads(line)["event"] for line in ended.stderr.splitlines()] == ["cut short"]
