@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.selectors import user_exists
+from movies.models import CacheInvalidation
 from movies.stamps import CATALOGUE, change_record, stamp, stamp_each, stamp_forget, stamp_key
 
 
@@ -38,7 +39,8 @@ def _stamp_committed(user_id: int, interaction_id: int | None) -> None:
 
 
 def forget_user_on_commit(user: User) -> None:
-    """Removes the stamp of a person who is being deleted, once that has committed."""
+    """Removes what was recorded about a person who is being deleted, and their stamp once that has committed."""
+    CacheInvalidation.objects.filter(name=_name(user.pk)).delete()
     transaction.on_commit(partial(stamp_forget, _name(user.pk)))
 
 

@@ -18,8 +18,11 @@ from django_redis import get_redis_connection
 from accounts import services
 from accounts.deletion import user_delete
 from accounts.models import RefreshToken, User
+from events.announcements import changes_announce
+from events.list_stamp import stamp_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from events.services import interaction_record, served_record
+from movies.models import CacheInvalidation
 from recommendations import list_cache
 from recommendations.models import BatchRecommendation, ModelVersion
 from tests.factories import PASSWORD, client_of, make_user
@@ -276,6 +279,18 @@ def test_an_event_stored_just_before_a_deletion_leaves_no_stamp(committed_cast):
         connection.run_on_commit.insert(0, (set(), lambda: user_delete(user_id=user.pk), False))
 
     assert not Interaction.objects.exists()
+    assert keys_about(user.pk) == set()
+
+
+def test_what_staff_changed_before_a_deletion_leaves_no_stamp(committed_cast):
+    user = make_user("ada@x.org")
+    stamp_user_on_commit(user.pk)
+    stamp_user_on_commit(committed_cast.bob.pk)
+
+    user_delete(user_id=user.pk)
+
+    assert [change.name for change in CacheInvalidation.objects.all()] == [f"user:{committed_cast.bob.pk}"]
+    assert changes_announce() == 1
     assert keys_about(user.pk) == set()
 
 
