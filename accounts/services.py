@@ -85,11 +85,12 @@ def user_sign_in(*, email: str, password: str) -> tuple[User, Tokens]:
         raise InvalidCredentialsError
     try:
         with transaction.atomic():
-            user_hold(user_id=user.pk)
+            # First, since it holds the person.
+            tokens = tokens_issue(user=user)
             update_last_login(User, user)
-            return user, tokens_issue(user=user)
     except User.DoesNotExist as error:
         raise InvalidCredentialsError from error
+    return user, tokens
 
 
 def tokens_issue(*, user: User) -> Tokens:

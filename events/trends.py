@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from events.models import POSITIVE_FROM, Interaction
+from events.models import POSITIVE_FROM
 
-# As a good rating, these are votes for the movie.
-POSITIVE_KINDS = [Interaction.Kind.LIKE.value, Interaction.Kind.WATCH.value]
 # How many windows before the newest one say what is usual.
 USUAL_WINDOWS = 4
 # What one person alone took to is not a trend.

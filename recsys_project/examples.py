@@ -35,8 +35,6 @@ _EXPANDED: Json = {
         {"id": 59, "name": "Robert De Niro", "role": "cast"},
     ],
 }
-_TRENDING: Json = {"code": "trending", "text": "Liked by more people than usual"}
-_POPULAR: Json = {"code": "popular", "text": "Popular right now"}
 _LIST_ID = "2f1c9f0a-5f0e-4b0b-9d2e-3d1f0a6c7b11"
 _EVENT_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 _REQUEST_ID = "0d6f1a52-6a2b-4f7e-8a44-5f1f2f0f6f3e"
