@@ -24,7 +24,7 @@ log_everything()
 logging.config.dictConfig(logconfig_dict)
 
 # A request multiplies small matrices: threads of the algebra library cost more than they bring there, and every web
-# process would start as many as there are cores. Read when NumPy is first imported, in the workers.
+# process would start as many as there are cores. Read when NumPy is first imported, with the project.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A statement without end would hold a thread for good, and a few of them the whole site; a request whose statement is

@@ -183,7 +183,7 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"
-# The largest body of an API request, in bytes; file uploads in the admin are not counted.
+# The largest body of any request, in bytes; file uploads in the admin are not counted. The API's are smaller, below.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 # The first line that fits a request's path says how many bytes its body may have: about twice the longest that makes
