@@ -82,7 +82,7 @@ def test_bad_hosts_and_broken_requests_are_logged_as_json(tmp_path: Path):
     "command",
     [
         "worker --queues nobodys --concurrency 1 --hostname a-test",
-        "beat --scheduler django_celery_beat.schedulers:DatabaseScheduler",
+        "beat --scheduler workers.beat:Scheduler",
     ],
 )
 def test_workers_and_beat_log_json_from_start_to_end(tmp_path: Path, command: str):
