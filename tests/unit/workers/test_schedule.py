@@ -33,6 +33,8 @@ def at(text: str) -> datetime:
 
 
 def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
+    # As a worker does; no other test need have imported the tasks.
+    app.loader.import_default_modules()
     queues = {}
     for entry in PeriodicTask.objects.exclude(task="celery.backend_cleanup"):
         assert entry.task in app.tasks, entry.name
