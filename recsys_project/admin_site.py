@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import HttpRequest
@@ -23,6 +24,7 @@ class AdminSite(admin.AdminSite):
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if isinstance(model_admin, admin.ModelAdmin):
                 _check_hidden_fields(request, model_admin)
+                _check_initial_values(request, model_admin)
             response: HttpResponseBase = view(request, *args, **kwargs)
             return response
 
@@ -31,11 +33,28 @@ class AdminSite(admin.AdminSite):
 
 def _check_hidden_fields(request: HttpRequest, model_admin: admin.ModelAdmin) -> None:
     """Raises BadRequest where a selected row is no key of the model, or the field that a popup asks for is empty."""
-    key = model_admin.opts.pk
-    for selected in request.POST.getlist(admin.helpers.ACTION_CHECKBOX_NAME):
-        try:
-            key.to_python(selected)
-        except ValidationError as error:
-            raise BadRequest(f"{selected[:100]!r} is not the key of a row.") from error
+    for selected in request.POST.getlist(ACTION_CHECKBOX_NAME):
+        _check_value(model_admin.opts.pk, selected)
     if "" in (request.GET.get(TO_FIELD_VAR), request.POST.get(TO_FIELD_VAR)):
         raise BadRequest(f"{TO_FIELD_VAR} is empty.")
+
+
+def _check_initial_values(request: HttpRequest, model_admin: admin.ModelAdmin) -> None:
+    """Raises BadRequest where an address fills a field of the form in with what that field cannot hold."""
+    match = request.resolver_match
+    if request.method != "GET" or match is None or not (match.url_name or "").endswith("_add"):
+        return
+    fields: list[Any] = [*model_admin.opts.fields, *model_admin.opts.many_to_many]
+    for field in fields:
+        value = request.GET.get(field.name)
+        if value:
+            parts = value.split(",") if field.many_to_many else [value]
+            for part in parts:
+                _check_value(field.target_field if field.is_relation else field, part)
+
+
+def _check_value(field: Any, value: str) -> None:
+    try:
+        field.to_python(value)
+    except ValidationError as error:
+        raise BadRequest(f"{value[:100]!r} is no {field.verbose_name}.") from error

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.contrib.admin import apps as admin_apps
 from django.core.checks import register
 
 
@@ -13,7 +13,7 @@ class RecsysProjectConfig(AppConfig):
         register(check_rates)
 
 
-class AdminConfig(DjangoAdminConfig):
+class AdminConfig(admin_apps.AdminConfig):
     """Django's admin, with the project's own site."""
 
     default = False
