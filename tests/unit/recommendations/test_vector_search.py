@@ -116,6 +116,19 @@ def test_a_filter_costs_no_rows(either, monkeypatch, few):
     assert nearest_movies(either.version.pk, either.query, [], 10, ListFilters(year_from=2001)) == []
 
 
+def test_a_planned_search_outlives_a_restored_database(either):
+    """A restored backup makes pgvector's types anew: a statement planned with the old ones fails for good."""
+    for _ in range(3):
+        nearest_movies(either.version.pk, either.query, [], 20)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement, parameter_types::oid[] FROM pg_prepared_statements")
+        types = [kinds for statement, kinds in cursor.fetchall() if "nearest_by_factors" in statement]
+    assert types
+    # Types of extensions are numbered from here.
+    assert max(max(kinds) for kinds in types) < 16384
+
+
 def test_a_list_that_can_be_filled_is_full_whatever_is_left_out(either):
     seen = set(either.best(COUNT - 10))
 
