@@ -13,6 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 MAX_PAGE_SIZE = 100
+# Parameters that change which page is shown, or how, and not which rows there are.
+_NOT_CHOOSING = frozenset({"cursor", "page_size", "expand", "format"})
 NEXT_CURSOR_HELP = "Ask for the next page with it; null where there is none."
 
 
@@ -26,7 +28,7 @@ class ListPagination(BasePagination):
 
     A cursor holds the ordered fields of the last row shown, and the next page begins after those: rows that come or go
     meanwhile make it neither repeat nor skip any, however many are alike but for their ids. It is signed, and good for
-    the lists of one model.
+    the list it came from: one model's, under the same filters.
     """
 
     page_size = 20
@@ -34,7 +36,7 @@ class ListPagination(BasePagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         """One page of a queryset. Raises ValidationError naming ``page_size`` or ``cursor``."""
         size = self._size(request)
-        salt = f"cursor.{queryset.model._meta.label_lower}"
+        salt = _salt(queryset.model, request)
         fields = [str(name) for name in queryset.query.order_by]
         if "cursor" in request.query_params:
             position = _read(request.query_params["cursor"], salt, fields)
@@ -74,6 +76,12 @@ class ListPagination(BasePagination):
         if not (asked.isascii() and asked.isdigit() and len(asked) <= 9 and 1 <= int(asked) <= MAX_PAGE_SIZE):
             raise ValidationError({"page_size": [f"A whole number from 1 to {MAX_PAGE_SIZE}."]})
         return int(asked)
+
+
+def _salt(model: type[Model], request: Request) -> str:
+    """What a cursor is good for: the rows of one model under one choice of filters and order."""
+    chosen = sorted((name, *values) for name, values in request.query_params.lists() if name not in _NOT_CHOOSING)
+    return f"cursor.{model._meta.label_lower}.{chosen}"
 
 
 def _read(text: str, salt: str, fields: Sequence[str]) -> list[Any]:

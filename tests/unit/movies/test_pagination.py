@@ -96,3 +96,13 @@ def test_a_cursor_keeps_a_time_to_the_microsecond(db):
     movies = [make_movie(f"Movie {n}", created_at=at.replace(microsecond=123456 + n)) for n in range(4)]
 
     assert pages(Movie.objects.order_by("-created_at", "-id"), 1) == [[movie.pk] for movie in reversed(movies)]
+
+
+def test_a_cursor_of_another_choice_of_rows_is_an_error(cast, api_client):
+    cursor = api_client.get(LIST, {"page_size": 1, "genre": "crime"}).json()["next_cursor"]
+
+    assert api_client.get(LIST, {"cursor": cursor, "genre": "crime", "page_size": 2}).status_code == 200
+    for query in ({}, {"genre": "family"}):
+        response = api_client.get(LIST, {"cursor": cursor, **query})
+        assert response.status_code == 400
+        assert list(response.json()["error"]["fields"]) == ["cursor"]
