@@ -84,9 +84,14 @@ def _events_announce() -> int:
     redis: Any = get_redis_connection("default")
     started = timezone.now()
     swept = redis.get(_swept_key())
-    # No list is older than a stamp.
-    oldest = started - timedelta(seconds=STAMP_SECONDS)
-    since = min(started, max(oldest, datetime.fromtimestamp(float(swept), UTC))) if swept else oldest
+    if swept is None:
+        # Nobody swept for as long as a list is kept, or Redis lost what it knew: one stamp ends all lists, where
+        # looking for marks would take a minute for a million events.
+        if not stamp_each([(CATALOGUE, "")]):
+            raise RedisConnectionError(_AWAY)
+        _swept(redis, started)
+        return 0
+    since = min(started, datetime.fromtimestamp(float(swept), UTC))
     lost = 0
     received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _UNDERWAY)
     rows = list(received.order_by("received_at").values_list("pk", "user_id"))
@@ -97,8 +102,14 @@ def _events_announce() -> int:
         if not stamp_users(unmarked):
             raise RedisConnectionError(_AWAY)
         lost += len(unmarked)
-    redis.set(_swept_key(), f"{started.timestamp():.3f}", ex=STAMP_SECONDS)
+    _swept(redis, started)
     return lost
+
+
+def _swept(redis: Any, started: datetime) -> None:
+    """Remembers where the next sweep begins, and drops the marks of events that it does not look at."""
+    redis.set(_swept_key(), f"{started.timestamp():.3f}", ex=STAMP_SECONDS)
+    redis.zremrangebyscore(announced_key(), "-inf", (started - _OVERLAP).timestamp())
 
 
 def _swept_key() -> str:

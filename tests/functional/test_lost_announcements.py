@@ -85,6 +85,7 @@ def test_after_a_restored_backup_no_list_of_a_lost_version_is_served(cinema: Cin
 
 
 def test_an_event_whose_process_was_killed_counts_after_the_sweep(cinema: Cinema):
+    announce_changes()
     person, other = cinema.person(), cinema.person()
     movie = person.ids(limit=100)[0]
     others = other.read()["recommendation_id"]

@@ -1,5 +1,6 @@
 """The sweep for what was committed and not announced. Nothing here commits, so only the sweep announces anything."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -33,6 +34,12 @@ def event(user, movie, *, age: timedelta = MINUTE, kind: str = "dislike") -> Int
 def backdate(event: Interaction, age: timedelta) -> None:
     at = timezone.now() - age
     Interaction.objects.filter(pk=event.pk).update(occurred_at=at, received_at=at)
+
+
+@pytest.fixture(autouse=True)
+def _swept_before(cast) -> None:
+    """The last sweep was ten minutes ago."""
+    get_redis_connection("default").set(announcements._swept_key(), time.time() - 600)
 
 
 @pytest.fixture(autouse=True)
@@ -94,11 +101,27 @@ def test_an_event_of_this_moment_is_left_to_its_own_process(cast):
     assert changes_announce() == 0
 
 
-def test_after_long_without_a_sweep_all_that_a_list_may_lack_is_found(cast):
+def test_after_long_without_a_sweep_every_list_is_computed_again(cast):
     event(cast.bob, cast["Heat"], age=timedelta(minutes=90))
-    event(cast.carol, cast["Heat"], age=timedelta(hours=4))
+    get_redis_connection("default").delete(announcements._swept_key())
+    before = get_redis_connection("default").get(stamp_key(CATALOGUE))
 
-    assert changes_announce() == 1
+    assert changes_announce() == 0
+
+    after = get_redis_connection("default").get(stamp_key(CATALOGUE))
+    assert after not in (None, before)
+    changes_announce()
+    assert get_redis_connection("default").get(stamp_key(CATALOGUE)) == after
+
+
+def test_marks_that_no_sweep_looks_at_are_dropped(cast):
+    redis = get_redis_connection("default")
+    old, new = time.time() - 300, time.time()
+    redis.zadd(stamps.announced_key(), {"1": old, "2": new})
+
+    changes_announce()
+
+    assert redis.zmscore(stamps.announced_key(), ["1", "2"]) == [None, pytest.approx(new)]
 
 
 def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
