@@ -72,8 +72,8 @@ def run(movies: int, queries: int) -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
-    from recommendations import vector_search  # noqa: PLC0415
-    from recommendations.vector_indexes import vector_indexes_build  # noqa: PLC0415
+    from recommendations.vectors import search as vector_search  # noqa: PLC0415
+    from recommendations.vectors.indexes import vector_indexes_build  # noqa: PLC0415
 
     rng = np.random.default_rng(0)
     catalogue = fill(movies, rng)
@@ -107,7 +107,7 @@ def fill(movies: int, rng: np.random.Generator) -> Catalogue:
 
     from movies.models import Genre, Movie  # noqa: PLC0415
     from recommendations.models import ModelVersion  # noqa: PLC0415
-    from recommendations.publishing import embeddings_write  # noqa: PLC0415
+    from recommendations.training.publishing import embeddings_write  # noqa: PLC0415
 
     hidden = np.arange(movies) % 500 == 7
     Movie.objects.bulk_create(
@@ -156,8 +156,8 @@ def measure(
     catalogue: Catalogue, queries: NDArray[np.float32], wanted: int, left_out: int, slug: str
 ) -> tuple[str, ...]:
     """One kind of search with every query, the first asked once before so that nothing is read from the disk."""
-    from recommendations.candidates import nearest_movies  # noqa: PLC0415
-    from recommendations.filters import ListFilters  # noqa: PLC0415
+    from recommendations.retrieval.candidates import nearest_movies  # noqa: PLC0415
+    from recommendations.retrieval.filters import ListFilters  # noqa: PLC0415
 
     filters: Any = ListFilters(genres=(slug,)) if slug else None
     seconds, recalls, rows, busy = [], [], [], 0.0

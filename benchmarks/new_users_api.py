@@ -34,8 +34,8 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-from recommendations.algorithms.blending import BlendConfig  # noqa: E402 -- the path is set above.
-from recommendations.evaluation import metrics  # noqa: E402
+from recommendations.algorithms.listing.blending import BlendConfig  # noqa: E402 -- the path is set above.
+from recommendations.algorithms.measuring import metrics  # noqa: E402
 from recommendations.evaluation.protocols import new_users  # noqa: E402
 from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings  # noqa: E402
 from recommendations.evaluation.protocols.serving import ServingSimulator  # noqa: E402
@@ -110,8 +110,8 @@ def prepare(options: argparse.Namespace) -> list[Person]:
     from events.imports.services import movielens_import  # noqa: PLC0415
     from events.models import Rating  # noqa: PLC0415
     from movies.models import DatasetMovie  # noqa: PLC0415
-    from recommendations.popularity import popular_refresh  # noqa: PLC0415
-    from recommendations.training import training_run  # noqa: PLC0415
+    from recommendations.training.popular_movies import popular_refresh  # noqa: PLC0415
+    from recommendations.training.services import training_run  # noqa: PLC0415
 
     _, ratings = read_ratings(options.archive)
     likes = ratings.take(ratings.ratings >= LIKE_FROM)
@@ -151,7 +151,7 @@ def start_server() -> subprocess.Popen:
     """Gunicorn over the benchmark's database, once it answers; what Redis holds of other databases is not believed."""
     from django.conf import settings  # noqa: PLC0415
 
-    from movies.stamps import stamp_catalogue  # noqa: PLC0415
+    from movies.caching.stamps import stamp_catalogue  # noqa: PLC0415
 
     stamp_catalogue()
     address, _, query = settings.DATABASE_URL.partition("?")

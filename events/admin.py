@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from events.list_stamp import stamp_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
-from movies.announcing import AnnouncingAdmin
+from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed

@@ -1,9 +1,10 @@
-"""Announces changes whose stamp was not set: their process died after the commit, or Redis did not answer.
+"""Announces changes whose cache version token was not set: their process died after the commit, or Redis was away.
 
-Setting the stamp for an event also adds the event's id to a set in Redis (movies.stamps), in the same round trip. An
-event whose id is missing there was not announced; neither clocks nor the order of ids decide, so an event that commits
-late is found like any other. What staff change about a person leaves a CacheInvalidation. The catalogue and the live
-version need no sweep: each look-up of a list compares their state in PostgreSQL (recommendations.database_state).
+Setting the token for an event also adds the event's id to a set in Redis (movies.caching.stamps), in the same round
+trip. An event whose id is missing there was not announced; neither clocks nor the order of ids decide, so an event that
+commits late is found like any other. What staff change about a person leaves a CacheInvalidation. The catalogue and the
+live version need no sweep: each look-up of a list compares their state in PostgreSQL
+(recommendations.retrieval.database_state).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -19,8 +20,8 @@ from redis.exceptions import RedisError
 
 from events.list_stamp import stamp_users
 from events.models import Interaction
+from movies.caching.stamps import CATALOGUE, STAMP_SECONDS, announced_key, stamp_each
 from movies.models import CacheInvalidation
-from movies.stamps import CATALOGUE, STAMP_SECONDS, announced_key, stamp_each
 
 logger = structlog.get_logger(__name__)
 

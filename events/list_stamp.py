@@ -1,4 +1,4 @@
-"""The stamps that decide whether a person's cached list still holds; see movies.stamps for how they work."""
+"""The stamps that decide whether a person's cached list still holds; see movies.caching.stamps for how they work."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -7,8 +7,8 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.selectors import user_exists
+from movies.caching.stamps import CATALOGUE, change_record, stamp, stamp_each, stamp_forget, stamp_key
 from movies.models import CacheInvalidation
-from movies.stamps import CATALOGUE, change_record, stamp, stamp_each, stamp_forget, stamp_key
 
 
 def stamp_user(user_id: int, interaction_id: int | None = None) -> None:

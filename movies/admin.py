@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from movies import services
-from movies.announcing import AnnouncingAdmin
+from movies.caching.announcing import AnnouncingAdmin
+from movies.caching.stamps import stamp_catalogue_on_commit
 from movies.models import Credit, DatasetMovie, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
-from movies.stamps import stamp_catalogue_on_commit
 from movies.text import normalise_query, search_key_typed
 
 

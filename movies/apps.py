@@ -6,4 +6,4 @@ class MoviesConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers ``any_of``, for whoever filters by it."""
-        from movies import lookups  # noqa: F401, PLC0415 -- it imports Django's models.
+        from movies.db import lookups  # noqa: F401, PLC0415 -- it imports Django's models.

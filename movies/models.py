@@ -188,7 +188,7 @@ class DatasetMovie(models.Model):
 
 
 class CacheInvalidation(models.Model):
-    """A committed change that makes what is cached wrong; see movies.stamps.
+    """A committed change that makes what is cached wrong; see movies.caching.stamps.
 
     Those of the catalogue together say what state it is in: their tokens are combined with XOR, so that a change that
     commits late counts as much as one in time, and old rows are merged into one without changing the result.

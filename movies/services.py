@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from movies.caching.stamps import stamp_catalogue_on_commit
 from movies.models import Movie
-from movies.stamps import stamp_catalogue_on_commit
 
 
 def movies_publish(*, movie_ids: Iterable[int]) -> int:

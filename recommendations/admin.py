@@ -15,13 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from events.admin import ReadOnlyAdmin
-from movies.announcing import AnnouncingAdmin
+from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
-from recommendations.nightly import training_request
-from recommendations.publishing import version_publish, version_rollback
+from recommendations.training.nightly import training_request
+from recommendations.training.publishing import version_publish, version_rollback
 
 
 class TrainedAdmin(ReadOnlyAdmin):

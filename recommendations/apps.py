@@ -6,6 +6,6 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
-        from recommendations.user_lists import forget_user_on_commit  # noqa: PLC0415
+        from recommendations.serving.user_lists import forget_user_on_commit  # noqa: PLC0415
 
         on_user_delete(forget_user_on_commit)

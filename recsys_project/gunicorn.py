@@ -83,7 +83,7 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """A worker ends: what it owes Redis it tries to tell once more."""
-    if (stamps := sys.modules.get("movies.stamps")) is not None:
+    if (stamps := sys.modules.get("movies.caching.stamps")) is not None:
         stamps.settle()
 
 

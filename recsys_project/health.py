@@ -9,8 +9,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
 
-from recommendations.artefacts import artefacts_problem
 from recommendations.models import ModelVersion
+from recommendations.vectors.artefacts import artefacts_problem
 from recsys_project.exceptions import RETRY_AFTER_SECONDS, error_body
 
 logger = structlog.get_logger(__name__)

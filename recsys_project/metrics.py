@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from accounts.authentication import bearer_credentials
-from recommendations.artefacts import artefacts_problem
+from recommendations.vectors.artefacts import artefacts_problem
 from recsys_project import multiprocess
 from recsys_project.exceptions import error_response
 from recsys_project.health import live_version

@@ -7,7 +7,8 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from recommendations import database_state, movie_facts
+from recommendations.retrieval import database_state
+from recommendations.retrieval import movie_features as movie_facts
 from tests.factories import Cast, client_of, make_cast
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from django.db import connection
 from django.utils import timezone
 
-from events.imports.people import People
+from events.imports.user_ids import People
 from events.models import FUTURE_TOLERANCE
 from movies.imports.rating_lines import Ints
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from events.imports.ahead import read_ahead
-from events.imports.people import People
+from events.imports.deferred_indexes import rebuilt_after, try_exclusive_lock
+from events.imports.prefetch import read_ahead
 from events.imports.ratings import RatingLoader
-from events.imports.rebuild import rebuilt_after, try_exclusive_lock
 from events.imports.tags import tags_load
+from events.imports.user_ids import People
 from events.models import Rating
+from movies.caching.stamps import stamp_catalogue_on_commit
 from movies.imports.archive import Archive, dataset_name, open_archive
 from movies.imports.errors import BadLines
 from movies.imports.lock import take_import_lock
 from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import catalogue_load
-from movies.stamps import stamp_catalogue_on_commit
 
 RATINGS_TABLE = "events_rating"
 # From this many ratings on, a first load builds keys and indexes after the rows.

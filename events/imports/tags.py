@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from django.db import connection
 
-from events.imports.people import People
+from events.imports.user_ids import People
 from movies.imports.catalogue_lines import TagLine
 
 BATCH = 20_000

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from movies.announcing import AnnouncingCommand
+from movies.caching.announcing import AnnouncingCommand
 from movies.imports.console import shown_on
 from movies.imports.errors import ImportFailed
 from movies.imports.progress import OnProgress

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from movies.caching.stamps import stamp_catalogue_on_commit
 from movies.imports.credits import credits_replace
 from movies.imports.errors import BadLine, BadLines
 from movies.imports.lock import take_import_lock
@@ -19,7 +20,6 @@ from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import genres_ensure
 from movies.imports.titles import match_key, parse_title
 from movies.models import Movie
-from movies.stamps import stamp_catalogue_on_commit
 
 BATCH = 1000
 

@@ -29,7 +29,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.base import Interactions
+from recommendations.algorithms.interactions import Interactions
 
 
 class Kind(IntEnum):

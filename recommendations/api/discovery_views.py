@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from movies.api.pagination import envelope
-from recommendations import discovery
 from recommendations.api.discovery_serializers import (
     GenreListSerializer,
     GenreQuerySerializer,
@@ -19,6 +18,7 @@ from recommendations.api.discovery_serializers import (
     SearchQuerySerializer,
     TrendingListSerializer,
 )
+from recommendations.discovery import services as discovery
 
 
 class SearchView(APIView):

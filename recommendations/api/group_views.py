@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 from movies.api.pagination import envelope
 from recommendations.api.query import NOT_FOR_GROUPS, GroupSerializer
 from recommendations.api.serializers import GroupListSerializer
-from recommendations.group_services import group_recommendation
+from recommendations.serving.group_services import group_recommendation
 
 
 class GroupListView(APIView):

@@ -11,10 +11,10 @@ from events.models import MAX_RATING, MIN_RATING, Interaction
 from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.fields import BoundedListField, ListedChoiceField
-from recommendations.algorithms.blending import LIST_SIZE
+from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.api.fields import SearchTextField
-from recommendations.filters import MAX_EXCLUDED, ListFilters
-from recommendations.group_services import MAX_LIMIT, MAX_MEMBERS, MIN_MEMBERS
+from recommendations.retrieval.filters import MAX_EXCLUDED, ListFilters
+from recommendations.serving.group_services import MAX_LIMIT, MAX_MEMBERS, MIN_MEMBERS
 
 MAX_SIGNALS = 200
 MAX_GENRES = 50

@@ -4,8 +4,8 @@ from rest_framework import serializers
 
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
-from recommendations import notices
-from recommendations.algorithms.blending import LIST_SIZE
+from recommendations.algorithms.listing.blending import LIST_SIZE
+from recommendations.retrieval import notices
 
 
 class LimitSerializer(ExpandQuerySerializer):

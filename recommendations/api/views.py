@@ -10,7 +10,6 @@ from rest_framework.views import APIView
 
 from movies.api.pagination import envelope
 from movies.models import Movie
-from recommendations import services
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
     LimitSerializer,
@@ -20,6 +19,7 @@ from recommendations.api.serializers import (
     SessionListSerializer,
     SimilarListSerializer,
 )
+from recommendations.serving import services
 
 
 class RecommendationListView(APIView):

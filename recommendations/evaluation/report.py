@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recommendations.evaluation import metrics
-from recommendations.evaluation.bootstrap import Interval, mean_interval
+from recommendations.algorithms.measuring import metrics
+from recommendations.algorithms.measuring.bootstrap import Interval, mean_interval
 from recommendations.evaluation.published import PublishedRow
 
 CURVE_CUTS = (1, 3, 5, 10, 20, 50)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rich.table import Table
 
-from recommendations.algorithms.tuning import Trial
+from recommendations.algorithms.pipeline.tune import Trial
 
 SHOWN = 10
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from django.conf import settings
 
-from recommendations.algorithms.base import Interactions
 from recommendations.algorithms.feedback import rating_weights
-from recommendations.algorithms.pipeline import TrainingConfig, evaluate
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.pipeline.train import TrainingConfig, evaluate
 
 DATA = Path(os.environ.get("RECSYS_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 

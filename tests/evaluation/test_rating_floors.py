@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.rating_base import BaselineRatings
-from recommendations.algorithms.rating_prediction import RatingPredictor, RatingPredictorConfig
+from recommendations.algorithms.measuring.rating_metrics import mae, rmse
+from recommendations.algorithms.ratings.base import BaselineRatings
+from recommendations.algorithms.ratings.predictor import RatingPredictor, RatingPredictorConfig
 from recommendations.evaluation.protocols.rating import folds, read_in_order
 from recommendations.evaluation.published import ML100K_RMSE
-from recommendations.evaluation.rating_metrics import mae, rmse
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from events.models import Rating, ServedRecommendation
+from movies.caching.stamps import stamp_catalogue_on_commit
 from movies.models import Movie
-from movies.stamps import stamp_catalogue_on_commit
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from tests.factories import make_imported_user, make_movie, make_user
 from tests.functional.web_server import Answer, WebServer

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import TransactionTestCase, override_settings
 
-from recommendations.training import training_run
+from recommendations.training.services import training_run
 from tests.functional.cinema import Cinema, make_fans, make_movies
 from tests.functional.web_server import web_server
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from events.models import ServedRecommendation
+from movies.caching.stamps import stamp_catalogue
 from movies.models import Movie
-from movies.stamps import stamp_catalogue
-from recommendations.embeddings import embeddings_refresh
+from recommendations.vectors.refresh import embeddings_refresh
 from tests.factories import make_movie
 from tests.functional.cinema import Cinema, Client, movie_ids
 

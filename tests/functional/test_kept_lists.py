@@ -10,10 +10,10 @@ import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
 
+from movies.caching.stamps import stamp_catalogue
 from movies.models import Movie
-from movies.stamps import stamp_catalogue
 from recommendations.models import ModelVersion
-from recommendations.publishing import version_publish, version_rollback
+from recommendations.training.publishing import version_publish, version_rollback
 from tests.functional.cinema import LIST, Cinema, Client, Line, Staff, at_once, movie_ids, second_version
 from tests.functional.web_server import running_database_url
 

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from events.models import ServedRecommendation
+from movies.caching.stamps import stamp_catalogue
 from movies.models import Movie
-from movies.stamps import stamp_catalogue
-from recommendations.embeddings import embeddings_refresh
 from recommendations.models import ModelVersion
+from recommendations.vectors.refresh import embeddings_refresh
 from tests.factories import make_movie
 from tests.functional.cinema import SESSION, Cinema, Client, Staff, movie_ids
 

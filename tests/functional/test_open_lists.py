@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from events.models import Interaction
+from movies.caching.stamps import stamp_catalogue
 from movies.models import Movie
-from movies.stamps import stamp_catalogue
 from tests.functional.cinema import SEARCH, SESSION, Cinema, Staff, movie_ids, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -23,9 +23,9 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from accounts.models import User
 from events.models import Rating
 from movies.models import Movie
-from recommendations import nightly
-from recommendations.artefacts import artefacts_whole
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
+from recommendations.training import nightly
+from recommendations.vectors.artefacts import artefacts_whole
 from recsys_project.celery import app
 from tests.factories import make_version
 
@@ -177,8 +177,8 @@ from datetime import datetime
 import django
 django.setup()
 from recommendations import training
-from recommendations.algorithms.pipeline import TrainedModel
-from recommendations.nightly import training_run_due
+from recommendations.algorithms.pipeline.train import TrainedModel
+from recommendations.training.nightly import training_run_due
 
 where, real = {where}, getattr({where}, "{name}")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from recommendations.embeddings import embeddings_refresh
-from recommendations.popularity import popular_refresh
+from recommendations.training.popular_movies import popular_refresh
+from recommendations.vectors.refresh import embeddings_refresh
 from workers.base import BaseTask
 
 

@@ -14,10 +14,10 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from recommendations import nightly, tuning
-from recommendations.algorithms.tuning import Limits
-from recommendations.attempts import TrainingBusyError, TrainingError
+from recommendations.algorithms.pipeline.tune import Limits
 from recommendations.models import ModelVersion, TuningRun
+from recommendations.training import nightly, tuning
+from recommendations.training.attempts import TrainingBusyError, TrainingError
 from workers.base import BaseTask
 from workers.schedule import latest_slot
 

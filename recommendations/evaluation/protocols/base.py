@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.evaluation.report import EvaluationReport
-from recommendations.memory import peak_memory_mib, peak_memory_reset
 
 # Called with what is being done and how much of the run lies behind it, 0 to 1.
 OnProgress = Callable[[str, float], None]

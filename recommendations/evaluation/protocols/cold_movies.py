@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.content import MovieContent
+from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.feedback import rating_weights
-from recommendations.algorithms.pipeline import TrainingConfig, train
-from recommendations.algorithms.ranking import top_n
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.top_n import top_n
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, matrix_over, read_contents, read_ratings
 from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY

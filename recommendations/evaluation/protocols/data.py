@@ -14,8 +14,8 @@ from movies.imports.archive import open_archive
 from movies.imports.errors import ArchiveError, BadLines
 from movies.imports.files import Source, open_source
 from movies.imports.metadata_lines import MetadataLine, open_metadata
-from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.content import MovieContent
+from recommendations.algorithms.content.lsa import MovieContent
+from recommendations.algorithms.interactions import Interactions
 from recommendations.evaluation.protocols.base import ProtocolError
 
 # What published protocols call a like.

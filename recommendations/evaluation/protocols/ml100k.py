@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.ensemble import EVERY_RATING, RATING_STRENGTH, EnsembleConfig, RankingEnsemble
-from recommendations.algorithms.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.matrices import binarised
-from recommendations.evaluation.bootstrap import difference_interval, mean_interval
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.measuring.bootstrap import difference_interval, mean_interval
+from recommendations.algorithms.measuring.splitting import split_per_person
+from recommendations.algorithms.rankers.ensemble import EVERY_RATING, RATING_STRENGTH, EnsembleConfig, RankingEnsemble
+from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.sparse import binarised
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
 from recommendations.evaluation.protocols.ranking import Scorer, ablations, popularity_scorer, task_of
 from recommendations.evaluation.published import ML100K_75_25
 from recommendations.evaluation.report import EvaluationReport, ModelRow, ranking_row
-from recommendations.evaluation.splitting import split_per_person
 
 NAME = "ml100k-75-25"
 FIRST_SEED = 42

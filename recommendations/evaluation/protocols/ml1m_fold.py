@@ -14,10 +14,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.ensemble import EnsembleConfig, RankingEnsemble
-from recommendations.algorithms.linear_autoencoder import EASE_ML1M, LinearAutoencoder
-from recommendations.evaluation.bootstrap import difference_interval
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.measuring.bootstrap import difference_interval
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
+from recommendations.algorithms.rankers.linear_autoencoder import EASE_ML1M, LinearAutoencoder
 from recommendations.evaluation.protocols.base import Options, Stopwatch
 from recommendations.evaluation.protocols.data import as_likes, read_fold
 from recommendations.evaluation.protocols.ranking import Scorer, ablations, popularity_scorer, task_of

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending import BlendConfig
-from recommendations.algorithms.linear_autoencoder import EASE_ML1M, LinearAutoencoder
-from recommendations.algorithms.pipeline import TrainedModel, TrainingConfig, train
-from recommendations.evaluation import metrics
-from recommendations.evaluation.bootstrap import mean_interval
+from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.measuring import metrics
+from recommendations.algorithms.measuring.bootstrap import mean_interval
+from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
+from recommendations.algorithms.rankers.linear_autoencoder import EASE_ML1M, LinearAutoencoder
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import feedback_of
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recommendations.algorithms.ensemble import EnsembleConfig
-from recommendations.algorithms.matrices import column_counts
-from recommendations.algorithms.ranking import top_n
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig
+from recommendations.algorithms.sparse import column_counts
+from recommendations.algorithms.top_n import top_n
 from recommendations.evaluation.protocols.base import ProtocolError
 from recommendations.evaluation.report import CURVE_CUTS
 

@@ -17,19 +17,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from movies.imports.archive import open_archive
-from recommendations.algorithms.base import Interactions
-from recommendations.algorithms.rating_base import BaselineRatings, RatingModel
-from recommendations.algorithms.rating_prediction import RatingPredictor, RatingPredictorConfig
-from recommendations.algorithms.surprise_ratings import (
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.measuring.bootstrap import Interval, mean_interval
+from recommendations.algorithms.measuring.rating_metrics import mae, rmse
+from recommendations.algorithms.ratings.base import BaselineRatings, RatingModel
+from recommendations.algorithms.ratings.predictor import RatingPredictor, RatingPredictorConfig
+from recommendations.algorithms.ratings.surprise_svd import (
     SurpriseSvd,
     SurpriseSvdConfig,
     SurpriseSvdpp,
     SurpriseSvdppConfig,
 )
-from recommendations.evaluation.bootstrap import Interval, mean_interval
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.published import ML1M_RMSE, ML100K_RMSE, PublishedRow
-from recommendations.evaluation.rating_metrics import mae, rmse
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 ML100K_NAME = "ml100k-rmse"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.blending import (
+from recommendations.algorithms.listing.blending import (
     LIST_SIZE,
     POPULAR_CANDIDATES,
     REALTIME_CANDIDATES,
@@ -20,16 +20,16 @@ from recommendations.algorithms.blending import (
     above_nearest,
     blend,
 )
-from recommendations.algorithms.pipeline import TrainedModel
-from recommendations.algorithms.popularity import Popularity, PopularityConfig
-from recommendations.algorithms.ranking import top_n
-from recommendations.algorithms.realtime import (
+from recommendations.algorithms.listing.session_query import (
     RealtimeConfig,
     query_vector,
     recency_weights,
     signal_weights,
     within_evidence,
 )
+from recommendations.algorithms.pipeline.train import TrainedModel
+from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig
+from recommendations.algorithms.top_n import top_n
 
 
 @dataclass(frozen=True, slots=True)

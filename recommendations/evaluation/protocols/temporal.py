@@ -17,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recommendations.algorithms.blending import LIST_SIZE, BlendConfig
-from recommendations.algorithms.pipeline import TrainedModel, TrainingConfig, train
-from recommendations.evaluation import metrics
-from recommendations.evaluation.bootstrap import Interval, difference_interval, mean_interval
+from recommendations.algorithms.listing.blending import LIST_SIZE, BlendConfig
+from recommendations.algorithms.measuring import metrics
+from recommendations.algorithms.measuring.bootstrap import Interval, difference_interval, mean_interval
+from recommendations.algorithms.measuring.splitting import split_at
+from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import feedback_of
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
 from recommendations.evaluation.protocols.serving import BatchRow, ServingSimulator
 from recommendations.evaluation.report import EvaluationReport, ModelRow
-from recommendations.evaluation.splitting import split_at
 
 NAME = "temporal"
 LATER_SHARE = 0.2

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from recommendations.exporting import recommendations_export_live
-from recommendations.offline.bundle import BundleError
-from recommendations.offline.exporting import recommendations_export_bundle
-from recommendations.offline.tables import ExportError, OnShare
+from recommendations.exports.services import recommendations_export_live
+from recommendations.standalone.bundle import BundleError
+from recommendations.standalone.exporting import recommendations_export_bundle
+from recommendations.standalone.tables import ExportError, OnShare
 
 
 class Command(BaseCommand):

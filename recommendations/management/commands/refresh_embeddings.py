@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from movies.announcing import AnnouncingCommand
-from recommendations.embeddings import embeddings_refresh
+from movies.caching.announcing import AnnouncingCommand
+from recommendations.vectors.refresh import embeddings_refresh
 
 
 class Command(AnnouncingCommand):

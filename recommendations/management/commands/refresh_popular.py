@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from movies.announcing import AnnouncingCommand
-from recommendations.popularity import popular_refresh
+from movies.caching.announcing import AnnouncingCommand
+from recommendations.training.popular_movies import popular_refresh
 
 
 class Command(AnnouncingCommand):

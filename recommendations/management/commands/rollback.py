@@ -5,9 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from movies.announcing import AnnouncingCommand
+from movies.caching.announcing import AnnouncingCommand
 from recommendations.models import ModelVersion
-from recommendations.publishing import version_rollback
+from recommendations.training.publishing import version_rollback
 
 
 class Command(AnnouncingCommand):

@@ -14,17 +14,17 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from movies.announcing import AnnouncingCommand
+from movies.caching.announcing import AnnouncingCommand
 from movies.imports.errors import ImportFailed
-from recommendations.algorithms.pipeline import NothingToTrainOnError, OnProgress
-from recommendations.algorithms.tuning import TooLittleFeedbackError
-from recommendations.attempts import TrainingError
+from recommendations.algorithms.pipeline.train import NothingToTrainOnError, OnProgress
+from recommendations.algorithms.pipeline.tune import TooLittleFeedbackError
 from recommendations.management.commands.tune import limits_from
 from recommendations.management.tables import outcome_table
 from recommendations.models import ModelVersion
-from recommendations.offline.bundle import BundleError
-from recommendations.offline.training import OfflineOptions, offline_train
-from recommendations.training import rating_config, training_run
+from recommendations.standalone.bundle import BundleError
+from recommendations.standalone.training import OfflineOptions, offline_train
+from recommendations.training.attempts import TrainingError
+from recommendations.training.services import rating_config, training_run
 
 
 class Command(AnnouncingCommand):
@@ -99,7 +99,7 @@ class Command(AnnouncingCommand):
 @contextmanager
 def _no_stage_lines(console: Console) -> Iterator[None]:
     """Keeps each stage's line of the log off a terminal, where it would break the bar, which shows the stage too."""
-    log = logging.getLogger("recommendations.training")
+    log = logging.getLogger("recommendations.training.services")
     before = log.level
     if console.is_terminal:
         log.setLevel(logging.WARNING)

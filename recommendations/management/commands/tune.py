@@ -10,10 +10,10 @@ from django.forms.models import model_to_dict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from recommendations.algorithms.tuning import Limits, Trial
-from recommendations.attempts import TrainingError
+from recommendations.algorithms.pipeline.tune import Limits, Trial
 from recommendations.management.tables import outcome_table, trials_table
-from recommendations.tuning import tuning_run
+from recommendations.training.attempts import TrainingError
+from recommendations.training.tuning import tuning_run
 
 
 class Command(BaseCommand):

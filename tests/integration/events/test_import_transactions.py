@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from events.imports import rebuild, services
+from events.imports import deferred_indexes as rebuild
+from events.imports import services
 from events.imports.services import movielens_import
 from events.models import Rating
 from movies.imports.lock import IMPORT_LOCK

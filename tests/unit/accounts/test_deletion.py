@@ -23,8 +23,8 @@ from events.list_stamp import stamp_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from events.services import interaction_record, served_record
 from movies.models import CacheInvalidation
-from recommendations import list_cache
 from recommendations.models import BatchRecommendation, ModelVersion
+from recommendations.serving import list_cache
 from tests.factories import PASSWORD, client_of, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)

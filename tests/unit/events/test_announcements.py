@@ -13,9 +13,9 @@ from events.announcements import changes_announce
 from events.list_stamp import stamp_user_on_commit, user_stamp_key
 from events.models import Interaction
 from events.services import interaction_record
-from movies import stamps
+from movies.caching import stamps
+from movies.caching.stamps import CATALOGUE, change_record, stamp_key
 from movies.models import CacheInvalidation
-from movies.stamps import CATALOGUE, change_record, stamp_key
 from tests.factories import client_of
 
 MINUTE = timedelta(minutes=1)

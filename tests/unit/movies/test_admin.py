@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 
-from movies import stamps
+from movies.caching import stamps
+from movies.caching.stamps import CATALOGUE, stamp_key
 from movies.models import Credit, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
-from movies.stamps import CATALOGUE, stamp_key
 from tests.factories import make_movie
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from django_redis import get_redis_connection
 
 from movies import services
+from movies.caching.stamps import CATALOGUE, stamp_key
 from movies.models import Movie
-from movies.stamps import CATALOGUE, stamp_key
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

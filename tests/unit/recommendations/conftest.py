@@ -8,8 +8,8 @@ from django.db import connection
 
 from accounts.models import User
 from events.models import Rating
+from movies.db import advisory_locks as locks
 from movies.models import Movie
-from recommendations import locks
 from tests.factories import make_imported_user, make_movie
 
 

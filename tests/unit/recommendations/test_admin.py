@@ -3,8 +3,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from recommendations import training
 from recommendations.models import BatchRecommendation, ModelVersion
+from recommendations.training import services as training
 from tests.factories import make_user
 
 VERSIONS = reverse("admin:recommendations_modelversion_changelist")

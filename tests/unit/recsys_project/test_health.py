@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from recommendations import artefacts
 from recommendations.models import ModelVersion
+from recommendations.vectors import artefacts
 from recsys_project import health
 from tests.factories import make_version
 

@@ -4,8 +4,9 @@ from django.core.cache import cache
 from django_celery_beat.models import PeriodicTask
 from redis.exceptions import RedisError
 
-from recommendations import nightly, training, tuning
 from recommendations.models import ModelVersion
+from recommendations.training import nightly, tuning
+from recommendations.training import services as training
 from recsys_project.celery import app
 from tests.factories import make_version
 from workers.base import BaseTask

@@ -4,8 +4,8 @@ import pytest
 from django_redis import get_redis_connection
 
 from events.imports.services import movielens_import
+from movies.caching.stamps import CATALOGUE, stamp_key
 from movies.imports.metadata import metadata_import
-from movies.stamps import CATALOGUE, stamp_key
 from tests.archives import CSV, write_folder
 
 pytestmark = pytest.mark.django_db

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from recommendations.algorithms.als import AlsConfig
 from recommendations.algorithms.configs import ConfigError, config_from_json
-from recommendations.algorithms.ensemble import EVERY_RATING
 from recommendations.algorithms.feedback import FeedbackConfig
-from recommendations.algorithms.tuning import TunedConfig
+from recommendations.algorithms.pipeline.tune import TunedConfig
+from recommendations.algorithms.rankers.als import AlsConfig
+from recommendations.algorithms.rankers.ensemble import EVERY_RATING
 
 
 def round_trip(config: TunedConfig) -> TunedConfig:

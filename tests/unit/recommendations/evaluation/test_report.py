@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from recommendations.evaluation.bootstrap import difference_interval, mean_interval
+from recommendations.algorithms.measuring.bootstrap import difference_interval, mean_interval
+from recommendations.algorithms.measuring.rating_metrics import mae, rmse
 from recommendations.evaluation.plotting import plot_report
 from recommendations.evaluation.published import ML1M_FOLD
-from recommendations.evaluation.rating_metrics import mae, rmse
 from recommendations.evaluation.report import EvaluationReport, ranking_row
 
 RANKED = np.array([[3, 1, 0], [2, 0, 1]])

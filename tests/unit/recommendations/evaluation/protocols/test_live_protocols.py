@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.blending import BlendConfig
+from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.evaluation.protocols import Options, ProtocolError, new_users, temporal
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
 from recommendations.evaluation.protocols.serving import BatchRow, ServingSimulator

@@ -9,9 +9,9 @@ from surprise import Dataset, Reader
 from surprise.model_selection import KFold
 
 from movies.imports.errors import ArchiveError
-from recommendations.algorithms.bayesian_factorization import ChainConfig
+from recommendations.algorithms.measuring.rating_metrics import rmse
+from recommendations.algorithms.ratings.bayesian_mf import ChainConfig
 from recommendations.evaluation.protocols import PROTOCOLS, Options, ProtocolError, rating
-from recommendations.evaluation.rating_metrics import rmse
 from tests.archives import write_folder
 from tests.evaluation.small import movielens_zip
 

@@ -1,0 +1,55 @@
+"""The warning to staff and operators that a change is saved but Redis did not answer; see movies.caching.stamps."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.management.base import BaseCommand
+from django.http import HttpRequest, HttpResponse
+
+from movies.caching.stamps import unannounced
+
+UNANNOUNCED = (
+    "The change is saved, but Redis did not answer. No action is needed: cached lists from before the change are"
+    " replaced after a second, and one person's own list within a minute of Redis being back."
+)
+
+
+class AnnouncingCommand(BaseCommand):
+    """A command whose changes make cached lists wrong; it warns on standard error if Redis did not answer."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Runs the command as Django does, then warns if Redis did not answer."""
+        try:
+            return super().execute(*args, **options)
+        finally:
+            if unannounced():
+                self.stderr.write(self.style.WARNING(UNANNOUNCED))
+
+
+class AnnouncingAdmin(admin.ModelAdmin):
+    """An admin whose changes make cached lists wrong; it shows a warning if Redis did not answer.
+
+    Each view is a transaction, or holds some, and has ended them when it returns: only then it is known.
+    """
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return self._warned(request, super().changelist_view(request, extra_context))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return self._warned(request, super().changeform_view(request, object_id, form_url, extra_context))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self._warned(request, super().delete_view(request, object_id, extra_context))
+
+    def _warned(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if request.method == "POST" and unannounced():
+            self.message_user(request, UNANNOUNCED, messages.WARNING)
+        return response

@@ -1,0 +1,198 @@
+"""Factors for movies nobody rated yet: kernel ridge regression from content to the factors of movies people rated.
+
+Two movies are alike by what is written about them, their genres and their age, and by these together: a kernel is a
+weighted sum of such likenesses and their products. C. Saunders et al., Ridge Regression Learning Algorithm in Dual
+Variables, ICML 1998.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from recommendations.algorithms.content.lsa import MovieContent
+from recommendations.algorithms.model_files import load_arrays, save_arrays
+
+_KIND = "kernel_fold_in"
+# Added to a movie's likes before their logarithm, so that few likes are not minus infinity.
+_SMOOTHING = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FoldInConfig:
+    """Hyperparameters of ``FoldIn``; the defaults were chosen on validation movies of ML-1M."""
+
+    regularization: float = 1.0
+    popularity_regularization: float = 4.0
+    # The weights of the kernel's parts, each a likeness from 0 to 1 (of texts -1 to 1).
+    text: float = 1.0
+    genres: float = 0.25
+    year: float = 0.25
+    # How much is written about a movie says how well known it is.
+    length: float = 0.3
+    text_and_genres: float = 0.5
+    text_and_year: float = 0.5
+    genres_and_year: float = 1.0
+    all_three: float = 0.5
+    # Years apart at which two movies' age is as alike as exp(-1/2).
+    year_width: float = 15.0
+    length_width: float = 0.3
+    # Item factors are learned divided by likes to this power, which is predicted on its own and put back.
+    likes_exponent: float = 0.25
+    # What a movie says in the fit: its likes, relative to the mean, to this power.
+    evidence_exponent: float = 0.5
+    # The kernel is a dense square of this side: a larger catalogue keeps its most liked movies.
+    max_movies: int = 6000
+
+    def __post_init__(self) -> None:
+        if self.regularization <= 0 or self.popularity_regularization <= 0:
+            raise ValueError("regularization must be above 0.")
+        if min(self.year_width, self.length_width) <= 0:
+            raise ValueError("A kernel's width must be above 0.")
+        if self.max_movies < 1:
+            raise ValueError(f"max_movies must be 1 or more, not {self.max_movies}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """What the kernel compares, one row a movie: text (n, C) and genres (n, G) of unit length or zero, years (n,),
+    lengths (n, 3)."""
+
+    text: NDArray[np.float32]
+    genres: NDArray[np.float32]
+    years: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+
+
+class FoldIn:
+    """Predicts query and item factors from content vectors, genres and years."""
+
+    def __init__(self, config: FoldInConfig | None = None) -> None:
+        self.config = config or FoldInConfig()
+        self.genres: list[str] = []
+        # The year of a movie that has none.
+        self.usual_year = 0.0
+        self._known = self._features([], np.zeros((0, 0), np.float32))
+        # Of [query factors, scaled item factors, log likes]: what is usual, (2 rank + 1,), and the rest's weights.
+        self._usual: NDArray[np.float32] = np.zeros(1, np.float32)
+        self._weights: NDArray[np.float32] = np.zeros((0, 1), np.float32)
+
+    def fit(
+        self,
+        contents: Sequence[MovieContent],
+        vectors: NDArray[np.float32],
+        factors: tuple[NDArray[np.float32], NDArray[np.float32]],
+        evidence: NDArray[np.floating],
+    ) -> Self:
+        """Learn from rated movies: contents, vectors (I, C), (query, item) factors, each (I, rank), likes (I,).
+
+        Memory: 4 squares of float32 with a side of the movies kept.
+        """
+        kept = np.sort(np.argsort(-evidence, kind="stable")[: self.config.max_movies])
+        contents, likes = [contents[row] for row in kept], np.asarray(evidence, np.float64)[kept]
+        self.genres = sorted({genre for content in contents for genre in content.genres})
+        years = [content.year for content in contents if content.year is not None]
+        self.usual_year = float(np.median(years)) if years else 0.0
+        self._known = self._features(contents, vectors[kept])
+        kernel = self._kernel(self._known)
+        say = (likes / max(likes.mean(), 1e-9)) ** self.config.evidence_exponent
+        scale = (likes + _SMOOTHING) ** self.config.likes_exponent
+        Y = np.hstack([factors[0][kept], factors[1][kept] / scale[:, None]])
+        usual = np.average(Y, axis=0, weights=np.maximum(say, 1e-6))
+        weights = _solve(kernel, self.config.regularization / np.maximum(say, 0.05), Y - usual)
+        popularity = np.log(likes + _SMOOTHING)[:, None]
+        usual_popularity = popularity.mean(axis=0)
+        penalty = np.full(len(likes), self.config.popularity_regularization)
+        popular = _solve(kernel, penalty, popularity - usual_popularity)
+        self._usual = np.concatenate([usual, usual_popularity]).astype(np.float32)
+        self._weights = np.hstack([weights, popular]).astype(np.float32)
+        return self
+
+    def predict(
+        self, contents: Sequence[MovieContent], vectors: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Query and item factors of movies, each float32 of shape (movies, rank)."""
+        predicted = self._kernel(self._features(contents, vectors)) @ self._weights + self._usual
+        rank = (predicted.shape[1] - 1) // 2
+        scale = np.exp(self.config.likes_exponent * predicted[:, -1:])
+        return predicted[:, :rank], predicted[:, rank:-1] * scale
+
+    def _features(self, contents: Sequence[MovieContent], vectors: NDArray[np.float32]) -> _Features:
+        position = {genre: column for column, genre in enumerate(self.genres)}
+        flags = np.zeros((len(contents), len(self.genres)), np.float32)
+        for row, content in enumerate(contents):
+            flags[row, [position[genre] for genre in content.genres if genre in position]] = 1
+        flags /= np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
+        years = [self.usual_year if content.year is None else content.year for content in contents]
+        lengths = [
+            (float(bool(content.overview)), np.log1p(len(content.overview)) / 7, min(len(content.people), 10) / 10)
+            for content in contents
+        ]
+        return _Features(
+            np.asarray(vectors, np.float32),
+            flags,
+            np.array(years, np.float32),
+            np.array(lengths, np.float32).reshape(len(contents), 3),
+        )
+
+    def _kernel(self, movies: _Features) -> NDArray[np.float32]:
+        """How alike ``movies`` and the known ones are, float32, shape (movies, known)."""
+        config, known = self.config, self._known
+        text = movies.text @ known.text.T
+        genres = movies.genres @ known.genres.T
+        year = _bell(movies.years[:, None], known.years[:, None], config.year_width)
+        kernel = config.length * _bell(movies.lengths, known.lengths, config.length_width)
+        # Grouped so that few squares are held at once.
+        kernel += year * (config.year + config.genres_and_year * genres)
+        kernel += config.genres * genres
+        kernel += text * (config.text + config.text_and_year * year)
+        text *= genres
+        kernel += text * (config.text_and_genres + config.all_three * year)
+        return np.asarray(kernel, np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the regression as .npz, without pickle."""
+        arrays = {
+            **{name: np.array(value) for name, value in asdict(self.config).items()},
+            "genre_names": np.frombuffer("\n".join(self.genres).encode(), np.uint8),
+            "usual_year": np.array(self.usual_year),
+            "usual": self._usual,
+            "weights": self._weights,
+            **{f"known_{name}": value for name, value in asdict(self._known).items()},
+        }
+        save_arrays(path, _KIND, arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a saved regression. Raises ModelFileError."""
+        arrays = load_arrays(path, _KIND)
+        names = FoldInConfig.__dataclass_fields__
+        model = cls(FoldInConfig(**{name: arrays[name].item() for name in names}))
+        text = arrays["genre_names"].tobytes().decode()
+        model.genres = text.split("\n") if text else []
+        model.usual_year = arrays["usual_year"].item()
+        model._usual, model._weights = arrays["usual"], arrays["weights"]
+        model._known = _Features(*(arrays[f"known_{name}"] for name in _Features.__dataclass_fields__))
+        return model
+
+
+def _bell(a: NDArray[np.float32], b: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """exp(-distance^2 / (2 width^2)) of each row of ``a`` (n, d) to each of ``b`` (m, d): shape (n, m)."""
+    squared = np.zeros((len(a), len(b)), np.float32)
+    for column in range(a.shape[1]):
+        squared += (a[:, column, None] - b[None, :, column]) ** 2
+    squared *= np.float32(-0.5 / width**2)
+    return np.exp(squared, out=squared)
+
+
+def _solve(kernel: NDArray[np.float32], penalty: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(kernel + diag(penalty))^-1 Y by Cholesky; the penalty keeps the sum positive definite."""
+    ridge = kernel.copy()
+    ridge[np.diag_indices_from(ridge)] += penalty.astype(np.float32)
+    return np.asarray(cho_solve(cho_factor(ridge, lower=True, overwrite_a=True), Y.astype(np.float32)))

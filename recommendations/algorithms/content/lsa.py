@@ -1,0 +1,178 @@
+"""Movies as vectors of what is written about them: LSA, which is TF-IDF followed by a truncated SVD."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from sklearn.utils.extmath import randomized_svd
+
+from recommendations.algorithms.model_files import load_arrays, save_arrays
+
+_KIND = "lsa"
+_WORD = re.compile(r"[^\W_]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class MovieContent:
+    """What is written about one movie. ``movie_id`` is the id outside."""
+
+    movie_id: int
+    title: str
+    year: int | None = None
+    overview: str = ""
+    genres: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+
+
+class ContentEncoder(Protocol):
+    """Turns movies' texts into vectors of ``dimensions`` numbers, each of unit length."""
+
+    dimensions: int
+
+    def fit(self, contents: Sequence[MovieContent]) -> Self:
+        """Learn from the whole catalogue."""
+        ...
+
+    def transform(self, contents: Sequence[MovieContent]) -> NDArray[np.float32]:
+        """Vectors of movies, old or new, shape (movies, dimensions)."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the encoder without pickle."""
+        ...
+
+
+def singular(word: str) -> str:
+    """The word without the ending of an English plural (D. Harman, How effective is suffixing?, JASIS 1991)."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us")):
+        return word
+    if word.endswith("ies"):
+        return word if word.endswith(("eies", "aies")) else word[:-3] + "y"
+    return word[:-1]
+
+
+def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
+    """Words, if ``singulars`` in the singular, and pairs of neighbouring words of the text, and each genre, person,
+    keyword and decade as one token that no word can equal."""
+    text = _WORD.findall(f"{content.title} {content.overview}".lower())
+    words = [singular(word) if singulars else word for word in text if word not in ENGLISH_STOP_WORDS]
+    # A pair may be a name: who directed or wrote a film often stands in its text alone.
+    pairs = (
+        f"{first} {second}"
+        for first, second in pairwise(text)
+        if first not in ENGLISH_STOP_WORDS and second not in ENGLISH_STOP_WORDS
+    )
+    named: Iterator[str] = (
+        f"{field}:{' '.join(value.lower().split())}"
+        for field, values in (("genre", content.genres), ("person", content.people), ("keyword", content.keywords))
+        for value in values
+    )
+    decade = [f"decade:{content.year // 10 * 10}"] if content.year else []
+    return [*words, *pairs, *named, *decade]
+
+
+class LsaEncoder:
+    """LSA over title, overview, genres, people, keywords and decade; nothing to download, and fast on a CPU.
+
+    A catalogue that gives fewer than ``dimensions`` independent directions has zeros in the rest. A text in which the
+    encoder knows no word is the zero vector.
+    """
+
+    def __init__(self, dimensions: int = 384, max_features: int = 60_000, random_state: int = 0) -> None:
+        self.dimensions = dimensions
+        self.max_features = max_features
+        self.random_state = random_state
+        # Encoders saved by earlier releases know plurals as words of their own.
+        self._singulars = True
+        self._vectorizer: TfidfVectorizer | None = None
+        self._components: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    def fit(self, contents: Sequence[MovieContent]) -> Self:
+        """Learn vocabulary, word weights and directions; an empty catalogue gives an encoder of zeros."""
+        self._vectorizer, self._components = None, np.zeros((0, 0), np.float32)
+        documents = [_tokens(content) for content in contents]
+        if not any(documents):
+            return self
+        # A word of one movie relates it to nothing, but in a tiny catalogue every word may be like that.
+        repeated = len(documents) > 100
+        self._vectorizer = self._new_vectorizer(min_df=2 if repeated else 1, max_features=self.max_features)
+        matrix = self._vectorizer.fit_transform(documents)
+        self._components = self._directions(csr_array(matrix))
+        return self
+
+    def _directions(self, matrix: csr_array) -> NDArray[np.float32]:
+        """The leading right singular vectors, shape (up to dimensions, words)."""
+        smaller = min(matrix.shape)
+        if smaller <= 2 * self.dimensions:
+            # Through the small Gram matrix: exact, and the movies or the words are few.
+            _, S, Vt = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        else:
+            _, S, Vt = randomized_svd(matrix, self.dimensions, n_iter=4, random_state=self.random_state)
+        rank = min(self.dimensions, np.count_nonzero(S / S[0] > 1e-6))
+        # The sign of a singular vector is arbitrary: its largest entry is made positive.
+        signs = np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])
+        return np.asarray(Vt[:rank] * signs[:rank, None], np.float32)
+
+    @staticmethod
+    def _new_vectorizer(**options: object) -> TfidfVectorizer:
+        # Documents come as lists of tokens, so the analyzer hands them through.
+        return TfidfVectorizer(analyzer=_as_is, sublinear_tf=True, dtype=np.float32, **options)
+
+    def transform(self, contents: Sequence[MovieContent]) -> NDArray[np.float32]:
+        """Vectors of movies, old or new, shape (movies, dimensions), float32, unit length (or zero)."""
+        vectors = np.zeros((len(contents), self.dimensions), np.float32)
+        if self._vectorizer is None or not len(contents):
+            return vectors
+        matrix = self._vectorizer.transform([_tokens(content, self._singulars) for content in contents])
+        projected = matrix @ self._components.T
+        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+        np.divide(projected, lengths, out=projected, where=lengths > 1e-6)
+        projected[lengths[:, 0] <= 1e-6] = 0
+        vectors[:, : projected.shape[1]] = projected
+        return vectors
+
+    def save(self, path: Path) -> None:
+        """Write the encoder as .npz: the vocabulary is an array of text, no pickle."""
+        words: list[str] = [] if self._vectorizer is None else list(self._vectorizer.get_feature_names_out())
+        idf = np.zeros(0, np.float32) if self._vectorizer is None else self._vectorizer.idf_
+        save_arrays(
+            path,
+            _KIND,
+            {
+                "dimensions": np.array(self.dimensions),
+                "max_features": np.array(self.max_features),
+                "random_state": np.array(self.random_state),
+                "singulars": np.array(self._singulars),
+                # One UTF-8 blob: an array of str pads every word to the longest.
+                "vocabulary": np.frombuffer("\n".join(words).encode(), np.uint8),
+                "idf": np.asarray(idf, np.float32),
+                "components": self._components,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a saved encoder. Raises ModelFileError."""
+        arrays = load_arrays(path, _KIND)
+        encoder = cls(*(int(arrays[name]) for name in ("dimensions", "max_features", "random_state")))
+        encoder._singulars = "singulars" in arrays and bool(arrays["singulars"])
+        if len(arrays["idf"]):
+            words = arrays["vocabulary"].tobytes().decode().split("\n")
+            encoder._vectorizer = cls._new_vectorizer(vocabulary=words)
+            encoder._vectorizer.idf_ = arrays["idf"]
+            encoder._components = arrays["components"]
+        return encoder
+
+
+def _as_is(tokens: list[str]) -> list[str]:
+    return tokens

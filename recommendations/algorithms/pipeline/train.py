@@ -1,0 +1,307 @@
+"""The nightly training from columns to publishable arrays, without a database.
+
+``train`` evaluates on a held-out split, fits on everything, factorises, encodes the texts and predicts factors for
+movies without feedback. What publishes the result (tables or files) stands elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.content.cold_start import FoldIn, FoldInConfig
+from recommendations.algorithms.content.cold_start_factors import UnratedConfig, factors_beside
+from recommendations.algorithms.content.lsa import ContentEncoder, MovieContent
+from recommendations.algorithms.content.sentence_encoder import new_encoder
+from recommendations.algorithms.feedback import FeedbackConfig
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.measuring import metrics
+from recommendations.algorithms.measuring.bootstrap import difference_interval
+from recommendations.algorithms.measuring.splitting import hold_out
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
+from recommendations.algorithms.rankers.few_shot import Newcomers, NewcomersConfig
+from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, best_of
+from recommendations.algorithms.ratings.base import RatingModel
+from recommendations.algorithms.ratings.evaluation import fit_measured
+from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
+
+ALGORITHM = "linear autoencoder with ALS and neighbours"
+
+EVALUATED_AT = 10
+
+# Called with a stage's name and how much of the training lies behind it, 0 to 1.
+OnProgress = Callable[[str, float], None]
+
+
+class NothingToTrainOnError(ValueError):
+    """There is no feedback that a model could learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Hyperparameters of one nightly training."""
+
+    # Applied where the interactions are read, before ``train``; kept here so that the version's row tells it.
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
+    ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
+    newcomers: NewcomersConfig = field(default_factory=NewcomersConfig)
+    unrated: UnratedConfig = field(default_factory=UnratedConfig)
+    fold_in: FoldInConfig = field(default_factory=FoldInConfig)
+    popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    # One of sentence_encoder.ENCODERS.
+    encoder: str = "lsa"
+    content_dimensions: int = 384
+    rank: int = 128
+    # People whose likes are partly held out to measure the model; 0 leaves measuring out.
+    evaluated_people: int = 1000
+    evaluated_share: float = 0.2
+    # None predicts no ratings. This share of the ratings is kept out of the predictor's fit, to measure it.
+    rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
+    rating_held_out: float = 0.05
+    random_state: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, as JSON keeps them."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class TrainedModel:
+    """What a training made. Rows of the catalogue's arrays follow ``movie_ids`` (ascending, M of them)."""
+
+    interactions: Interactions
+    ranker: RankingEnsemble
+    encoder: ContentEncoder
+    fold_in: FoldIn | None
+    movie_ids: NDArray[np.int64]
+    # float32: (M, content_dimensions), (M, rank), (M, rank).
+    content: NDArray[np.float32]
+    query_factors: NDArray[np.float32]
+    item_factors: NDArray[np.float32]
+    # Shape (M,): whether the factors were learned; the others are predicted from content, or zero with no fold_in.
+    trained: NDArray[np.bool_]
+    metrics: dict[str, Any]
+    seconds: dict[str, float]
+    ratings: RatingModel | None = None
+
+    def lists(
+        self, n: int, recommendable: NDArray[np.int64], block: int = 1024
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+        """Everybody's list, in blocks of people: (user ids, movie ids, scores), the last two of shape (people, n).
+
+        recommendable: ids of the movies that may stand in a list. A list that runs out ends in movie ids of -1.
+        """
+        data = self.interactions
+        candidates = np.isin(data.item_ids, recommendable)
+        for users, positions, scores in self.ranker.recommend(data, n, candidates=candidates, block=block):
+            ids = np.where(positions >= 0, data.item_ids[positions], -1)
+            yield data.user_ids[users], ids, scores
+
+    def predicted_ratings(
+        self, user_ids: NDArray[np.int64], movie_ids: NDArray[np.int64]
+    ) -> NDArray[np.float32] | None:
+        """What each person would give each movie of their list, float32 in the shape of ``movie_ids`` (people, n).
+
+        NaN for movies nobody has rated and for people who have rated nothing; None when ratings are not predicted.
+        """
+        if self.ratings is None:
+            return None
+        users = _positions(self.interactions.user_ids, np.repeat(user_ids, movie_ids.shape[1]))
+        items = _positions(self.interactions.item_ids, movie_ids.ravel())
+        predicted = np.full(movie_ids.size, np.nan, np.float32)
+        known = self.ratings.known_user(users) & self.ratings.known_item(items)
+        predicted[known] = self.ratings.predict(users[known], items[known])
+        return predicted.reshape(movie_ids.shape)
+
+    def save(self, folder: Path) -> None:
+        """Write what turns a new movie into vectors: encoder and regression. Raises OSError."""
+        self.encoder.save(folder / ENCODER_FILE)
+        if self.fold_in is not None:
+            self.fold_in.save(folder / FOLD_IN_FILE)
+
+
+ENCODER_FILE = "encoder.npz"
+FOLD_IN_FILE = "fold_in.npz"
+
+
+def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each wanted id stands in the ascending ``ids``; -1 where it does not."""
+    places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[places] == wanted, places, -1)
+
+
+class _Stages:
+    """Reports each stage as it starts and keeps how long it took."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._report = on_progress or (lambda stage, progress: None)
+        self._reported = 0.0
+
+    @contextmanager
+    def stage(self, name: str, progress: float) -> Iterator[None]:
+        self._report(name, progress)
+        self._reported = progress
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+    def within(self, name: str, progress: float) -> None:
+        """Report a long stage again once it is a twentieth of the training further."""
+        if progress >= self._reported + 0.05:
+            self._report(name, progress)
+            self._reported = progress
+
+
+def train(
+    interactions: Interactions,
+    contents: Sequence[MovieContent],
+    config: TrainingConfig | None = None,
+    on_progress: OnProgress | None = None,
+) -> TrainedModel:
+    """Train on feedback and on the texts of the catalogue, which may hold movies without feedback and lack others.
+
+    on_progress is called with each stage's name and how much of the training (0 to 1) lies behind it.
+    The same input gives the same model. Raises NothingToTrainOnError when nobody likes anything.
+    """
+    config = config or TrainingConfig()
+    if not (interactions.weights > 0).any():
+        raise NothingToTrainOnError("there is nothing to train on: nobody has liked, watched or viewed a movie")
+    stages = _Stages(on_progress)
+    with stages.stage("evaluating", 0.0):
+        measured = evaluate(interactions, config)
+    with stages.stage("fitting", 0.25):
+        model = RankingEnsemble(config.ranker).fit(interactions)
+    contents = sorted(contents, key=lambda content: content.movie_id)
+    with stages.stage("encoding texts", 0.4):
+        encoder = new_encoder(config.encoder, config.content_dimensions, config.random_state).fit(contents)
+        vectors = encoder.transform(contents)
+    with stages.stage("factorising", 0.45):
+        catalogue = _catalogue_factors(interactions, model, contents, vectors, config)
+    ratings, accuracy = _rating_model(interactions, config, stages)
+    movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    fold_in, A, V, trained = catalogue
+    return TrainedModel(
+        interactions,
+        model,
+        encoder,
+        fold_in,
+        movie_ids,
+        vectors,
+        A,
+        V,
+        trained,
+        {**measured, **accuracy},
+        stages.seconds,
+        ratings,
+    )
+
+
+def _rating_model(
+    interactions: Interactions, config: TrainingConfig, stages: _Stages
+) -> tuple[RatingModel | None, dict[str, float | int]]:
+    """The last and, with many ratings, the longest stage: what predicts ratings, and how far it is off."""
+    with stages.stage("predicting ratings", 0.5):
+        return fit_measured(
+            interactions,
+            config.rating,
+            held_out=config.rating_held_out,
+            seed=config.random_state,
+            on_share=lambda share: stages.within("predicting ratings", 0.5 + 0.5 * share),
+        )
+
+
+def _catalogue_factors(
+    interactions: Interactions,
+    model: RankingEnsemble,
+    contents: Sequence[MovieContent],
+    vectors: NDArray[np.float32],
+    config: TrainingConfig,
+) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """The regression, the whole catalogue's query and item factors, and which of them were learned."""
+    learned = Newcomers(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
+    # A movie that nobody clearly likes has no factors to learn: content predicts them.
+    known = model.kept[learned[0].any(axis=1) | learned[1].any(axis=1)]
+    liked = interactions.items[interactions.weights > 0]
+    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.kept].astype(np.float64)
+    reserved, seed = config.newcomers.rank, config.random_state
+    targets = factors_beside(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
+    movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    known_ids = interactions.item_ids[model.kept]
+    trained = np.isin(movie_ids, interactions.item_ids[known])
+    A = np.zeros((len(movie_ids), config.rank), np.float32)
+    V = np.zeros_like(A)
+    position = np.searchsorted(known_ids, movie_ids[trained])
+    A[trained], V[trained] = targets[0][position], learned[1][position]
+    if not trained.any():
+        return None, A, V, trained
+    rated = [content for content, known in zip(contents, trained, strict=True) if known]
+    beside = targets[0][position], targets[1][position]
+    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], beside, likes[position])
+    if not trained.all():
+        others = [content for content, known in zip(contents, trained, strict=True) if not known]
+        A[~trained], V[~trained] = fold_in.predict(others, vectors[~trained])
+    return fold_in, A, V, trained
+
+
+def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, Any]:
+    """The model against popularity on likes it has not seen, of a sample of people; empty when nobody has enough."""
+    held = (
+        hold_out(interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state)
+        if config.evaluated_people
+        else np.zeros(len(interactions), np.bool_)
+    )
+    if not held.any():
+        return {}
+    kept, relevant = interactions.take(~held), interactions.take(held).likes()
+    users = np.unique(interactions.users[held]).astype(np.int64)
+    relevant = relevant[users]
+    model = RankingEnsemble(config.ranker).fit(kept)
+    blocks = [positions for _, positions, _ in model.recommend(kept, EVALUATED_AT, users=users)]
+    popular = Popularity(config.popularity).fit(kept)
+    ours, theirs = np.vstack(blocks), _popular_lists(popular, kept, users)
+    above = difference_interval(*(metrics.ndcg(ranked, relevant, EVALUATED_AT) for ranked in (ours, theirs)))
+    return {
+        "protocol": f"random {config.evaluated_share:.0%} of the likes of {len(users)} people held out",
+        "people": len(users),
+        "held_out": int(held.sum()),
+        **_measure(ours, relevant),
+        "popularity": _measure(theirs, relevant),
+        # The 95% interval of how far its nDCG is above popularity's, paired by person.
+        "above_popularity": [round(above.low, 5), round(above.high, 5)],
+    }
+
+
+def _popular_lists(popular: Popularity, kept: Interactions, users: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Each person's most popular unseen items, shape (people, EVALUATED_AT)."""
+    seen = kept.seen()
+    # Enough of the head that the most eager person still has a full list of unseen ones.
+    depth = int(seen[users].count_nonzero(axis=1).max(initial=0)) + EVALUATED_AT
+    head, _ = best_of(popular.item_scores, depth)
+    lists = np.full((len(users), EVALUATED_AT), -1, np.int32)
+    for row, user in enumerate(users):
+        own = seen.indices[seen.indptr[user] : seen.indptr[user + 1]]
+        unseen = head[~np.isin(head, own)][:EVALUATED_AT]
+        lists[row, : len(unseen)] = unseen
+    return lists
+
+
+def _measure(ranked: NDArray[np.int32], relevant: Any) -> dict[str, float]:
+    """Means over people, rounded to five places."""
+    functions = {
+        "ndcg": metrics.ndcg,
+        "recall": metrics.recall,
+        "precision": metrics.precision,
+        "hit_rate": metrics.hit_rate,
+    }
+    return {
+        f"{name}@{EVALUATED_AT}": round(float(np.nanmean(function(ranked, relevant, EVALUATED_AT))), 5)
+        for name, function in functions.items()
+    }

@@ -1,0 +1,375 @@
+"""The search for the ranker's hyperparameters, on a validation split cut from the training data.
+
+Tree-structured Parzen estimators (J. Bergstra et al., NeurIPS 2011; Optuna) propose the autoencoder's parameters, with
+how feedback is weighed, and then those of ALS; each proposal is judged in the blend with the other members, whose
+scores are computed once. The weights of the members are learned last, by coordinate ascent. What was found is held
+against the shipped configuration on a second split, which the search never saw, for the best of many trials flatters
+itself on the first. Test data never comes here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any, Literal, cast
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recommendations.algorithms.feedback import FeedbackConfig
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.measuring import metrics
+from recommendations.algorithms.measuring.splitting import hold_out
+from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
+from recommendations.algorithms.rankers.ensemble import (
+    EnsembleConfig,
+    Member,
+    RankingEnsemble,
+    deviations,
+    kept_items,
+    standardise,
+)
+from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.rankers.user_knn import SimilarPeople, SpectralFilter
+from recommendations.algorithms.sparse import column_counts, row_counts
+from recommendations.algorithms.top_n import top_n
+
+# A fifth held out, as evaluations do, would leave so much less to learn from that too strong a ridge wins.
+HELD_OUT = 0.1
+MEASURED_AT = 10
+# The share of the time after which a part's search ends, whatever trials it has left.
+_AUTOENCODER_UNTIL, _ALS_UNTIL = 0.6, 0.9
+_AUTOENCODER_TRIALS = 0.65
+_STEPS = (0.5, 0.8, 1.25, 2.0, 0.0)
+_ROUNDS = 2
+_WEIGHTS = ("als_weight", "spectral_weight", "similar_people_weight", "popularity_prior")
+_HALF_LIVES = (None, 90.0, 365.0, 1460.0)
+
+Part = Literal["shipped", "incumbent", "autoencoder", "als", "weights"]
+# The feedback as weighed by a configuration: the same entries in the same order, with the same signs, each time.
+Read = Callable[[FeedbackConfig], Interactions]
+
+
+class TooLittleFeedbackError(ValueError):
+    """Nobody has likes enough that some could be held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class TunedConfig:
+    """What tuning finds and the nightly training takes over."""
+
+    ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON keeps it; ``configs.config_from_json`` reads it again."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The search ends after so many trials or so many seconds, whichever comes first. people: so many are measured."""
+
+    trials: int = 30
+    seconds: float = 1200.0
+    people: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.trials < 1 or self.people < 1:
+            raise ValueError("trials and people must be 1 or more.")
+        if not self.seconds > 0:
+            raise ValueError("seconds must be above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One configuration that was measured. value: nDCG@10 on the validation split; None where fitting failed."""
+
+    number: int
+    part: Part
+    parameters: dict[str, Any]
+    value: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TuningResult:
+    """``best`` is what the search ended with; all values are nDCG@10 over the measured people."""
+
+    best: TunedConfig
+    trials: tuple[Trial, ...]
+    people: int
+    shipped_value: float
+    best_value: float
+    # The same two on the split that the search never saw.
+    shipped_confirmed: float
+    best_confirmed: float
+
+    @property
+    def pays(self) -> bool:
+        """Whether the best beats what is shipped on both splits."""
+        return self.best_value > self.shipped_value and self.best_confirmed > self.shipped_confirmed
+
+
+def tune(
+    read: Read,
+    *,
+    shipped: TunedConfig,
+    incumbent: TunedConfig | None = None,
+    limits: Limits | None = None,
+    seed: int = 0,
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+) -> TuningResult:
+    """Search from ``shipped``, or from ``incumbent`` (found earlier) where that is better here.
+
+    on_trial hears of each trial as it ends. The same data, seed and number of trials give the same result.
+    Raises TooLittleFeedbackError.
+    """
+    limits = limits or Limits()
+    search = _Search(_Bench(read, shipped, limits.people, seed), limits, on_trial)
+    shipped_value = search.measure("shipped", shipped, {})
+    if shipped_value is None:
+        raise TooLittleFeedbackError("the shipped configuration cannot be fitted on this data")
+    if incumbent is not None and incumbent != shipped:
+        search.measure("incumbent", incumbent, {})
+    search.autoencoder(seed)
+    search.als(seed)
+    search.weights()
+    best, best_value = search.best, search.best_value
+    confirmed = _confirm(read, shipped, best, limits.people, seed + 1)
+    return TuningResult(
+        best, tuple(search.trials), search.bench.people, shipped_value, best_value, confirmed[0], confirmed[1]
+    )
+
+
+def _held(read: Read, shipped: TunedConfig, people: int, seed: int) -> tuple[Interactions, NDArray[np.bool_]]:
+    interactions = read(shipped.feedback)
+    held = hold_out(interactions, share=HELD_OUT, people=people, seed=seed)
+    if not held.any():
+        raise TooLittleFeedbackError("nobody has five likes, so there is nothing to tune on")
+    return interactions, held
+
+
+def _confirm(read: Read, shipped: TunedConfig, best: TunedConfig, people: int, seed: int) -> tuple[float, float]:
+    """nDCG@10 of both on a split of its own, by the ensemble itself."""
+    interactions, held = _held(read, shipped, people, seed)
+    users = np.unique(interactions.users[held]).astype(np.int64)
+    relevant = interactions.take(held).likes()[users]
+    values = []
+    for config in dict.fromkeys((shipped, best)):
+        kept = read(config.feedback).take(~held)
+        model = RankingEnsemble(config.ranker).fit(kept)
+        ranked = np.vstack([positions for _, positions, _ in model.recommend(kept, MEASURED_AT, users=users)])
+        values.append(float(np.nanmean(metrics.ndcg(ranked, relevant, MEASURED_AT))))
+    return values[0], values[-1]
+
+
+class _Bench:
+    """The validation split, and what configurations score on it. Standardised scores of members are kept."""
+
+    def __init__(self, read: Read, shipped: TunedConfig, people: int, seed: int) -> None:
+        self._read = read
+        interactions, self._held = _held(read, shipped, people, seed)
+        self._users = np.unique(interactions.users[self._held]).astype(np.int64)
+        self.people = len(self._users)
+        kept = interactions.take(~self._held)
+        self._items = kept_items(kept.likes(), shipped.ranker.max_items)
+        # Members other than the autoencoder look at which items were liked, not how strongly.
+        self._likes = kept.likes()[:, self._items]
+        self._asked = self._likes[self._users]
+        self._seen = kept.seen()[self._users][:, self._items].nonzero()
+        self._relevant = interactions.take(self._held).likes()[self._users]
+        self._counts = row_counts(self._asked)
+        self._popularity = deviations(column_counts(self._likes))
+        self._compares = self._likes.shape[0] <= shipped.ranker.max_people_compared
+        self._members: dict[Any, NDArray[np.float32]] = {}
+        self._autoencoder: tuple[Any, tuple[NDArray[np.float32], NDArray[np.float32] | None]] | None = None
+        rated = interactions.ratings[~np.isnan(interactions.ratings)]
+        self.has_fair_ratings = bool(((rated >= 2.75) & (rated < 3.75)).any())
+        times = interactions.timestamps[interactions.timestamps > 0]
+        self.has_ages = bool(len(times)) and int(times.max() - times.min()) > 90 * 86_400
+
+    def value(self, config: TunedConfig) -> float:
+        """nDCG@10 of a configuration's blend, over the measured people."""
+        ranker = config.ranker
+        own, repulsion = self._autoencoder_part(config)
+        total = own.copy()
+        if repulsion is not None:
+            total -= np.float32(ranker.dislike_strength) * repulsion
+        total += (ranker.popularity_prior / self._counts**2).astype(np.float32)[:, None] * self._popularity
+        for weight, part in self._weighted_members(ranker):
+            total += np.float32(weight) * part
+        total[self._seen] = -np.inf
+        positions, _ = top_n(total, MEASURED_AT)
+        ranked = np.where(positions >= 0, self._items[positions], -1)
+        return float(np.nanmean(metrics.ndcg(ranked, self._relevant, MEASURED_AT)))
+
+    def forget_als(self, kept: tuple[AlsConfig, ...]) -> None:
+        """Let go of the scores of every factorisation but these."""
+        self._members = {
+            key: part for key, part in self._members.items() if not isinstance(key, AlsConfig) or key in kept
+        }
+
+    def _weighted_members(self, ranker: EnsembleConfig) -> Iterator[tuple[float, NDArray[np.float32]]]:
+        for als in ranker.als if ranker.als_weight else ():
+            yield ranker.als_weight, self._member(als, partial(ImplicitAls, als))
+        if ranker.spectral_weight:
+            yield ranker.spectral_weight, self._member(ranker.spectral, lambda: SpectralFilter(ranker.spectral))
+        if ranker.similar_people_weight and self._compares:
+            people = ranker.similar_people
+            yield ranker.similar_people_weight, self._member(people, lambda: SimilarPeople(people))
+
+    def _member(self, key: Any, build: Callable[[], Member]) -> NDArray[np.float32]:
+        if key not in self._members:
+            part = build().fit(self._likes).scores(self._asked)
+            standardise(part, self._asked)
+            self._members[key] = part
+        return self._members[key]
+
+    def _autoencoder_part(self, config: TunedConfig) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Standardised scores, and what dislikes push away in the same unit; those asked for last are kept."""
+        key = (config.ranker.autoencoder, config.feedback)
+        if self._autoencoder is None or self._autoencoder[0] != key:
+            kept = self._read(config.feedback).take(~self._held)
+            likes = kept.likes()[:, self._items]
+            model = LinearAutoencoder(config.ranker.autoencoder).fit(likes)
+            asked: csr_array = likes[self._users]
+            scores = model.scores(asked)
+            deviation = standardise(scores, asked)
+            dislikes = kept.dislikes()[self._users][:, self._items]
+            repulsion = model.repulsion(dislikes) / deviation if dislikes.nnz else None
+            self._autoencoder = (key, (scores, repulsion))
+        return self._autoencoder[1]
+
+
+class _Search:
+    """The best so far, every trial, and what of the limits is left."""
+
+    def __init__(self, bench: _Bench, limits: Limits, on_trial: Callable[[Trial], None]) -> None:
+        self.bench = bench
+        self.trials: list[Trial] = []
+        self.best = TunedConfig()
+        self.best_value = -np.inf
+        self._limits = limits
+        self._on_trial = on_trial
+        self._started = time.monotonic()
+
+    def measure(self, part: Part, config: TunedConfig, parameters: dict[str, Any]) -> float | None:
+        """One trial; None where the configuration cannot be fitted."""
+        begun = time.monotonic()
+        value: float | None
+        try:
+            value = self.bench.value(config)
+        except (np.linalg.LinAlgError, FloatingPointError):
+            value = None
+        if value is not None and not np.isfinite(value):
+            value = None
+        if value is not None and value > self.best_value:
+            self.best, self.best_value = config, value
+        trial = Trial(len(self.trials), part, parameters, value, time.monotonic() - begun)
+        self.trials.append(trial)
+        self._on_trial(trial)
+        return value
+
+    def _may_go_on(self, trials: float, until: float) -> bool:
+        spent = time.monotonic() - self._started
+        return len(self.trials) < self._limits.trials * trials and spent < self._limits.seconds * until
+
+    def autoencoder(self, seed: int) -> None:
+        """The autoencoder's six parameters, and how feedback is weighed."""
+        start = self.best
+        study = _study(seed, _autoencoder_parameters(start, self.bench))
+        while self._may_go_on(_AUTOENCODER_TRIALS, _AUTOENCODER_UNTIL):
+            trial = study.ask()
+            config = _suggest_autoencoder(trial, start, self.bench)
+            _tell(study, trial, self.measure("autoencoder", config, trial.params))
+
+    def als(self, seed: int) -> None:
+        """What the factorisations are regularised by, all by the same."""
+        start = self.best
+        if not (start.ranker.als and start.ranker.als_weight):
+            return
+        first = start.ranker.als[0]
+        names = ("unobserved_weight", "regularization", "exponent")
+        study = _study(seed, {name: getattr(first, name) for name in names})
+        # One trial is left for the weights.
+        while len(self.trials) < self._limits.trials - 1 and self._may_go_on(1.0, _ALS_UNTIL):
+            trial = study.ask()
+            found: dict[str, Any] = {
+                "unobserved_weight": trial.suggest_float("unobserved_weight", 0.01, 0.6, log=True),
+                "regularization": trial.suggest_float("regularization", 0.001, 0.2, log=True),
+                "exponent": trial.suggest_float("exponent", 0.5, 1.2),
+            }
+            als = tuple(replace(one, **found) for one in start.ranker.als)
+            value = self.measure("als", replace(start, ranker=replace(start.ranker, als=als)), trial.params)
+            _tell(study, trial, value)
+            self.bench.forget_als((*start.ranker.als, *self.best.ranker.als))
+
+    def weights(self) -> None:
+        """Coordinate ascent: one weight at a time is multiplied, and what improves is kept; the autoencoder's is 1."""
+        begun = time.monotonic()
+        config, value = self.best, self.best_value
+        for _ in range(_ROUNDS):
+            for name in _WEIGHTS:
+                for candidate in _steps(config, name):
+                    found = self.bench.value(candidate)
+                    if found > value:
+                        config, value = candidate, found
+        learned = {name: getattr(config.ranker, name) for name in _WEIGHTS}
+        self.best, self.best_value = config, value
+        trial = Trial(len(self.trials), "weights", learned, value, time.monotonic() - begun)
+        self.trials.append(trial)
+        self._on_trial(trial)
+
+
+def _steps(config: TunedConfig, name: str) -> Iterator[TunedConfig]:
+    weight = getattr(config.ranker, name)
+    for changed in [weight * step for step in _STEPS] if weight else [0.1, 0.5]:
+        weights: dict[str, Any] = {name: round(changed, 6)}
+        yield replace(config, ranker=replace(config.ranker, **weights))
+
+
+def _study(seed: int, first: dict[str, Any]) -> optuna.Study:
+    """A study in memory that tries ``first`` first, so that the search knows what it has to beat."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    study.enqueue_trial(first)
+    return study
+
+
+def _tell(study: optuna.Study, trial: optuna.Trial, value: float | None) -> None:
+    if value is None:
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    else:
+        study.tell(trial, value)
+
+
+def _autoencoder_parameters(start: TunedConfig, bench: _Bench) -> dict[str, Any]:
+    parameters = asdict(start.ranker.autoencoder)
+    if bench.has_fair_ratings:
+        parameters["fair_rating"] = start.feedback.fair_rating
+    if bench.has_ages:
+        parameters["age_half_life_days"] = start.feedback.age_half_life_days
+    return parameters
+
+
+def _suggest_autoencoder(trial: optuna.Trial, start: TunedConfig, bench: _Bench) -> TunedConfig:
+    autoencoder = LinearAutoencoderConfig(
+        regularization=trial.suggest_float("regularization", 5.0, 3000.0, log=True),
+        regularization_popularity_exponent=trial.suggest_float("regularization_popularity_exponent", 0.0, 0.6),
+        dropout_ratio=trial.suggest_float("dropout_ratio", 0.0, 4.0),
+        person_exponent=trial.suggest_float("person_exponent", 0.0, 0.9),
+        diagonal_relaxation=trial.suggest_float("diagonal_relaxation", 0.0, 1.0),
+        target_popularity_exponent=trial.suggest_float("target_popularity_exponent", -0.4, 0.1),
+    )
+    feedback = start.feedback
+    if bench.has_fair_ratings:
+        feedback = replace(feedback, fair_rating=trial.suggest_float("fair_rating", 0.1, 1.0))
+    if bench.has_ages:
+        half_life = cast(float | None, trial.suggest_categorical("age_half_life_days", _HALF_LIVES))
+        feedback = replace(feedback, age_half_life_days=half_life)
+    return TunedConfig(replace(start.ranker, autoencoder=autoencoder), feedback)

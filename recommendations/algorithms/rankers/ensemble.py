@@ -1,0 +1,228 @@
+"""The nightly ranker: a linear autoencoder with ALS and neighbours voting beside it.
+
+Each member's scores are standardised per person over what the person has not seen, and added by weights that were
+learned on a validation split (``recommendations.algorithms.pipeline.tune``), never on test data.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
+from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.rankers.user_knn import (
+    SimilarPeople,
+    SimilarPeopleConfig,
+    SpectralConfig,
+    SpectralFilter,
+)
+from recommendations.algorithms.sparse import column_counts, row_counts
+from recommendations.algorithms.top_n import top_n
+
+logger = logging.getLogger(__name__)
+
+_EPSILON = 1e-9
+# float32 keeps seven digits, and a sum over thousands of items loses three of them.
+_ROUNDING = 1e-4
+
+
+class Member(Protocol):
+    """A model of the ensemble: learns from strengths of likes, csr (people, I), and scores such rows."""
+
+    def fit(self, likes: csr_array) -> Self:
+        """Learn."""
+        ...
+
+    def scores(self, likes: csr_array) -> NDArray[np.float32]:
+        """float32 of shape (people, I)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleConfig:
+    """Hyperparameters of ``RankingEnsemble``. A member of weight 0 is neither fitted nor asked.
+
+    The defaults were chosen on validation data cut from ML-1M's published training part.
+    """
+
+    autoencoder: LinearAutoencoderConfig = field(default_factory=LinearAutoencoderConfig)
+    # Each of these factorisations votes with ``als_weight``.
+    als: tuple[AlsConfig, ...] = (AlsConfig(),)
+    spectral: SpectralConfig = field(default_factory=SpectralConfig)
+    similar_people: SimilarPeopleConfig = field(default_factory=SimilarPeopleConfig)
+    # The autoencoder's own weight is 1.
+    als_weight: float = 0.7
+    spectral_weight: float = 0.2
+    similar_people_weight: float = 0.15
+    # A disliked item takes this much of what the autoencoder says it attracts, and gives nothing.
+    dislike_strength: float = 0.5
+    # Weight of the standardised popularity over (likes of the person)^2: it decides where little else does, and is
+    # gone where validation says that it harms people who were fitted.
+    popularity_prior: float = 4.0
+    # The autoencoder's matrix is dense, (items)^2 floats: a catalogue above the cap keeps its most liked items.
+    max_items: int = 20_000
+    # Similar people compare everyone with everyone: above the cap they do not vote.
+    max_people_compared: int = 25_000
+
+    def __post_init__(self) -> None:
+        for name in ("als_weight", "spectral_weight", "similar_people_weight", "dislike_strength", "popularity_prior"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}.")
+        if self.max_items < 1:
+            raise ValueError(f"max_items must be 1 or more, not {self.max_items}.")
+
+
+# Where every rating counts as a find and its value only says how much (published ML-100k protocol); chosen on
+# validation data cut from that protocol's training parts. Strengths there: 1 + RATING_STRENGTH (rating - 3.5).
+EVERY_RATING = EnsembleConfig(
+    autoencoder=LinearAutoencoderConfig(
+        regularization=300.0,
+        regularization_popularity_exponent=0.17,
+        dropout_ratio=1.2,
+        person_exponent=0.30,
+        diagonal_relaxation=0.93,
+        target_popularity_exponent=-0.09,
+    ),
+    als=(
+        AlsConfig(factors=32, unobserved_weight=0.124, regularization=0.027, exponent=0.92),
+        AlsConfig(factors=48, unobserved_weight=0.147, regularization=0.028, exponent=0.93),
+        AlsConfig(factors=16, unobserved_weight=0.124, regularization=0.020, exponent=0.92),
+    ),
+    spectral=SpectralConfig(rank=48),
+    als_weight=1.0,
+    spectral_weight=0.3,
+    similar_people_weight=0.0,
+)
+RATING_STRENGTH = 0.08
+
+
+class RankingEnsemble:
+    """Ranks items for people, the fitted ones and new ones alike."""
+
+    def __init__(self, config: EnsembleConfig | None = None) -> None:
+        self.config = config or EnsembleConfig()
+        self.item_count = 0
+        # Positions of the items the members know, ascending, shape (K,).
+        self.kept: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.autoencoder = LinearAutoencoder(self.config.autoencoder)
+        self._members: list[tuple[float, Member]] = []
+        self._popularity: NDArray[np.float32] = np.zeros(0, np.float32)
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Fit every member on the same likes; needs about (items kept)^2 x 12 bytes at its peak."""
+        likes = interactions.likes()
+        self.item_count = likes.shape[1]
+        self.kept = kept_items(likes, self.config.max_items)
+        known = likes[:, self.kept]
+        self._popularity = deviations(column_counts(known))
+        if not len(self.kept):
+            return self
+        self._members = [(weight, build().fit(known)) for weight, build in self._wanted(likes.shape[0])]
+        return self
+
+    def _wanted(self, people: int) -> Iterator[tuple[float, Callable[[], Member]]]:
+        config = self.config
+        yield 1.0, lambda: self.autoencoder
+        for als in config.als if config.als_weight else ():
+            yield config.als_weight, partial(ImplicitAls, als)
+        if config.spectral_weight:
+            yield config.spectral_weight, lambda: SpectralFilter(config.spectral)
+        if config.similar_people_weight and people <= config.max_people_compared:
+            yield config.similar_people_weight, lambda: SimilarPeople(config.similar_people)
+        elif config.similar_people_weight:
+            logger.warning("%d people are too many to compare with each other; similar people do not vote.", people)
+
+    def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
+        """float32 of shape (people, I) from strengths of liked and disliked items, both (people, I), above 0.
+
+        A dislike lowers what is like it and raises nothing. Items the model does not know score -inf.
+        """
+        known = likes[:, self.kept]
+        prior = (self.config.popularity_prior / row_counts(known) ** 2).astype(np.float32)
+        total = prior[:, None] * self._popularity
+        if not len(self.kept):
+            return np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
+        for place, (weight, member) in enumerate(self._members):
+            part = member.scores(known)
+            deviation = standardise(part, known)
+            part *= np.float32(weight)
+            total += part
+            if place == 0 and dislikes is not None and dislikes.nnz:
+                repulsion = self.autoencoder.repulsion(dislikes[:, self.kept])
+                total -= self.config.dislike_strength * repulsion / deviation
+        full = np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
+        full[:, self.kept] = total
+        return full
+
+    def recommend(
+        self,
+        interactions: Interactions,
+        n: int,
+        *,
+        candidates: NDArray[np.bool_] | None = None,
+        users: NDArray[np.int64] | None = None,
+        block: int = 1024,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]]:
+        """Lists of ``n`` for people, in blocks: (user positions, item positions, scores).
+
+        interactions: over the same items the model was fitted on; what it marks as excluded is left out.
+        candidates: which items may be recommended, shape (I,); users: whose lists, all by default.
+        A list that runs out of items ends in positions of -1. Memory: ``block`` x I x 16 bytes.
+        """
+        everyone = np.arange(len(interactions.user_ids)) if users is None else users
+        likes, dislikes, seen = interactions.likes(), interactions.dislikes(), interactions.seen()
+        for start in range(0, len(everyone), block):
+            rows = everyone[start : start + block]
+            scores = self.scores(likes[rows], dislikes[rows])
+            if candidates is not None:
+                scores[:, ~candidates] = -np.inf
+            scores[seen[rows].nonzero()] = -np.inf
+            positions, values = top_n(scores, n)
+            yield rows, positions, values
+
+
+def kept_items(likes: csr_array, most: int) -> NDArray[np.int64]:
+    """Positions of the items anybody likes, ascending; of more than ``most`` of them the most liked."""
+    liked_by = likes.count_nonzero(axis=0)
+    liked = np.flatnonzero(liked_by)
+    if len(liked) <= most:
+        return liked
+    logger.warning("The catalogue has %d liked items; the ranker keeps the %d most liked.", len(liked), most)
+    order = np.lexsort((liked, -liked_by[liked]))
+    return np.sort(liked[order[:most]])
+
+
+def deviations(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """How many standard deviations each value lies from the mean, shape as given."""
+    if not len(values):
+        return values.astype(np.float32)
+    return ((values - values.mean()) / (values.std() + _EPSILON)).astype(np.float32)
+
+
+def standardise(scores: NDArray[np.float32], seen: csr_array) -> NDArray[np.float32]:
+    """Bring each row to mean 0 and deviation 1 over the items not in ``seen``, in place; returns the deviations.
+
+    Where the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.
+    """
+    size = np.abs(scores).max(axis=1, keepdims=True, initial=0.0)
+    index = np.repeat(np.arange(len(scores)), np.diff(seen.indptr))
+    scores[index, seen.indices] = 0.0
+    free = np.maximum(scores.shape[1] - np.diff(seen.indptr), 1)[:, None]
+    mean = scores.sum(axis=1, keepdims=True) / free
+    variance = np.square(scores).sum(axis=1, keepdims=True) / free - np.square(mean)
+    deviation = np.sqrt(np.maximum(variance, 0.0))
+    alike = deviation <= _ROUNDING * size
+    scores -= mean
+    scores[alike.ravel()] = 0.0
+    deviation = np.where(alike, 1.0, deviation).astype(np.float32)
+    scores /= deviation
+    return deviation

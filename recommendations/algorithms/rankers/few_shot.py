@@ -1,0 +1,159 @@
+"""The item-item model of the speed layer: what people liked first, against all they came to like.
+
+The nightly ranker knows people by hundreds of likes; the speed layer is asked about people of whom it knows a few, and
+the two want different weights. So this model is trained on that very task: ridge regression, in closed form, from
+people's first k likes, scaled by k^-1/2 as the mean of k signals is worth so much, for several k at once, to all of
+their likes. What does not depend on the likes (what is popular) is left to the prior of popularity: both sides are
+centred. A denoising autoencoder over whole histories is added, which knows the rare movies that few people begin with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from scipy.sparse import csr_array
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS
+from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.sparse import binarised, row_counts, scale_rows
+
+# Strengths from here on are likes: a film found fair, watched or viewed says little of someone of whom little is known.
+CLEAR_LIKE = 0.8
+
+# Over whole histories: a stronger ridge and more dropout than the ranker's, and no damping of popular items.
+WHOLE_HISTORIES = LinearAutoencoderConfig(
+    regularization=1000.0,
+    regularization_popularity_exponent=0.0,
+    dropout_ratio=3.0,
+    person_exponent=0.5,
+    diagonal_relaxation=1.0,
+    target_popularity_exponent=0.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewcomersConfig:
+    """Hyperparameters, chosen on people of ML-1M held out from training for that (docs/evaluation.md)."""
+
+    first: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30)
+    # People with fewer likes after the first k teach nothing about k.
+    left: int = 5
+    # Ridge for each of ``first``.
+    regularization: float = 6.0
+    # A person weighs (number of likes) to minus this power.
+    person_exponent: float = 0.3
+    # Size of the autoencoder over whole histories beside this model's own.
+    whole_histories: float = 0.5
+    autoencoder: LinearAutoencoderConfig = field(default=WHOLE_HISTORIES)
+    # More directions than this fit the noise. Serving leaves out some of these for people of whom little is known.
+    rank: int = LEARNED_DIRECTIONS
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.first or min(self.first) < 1:
+            raise ValueError("first must name numbers of likes, 1 or more.")
+        if self.regularization <= 0:
+            raise ValueError(f"regularization must be above 0, not {self.regularization}.")
+        if self.whole_histories < 0:
+            raise ValueError(f"whole_histories must be 0 or more, not {self.whole_histories}.")
+        if self.rank < 1:
+            raise ValueError(f"rank must be 1 or more, not {self.rank}.")
+
+
+class Newcomers:
+    """weights: B, float32, shape (I, I), row = from, column = to, with a zero diagonal."""
+
+    def __init__(self, config: NewcomersConfig | None = None) -> None:
+        self.config = config or NewcomersConfig()
+        self._model = LinearAutoencoder(self.config.autoencoder)
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """B, see the class."""
+        return self._model.weights
+
+    def fit(self, interactions: Interactions, kept: NDArray[np.int64] | None = None) -> Self:
+        """Learn from the likes in their order of time; I is the number of items, or of positions ``kept``.
+
+        Memory: (I, I) in float32, four times.
+        """
+        clear = interactions.weights >= CLEAR_LIKE
+        # Data without a clear like has to do with what it has.
+        interactions = interactions.take(clear if clear.any() else interactions.weights > 0)
+        likes = interactions.likes()
+        columns = np.arange(likes.shape[1]) if kept is None else kept
+        likes = likes[:, columns]
+        self._model.fit(likes)
+        B = self._first_likes(likes, self._order(interactions, columns, likes))
+        if B is not None:
+            np.fill_diagonal(B, 0.0)
+            whole = self._model.weights
+            if (size := np.linalg.norm(whole)) > 0:
+                B += whole * np.float32(self.config.whole_histories * np.linalg.norm(B) / size)
+            self._model.weights = B
+        return self
+
+    def _order(self, interactions: Interactions, columns: NDArray[np.int64], likes: csr_array) -> csr_array:
+        """The place of each like in its person's history, from 0, as a matrix with the structure of ``likes``."""
+        liked = np.flatnonzero(np.isin(interactions.items, columns))
+        # Likes of one second, and those whose time is unknown, come in a random order.
+        draw = np.random.default_rng(self.config.random_state).random(len(liked))
+        liked = liked[np.lexsort((draw, interactions.timestamps[liked], interactions.users[liked]))]
+        users = interactions.users[liked]
+        place = np.arange(len(liked)) - np.searchsorted(users, users)
+        items = np.searchsorted(columns, interactions.items[liked])
+        return csr_array((place.astype(np.int32), (users, items)), shape=likes.shape)
+
+    def _first_likes(self, likes: csr_array, order: csr_array) -> NDArray[np.float32] | None:
+        """B from first likes to all likes; None when nobody has enough of them."""
+        config = self.config
+        counts = row_counts(likes)
+        size = likes.shape[1]
+        gram, target = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+        input_mean, target_mean, total = np.zeros(size), np.zeros(size), 0.0
+        everything = binarised(likes)
+        for first in config.first:
+            people = np.flatnonzero(np.diff(likes.indptr) >= first + config.left)
+            if not len(people):
+                continue
+            weight = counts[people] ** -config.person_exponent
+            weight /= weight.mean()
+            X, Y = _first(order[people], first), everything[people]
+            weighted = scale_rows(X, weight).T.tocsr()
+            gram += (weighted @ X).toarray()
+            target += (weighted @ Y).toarray()
+            input_mean += X.T @ weight
+            target_mean += Y.T @ weight
+            total += weight.sum()
+        if not total:
+            return None
+        gram -= np.outer(input_mean, input_mean / total).astype(np.float32)
+        target -= np.outer(input_mean, target_mean / total).astype(np.float32)
+        gram[np.diag_indices(size)] += np.float32(config.regularization * len(config.first))
+        _, solved, failed = lapack.sposv(gram.T, target, lower=True, overwrite_a=True)
+        if failed:
+            raise np.linalg.LinAlgError("The matrix of first likes is not positive definite; raise regularization.")
+        return np.ascontiguousarray(solved, np.float32)
+
+    def factorise(self, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Query factors A and item factors V, float32, shape (I, width), with B ~ A V'; zero past ``rank``.
+
+        The columns stand in the order of their strength, the strongest first.
+        """
+        rank = min(self.config.rank, width)
+        A, V = self._model.factorise(rank, self.config.random_state)
+        padding = ((0, 0), (0, width - rank))
+        return np.pad(A, padding), np.pad(V, padding)
+
+
+def _first(order: csr_array, count: int) -> csr_array:
+    """The first ``count`` likes of each person, each count^-1/2, float32."""
+    kept = order.data < count
+    rows = np.repeat(np.arange(order.shape[0]), np.diff(order.indptr))[kept]
+    values = np.full(len(rows), count**-0.5, np.float32)
+    return csr_array((values, (rows, order.indices[kept])), shape=order.shape)

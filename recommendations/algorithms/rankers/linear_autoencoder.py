@@ -1,0 +1,180 @@
+"""Linear item-item autoencoders with a closed form: the model that ranks.
+
+H. Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019 (EASE: the zero diagonal).
+H. Steck, Autoencoders that don't overfit towards the Identity, NeurIPS 2020 (EDLAE: dropout in expectation).
+J. Moon, H. Kim, J. Lee, It's Enough: Relaxing Diagonal Constraints in Linear Autoencoders, SIGIR 2023 (RDLAE).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from scipy.sparse import csr_array
+from sklearn.utils.extmath import randomized_svd
+
+from recommendations.algorithms.model_files import load_arrays, save_arrays
+from recommendations.algorithms.sparse import (
+    POPULARITY_SMOOTHING,
+    binarised,
+    column_counts,
+    row_counts,
+    scale_rows,
+)
+
+_KIND = "linear_autoencoder"
+
+
+@dataclass(frozen=True, slots=True)
+class LinearAutoencoderConfig:
+    """Hyperparameters; the defaults were chosen on validation data cut from ML-1M's published training part."""
+
+    # Ridge of an item of average popularity; an item's own grows with (popularity / mean) to the exponent.
+    regularization: float = 240.0
+    regularization_popularity_exponent: float = 0.10
+    # p / (1 - p) of dropout p, times the diagonal of the Gram matrix.
+    dropout_ratio: float = 1.75
+    # A person's row weighs (number of likes) to minus this power: with many likes, each says less.
+    person_exponent: float = 0.49
+    # 1 leaves the diagonal free (denoising), 0 constrains it to zero (EASE), between relaxes the constraint.
+    diagonal_relaxation: float = 0.78
+    # Columns of B are scaled by (popularity / mean) to this power: below 0 damps popular items.
+    target_popularity_exponent: float = -0.13
+
+    def __post_init__(self) -> None:
+        if self.regularization <= 0:
+            raise ValueError(f"regularization must be above 0, not {self.regularization}.")
+        if self.dropout_ratio < 0:
+            raise ValueError(f"dropout_ratio must be 0 or more, not {self.dropout_ratio}.")
+        if not 0 <= self.diagonal_relaxation <= 1:
+            raise ValueError(f"diagonal_relaxation must be in [0, 1], not {self.diagonal_relaxation}.")
+
+
+# EASE as published for ML-1M: every refinement off.
+EASE_ML1M = LinearAutoencoderConfig(696.786, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+class LinearAutoencoder:
+    """Scores of a person = (the strengths of their likes) times B.
+
+    weights: B, float32, shape (I, I), row = from, column = to; its diagonal is zero, for no item recommends itself.
+    """
+
+    def __init__(self, config: LinearAutoencoderConfig | None = None) -> None:
+        self.config = config or LinearAutoencoderConfig()
+        self.weights: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    def fit(self, likes: csr_array) -> Self:
+        """Solve for B from strengths of likes, shape (people, I), above 0.
+
+        What is reconstructed is always which items were liked, the strengths only weigh the input.
+        Memory: (I, I) in float32, three times.
+        """
+        config = self.config
+        person = row_counts(likes) ** -config.person_exponent
+        weighted = scale_rows(likes, person / person.mean()).T.tocsr()
+        gram = np.asarray((weighted @ likes).toarray(), np.float32)
+        diagonal = gram.diagonal().astype(np.float64)
+        relative = (diagonal + POPULARITY_SMOOTHING) / max(diagonal.mean(), 1e-9)
+        ridge = config.regularization * relative**config.regularization_popularity_exponent
+        ridge += config.dropout_ratio * diagonal
+        # Where every like is as strong as the next, the target's Gram matrix is the input's: see _solve.
+        uniform = bool(likes.nnz == 0 or (likes.data == 1).all())
+        target = None if uniform else np.asarray((weighted @ binarised(likes)).toarray(), np.float32)
+        self.weights = self._solve(gram, target, ridge)
+        popularity = (column_counts(likes) + POPULARITY_SMOOTHING) / max(likes.nnz / max(likes.shape[1], 1), 1e-9)
+        self.weights *= (popularity**config.target_popularity_exponent).astype(np.float32)
+        np.fill_diagonal(self.weights, 0.0)
+        return self
+
+    def _solve(
+        self, gram: NDArray[np.float32], target: NDArray[np.float32] | None, ridge: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """B, (I, I), from the Gram matrices of the input and of the target; ``gram`` is overwritten.
+
+        With L = diag(ridge) and P = inverse(G + L): B = P T - P diag(c), c chosen so that the diagonal is
+        ``diagonal_relaxation`` of what it would be if free. For T = G, P T is I - P L and needs no product.
+        """
+        gram[np.diag_indices_from(gram)] += ridge.astype(np.float32)
+        P = _inverse(gram)
+        diagonal = P.diagonal().astype(np.float64)
+        if target is None:
+            free = 1 - diagonal * ridge
+            excess = free / diagonal * (1 - self.config.diagonal_relaxation)
+            # Off the diagonal, where alone B is read, I - P L - P diag(c) is P times minus (L + c).
+            np.multiply(P, -(ridge + excess).astype(np.float32), out=P)
+            return P
+        B = P @ target
+        excess = B.diagonal() / diagonal * (1 - self.config.diagonal_relaxation)
+        B -= P * excess.astype(np.float32)
+        return B
+
+    def scores(self, likes: csr_array) -> NDArray[np.float32]:
+        """float32 of shape (people, I) for strengths of likes of the same shape; the people may be new."""
+        return np.asarray(likes @ self.weights, np.float32)
+
+    def repulsion(self, dislikes: csr_array) -> NDArray[np.float32]:
+        """How much each item is like what people disliked, 0 or more, shape (people, I); strengths above 0."""
+        touched = np.unique(dislikes.indices)
+        return np.asarray(dislikes[:, touched] @ np.maximum(self.weights[touched], 0), np.float32)
+
+    def factorise(self, rank: int, random_state: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Query factors A and item factors V, float32, shape (I, rank), with B ~ A V' (truncated SVD, split evenly).
+
+        Columns past the rank that B has are zero.
+        """
+        size = len(self.weights)
+        A, V = np.zeros((size, rank), np.float32), np.zeros((size, rank), np.float32)
+        if not size:
+            return A, V
+        if size <= max(2 * rank, 512):
+            U, S, Vt = np.linalg.svd(self.weights.astype(np.float64))
+            U, S, Vt = U[:, :rank], S[:rank], Vt[:rank]
+        else:
+            U, S, Vt = randomized_svd(self.weights, rank, n_iter=6, random_state=random_state, flip_sign=True)
+        root = np.sqrt(S)
+        A[:, : len(S)], V[:, : len(S)] = U * root, Vt.T * root
+        return A, V
+
+    def save(self, path: Path) -> None:
+        """Write the model as .npz, without pickle."""
+        config = {name: np.array(value) for name, value in asdict(self.config).items()}
+        save_arrays(path, _KIND, {"weights": self.weights, **config})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a saved model. Raises ModelFileError."""
+        arrays = load_arrays(path, _KIND)
+        names = LinearAutoencoderConfig.__dataclass_fields__
+        model = cls(LinearAutoencoderConfig(**{name: arrays[name].item() for name in names}))
+        model.weights = arrays["weights"]
+        return model
+
+
+def _inverse(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inverse of a symmetric positive definite matrix, by Cholesky and in place."""
+    if not len(matrix):
+        return matrix
+    # The matrix is symmetric, so its transpose is the Fortran order that LAPACK overwrites in place.
+    factor, failed = lapack.spotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
+    if not failed:
+        factor, failed = lapack.spotri(factor, lower=True, overwrite_c=True)
+    if failed:
+        raise np.linalg.LinAlgError("The item-item matrix is not positive definite; raise regularization.")
+    inverse: NDArray[np.float32] = factor.T
+    _mirror_upper(inverse)
+    return inverse
+
+
+def _mirror_upper(matrix: NDArray[np.float32], tile: int = 1024) -> None:
+    """Copy the upper triangle onto the lower one in place, tile by tile so that no second matrix is needed."""
+    size = len(matrix)
+    for start in range(0, size, tile):
+        stop = min(start + tile, size)
+        corner = np.triu(matrix[start:stop, start:stop])
+        matrix[start:stop, start:stop] = corner + np.triu(corner, 1).T
+        matrix[stop:, start:stop] = matrix[start:stop, stop:].T

@@ -1,0 +1,106 @@
+"""What everyone likes: counts of feedback that fade with age, damped towards the mean rating."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.model_files import load_arrays, save_arrays
+from recommendations.algorithms.top_n import top_n
+
+_KIND = "popularity"
+SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class PopularityConfig:
+    """Hyperparameters of ``Popularity``."""
+
+    half_life_days: float = 180.0
+    # Old feedback keeps this share of its weight for ever: one vote of today must not outweigh a classic's thousands.
+    floor: float = 0.1
+    # So many ratings at the overall mean are added to each movie's own.
+    damping: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.half_life_days <= 0:
+            raise ValueError(f"half_life_days must be above 0, not {self.half_life_days}.")
+        if not 0 <= self.floor <= 1:
+            raise ValueError(f"floor must be between 0 and 1, not {self.floor}.")
+        if self.damping <= 0:
+            raise ValueError(f"damping must be above 0, not {self.damping}.")
+
+
+def decay(age_seconds: NDArray[np.floating], config: PopularityConfig) -> NDArray[np.float64]:
+    """Weight of feedback of each age: 1 when new, halfway to the floor after one half-life; same shape."""
+    halves = np.maximum(age_seconds, 0) / (config.half_life_days * SECONDS_A_DAY)
+    faded: NDArray[np.float64] = config.floor + (1 - config.floor) * np.exp2(-halves)
+    return faded
+
+
+def damped_popularity(
+    count: NDArray[np.floating], total: NDArray[np.floating], config: PopularityConfig
+) -> NDArray[np.float32]:
+    """Scores of movies from their decayed number of ratings and the decayed sum of them, all of shape (I,).
+
+    score = count x (total + damping x mean) / (count + damping), where mean is the overall mean rating: how many
+    people rated a movie, times its Bayesian average. 0 for a movie without ratings. With the logarithm of the count in
+    place of the count, nDCG@10 falls from .200 to .184 on ML-1M.
+    """
+    everything = count.sum()
+    mean = total.sum() / everything if everything else 0.0
+    average = (total + config.damping * mean) / (count + config.damping)
+    return np.asarray(count * average, np.float32)
+
+
+def best_of(
+    scores: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Positions and scores of the ``n`` best items with a score above 0, of those in ``mask`` (a genre, say)."""
+    allowed = scores > 0 if mask is None else (scores > 0) & mask
+    positions, values = top_n(np.where(allowed, scores, -np.inf)[None].astype(np.float32), n)
+    real = positions[0] >= 0
+    return positions[0][real], values[0][real]
+
+
+class Popularity:
+    """Recommends the same to everyone; the baseline of every evaluation."""
+
+    def __init__(self, config: PopularityConfig | None = None) -> None:
+        self.config = config or PopularityConfig()
+        self.item_scores: NDArray[np.float32] = np.zeros(0, np.float32)
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Count what carries a rating; ages are measured from the newest entry."""
+        judged = np.isfinite(interactions.ratings)
+        items, ratings = interactions.items[judged], interactions.ratings[judged]
+        times = interactions.timestamps[judged]
+        weights = decay((times.max(initial=0) - times).astype(np.float64), self.config)
+        size = len(interactions.item_ids)
+        count = np.bincount(items, weights, minlength=size).astype(np.float64)
+        total = np.bincount(items, weights * ratings, minlength=size).astype(np.float64)
+        self.item_scores = damped_popularity(count, total, self.config)
+        return self
+
+    def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
+        """The same row for each of the people, shape (people, I)."""
+        return np.repeat(self.item_scores[None], likes.shape[0], axis=0)
+
+    def save(self, path: Path) -> None:
+        """Write the model as .npz, without pickle."""
+        config = {name: np.array(getattr(self.config, name)) for name in PopularityConfig.__dataclass_fields__}
+        save_arrays(path, _KIND, {"item_scores": self.item_scores, **config})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a saved model. Raises ModelFileError."""
+        arrays = load_arrays(path, _KIND)
+        model = cls(PopularityConfig(**{name: arrays[name].item() for name in PopularityConfig.__dataclass_fields__}))
+        model.item_scores = arrays["item_scores"]
+        return model

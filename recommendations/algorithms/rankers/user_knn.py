@@ -1,0 +1,104 @@
+"""Two cheap models that vote beside the autoencoder: a spectral graph filter, and similar people.
+
+Y. Shen et al., How Powerful is Graph Convolution for Recommendation?, CIKM 2021 (GF-CF: the ideal low-pass filter).
+F. Aiolli, Efficient Top-N Recommendation for Very Large Scale Binary Rated Datasets, RecSys 2013 (a power of the cosine
+as locality, damping by popularity).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.utils.extmath import randomized_svd
+
+from recommendations.algorithms.sparse import (
+    POPULARITY_SMOOTHING,
+    binarised,
+    column_counts,
+    row_counts,
+    scale_columns,
+    scale_rows,
+)
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SpectralConfig:
+    """``rank`` of the ideal low-pass filter."""
+
+    rank: int = 128
+    random_state: int = 0
+
+
+class SpectralFilter:
+    """Projects people on the top singular vectors of the degree-normalised matrix of likes."""
+
+    def __init__(self, config: SpectralConfig | None = None) -> None:
+        self.config = config or SpectralConfig()
+        self.query_factors: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self.item_factors: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    def fit(self, likes: csr_array) -> Self:
+        """Learn from which items (columns) people (rows) liked."""
+        binary = binarised(likes)
+        degree = np.sqrt(column_counts(binary) + POPULARITY_SMOOTHING)
+        normalised = scale_columns(scale_rows(binary, row_counts(binary) ** -0.5), 1 / degree)
+        rank = min(self.config.rank, *likes.shape)
+        _, _, right = randomized_svd(normalised, rank, n_iter=6, random_state=self.config.random_state)
+        self.query_factors = (right.T / degree[:, None]).astype(np.float32)
+        self.item_factors = (right.T * degree[:, None]).astype(np.float32)
+        return self
+
+    def scores(self, likes: csr_array) -> NDArray[np.float32]:
+        """float32 of shape (people, I); the people may be new."""
+        return np.asarray(np.asarray(binarised(likes) @ self.query_factors) @ self.item_factors.T, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPeopleConfig:
+    """``locality``: power of the cosine between people; the exponents damp popular items in cosine and in votes."""
+
+    locality: int = 5
+    cosine_popularity_exponent: float = -0.25
+    vote_popularity_exponent: float = -0.2
+
+
+class SimilarPeople:
+    """The vote of all people for what they liked, weighted by a power of the cosine to the person asked about.
+
+    A fitted person votes for themselves too; that reaches only items they have, which no list of theirs may hold.
+    """
+
+    def __init__(self, config: SimilarPeopleConfig | None = None) -> None:
+        self.config = config or SimilarPeopleConfig()
+        self._likes = csr_array((0, 0), dtype=np.float32)
+        self._popularity: NDArray[np.float64] = np.zeros(0)
+
+    def fit(self, likes: csr_array) -> Self:
+        """Remember which items (columns) people (rows) liked."""
+        self._likes = binarised(likes)
+        self._popularity = column_counts(self._likes) + POPULARITY_SMOOTHING
+        return self
+
+    def scores(self, likes: csr_array) -> NDArray[np.float32]:
+        """float32 of shape (people, I); the people may be new. Time grows with people asked about x people fitted."""
+        asked = self._unit(binarised(likes))
+        everyone = self._unit(self._likes).T.tocsc()
+        votes = self._likes.T.tocsr()
+        damping = (self._popularity**self.config.vote_popularity_exponent).astype(np.float32)
+        scores = np.empty(likes.shape, np.float32)
+        for start in range(0, likes.shape[0], _BLOCK):
+            cosine = (asked[start : start + _BLOCK] @ everyone).toarray() ** self.config.locality
+            scores[start : start + _BLOCK] = np.asarray(votes @ cosine.T).T * damping
+        return scores
+
+    def _unit(self, rows: csr_array) -> csr_array:
+        """Rows damped by popularity and brought to length 1."""
+        damped = scale_columns(rows, self._popularity**self.config.cosine_popularity_exponent)
+        lengths = np.sqrt(np.asarray(damped.multiply(damped).sum(axis=1)).ravel())
+        return scale_rows(damped, 1 / np.maximum(lengths, 1e-12))

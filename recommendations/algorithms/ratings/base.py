@@ -1,0 +1,247 @@
+"""What every rating predictor shares: the ratings it reads, who is known, what to say of the unknown, and its file.
+
+A rating predictor says what a person would give a movie. It is never the ranker: what someone would rate highly is
+not what they will choose next.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.model_files import load_arrays, save_arrays
+
+Floats = NDArray[np.float32]
+Positions = NDArray[np.int32]
+# Called with how much of the fitting is done, 0 to 1.
+OnShare = Callable[[float], None]
+
+# Ratings that each offset is damped by, as in Surprise's baselines.
+ITEM_DAMPING = 10.0
+USER_DAMPING = 15.0
+_PAIR_BLOCK = 65_536
+
+
+class NoRatingsError(ValueError):
+    """There is no rating that a predictor could learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """n ratings of U people for I items, at most one a pair.
+
+    users, items: int32, shape (n,): positions; values: float32, shape (n,), finite; shape: (U, I).
+    """
+
+    users: Positions
+    items: Positions
+    values: Floats
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, interactions: Interactions) -> Self:
+        """The entries that have a rating. Raises NoRatingsError when none has one, ValueError for an infinite one."""
+        rated = ~np.isnan(interactions.ratings)
+        if not rated.any():
+            raise NoRatingsError("There are no ratings to learn from.")
+        values = interactions.ratings[rated]
+        if not np.isfinite(values).all():
+            raise ValueError("A rating is infinite.")
+        shape = (len(interactions.user_ids), len(interactions.item_ids))
+        return cls(interactions.users[rated], interactions.items[rated], values, shape)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The lowest and the highest rating that occurs."""
+        return float(self.values.min()), float(self.values.max())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class DampedMeans:
+    """The mean rating, and how far each person and item lies from it, damped towards it where ratings are few.
+
+    users (U,) and items (I,): float32 offsets in ratings. user_counts, item_counts: int32, their numbers of ratings.
+    """
+
+    mean: float
+    users: Floats
+    items: Floats
+    user_counts: NDArray[np.int32]
+    item_counts: NDArray[np.int32]
+
+    @classmethod
+    def fit(cls, ratings: Ratings) -> Self:
+        """Items' offsets first, then people's from what is left."""
+        mean = float(np.mean(ratings.values, dtype=np.float64))
+        user_counts = np.bincount(ratings.users, minlength=ratings.shape[0])
+        item_counts = np.bincount(ratings.items, minlength=ratings.shape[1])
+        rest = ratings.values.astype(np.float64) - mean
+        items = np.bincount(ratings.items, rest, ratings.shape[1]) / (item_counts + ITEM_DAMPING)
+        rest -= items[ratings.items]
+        users = np.bincount(ratings.users, rest, ratings.shape[0]) / (user_counts + USER_DAMPING)
+        return cls(
+            mean,
+            users.astype(np.float32),
+            items.astype(np.float32),
+            user_counts.astype(np.int32),
+            item_counts.astype(np.int32),
+        )
+
+
+class RatingModel(ABC):
+    """Fitted on ``Interactions``; people and items below are positions in its ids, and any integer is allowed.
+
+    The unknown are never the model's own guess: an unknown person gets the item's damped mean, an unknown item the
+    person's, and both unknown the mean of all ratings. Predictions stay within the ratings that occur in the data.
+    """
+
+    KIND: ClassVar[str]
+    config: Any
+
+    def __init__(self) -> None:
+        self.scale = (0.0, 0.0)
+        self._means: DampedMeans | None = None
+
+    def fit(self, interactions: Interactions, on_share: OnShare | None = None) -> Self:
+        """Learn from the entries that have a rating; the same data and configuration give the same model.
+
+        on_share is called now and then with how much is done, 0 to 1. Raises NoRatingsError.
+        """
+        return self.fit_ratings(Ratings.of(interactions), on_share)
+
+    def fit_ratings(self, ratings: Ratings, on_share: OnShare | None = None) -> Self:
+        """The same from ratings as they are."""
+        self.scale = ratings.scale
+        self._means = DampedMeans.fit(ratings)
+        self._learn(ratings, on_share or (lambda share: None))
+        return self
+
+    def predict(self, users: ArrayLike, items: ArrayLike) -> Floats:
+        """Ratings, float32 of shape (n,), for pairs of positions, each integers of shape (n,).
+
+        Raises RuntimeError before ``fit``, ValueError when the two differ in length.
+        """
+        means = self.means
+        people, movies = (np.atleast_1d(np.asarray(column, np.int64)) for column in (users, items))
+        if people.shape != movies.shape or people.ndim != 1:
+            raise ValueError("Pairs need as many people as items.")
+        known_people, known_movies = self.known_user(people), self.known_item(movies)
+        result = np.full(len(people), means.mean, np.float32)
+        result[known_people] += means.users[people[known_people]]
+        result[known_movies] += means.items[movies[known_movies]]
+        both = np.flatnonzero(known_people & known_movies)
+        for start in range(0, len(both), _PAIR_BLOCK):
+            rows = both[start : start + _PAIR_BLOCK]
+            result[rows] = self._score(people[rows].astype(np.int32), movies[rows].astype(np.int32))
+        return np.clip(result, *self.scale).astype(np.float32)
+
+    def known_user(self, users: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each person has rated anything, bool in the shape of ``users``."""
+        return _occurs(users, self.means.user_counts)
+
+    def known_item(self, items: ArrayLike) -> NDArray[np.bool_]:
+        """Whether anybody has rated each item, bool in the shape of ``items``."""
+        return _occurs(items, self.means.item_counts)
+
+    @property
+    def means(self) -> DampedMeans:
+        """Raises RuntimeError before ``fit``."""
+        if self._means is None:
+            raise RuntimeError("The rating predictor is not fitted.")
+        return self._means
+
+    def save(self, path: Path) -> None:
+        """Write the model as .npz, without pickle. Raises RuntimeError before ``fit``."""
+        means = {f"means_{name}": np.asarray(value) for name, value in asdict(self.means).items()}
+        arrays = {"config": np.array(json.dumps(asdict(self.config))), "scale": np.array(self.scale), **means}
+        save_arrays(path, self.KIND, {**arrays, **self._state()})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a saved model. Raises ModelFileError."""
+        arrays = load_arrays(path, cls.KIND)
+        model = cls(**cls._settings(json.loads(str(arrays["config"]))))
+        low, high = arrays["scale"].tolist()
+        model.scale = (low, high)
+        offsets = (arrays[f"means_{name}"] for name in ("users", "items", "user_counts", "item_counts"))
+        model._means = DampedMeans(float(arrays["means_mean"]), *offsets)
+        model._restore(arrays)
+        return model
+
+    @abstractmethod
+    def _learn(self, ratings: Ratings, on_share: OnShare) -> None:
+        """Fit what goes beyond the damped means."""
+
+    @abstractmethod
+    def _score(self, users: Positions, items: Positions) -> Floats:
+        """Predictions for pairs of known people and items; clipped by the caller."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, NDArray]:
+        """What ``_learn`` made, for the file."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """Take back what ``_state`` gave."""
+
+    @classmethod
+    @abstractmethod
+    def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:
+        """The constructor's arguments from the configuration as JSON keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRatingsConfig:
+    """The damped means have no hyperparameters to choose."""
+
+
+class BaselineRatings(RatingModel):
+    """Mean + person's offset + item's offset: what every other predictor must beat."""
+
+    KIND = "rating_baseline"
+
+    def __init__(self, config: BaselineRatingsConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or BaselineRatingsConfig()
+
+    def _learn(self, ratings: Ratings, on_share: OnShare) -> None:
+        on_share(1.0)
+
+    def _score(self, users: Positions, items: Positions) -> Floats:
+        return np.float32(self.means.mean) + self.means.users[users] + self.means.items[items]
+
+    def _state(self) -> dict[str, NDArray]:
+        return {}
+
+    def _restore(self, arrays: Mapping[str, NDArray]) -> None:
+        pass
+
+    @classmethod
+    def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+
+def score_rows(people: Floats, movies: Floats) -> Floats:
+    """p . q + b_u + b_i, float32, shape (n,), for rows whose last column is the offset b, both (n, factors + 1)."""
+    result: Floats = np.einsum("ij,ij->i", people[:, :-1], movies[:, :-1]) + people[:, -1] + movies[:, -1]
+    return result
+
+
+def _occurs(positions: ArrayLike, counts: NDArray[np.int32]) -> NDArray[np.bool_]:
+    index = np.asarray(positions, np.int64)
+    inside = (index >= 0) & (index < len(counts))
+    if not len(counts):
+        return inside
+    occurs: NDArray[np.bool_] = inside & (counts[np.where(inside, index, 0)] > 0)
+    return occurs

@@ -1,0 +1,53 @@
+"""The nightly predictor of ratings, measured on ratings it does not learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.measuring.rating_metrics import mae, rmse
+from recommendations.algorithms.ratings.base import BaselineRatings, OnShare, RatingModel
+from recommendations.algorithms.ratings.predictor import RatingPredictor, RatingPredictorConfig
+
+# People with fewer ratings lose none of them to measuring.
+FEWEST_RATINGS = 20
+
+
+def fit_measured(
+    interactions: Interactions,
+    config: RatingPredictorConfig | None,
+    *,
+    held_out: float,
+    seed: int,
+    on_share: OnShare | None = None,
+) -> tuple[RatingModel | None, dict[str, float | int]]:
+    """A predictor fitted on all ratings but a random share ``held_out``, and its RMSE and MAE on that share.
+
+    One fit both serves and is measured: a second one would double the time, and the share costs the predictions
+    about .001 of RMSE. No model and no figures come back without a configuration, or where all ratings are the same
+    or there are none; no figures where nobody has FEWEST_RATINGS.
+    """
+    rated = ~np.isnan(interactions.ratings)
+    if config is None or len(np.unique(interactions.ratings[rated])) < 2:
+        return None, {}
+    held = _held_out(interactions, rated, held_out, seed)
+    kept = interactions.take(~held)
+    model = RatingPredictor(config).fit(kept, on_share)
+    if not held.any():
+        return model, {}
+    users, items, actual = interactions.users[held], interactions.items[held], interactions.ratings[held]
+    predicted = model.predict(users, items)
+    baseline = BaselineRatings().fit(kept).predict(users, items)
+    return model, {
+        "ratings_held_out": int(held.sum()),
+        "rating_rmse": round(rmse(predicted, actual), 5),
+        "rating_mae": round(mae(predicted, actual), 5),
+        "rating_rmse_baseline": round(rmse(baseline, actual), 5),
+    }
+
+
+def _held_out(interactions: Interactions, rated: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.bool_]:
+    counts = np.bincount(interactions.users[rated], minlength=len(interactions.user_ids))
+    eligible = rated & (counts[interactions.users] >= FEWEST_RATINGS)
+    return eligible & (np.random.default_rng(seed).random(len(interactions)) < share)

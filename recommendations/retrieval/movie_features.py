@@ -1,0 +1,171 @@
+"""What lists show and reckon of each movie, remembered by each process for ten minutes, or until the catalogue changes.
+
+A missed list looks at several hundred movies, mostly the same ones as the list before: fetching their cards, directors
+and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's stamp and the
+database's state read before it was fetched (see database_state.catalogue_token), so that a movie hidden a moment ago is
+never shown; without a stamp, that is with Redis away, nothing is remembered. The time bounds the age of what changed
+without a stamp.
+"""
+
+import threading
+import time
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from movies.selectors import movie_cards
+from recommendations.algorithms.listing.reranking import franchise
+from recommendations.models import FACTOR_DIMENSIONS
+from recommendations.retrieval import candidates
+from recommendations.retrieval.candidates import Vector
+
+KEPT_SECONDS = 600.0
+# About 2.4 KB each.
+KEPT_MOVIES = 20_000
+FEW_MISSING = 20
+BLOCK = 16
+
+
+class MovieFacts:
+    """Facts of movies under one stamp of the catalogue; fetched where they are not yet known."""
+
+    def __init__(self) -> None:
+        self._made_at = time.monotonic()
+        self._cards: dict[int, dict[str, Any] | None] = {}
+        self._groups: dict[int, tuple[str, ...]] = {}
+        self._vectors: dict[int, VersionVectors] = {}
+        self._popular: tuple[list[int], list[float]] | None = None
+        self._new: dict[int, dict[int, datetime]] = {}
+
+    @property
+    def expired(self) -> bool:
+        """Whether it is time to begin anew."""
+        return time.monotonic() - self._made_at > KEPT_SECONDS or max(self._sizes()) > KEPT_MOVIES
+
+    def _sizes(self) -> list[int]:
+        return [len(self._cards), *(len(vectors) for vectors in list(self._vectors.values()))]
+
+    def cards(self, movie_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+        """The cards of those that are published, by id; see movies.selectors. They are shared: never change one."""
+        missing = {movie_id for movie_id in movie_ids if movie_id not in self._cards}
+        if missing:
+            missing = with_neighbours(missing) - self._cards.keys()
+            found = movie_cards(missing)
+            directors = candidates.directors_of(found)
+            for movie_id in found:
+                name = franchise(found[movie_id]["title"])
+                self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
+            self._cards.update((movie_id, found.get(movie_id)) for movie_id in missing)
+        return {movie_id: card for movie_id in movie_ids if (card := self._cards[movie_id]) is not None}
+
+    def groups(self, movie_id: int) -> tuple[str, ...]:
+        """The franchise and the directors, as keys, of a movie whose card was asked for."""
+        return self._groups[movie_id]
+
+    def vectors(self, version_id: int) -> "VersionVectors":
+        """The factors of that version's movies."""
+        return self._vectors.setdefault(version_id, VersionVectors(version_id))
+
+    def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
+        """Up to ``limit`` movies popular with everyone, less ``exclude``: ids and raw scores, best first."""
+        if self._popular is None:
+            self._popular = candidates.popular_movies(settings.POPULAR_LIST_SIZE)
+        listed = zip(*self._popular, strict=True)
+        found = [(movie_id, score) for movie_id, score in listed if movie_id not in exclude][:limit]
+        return [movie_id for movie_id, _ in found], [score for _, score in found]
+
+    def new_movies(self, version_id: int) -> dict[int, datetime]:
+        """When each of the movies that may be explored was added, newest first; see candidates.new_movies."""
+        if version_id not in self._new:
+            self._new[version_id] = candidates.new_movies(version_id)
+        return self._new[version_id]
+
+
+class VersionVectors:
+    """Query and item factors of one version's movies in two matrices that grow; titles beside them."""
+
+    def __init__(self, version_id: int) -> None:
+        self.version_id = version_id
+        # The row of each movie asked about; -1 of those that the version has no factors for.
+        self._rows: dict[int, int] = {}
+        self._factors: Vector = np.zeros((2, 0, FACTOR_DIMENSIONS), np.float32)
+        self._used = 0
+        self._lock = threading.Lock()
+        self.titles: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        """How many movies were asked about."""
+        return len(self._rows)
+
+    def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
+        """Which of n movies have factors, shape (n,), and their query factors, zeros without, shape (n, d)."""
+        return self._of(movie_ids, 0)
+
+    def item_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
+        """The same with their item factors."""
+        return self._of(movie_ids, 1)
+
+    def _of(self, movie_ids: Sequence[int], side: int) -> tuple[NDArray[np.bool_], Vector]:
+        try:
+            found = [self._rows[movie_id] for movie_id in movie_ids]
+        except KeyError:
+            self._fetch(movie_ids)
+            found = [self._rows[movie_id] for movie_id in movie_ids]
+        rows = np.array(found, np.int64)
+        known = rows >= 0
+        factors = np.zeros((len(rows), FACTOR_DIMENSIONS), np.float32)
+        factors[known] = self._factors[side, rows[known]]
+        return known, factors
+
+    def _fetch(self, movie_ids: Iterable[int]) -> None:
+        missing = with_neighbours({movie_id for movie_id in movie_ids if movie_id not in self._rows})
+        missing -= self._rows.keys()
+        found = candidates.factors_of(self.version_id, missing)
+        with self._lock:
+            places = dict.fromkeys(missing - self._rows.keys(), -1)
+            free = self._factors.shape[1] - self._used
+            if len(found) > free:
+                # A new array: who reads the old one meanwhile goes on reading it.
+                more = np.zeros((2, max(len(found) - free, self._used, 256), FACTOR_DIMENSIONS), np.float32)
+                self._factors = np.concatenate([self._factors, more], axis=1)
+            for movie_id, (title, query, item) in found.items():
+                if movie_id in places:
+                    self._factors[:, self._used] = query, item
+                    self.titles[movie_id] = title
+                    places[movie_id] = self._used
+                    self._used += 1
+            # Last, so that nobody finds a row before its numbers stand.
+            self._rows.update(places)
+
+
+def with_neighbours(movie_ids: set[int]) -> set[int]:
+    """The movies to fetch where these are missing: all of their blocks of ids if they are few, since most lists need
+    one or two that no list before them did, and a query takes as long for fifty as for two."""
+    if len(movie_ids) > FEW_MISSING:
+        return movie_ids
+    starts = {movie_id - movie_id % BLOCK for movie_id in movie_ids}
+    return {movie_id for start in starts for movie_id in range(start, start + BLOCK)}
+
+
+_held: tuple[bytes, MovieFacts] | None = None
+
+
+def facts_under(stamp: bytes | None) -> MovieFacts:
+    """What this process remembers under that stamp of the catalogue; without one, facts of this request alone."""
+    global _held  # noqa: PLW0603 -- one for the process is what it is for.
+    if stamp is None:
+        return MovieFacts()
+    held = _held
+    if held is None or held[0] != stamp or held[1].expired:
+        held = _held = stamp, MovieFacts()
+    return held[1]
+
+
+def forget() -> None:
+    """Begins anew whatever the stamp, as when the tables under it were replaced."""
+    global _held  # noqa: PLW0603
+    _held = None

@@ -1,0 +1,33 @@
+"""Notices in an answer: what the request asked for and could not be done."""
+
+from typing import TypedDict
+
+from recommendations.vectors.text_query import TextMeaning
+
+
+class Notice(TypedDict):
+    """``code`` is for programs, ``text`` for people."""
+
+    code: str
+    text: str
+
+
+TEXTS = {
+    "mood_unavailable": "The mood was not applied: there is no model that can read it now.",
+    "mood_unknown": "The mood was not applied: the model knows none of its words.",
+    "meaning_unavailable": "Searched by titles, words and names alone: there is no model that can read a meaning now.",
+}
+
+
+def of_mood(meaning: TextMeaning | None) -> list[Notice]:
+    """For a list; ``meaning`` is that of its mood, None without one."""
+    return [_notice(f"mood_{meaning.missing}")] if meaning is not None and meaning.missing else []
+
+
+def of_search(meaning: TextMeaning) -> list[Notice]:
+    """For a search. It has no notice for unknown words, by which nothing is found."""
+    return [_notice("meaning_unavailable")] if meaning.missing == "unavailable" else []
+
+
+def _notice(code: str) -> Notice:
+    return {"code": code, "text": TEXTS[code]}

@@ -1,0 +1,257 @@
+"""Each person's rendered list in Redis, for an hour, or until a stamp says that it may be wrong (events.list_stamp),
+or PostgreSQL that it was made from another version or catalogue (database_state).
+
+A list stands once, under its recommendation id, as lines: its head, its reckoning, then one line an item, all JSON
+already, so that a shorter list is a slice and its next pages are its own whatever happens meanwhile. Beside it a
+person's entry says which list is theirs now: the stamps read before it was computed and the database's state, until
+when it is fresh, its id. A hit is one round trip, and so is a miss with the right to compute.
+"""
+
+import random
+import secrets
+import time
+from collections.abc import Iterable
+from functools import cache as once
+from typing import Any, NamedTuple
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django_redis import get_redis_connection
+from redis.commands.core import Script
+from redis.exceptions import RedisError
+
+from accounts.models import User
+from events.list_stamp import catalogue_stamp_key, user_stamp_key
+from movies.caching.stamps import STAMP_SECONDS, settle
+from recommendations.retrieval.database_state import current_state, state_under
+
+logger = structlog.get_logger(__name__)
+
+# Changes when the shape of what is cached changes, so that a new release never reads an old one's lists.
+_FORMAT = 4
+# An hour for some is 54 minutes for others, so that lists made together do not all end together.
+_JITTER = 0.1
+# For so long after its hour a list may still be shown to others while one request makes the next.
+STALE_SECONDS = 300
+# One request computes; the others wait for it this long, then compute for themselves.
+FLIGHT_SECONDS = 5.0
+_POLL_SECONDS = 0.02
+# Longer than a request can take from logging a list to keeping it: so long it is known that a person was deleted.
+DELETED_SECONDS = 60
+# A catalogue that changes between each of so many looks is not waited for.
+_STATE_TRIES = 3
+# Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
+# with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's stamp that
+# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds; the database's
+# state and the catalogue's stamp that it was read after. Under another stamp the answer is that stamp alone: the state
+# has to be read again. A flight is of a person and stamps.
+_LOOKUP = """
+local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
+if not all then
+    all = ARGV[7]
+    redis.call('set', KEYS[3], all, 'EX', ARGV[8])
+end
+if all ~= ARGV[10] then return {all} end
+local stamps = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
+local list, fresh = false, false
+if entry then
+    local under, till, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
+    if under == stamps then
+        list = redis.call('get', ARGV[1] .. id)
+        fresh = list and tonumber(ARGV[3]) <= tonumber(till)
+    end
+end
+local mine = false
+if ARGV[4] ~= '' and not fresh then
+    mine = redis.call('set', ARGV[2] .. stamps, ARGV[4], 'NX', 'PX', ARGV[5])
+end
+return {stamps, list, fresh and 1 or 0, mine and 1 or 0}
+"""
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+
+
+class RenderedList(NamedTuple):
+    """A list as it is sent: ``head`` is a JSON object without its closing brace, ``items`` are JSON objects, as is
+    ``reckoning``, which says how the list came about."""
+
+    head: bytes
+    reckoning: bytes
+    items: list[bytes]
+
+    def body(self, start: int, stop: int, tail: bytes = b"") -> bytes:
+        """The response: the head's fields, the items from ``start`` to before ``stop``, and ``tail`` (more fields)."""
+        return self.head + b',"items":[' + b",".join(self.items[start:stop]) + b"]" + tail + b"}"
+
+    def lines(self) -> bytes:
+        """As it is kept. JSON holds no line breaks."""
+        return b"\n".join([self.head, self.reckoning, *self.items])
+
+    @classmethod
+    def of_lines(cls, lines: bytes) -> "RenderedList":
+        head, reckoning, *items = lines.split(b"\n")
+        return cls(head, reckoning, items)
+
+
+class Lookup(NamedTuple):
+    """What Redis knew: the list if it still holds, and the stamps to keep with a new one, which are the person's, the
+    catalogue's and the database's state; none with Redis away.
+
+    stale: the list is past its hour, though nothing has happened since. flight: this request is the one to compute the
+    list under these stamps, and the token to end that with; None when another already does, or none is needed.
+    """
+
+    found: RenderedList | None
+    stamps: bytes | None
+    stale: bool = False
+    flight: str | None = None
+
+    @property
+    def catalogue_stamp(self) -> bytes | None:
+        """The stamps but for the person's; see database_state.catalogue_token."""
+        return None if self.stamps is None else self.stamps.partition(b" ")[2]
+
+
+def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
+    """The person's list, when it is there and all stamps are those it was computed under. One round trip, and another
+    for each process after the catalogue's stamp changed.
+
+    take_off: begin a flight if there is no fresh one. An event changes the stamps and so begins a flight of its own:
+    nobody waits for a list that is wrong already. With Redis away everyone computes.
+    """
+    token = secrets.token_hex(8) if take_off else ""
+    if not settle():
+        return Lookup(None, None, flight=token)
+    keys = [_key(user_id), user_stamp_key(user_id), catalogue_stamp_key()]
+    given: list[Any] = [
+        _list_key(""),
+        _flight_key(user_id, b""),
+        time.time(),
+        token,
+        int(FLIGHT_SECONDS * 1000),
+        "-",
+        secrets.token_hex(8),
+        STAMP_SECONDS,
+    ]
+    state = current_state()
+    try:
+        for _ in range(_STATE_TRIES):
+            answer = _script(_LOOKUP)(keys, [*given, state.text, state.stamp], client=_redis())
+            if len(answer) > 1:
+                break
+            state = state_under(answer[0])
+        else:
+            return Lookup(None, None, flight=token)
+    except (RedisError, OSError) as error:
+        logger.warning("list_cache_away", reason=type(error).__name__)
+        return Lookup(None, None, flight=token)
+    stamps, lines, fresh, mine = answer
+    found = None if lines is None else RenderedList.of_lines(lines)
+    return Lookup(found, stamps, stale=found is not None and not fresh, flight=token if mine else None)
+
+
+def kept_seconds() -> int:
+    """How long a list can be read by its id."""
+    return int(settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS)
+
+
+def keep(
+    recommendation_id: str,
+    rendered: RenderedList,
+    *,
+    of: tuple[int, Lookup] | None = None,
+    shown_to: int | None = None,
+) -> None:
+    """Keeps a list for its next pages and, ``of`` a person, as theirs under the stamps that stood before it was
+    computed, ending their flight. One round trip; nothing with Redis away.
+
+    Raises User.DoesNotExist where ``shown_to``, the person it is for, was deleted meanwhile; then nothing is kept.
+    """
+    try:
+        with _redis().pipeline(transaction=False) as pipe:
+            pipe.set(_list_key(recommendation_id), rendered.lines(), ex=kept_seconds())
+            user_id, looked = of or (0, Lookup(None, None))
+            if looked.stamps is not None:
+                fresh = settings.RECOMMENDATIONS_CACHE_SECONDS * (1 - _JITTER * random.random())
+                entry = b"%b\n%.0f\n%b" % (looked.stamps, time.time() + fresh, recommendation_id.encode())
+                pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
+                if looked.flight is not None:
+                    pipe.eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
+            if shown_to is not None:
+                # Asked last: whoever deletes the person first leaves this mark and then removes what is kept.
+                pipe.exists(_deleted_key(shown_to))
+            answers = pipe.execute()
+        if shown_to is not None and answers[-1]:
+            _redis().delete(_key(shown_to), _list_key(recommendation_id))
+            raise User.DoesNotExist
+    except (RedisError, OSError) as error:
+        logger.warning("list_cache_away", reason=type(error).__name__)
+
+
+def kept(recommendation_id: str) -> RenderedList | None:
+    """The list of that id while it is kept."""
+    try:
+        lines = _redis().get(_list_key(recommendation_id))
+    except (RedisError, OSError) as error:
+        logger.warning("list_cache_away", reason=type(error).__name__)
+        return None
+    return None if lines is None else RenderedList.of_lines(lines)
+
+
+def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
+    """Removes the entry of a person who was deleted, and these lists of theirs; what is computed for them just now will
+    not be kept either. With Redis away they stay, unread, until they end by themselves."""
+    try:
+        _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
+        _redis().delete(_key(user_id), *map(_list_key, recommendation_ids))
+    except (RedisError, OSError) as error:
+        logger.warning("list_cache_away", reason=type(error).__name__)
+
+
+def flight_end(user_id: int, looked: Lookup) -> None:
+    """Lets the next request compute; a flight that took too long ends nobody else's."""
+    if looked.stamps is None or looked.flight is None:
+        return
+    try:
+        _redis().eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
+    except (RedisError, OSError) as error:
+        logger.warning("list_cache_away", reason=type(error).__name__)
+
+
+def flight_wait(user_id: int, stamps: bytes | None) -> RenderedList | None:
+    """The list that another request is computing under the same stamps; None when it did not come in time."""
+    ends = time.monotonic() + FLIGHT_SECONDS / 2
+    while time.monotonic() < ends:
+        time.sleep(_POLL_SECONDS)
+        again = lookup(user_id, take_off=False)
+        if again.found is not None:
+            return again.found
+        if again.stamps != stamps:
+            return None
+    return None
+
+
+def _redis() -> Any:
+    return get_redis_connection("default")
+
+
+@once
+def _script(text: str) -> Script:
+    """Sent once a server, then named by its hash."""
+    return Script(_redis(), text)
+
+
+def _key(user_id: int) -> str:
+    return str(cache.make_key(f"list:{_FORMAT}:{user_id}"))
+
+
+def _list_key(recommendation_id: str) -> str:
+    return str(cache.make_key(f"served:{_FORMAT}:{recommendation_id}"))
+
+
+def _deleted_key(user_id: int) -> str:
+    return str(cache.make_key(f"deleted:{user_id}"))
+
+
+def _flight_key(user_id: int, stamps: bytes) -> str:
+    return str(cache.make_key(f"flight:{user_id}:{stamps.decode()}"))

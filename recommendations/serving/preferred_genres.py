@@ -1,0 +1,60 @@
+"""What to show somebody whose signals no model can read: what is popular in the genres of what they liked."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from events.selectors import Signal
+from recommendations.algorithms.listing.blending import normalise
+from recommendations.algorithms.listing.session_query import signal_weights
+from recommendations.retrieval import candidates, reasons
+from recommendations.retrieval.filters import ListFilters
+from recommendations.retrieval.movie_features import MovieFacts
+
+# More genres than these are no preference.
+MOST_GENRES = 3
+Popular = tuple[dict[int, float], dict[int, reasons.Reason]]
+
+
+def popular_in_preferred(
+    facts: MovieFacts, signals: Sequence[Signal], filters: ListFilters, unwanted: Collection[int], limit: int
+) -> Popular:
+    """Scores from 1 to 2 of up to ``limit`` movies that are popular in the person's genres, so that they stand before
+    what is popular with everyone, whose scores are at most 1 when brought there; and the reason of each.
+
+    Nothing where no signal speaks for any genre. At most two queries.
+    """
+    liking, names = _genres(facts, signals)
+    if not liking:
+        return {}, {}
+    parts: dict[int, dict[str, float]] = defaultdict(dict)
+    for slug, listed in candidates.popular_by_genre(list(liking), filters).items():
+        places = normalise(np.array([score for _, score in listed]))
+        for (movie_id, _), score in zip(listed, places.tolist(), strict=True):
+            if movie_id not in unwanted:
+                parts[movie_id][slug] = liking[slug] * score
+    total = {movie_id: sum(of_genres.values()) for movie_id, of_genres in parts.items()}
+    best = sorted(total, key=lambda movie_id: (-total[movie_id], movie_id))[:limit]
+    highest = max(total.values(), default=0.0) or 1.0
+    strongest = {i: max(sorted(parts[i]), key=lambda slug: parts[i][slug]) for i in best}
+    return (
+        {movie_id: 1.0 + total[movie_id] / highest for movie_id in best},
+        {movie_id: reasons.popular_in_genre(names[slug], slug) for movie_id, slug in strongest.items()},
+    )
+
+
+def _genres(facts: MovieFacts, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
+    """How much the signals speak for each of the genres that they speak for most, summing to 1, and the genres' names;
+    both by slug."""
+    weights = signal_weights([signal.kind for signal in signals], [signal.value for signal in signals]).tolist()
+    cards = facts.cards([signal.movie_id for signal in signals])
+    liking: dict[str, float] = defaultdict(float)
+    names: dict[str, str] = {}
+    for signal, weight in zip(signals, weights, strict=True):
+        for genre in cards.get(signal.movie_id, {}).get("genres", []):
+            liking[genre["slug"]] += weight
+            names[genre["slug"]] = genre["name"]
+    liked = sorted((slug for slug in liking if liking[slug] > 0), key=lambda slug: (-liking[slug], slug))[:MOST_GENRES]
+    total = sum(liking[slug] for slug in liked)
+    return {slug: liking[slug] / total for slug in liked}, names

@@ -1,0 +1,128 @@
+"""``train --data PATH --out DIR``: the nightly pipeline with its shipped hyperparameters, from a file into a folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from recommendations.algorithms.feedback import Kind
+from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
+from recommendations.algorithms.pipeline.train import ALGORITHM, OnProgress, TrainingConfig, train
+from recommendations.algorithms.pipeline.tune import Limits, Trial, TunedConfig, tune
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig
+from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
+from recommendations.standalone.bundle import bundle_write, check_out, manifest_write, replaced_folder
+from recommendations.standalone.data import OfflineData, read_offline_data
+
+LIST_LENGTH = 100
+_READ_SHARE = 0.05
+_WRITE_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineOptions:
+    """threads of linear algebra, 0 for one for each core; evaluated_people 0 leaves measuring out.
+
+    rating: how ratings are predicted where the data has any; None predicts none.
+    """
+
+    seed: int = 0
+    threads: int = 0
+    max_items: int = 20_000
+    evaluated_people: int = 1000
+    rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
+
+
+def offline_train(
+    path: Path,
+    out: Path,
+    options: OfflineOptions,
+    *,
+    limits: Limits | None = None,
+    on_progress: OnProgress = lambda stage, share: None,
+) -> dict[str, Any]:
+    """Train on the file at ``path``, write ``out`` whole or not at all, and return what model.json says.
+
+    limits: of a search for hyperparameters, on validation splits of the same file; None trains with those shipped.
+    Raises ImportFailed for the file, BundleError for the folder, NothingToTrainOnError where nobody likes anything,
+    TooLittleFeedbackError where there is too little to tune on.
+    """
+    check_out(out)
+    peak_memory_reset()
+    started = time.perf_counter()
+    on_progress("reading", 0.0)
+    data = read_offline_data(path)
+    seconds = {"reading": time.perf_counter() - started}
+    config, tuning = offline_config(options, data), None
+    with threadpool_limits(options.threads or None):
+        if limits is not None:
+            on_progress("tuning", _READ_SHARE)
+            begun = time.perf_counter()
+            config, tuning = _tuned(data, config, limits, on_progress)
+            seconds["tuning"] = time.perf_counter() - begun
+        interactions = data.interactions(config.feedback)
+        model = train(
+            interactions,
+            data.contents,
+            config,
+            lambda stage, share: on_progress(stage, _READ_SHARE + (_WRITE_SHARE - _READ_SHARE) * share),
+        )
+        seconds |= model.seconds
+        on_progress("writing", _WRITE_SHARE)
+        begun = time.perf_counter()
+        with replaced_folder(out) as folder:
+            bundle_write(folder, model, data, LIST_LENGTH)
+            seconds["writing"] = time.perf_counter() - begun
+            facts = {
+                "dataset": data.name,
+                "algorithm": ALGORITHM,
+                "seed": options.seed,
+                "people": len(data.user_ids),
+                "items": len(data.item_ids),
+                "interactions": len(interactions),
+                "repeated": len(data) - len(interactions),
+                "hyperparameters": config.as_dict(),
+                "tuning": tuning,
+                "metrics": model.metrics,
+                "seconds": {name: round(value, 2) for name, value in seconds.items()},
+                "peak_memory_mib": peak_memory_mib(),
+            }
+            manifest_write(folder, facts)
+    return facts
+
+
+def offline_config(options: OfflineOptions, data: OfflineData) -> TrainingConfig:
+    """The shipped hyperparameters, everything that is drawn at random drawn by the seed."""
+    shipped = EnsembleConfig()
+    ranker = replace(
+        shipped,
+        max_items=options.max_items,
+        als=tuple(replace(als, random_state=als.random_state + options.seed) for als in shipped.als),
+        spectral=replace(shipped.spectral, random_state=options.seed),
+    )
+    return TrainingConfig(
+        ranker=ranker,
+        rating=options.rating if (data.kinds == Kind.RATING).any() else None,
+        evaluated_people=options.evaluated_people,
+        random_state=options.seed,
+    )
+
+
+def _tuned(
+    data: OfflineData, config: TrainingConfig, limits: Limits, on_progress: OnProgress
+) -> tuple[TrainingConfig, dict[str, Any]]:
+    """The configuration with what the search found, if it pays; and how the search went."""
+
+    def show(trial: Trial) -> None:
+        on_progress(f"tuning, trial {trial.number + 1}", _READ_SHARE)
+
+    shipped = TunedConfig(config.ranker, config.feedback)
+    result = tune(data.interactions, shipped=shipped, limits=limits, seed=config.random_state, on_trial=show)
+    facts = asdict(result) | {"pays": result.pays}
+    if result.pays:
+        config = replace(config, ranker=result.best.ranker, feedback=result.best.feedback)
+    return config, facts

@@ -1,0 +1,179 @@
+"""One attempt at a training: how it begins under the lock, checks that it still holds it, and ends.
+
+A training is tried TRAINING_MAX_ATTEMPTS times if the process, the database or the disk failed. Its row alone decides
+what comes next, so a lost message or process changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import psycopg
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from movies.db.advisory_locks import LockLostError, close_broken_connection, session_lock, session_lock_held
+from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.training.publishing import LOCK_LOST, version_drop, version_publish
+from recommendations.vectors.artefacts import artefacts_sweep, artefacts_whole
+
+logger = logging.getLogger(__name__)
+
+Status = ModelVersion.Status
+
+LOCK = "training"
+# Started by hand (manage.py train): never tried again by itself.
+MANUAL = "manual"
+CRASHED = "the process that trained it ended without finishing"
+_DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, LockLostError)
+# Causes that may be gone at the next attempt: a service away, disk or memory full, a process that was stopped.
+_TRANSIENT = (*_DATABASE, RedisError, OSError, MemoryError, SystemExit, KeyboardInterrupt)
+
+
+class TrainingError(Exception):
+    """A training could not start, or did not succeed. Says why in words for staff."""
+
+
+class TrainingBusyError(TrainingError):
+    """Another training is running."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed at the next attempt. The error's causes and contexts count, too."""
+    return _is_any(error, _TRANSIENT)
+
+
+def _is_any(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kinds):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def retry_at(*, attempts: int, ended_at: datetime, pause: timedelta) -> datetime:
+    """When the next attempt may begin: after the first at once, then after the pause, twice the pause, and so on."""
+    return ended_at if attempts < 2 else ended_at + pause * 2 ** (attempts - 2)
+
+
+def attempt_begin(*, version: ModelVersion | None, trigger: str) -> ModelVersion:
+    """Begin an attempt at a requested version, or at a new one. Raises TrainingError if it does not wait."""
+    now = timezone.now()
+    if version is None:
+        return ModelVersion.objects.create(status=Status.TRAINING, trigger=trigger, attempts=1, started_at=now)
+    claimed = ModelVersion.objects.filter(pk=version.pk, status=Status.REQUESTED).update(
+        status=Status.TRAINING, attempts=F("attempts") + 1, started_at=now, not_before=None
+    )
+    if not claimed:
+        raise TrainingError(f"version {version.pk} does not wait to be trained")
+    return ModelVersion.objects.get(pk=version.pk)
+
+
+@contextmanager
+def attempt_owned(version: ModelVersion) -> Iterator[None]:
+    """A transaction that begins by checking that this process still owns the attempt: same row, same lock.
+
+    Without the check, a process whose connection broke and was reopened would write beside the process that took over.
+    Raises LockLostError.
+    """
+    with transaction.atomic():
+        row = (
+            ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk).values_list("status", "attempts")
+        )
+        if row.first() != (version.status, version.attempts) or not session_lock_held(LOCK):
+            raise LockLostError(LOCK_LOST)
+        yield
+
+
+def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) -> None:
+    """End an attempt of this process: drop what it wrote; its row waits for the next attempt or says why it failed.
+
+    If only the database went away after the training was complete, everything is kept and the next sweep publishes it.
+    If the database stays away, or another process holds the lock, the next sweep ends the attempt.
+    """
+    transient = not isinstance(error, TrainingError) and is_transient(error)
+    try:
+        close_broken_connection()
+        with session_lock(LOCK) as held:
+            mine = ModelVersion.objects.filter(
+                pk=version.pk, status__in=[Status.TRAINING, Status.READY], attempts=version.attempts
+            ).first()
+            if not held or mine is None or (mine.status == Status.READY and _is_any(error, _DATABASE)):
+                return
+            _end(mine, reason, retry=transient)
+    except Exception:
+        logger.exception("training_failure_not_recorded", extra={"version": version.pk})
+
+
+def trainings_sweep(*, locked: bool = False) -> int:
+    """End the attempts whose process is gone; says how many there were. Also removes model folders without a row.
+
+    A training process holds the lock, so if it is free (or ours, ``locked``) no training runs. A version that was
+    trained to the end is published; any other waits for its next attempt or, with none left, has failed.
+    """
+    if not locked:
+        with session_lock(LOCK) as held:
+            return trainings_sweep(locked=True) if held else 0
+    orphans = list(ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.READY]).order_by("pk"))
+    for version in orphans:
+        logger.error("training_crashed", extra={"version": version.pk, "status": version.status})
+        if version.status == Status.READY:
+            _publish_orphan(version)
+        else:
+            _end(version, CRASHED, retry=True)
+    artefacts_sweep()
+    return len(orphans)
+
+
+def _publish_orphan(version: ModelVersion) -> None:
+    """Publish a version that is trained and let through, unless a newer one is live or parts of it are gone."""
+    # Their numbers do not say which is newer: a training that is tried again keeps its number.
+    newer = ModelVersion.objects.filter(status=Status.LIVE, started_at__gt=version.started_at).first()
+    if newer is not None:
+        _end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
+        return
+    # Publishing may be what kills the process: the number of attempts is limited.
+    if version.attempts > settings.TRAINING_MAX_ATTEMPTS:
+        _end(version, f"{CRASHED} each time it was published", retry=False)
+        return
+    # Rows and files were complete when it was marked as ready, so what is missing was deleted since.
+    if not MovieEmbedding.objects.filter(version=version).exists() or not artefacts_whole(version=version):
+        _end(version, f"{CRASHED}, and what it wrote is gone", retry=True)
+        return
+    ModelVersion.objects.filter(pk=version.pk).update(attempts=F("attempts") + 1)
+    try:
+        version_publish(version=version, holding=LOCK)
+    except LockLostError as error:
+        raise TrainingBusyError(str(error)) from error
+    except ValidationError as error:
+        version.refresh_from_db()
+        _end(version, " ".join(error.messages), retry=True)
+
+
+def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
+    """Drop what the attempt wrote; then it waits for its next attempt, or has failed. Left alone if it went live."""
+    now = timezone.now()
+    values: dict[str, object] = {"status": Status.FAILED, "error": reason[:2000], "finished_at": now}
+    if retry and version.trigger != MANUAL:
+        most = settings.TRAINING_MAX_ATTEMPTS
+        text = f"Attempt {version.attempts} of {most}: {reason[:1800]}."
+        if version.attempts < most:
+            begins = retry_at(
+                attempts=version.attempts, ended_at=now, pause=timedelta(minutes=settings.TRAINING_RETRY_MINUTES)
+            )
+            text += f" It is tried again, not before {begins:%H:%M} UTC."
+            values = {"status": Status.REQUESTED, "not_before": begins, "stage": "waiting", "progress": 0.0}
+        else:
+            text += " It is not tried again by itself."
+        values["error"] = text
+    unpublished = ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.READY])
+    version_drop(version_id=version.pk, among=unpublished.all, **values)
+    logger.error("training_attempt_ended", extra={"version": version.pk, "status": values["status"], "reason": reason})

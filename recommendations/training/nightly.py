@@ -1,0 +1,77 @@
+"""What is to be trained now, decided from the table: a request that waits, or the night that nobody has trained yet."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from movies.db.advisory_locks import session_lock, transaction_lock
+from recommendations.models import ModelVersion
+from recommendations.training.attempts import LOCK, trainings_sweep
+from recommendations.training.services import training_run
+
+logger = logging.getLogger(__name__)
+
+Status = ModelVersion.Status
+NIGHTLY = "nightly"
+
+
+def training_request(*, trigger: str, requested_by: User | None = None) -> ModelVersion:
+    """Ask for a training, which the scheduler starts within a minute. One that already waits is returned instead.
+
+    Where that one waits for its next attempt, it waits no longer.
+    """
+    with transaction.atomic():
+        transaction_lock("training request")
+        waiting = ModelVersion.objects.filter(status=Status.REQUESTED).order_by("pk").first()
+        if waiting is None:
+            return ModelVersion.objects.create(trigger=trigger, requested_by=requested_by, stage="waiting")
+        ModelVersion.objects.filter(pk=waiting.pk, status=Status.REQUESTED).update(not_before=None)
+        return waiting
+
+
+def training_run_due(*, slot: datetime | None) -> ModelVersion | None:
+    """Run the training that is due, if any; nothing while another runs. Also deals with those whose process is gone.
+
+    slot: the newest time at which the schedule asked for a nightly training, if it does; however long ago that is, one
+    training makes up for it. Raises TrainingError when the attempt did not succeed: its row says what comes next.
+    """
+    with session_lock(LOCK) as held:
+        if not held:
+            return None
+        trainings_sweep(locked=True)
+        if slot is not None:
+            night_request(slot=slot)
+    now = timezone.now()
+    waiting = ModelVersion.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Status.REQUESTED)
+    version = waiting.order_by("pk").first()
+    return None if version is None else training_run(version=version)
+
+
+def night_request(*, slot: datetime) -> ModelVersion | None:
+    """The row of the night's training, if none of the schedule's time or after it was asked for, runs or succeeded.
+
+    One row a night, whatever became of it: a failure that a retry cannot cure waits for the next night.
+    """
+    with transaction.atomic():
+        transaction_lock("training request")
+        published = Q(status__in=[Status.READY, Status.LIVE, Status.RETIRED])
+        # A nightly training that came late, or before staff changed the hour, counts for the night that follows soon.
+        recently = slot - timedelta(hours=settings.TRAINING_NIGHTLY_HOURS)
+        done = ModelVersion.objects.filter(
+            Q(scheduled_for__gte=slot)
+            | Q(status__in=[Status.REQUESTED, Status.TRAINING])
+            | (published & Q(started_at__gte=slot))
+            | ((published | Q(status=Status.REFUSED)) & Q(trigger=NIGHTLY, created_at__gt=recently))
+        )
+        if done.exists():
+            return None
+        version = ModelVersion.objects.create(trigger=NIGHTLY, scheduled_for=slot, stage="waiting")
+    logger.info("training_due", extra={"version": version.pk, "scheduled_for": slot.isoformat()})
+    return version

@@ -1,0 +1,77 @@
+"""The popular movies of everyone and of each genre, made anew from all votes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from events.models import Interaction
+from events.training_data import movie_votes_read
+from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.db.advisory_locks import transaction_lock
+from movies.models import Movie
+from recommendations.algorithms.rankers.popularity import PopularityConfig, best_of, damped_popularity
+from recommendations.models import PopularMovie
+
+logger = logging.getLogger(__name__)
+
+# What an event says as a rating, where the person has not rated the movie.
+AS_RATINGS = {
+    Interaction.Kind.LIKE.value: 4.5,
+    Interaction.Kind.WATCH.value: 3.5,
+    Interaction.Kind.DISLIKE.value: 1.5,
+}
+
+
+def popularity_config() -> PopularityConfig:
+    """The hyperparameters, from the settings."""
+    return PopularityConfig(half_life_days=settings.POPULAR_HALF_LIFE_DAYS)
+
+
+def popular_refresh(*, now: datetime | None = None) -> int:
+    """Replace every popular list in one transaction; says how many rows they have together.
+
+    Only published movies stand in them. Cached lists are told only if something changed its place.
+    """
+    now = now or timezone.now()
+    config = popularity_config()
+    with transaction.atomic():
+        transaction_lock("popular")
+        votes = movie_votes_read(
+            now=now, half_life_days=config.half_life_days, floor=config.floor, as_ratings=AS_RATINGS
+        )
+        scores = damped_popularity(votes.counts, votes.totals, config)
+        rows = _rank(votes.movie_ids, scores, now)
+        before = list(PopularMovie.objects.order_by("genre", "rank").values_list("genre_id", "movie_id"))
+        PopularMovie.objects.all().delete()
+        PopularMovie.objects.bulk_create(rows, batch_size=2000)
+        after = list(PopularMovie.objects.order_by("genre", "rank").values_list("genre_id", "movie_id"))
+        if after != before:
+            stamp_catalogue_on_commit()
+    logger.info("popular_refreshed", extra={"rows": len(rows), "changed": after != before})
+    return len(rows)
+
+
+def _rank(movie_ids: NDArray[np.int64], scores: NDArray[np.float32], now: datetime) -> list[PopularMovie]:
+    """The list of everyone and that of each genre, of movies that are published."""
+    published = set(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True))
+    allowed = np.fromiter((pk in published for pk in movie_ids.tolist()), np.bool_, len(movie_ids))
+    members: dict[int, set[int]] = {}
+    for genre_id, movie_id in Movie.genres.through.objects.values_list("genre_id", "movie_id"):
+        members.setdefault(genre_id, set()).add(movie_id)
+    rows = []
+    groups: list[tuple[int | None, NDArray[np.bool_]]] = [(None, allowed)]
+    groups += [(genre_id, allowed & np.isin(movie_ids, list(members[genre_id]))) for genre_id in sorted(members)]
+    for group, mask in groups:
+        positions, values = best_of(scores, settings.POPULAR_LIST_SIZE, mask)
+        rows += [
+            PopularMovie(genre_id=group, movie_id=int(movie_ids[at]), rank=rank, score=float(score), computed_at=now)
+            for rank, (at, score) in enumerate(zip(positions, values, strict=True), start=1)
+        ]
+    return rows

@@ -1,0 +1,147 @@
+"""A search for hyperparameters as a row, every trial of it as another; under the lock of training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from threadpoolctl import threadpool_limits
+
+from events.training_data import training_data_read
+from movies.db.advisory_locks import close_broken_connection, session_lock
+from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackError, Trial, TuningResult, tune
+from recommendations.models import TuningRun, TuningTrial
+from recommendations.training.attempts import CRASHED, LOCK, TrainingBusyError, TrainingError, is_transient, retry_at
+from recommendations.training.config import shipped_config, tuned_config
+from recommendations.training.services import NOTHING_TO_TRAIN_ON
+
+logger = logging.getLogger(__name__)
+
+Status = TuningRun.Status
+WEEKLY = "weekly"
+
+
+def tuning_run(
+    *,
+    limits: Limits,
+    trigger: str = "manual",
+    seed: int = 0,
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+) -> TuningRun:
+    """Search on all feedback in the database; the run that comes back is finished, its trials are written.
+
+    What it found is used by the next training if it pays. on_trial hears of each trial as it ends. Raises
+    TrainingBusyError while a training or another search runs, TrainingError when it fails: the row then says why.
+    """
+    with session_lock(LOCK) as held:
+        if not held:
+            raise TrainingBusyError("a training or another tuning is running")
+        tunings_sweep(locked=True)
+        run = TuningRun.objects.create(trigger=trigger, seed=seed)
+        try:
+            with threadpool_limits(settings.TRAINING_THREADS or None):
+                result = _search(run, limits, on_trial)
+        except BaseException as error:
+            _fail(run, error)
+            if isinstance(error, TooLittleFeedbackError):
+                raise TrainingError(str(error)) from error
+            raise
+        return _finish(run, result)
+
+
+def tuning_run_due(*, slot: datetime | None, limits: Limits) -> TuningRun | None:
+    """Run the weekly search if no search has been made since ``slot``, the newest time the schedule asked for one.
+
+    However long ago that is, one search makes up for it; one whose process or database went away is begun again, at
+    most TRAINING_MAX_ATTEMPTS times. Raises as tuning_run does.
+    """
+    tunings_sweep()
+    if slot is None or not _is_due(slot, timezone.now()):
+        return None
+    return tuning_run(limits=limits, trigger=WEEKLY)
+
+
+def _is_due(slot: datetime, now: datetime) -> bool:
+    since = TuningRun.objects.filter(started_at__gte=slot)
+    broken_off = since.filter(trigger=WEEKLY, status=Status.FAILED, interrupted=True)
+    if since.exclude(status=Status.FAILED).exists() or since.filter(trigger=WEEKLY, interrupted=False).exists():
+        return False
+    last = broken_off.first()
+    if last is None:
+        return True
+    attempts = broken_off.count()
+    pause = timedelta(minutes=settings.TRAINING_RETRY_MINUTES)
+    return attempts < settings.TRAINING_MAX_ATTEMPTS and now >= retry_at(
+        attempts=attempts, ended_at=last.finished_at or last.started_at, pause=pause
+    )
+
+
+def tunings_sweep(*, locked: bool = False) -> int:
+    """Mark searches whose process is gone; says how many. Whoever searches holds the lock of training."""
+    if not locked:
+        if not TuningRun.objects.filter(status=Status.RUNNING).exists():
+            return 0
+        with session_lock(LOCK) as held:
+            return tunings_sweep(locked=True) if held else 0
+    return TuningRun.objects.filter(status=Status.RUNNING).update(
+        status=Status.FAILED, error=CRASHED, interrupted=True, finished_at=timezone.now()
+    )
+
+
+def _search(run: TuningRun, limits: Limits, on_trial: Callable[[Trial], None]) -> TuningResult:
+    columns = training_data_read()
+    if not len(columns):
+        raise TrainingError(NOTHING_TO_TRAIN_ON)
+
+    def read(config: FeedbackConfig) -> Interactions:
+        return feedback_merge(
+            columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config
+        )
+
+    def record(trial: Trial) -> None:
+        _record(run, trial)
+        on_trial(trial)
+
+    shipped, incumbent = shipped_config(), tuned_config()
+    return tune(read, shipped=shipped, incumbent=incumbent, limits=limits, seed=run.seed, on_trial=record)
+
+
+def _record(run: TuningRun, trial: Trial) -> None:
+    TuningTrial.objects.create(
+        run=run,
+        number=trial.number,
+        part=trial.part,
+        parameters=trial.parameters,
+        value=trial.value,
+        seconds=round(trial.seconds, 3),
+        state=TuningTrial.State.COMPLETE if trial.value is not None else TuningTrial.State.FAILED,
+    )
+    logger.info("tuning_trial", extra={"run": run.pk, "trial": trial.number, "part": trial.part, "value": trial.value})
+
+
+def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
+    run.status, run.finished_at = Status.FINISHED, timezone.now()
+    run.people, run.pays = result.people, result.pays
+    run.shipped_value, run.best_value = result.shipped_value, result.best_value
+    run.shipped_confirmed, run.best_confirmed = result.shipped_confirmed, result.best_confirmed
+    run.configuration = result.best.as_dict()
+    run.save()
+    logger.info("tuning_finished", extra={"run": run.pk, "pays": run.pays, "value": run.best_confirmed})
+    return run
+
+
+def _fail(run: TuningRun, error: BaseException) -> None:
+    reason = str(error) if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {error}"
+    interrupted = not isinstance(error, TrainingError) and is_transient(error)
+    try:
+        close_broken_connection()
+        TuningRun.objects.filter(pk=run.pk, status=Status.RUNNING).update(
+            status=Status.FAILED, error=reason[:2000], interrupted=interrupted, finished_at=timezone.now()
+        )
+    except Exception:
+        logger.exception("tuning_failure_not_recorded", extra={"run": run.pk})

@@ -1,0 +1,37 @@
+"""The catalogue's texts, as the content encoder reads them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from movies.models import Credit, Movie
+from recommendations.algorithms.content.lsa import MovieContent
+
+# The leads say what kind of film it is; a long tail of names does not.
+CAST_KEPT = 10
+
+
+def movie_contents_read(movie_ids: Collection[int] | None = None) -> list[MovieContent]:
+    """What is written about movies in every state, published or not; all of them by default. Three queries."""
+    movies = Movie.objects.order_by("pk")
+    genres = Movie.genres.through.objects.order_by("genre__name")
+    credits = Credit.objects.filter(position__lt=CAST_KEPT).order_by("role", "position", "pk")
+    if movie_ids is not None:
+        movies = movies.filter(pk__in=movie_ids)
+        genres = genres.filter(movie__in=movie_ids)
+        credits = credits.filter(movie__in=movie_ids)
+    genres_of = _grouped(genres.values_list("movie_id", "genre__name"))
+    people_of = _grouped(credits.values_list("movie_id", "person__name"))
+    return [
+        MovieContent(pk, title, year, overview, genres_of.get(pk, ()), people_of.get(pk, ()), tuple(keywords))
+        for pk, title, year, overview, keywords in movies.values_list("pk", "title", "year", "overview", "keywords")
+    ]
+
+
+def _grouped(pairs: Iterable[tuple[int, str]]) -> dict[int, tuple[str, ...]]:
+    groups: dict[int, list[str]] = defaultdict(list)
+    for movie_id, name in pairs:
+        groups[movie_id].append(name)
+    # Someone who both directed and acted is named once.
+    return {movie_id: tuple(dict.fromkeys(names)) for movie_id, names in groups.items()}

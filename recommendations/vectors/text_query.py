@@ -1,0 +1,123 @@
+"""Movies by what a text means: its vector, made by the live version's encoder, against those of the movies."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from movies.models import Movie
+from movies.search import MovieFilter, query_words, word_groups
+from movies.text import normalise_query
+from recommendations.algorithms.content.lsa import ContentEncoder, LsaEncoder, MovieContent
+from recommendations.algorithms.model_files import ModelFileError
+from recommendations.models import ModelVersion
+from recommendations.vectors.artefacts import encoder_load
+from recommendations.vectors.search import nearest_by_content
+
+logger = structlog.get_logger(__name__)
+
+# A version whose files could not be read is tried again after so many seconds.
+_RETRY_SECONDS = 60.0
+# Movies that are looked at for what they mean; the time it takes grows with them.
+MEANT_SIZE = 100
+# What the likeness of a movie without an overview is worth.
+BARE = 0.7
+
+
+@dataclass
+class _Loaded:
+    """The encoder this process holds: of one version, since reading it takes a moment and memory."""
+
+    version_id: int | None = None
+    # The digests of its files: numbers of versions come again after a backup was restored.
+    artefacts: dict[str, str] = field(default_factory=dict)
+    encoder: ContentEncoder | None = None
+    tried_at: float = 0.0
+
+
+_loaded = _Loaded()
+_lock = threading.Lock()
+
+
+def live_encoder() -> tuple[int, ContentEncoder] | None:
+    """The live version and its encoder, read once a process and version; None without a version or its files."""
+    version = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).only("pk", "artefacts").first()
+    if version is None:
+        return None
+    with _lock:
+        stale = (_loaded.version_id, _loaded.artefacts) != (version.pk, version.artefacts)
+        failed = _loaded.encoder is None and time.monotonic() - _loaded.tried_at > _RETRY_SECONDS
+        if stale or failed:
+            _loaded.version_id, _loaded.artefacts = version.pk, version.artefacts
+            _loaded.encoder, _loaded.tried_at = None, time.monotonic()
+            try:
+                _loaded.encoder = encoder_load(version=version)
+            except ModelFileError as error:
+                logger.warning("encoder_not_loaded", version=version.pk, reason=str(error))
+        return None if _loaded.encoder is None else (version.pk, _loaded.encoder)
+
+
+class TextMeaning(NamedTuple):
+    """What a free text means to the live version: its vector, or why there is none."""
+
+    version_id: int = 0
+    vector: NDArray[np.float32] | None = None
+    missing: Literal["", "unavailable", "unknown"] = ""
+
+
+def text_meaning(text: str) -> TextMeaning:
+    """``unavailable`` is without a live version or without its files, ``unknown`` where it knows none of the words. One
+    query; the text's vector takes a moment, so ask once a request."""
+    live = live_encoder()
+    if live is None:
+        return TextMeaning(missing="unavailable")
+    vector = text_vector(live[1], text)
+    return TextMeaning(live[0], vector, "" if vector is not None else "unknown")
+
+
+def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | None:
+    """The vector of free text, shape (dimensions,), unit length; None when the encoder knows none of its words.
+
+    To LSA runs of words may be names: "tom hanks" is the person of that name as well as two words.
+    """
+    text = normalise_query(text)
+    words = query_words(text)
+    if not words:
+        return None
+    if not isinstance(encoder, LsaEncoder):
+        return encoder.transform([MovieContent(0, text)])[0]
+    groups = tuple(word_groups(words))
+    years = [int(word) for word in words if word.isascii() and word.isdigit() and 1900 <= int(word) <= 2100]
+    content = MovieContent(
+        0, " ".join(words), years[0] if years else None, genres=groups, people=groups, keywords=groups
+    )
+    # The words together, and each of them: a common one ("space") would drown a rare one ("robots").
+    parts = [MovieContent(0, word, genres=(word,), keywords=(word,)) for word in words]
+    vectors = encoder.transform([content, *parts])
+    vector = vectors[0] + vectors[1:].sum(axis=0) / len(words) ** 0.5 if len(words) > 1 else vectors[0]
+    length = np.linalg.norm(vector)
+    return vector / length if length > 0 else None
+
+
+def movies_meant(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:
+    """The movies whose texts mean most nearly the same, with their cosine, 0 to 1; none where the text means nothing.
+
+    Filtered before it sorts, so a filter never costs rows. Two queries.
+    """
+    if meaning.vector is None:
+        return {}
+    passing = None if wanted == MovieFilter() else Movie.objects.filter(wanted.condition()).order_by().values("pk")
+    # Where next to nothing is written of a movie, one word makes all of its vector.
+    found = [
+        (i, cosine)
+        for i, cosine in nearest_by_content(meaning.version_id, meaning.vector, MEANT_SIZE, passing=passing)
+        if cosine > 0
+    ]
+    bare = set(
+        Movie.objects.filter(pk__any_of=[i for i, _ in found], overview="").order_by().values_list("pk", flat=True)
+    )
+    return {movie_id: cosine * (BARE if movie_id in bare else 1.0) for movie_id, cosine in found}

@@ -1,0 +1,74 @@
+"""The warning after a change that is saved although Redis did not answer."""
+
+import pytest
+from django.core.management import call_command
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from events.models import Rating
+from movies.caching import stamps
+from movies.models import Movie
+from recommendations.models import ModelVersion
+from tests.factories import make_embedding, make_version
+
+SAID = "Redis did not answer"
+
+
+@pytest.fixture
+def redis_away(monkeypatch):
+    def away(alias: str):
+        raise RedisConnectionError("gone")
+
+    monkeypatch.setattr(stamps, "get_redis_connection", away)
+    yield
+    stamps._owed.clear()
+
+
+@pytest.fixture
+def retired(committed_cast) -> ModelVersion:
+    version = make_version("retired")
+    make_embedding(version, committed_cast["Heat"], [1.0])
+    return version
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_a_rollback_that_redis_was_not_told_of_says_so(retired, capsys):
+    call_command("rollback", str(retired.pk))
+    told = capsys.readouterr()
+
+    assert f"Version {retired.pk} is live." in told.out
+    assert SAID in told.err
+    assert ModelVersion.objects.get(status="live").pk == retired.pk
+
+
+def test_a_rollback_that_redis_was_told_of_says_nothing_more(retired, capsys):
+    call_command("rollback", str(retired.pk))
+
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("away", [True, False])
+@pytest.mark.parametrize("what", ["hide", "edit", "delete", "rating", "live"])
+def test_staff_are_warned_of_what_redis_was_not_told_of(committed_cast, retired, client, request, *, what, away):
+    heat = committed_cast["Heat"]
+    rating = Rating.objects.create(user=committed_cast.bob, movie=heat, value=4)
+    client.force_login(committed_cast.stan)
+    path, form = {
+        "hide": ("movies/movie/", {"action": "hide_selected", "_selected_action": heat.pk}),
+        "edit": (f"movies/genre/{heat.genres.first().pk}/change/", {"name": "Noir", "slug": "noir"}),
+        "delete": (f"movies/movie/{heat.pk}/delete/", {"post": "yes"}),
+        "rating": (f"events/rating/{rating.pk}/delete/", {"post": "yes"}),
+        "live": ("recommendations/modelversion/", {"action": "make_live", "_selected_action": retired.pk}),
+    }[what]
+    if away:
+        request.getfixturevalue("redis_away")
+    page = client.post(f"/admin/{path}", form, follow=True).content.decode()
+
+    assert (SAID in page) is away
+    assert "messagelist" in page
+
+
+def test_looking_at_the_admin_warns_of_nothing(committed_cast, client):
+    client.force_login(committed_cast.stan)
+
+    assert SAID not in client.get("/admin/movies/movie/").content.decode()
+    assert Movie.objects.exists()

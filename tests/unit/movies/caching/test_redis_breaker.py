@@ -1,0 +1,133 @@
+"""A Redis that hangs costs a process one time-out, and hears afterwards what it missed."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import caches
+from django_redis import get_redis_connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from events import list_stamp
+from movies.caching import redis_breaker, stamps
+from movies.caching.redis_breaker import RedisAwayError, urgent
+from recsys_project.exceptions import LimitExceededError
+from recsys_project.ratelimits import limit
+from tests.functional.store import Store
+
+AN_HOUR = 3600.0
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory) -> Iterator[Store]:
+    store = Store(tmp_path_factory.mktemp("r"))
+    yield store
+    store.kill()
+
+
+@pytest.fixture
+def store(running, settings, monkeypatch) -> Store:
+    """What the caches speak to; nobody's turn to try again comes by itself."""
+    monkeypatch.setattr(redis_breaker, "RETRY_SECONDS", AN_HOUR)
+    stamps._owed.clear()
+    settings.CACHES = {alias: {**config, "LOCATION": running.url} for alias, config in settings.CACHES.items()}
+    redis = get_redis_connection("default")
+    redis.connection_pool.breaker.answered()
+    redis.connection_pool.disconnect()
+    return running
+
+
+def test_the_first_call_waits_and_the_others_fail_at_once(store):
+    redis = get_redis_connection("default")
+    with store.hung():
+        with pytest.raises(RedisTimeoutError):
+            redis.get("key")
+        for _ in range(3):
+            with pytest.raises(RedisAwayError):
+                redis.get("key")
+        # Both aliases speak to one Redis.
+        with pytest.raises(RedisAwayError):
+            get_redis_connection("ratelimit").get("key")
+
+
+def test_an_open_connection_that_hangs_opens_the_breaker_too(store):
+    redis = get_redis_connection("default")
+    assert redis.ping()
+    with store.hung():
+        with pytest.raises(RedisTimeoutError):
+            redis.get("key")
+        with pytest.raises(RedisAwayError):
+            redis.get("key")
+
+
+def test_one_caller_tries_again_and_an_answer_closes_it(store, monkeypatch):
+    redis = get_redis_connection("default")
+    with store.hung():
+        with pytest.raises(RedisTimeoutError):
+            redis.get("key")
+        monkeypatch.setattr(redis_breaker, "RETRY_SECONDS", 0.0)
+        with pytest.raises(RedisAwayError):
+            redis.get("key")
+    redis.connection_pool.breaker._retry_at = 0.0
+
+    assert redis.set("key", "value")
+    assert redis.get("key") == b"value"
+
+
+def test_an_urgent_caller_tries_before_the_others(store, monkeypatch):
+    monkeypatch.setattr(redis_breaker, "URGENT_RETRY_SECONDS", 0.0)
+    redis = get_redis_connection("default")
+    with store.hung():
+        for _ in range(2):
+            with urgent(), pytest.raises(RedisTimeoutError):
+                redis.get("key")
+        with pytest.raises(RedisAwayError):
+            redis.get("key")
+
+
+def test_a_refused_connection_and_an_error_open_nothing(store, settings):
+    with pytest.raises(ResponseError):
+        get_redis_connection("default").eval("return unheard_of()", 0)
+    assert get_redis_connection("default").ping()
+
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    for _ in range(2):
+        with pytest.raises(RedisConnectionError) as refused:
+            get_redis_connection("default").ping()
+        assert not isinstance(refused.value, RedisAwayError)
+
+
+def test_a_stamp_owed_to_a_hung_redis_is_set_unasked(store):
+    list_stamp.stamp_user(5)
+    key = list_stamp.user_stamp_key(5)
+    before = get_redis_connection("default").get(key)
+    with store.hung():
+        list_stamp.stamp_user(5)
+        assert stamps.stamp_read("all") is None
+        assert stamps.unannounced()
+
+    deadline = time.monotonic() + 20
+    while stamps.unannounced() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not stamps.unannounced()
+    assert get_redis_connection("default").get(key) not in (None, before)
+
+
+@pytest.mark.parametrize(("path", "refused"), [("/api/auth/token/", True), ("/api/movies/", False)])
+def test_a_hung_redis_refuses_sign_ins_alone(store, settings, rf, path, refused):
+    settings.RATELIMIT_ENABLE = True
+    caches["ratelimit"].delete_pattern("*")
+    request = rf.post(path) if refused else rf.get(path)
+    request.resolver_match = type("Match", (), {"route": path[1:]})
+    limit(request)
+    with store.hung():
+        for _ in range(2):
+            if not refused:
+                limit(request)
+                continue
+            with pytest.raises(LimitExceededError) as caught:
+                limit(request)
+            assert caught.value.store_away
+            assert caught.value.retry_after == 5

@@ -1,0 +1,77 @@
+"""Unrated movies beside the rated ones: one query for both, and neither moves the other."""
+
+import numpy as np
+import pytest
+
+from recommendations.algorithms.content.cold_start_factors import UnratedConfig, factors_beside
+from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.rankers.few_shot import Newcomers, NewcomersConfig
+from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder
+from tests.unit.recommendations.algorithms.pipeline.test_train import catalogue, two_tastes
+
+WIDTH = 32
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    data = two_tastes()
+    learned = Newcomers(NewcomersConfig(rank=4)).fit(data).factorise(WIDTH)
+    return learned, LinearAutoencoder().fit(data.likes()), np.bincount(data.items).astype(float)
+
+
+def test_rated_movies_score_as_if_there_were_no_others(fitted):
+    learned, autoencoder, likes = fitted
+    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig())
+
+    assert query @ learned[1].T == pytest.approx(learned[0] @ learned[1].T, abs=1e-6)
+    assert not (learned[1] @ beside.T).any()
+
+
+def test_unrated_movies_score_by_the_autoencoder(fitted):
+    learned, autoencoder, likes = fitted
+    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig(row_exponent=0.0))
+    told = np.corrcoef((query @ beside.T).ravel(), autoencoder.weights.ravel())[0, 1]
+
+    assert told > 0.99
+
+
+def test_their_size_is_that_of_the_rated_ones_times_the_setting(fitted):
+    learned, autoencoder, likes = fitted
+    _, once = factors_beside(learned, autoencoder, likes, UnratedConfig(size=1.0))
+    _, twice = factors_beside(learned, autoencoder, likes, UnratedConfig(size=2.0))
+
+    assert twice == pytest.approx(2 * once, rel=1e-5)
+
+
+def test_without_a_free_dimension_there_is_nothing_beside(fitted):
+    _, autoencoder, likes = fitted
+    full = np.ones((len(likes), 3), np.float32)
+
+    assert factors_beside((full, full), autoencoder, likes, UnratedConfig()) is None
+
+
+def test_reserved_dimensions_stay_free(fitted):
+    learned, autoencoder, likes = fitted
+    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig(), reserved=9)
+
+    assert not query[:, 4:9].any()
+    assert not beside[:, :9].any()
+    assert beside[:, 9:].any()
+
+
+def test_a_size_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="size"):
+        UnratedConfig(size=0.0)
+
+
+def test_training_publishes_both_in_one_space():
+    config = TrainingConfig(evaluated_people=0, rating=None, newcomers=NewcomersConfig(rank=4))
+    model = train(two_tastes(), catalogue(26), config)
+    rated, unrated = model.item_factors[:24], model.item_factors[24:]
+    odd, even = model.query_factors[:24:2].mean(axis=0), model.query_factors[1:24:2].mean(axis=0)
+
+    assert not rated[:, 4:].any()
+    assert np.abs(unrated[:, :4]).max() < 1e-6 < np.abs(unrated[:, 4:]).max()
+    # Movie 25 is of the odd movies' genre, 26 of the even ones'.
+    assert odd @ unrated[0] > even @ unrated[0]
+    assert even @ unrated[1] > odd @ unrated[1]

@@ -1,0 +1,88 @@
+"""The speed layer's arithmetic on vectors of two dimensions."""
+
+import numpy as np
+import pytest
+
+from recommendations.algorithms.listing.session_query import (
+    LEARNED_DIRECTIONS,
+    RealtimeConfig,
+    drivers,
+    query_vector,
+    recency_weights,
+    signal_weights,
+    within_evidence,
+)
+
+EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+
+
+def test_signals_weigh_by_kind_and_rating():
+    kinds = ["like", "watch", "view", "hide", "dislike", "rating", "rating", "rating"]
+    weights = signal_weights(kinds, [None] * 5 + [5.0, 3.0, 1.0])
+
+    assert weights.tolist() == pytest.approx([1.0, 0.7, 0.2, -0.5, -1.0, 1.0, 0.7, -1.0])
+
+
+def test_a_higher_rating_never_weighs_less():
+    values = [step / 2 for step in range(1, 11)]
+    weights = signal_weights(["rating"] * 10, values)
+
+    assert (np.diff(weights) >= 0).all()
+
+
+def test_newer_signals_weigh_more():
+    assert recency_weights(3, half_life=1.0).tolist() == [1.0, 0.5, 0.25]
+
+
+def test_the_query_is_the_weighted_mean_and_a_dislike_pushes_away():
+    both = np.stack([EAST, NORTH])
+
+    assert query_vector(both, np.array([3.0, 1.0], np.float32)).tolist() == [0.75, 0.25]
+    assert query_vector(both, np.array([1.0, -1.0], np.float32)).tolist() == [0.5, -0.5]
+    assert query_vector(both, np.zeros(2, np.float32)).tolist() == [0.0, 0.0]
+
+
+def test_few_signals_tell_only_the_strongest_learned_directions():
+    query, config = np.arange(1, LEARNED_DIRECTIONS + 3, dtype=np.float32), RealtimeConfig(12, 5.0, 1, 2)
+    one, two, many = (within_evidence(query, signals, config) for signals in (1, 2, 50))
+
+    assert one[:3].tolist() == [1, 2, 3]
+    assert two[:5].tolist() == [1, 2, 3, 4, 5]
+    for kept, told in ((one, 3), (two, 5)):
+        assert not kept[told:LEARNED_DIRECTIONS].any()
+        # Those past the learned ones are another model's.
+        assert kept[LEARNED_DIRECTIONS:].tolist() == query[LEARNED_DIRECTIONS:].tolist()
+    assert many.tolist() == query.tolist()
+    assert query[3] == 4
+
+
+def test_the_driver_of_an_item_is_the_signal_that_speaks_for_it_most():
+    strongest, share = drivers(
+        np.stack([EAST, NORTH, -EAST]),
+        np.array([1.0, 0.5, 1.0], np.float32),
+        np.stack([EAST, EAST + 2 * NORTH, NORTH, -NORTH]),
+    )
+
+    assert strongest.tolist() == [0, 0, 1, -1]
+    assert share.tolist() == [1.0, 0.5, 1.0, 0.0]
+
+
+def test_what_was_disliked_is_never_a_reason():
+    strongest, _ = drivers(np.stack([EAST]), np.array([-1.0], np.float32), np.stack([EAST]))
+
+    assert strongest.tolist() == [-1]
+
+
+def test_no_signals_or_no_items_give_no_drivers():
+    nothing = np.zeros((0, 2), np.float32)
+
+    assert drivers(nothing, np.zeros(0, np.float32), np.stack([EAST]))[0].tolist() == [-1]
+    assert len(drivers(np.stack([EAST]), np.ones(1, np.float32), nothing)[0]) == 0
+
+
+@pytest.mark.parametrize(
+    "bad", [{"signals": 0}, {"recency_half_life": 0}, {"directions": 0}, {"directions_a_signal": -1}]
+)
+def test_hyperparameters_that_make_no_sense_are_refused(bad):
+    with pytest.raises(ValueError, match="must be"):
+        RealtimeConfig(**bad)

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from recommendations.algorithms.content.lsa import MovieContent
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.pipeline.train import NothingToTrainOnError, TrainingConfig, train
+
+GENRES = ("Crime", "Family")
+
+
+def two_tastes(people: int = 60, movies: int = 24, seed: int = 0) -> Interactions:
+    """Half of the people like the even movies, half the odd ones."""
+    rng = np.random.default_rng(seed)
+    likes = rng.random((people, movies)) < np.where(np.arange(people)[:, None] % 2 == np.arange(movies) % 2, 0.6, 0.02)
+    users, items = np.nonzero(likes)
+    return Interactions.from_columns(users + 1, items + 1, ratings=np.full(len(users), 4.5, np.float32))
+
+
+def catalogue(movies: int) -> list[MovieContent]:
+    return [MovieContent(n, f"Movie {n}", genres=(GENRES[n % 2],)) for n in range(movies, 0, -1)]
+
+
+def test_the_whole_pipeline_beats_popularity_and_reports_its_stages():
+    stages: list[tuple[str, float]] = []
+
+    model = train(two_tastes(), catalogue(24), on_progress=lambda *stage: stages.append(stage))
+
+    assert list(dict.fromkeys(name for name, _ in stages)) == list(model.seconds)
+    assert [share for _, share in stages] == sorted(share for _, share in stages)
+    assert model.metrics["ndcg@10"] > 1.2 * model.metrics["popularity"]["ndcg@10"]
+    assert model.movie_ids.tolist() == list(range(1, 25))
+    assert model.trained.all()
+
+
+def test_lists_hold_outside_ids_of_recommendable_movies_of_the_persons_taste():
+    data = two_tastes()
+    model = train(data, catalogue(24))
+
+    ((users, movies, scores),) = model.lists(5, np.arange(1, 21))
+
+    assert users.tolist() == data.user_ids.tolist()
+    assert movies.max() <= 20
+    seen = set(zip(data.user_ids[data.users].tolist(), data.item_ids[data.items].tolist(), strict=True))
+    listed = {(user, movie) for user, row in zip(users.tolist(), movies.tolist(), strict=True) for movie in row}
+    assert not seen & listed
+    assert (np.diff(scores, axis=1)[(movies >= 0)[:, 1:]] <= 0).all()
+    # Person 1 is the first of those who like the first, third… movie.
+    assert movies[0][movies[0] >= 0][0] % 2 == 1
+
+
+def test_a_movie_nobody_rated_gets_the_factors_of_its_genre():
+    # The catalogue goes on where the feedback ends: 25 is of the odd movies' genre, 26 of the even ones'.
+    model = train(two_tastes(), catalogue(26))
+
+    assert model.trained.tolist() == [True] * 24 + [False] * 2
+    query = model.query_factors[::2][:5].mean(axis=0)
+    assert query @ model.item_factors[24] > query @ model.item_factors[25]
+
+
+def test_feedback_about_movies_outside_the_catalogue_is_evidence_only():
+    model = train(two_tastes(), catalogue(10))
+
+    assert len(model.movie_ids) == len(model.content) == len(model.item_factors) == 10
+    assert model.trained.all()
+
+
+@pytest.mark.parametrize(("users", "items"), [([1, 1, 1], [1, 2, 3]), ([1], [1]), ([1, 2], [1, 2])])
+def test_very_little_data_trains_without_being_measured(users, items):
+    model = train(Interactions.from_columns(np.array(users), np.array(items)), catalogue(4))
+
+    assert model.metrics == {}
+    assert model.item_factors.shape == (4, 128)
+    assert np.isfinite(model.item_factors).all()
+    assert np.isfinite(model.query_factors).all()
+
+
+def test_nobody_liking_anything_is_nothing_to_train_on():
+    disliked = Interactions.from_columns(np.array([1]), np.array([1]), weights=np.array([-1], np.float32))
+
+    with pytest.raises(NothingToTrainOnError, match="nothing to train on"):
+        train(disliked, catalogue(2))
+
+
+def test_the_same_data_gives_the_same_model():
+    config = TrainingConfig(evaluated_people=20)
+    first, second = (train(two_tastes(), catalogue(26), config) for _ in range(2))
+
+    assert first.metrics == second.metrics
+    assert np.array_equal(first.content, second.content)
+    assert np.array_equal(first.item_factors, second.item_factors)

@@ -1,0 +1,92 @@
+"""The ensemble's lists: who gets one, what may stand in it, what happens at the edges."""
+
+import logging
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
+
+# Three people, two items: two like both, one likes only the first. X'X = [[3, 2], [2, 2]].
+TWO_ITEMS = Interactions.from_columns(np.array([1, 1, 2, 2, 3]), np.array([10, 20, 10, 20, 10]))
+
+
+def random_interactions(seed: int = 0, people: int = 60, items: int = 40) -> Interactions:
+    rng = np.random.default_rng(seed)
+    users, columns = np.nonzero(rng.random((people, items)) < 0.2)
+    weights = rng.choice([-1.0, -0.5, 0.5, 1.0], len(users), p=[0.1, 0.1, 0.2, 0.6]).astype(np.float32)
+    return Interactions.from_columns(users + 100, columns + 1000, weights=weights)
+
+
+def test_without_likes_the_popular_comes_first():
+    model = RankingEnsemble().fit(TWO_ITEMS)
+
+    first, second = model.scores(csr_array((1, 2), dtype=np.float32))[0]
+
+    assert first > second
+
+
+def test_recommend_leaves_out_what_is_excluded_and_what_is_no_candidate():
+    data = random_interactions()
+    candidates = np.ones(40, np.bool_)
+    candidates[[0, 7]] = False
+    model = RankingEnsemble().fit(data)
+
+    blocks = list(model.recommend(data, 40, candidates=candidates, block=7))
+
+    users = np.concatenate([block[0] for block in blocks])
+    positions = np.vstack([block[1] for block in blocks])
+    assert users.tolist() == list(range(60))
+    for user, places in zip(users, positions, strict=True):
+        own = set(data.items[data.users == user].tolist())
+        listed = places[places >= 0].tolist()
+        assert sorted(listed) == sorted(set(range(40)) - own - {0, 7})
+
+
+def test_recommend_still_offers_what_was_only_viewed():
+    data = Interactions.from_columns(np.array([1, 2, 2]), np.array([1, 1, 2]), excludes=np.array([False, True, True]))
+    ((_, positions, _),) = RankingEnsemble().fit(data).recommend(data, 2)
+
+    assert sorted(positions[0].tolist()) == [0, 1]
+    assert positions[1].tolist() == [-1, -1]
+
+
+def test_blocks_of_any_size_give_the_same_lists():
+    data = random_interactions()
+    model = RankingEnsemble().fit(data)
+
+    whole = [block[1] for block in model.recommend(data, 10, block=1000)]
+    pieces = [block[1] for block in model.recommend(data, 10, block=11)]
+
+    assert np.array_equal(np.vstack(whole), np.vstack(pieces))
+
+
+def test_above_the_cap_the_most_liked_items_are_kept(caplog):
+    data = random_interactions()
+    liked_by = data.likes().count_nonzero(axis=0)
+
+    with caplog.at_level(logging.WARNING):
+        model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data)
+
+    assert "keeps the 10 most liked" in caplog.text
+    assert liked_by[model.kept].min() >= np.delete(liked_by, model.kept).max()
+    scores = model.scores(data.likes()[:1])[0]
+    assert np.isfinite(scores).sum() == 10
+
+
+def test_items_that_nobody_likes_are_never_recommended():
+    data = Interactions.from_columns(np.array([1, 1, 2]), np.array([1, 2, 3]), weights=np.array([1, 1, -1], np.float32))
+    ((_, positions, scores),) = RankingEnsemble().fit(data).recommend(data, 3)
+
+    assert 2 not in positions
+    assert positions[1].tolist() == [0, 1, -1]
+    assert np.isfinite(scores[positions >= 0]).all()
+
+
+def test_empty_data_gives_a_model_that_recommends_nothing():
+    nothing = Interactions.from_columns(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    model = RankingEnsemble().fit(nothing)
+
+    assert list(model.recommend(nothing, 10)) == []

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.rankers.popularity import (
+    SECONDS_A_DAY,
+    Popularity,
+    PopularityConfig,
+    best_of,
+    damped_popularity,
+    decay,
+)
+
+CONFIG = PopularityConfig(half_life_days=10, floor=0.2, damping=5)
+
+
+def test_feedback_fades_by_half_of_what_is_above_the_floor():
+    weights = decay(np.array([0, 10, 20, 100_000, -5]) * SECONDS_A_DAY, CONFIG)
+
+    assert weights.tolist() == pytest.approx([1, 0.6, 0.4, 0.2, 1])
+
+
+def test_the_score_is_the_damped_mean_times_the_count():
+    count, total = np.array([3.0, 1.0, 0.0]), np.array([12.0, 5.0, 0.0])
+    mean = 17 / 4
+
+    scores = damped_popularity(count, total, CONFIG)
+
+    expected = [3 * (12 + 5 * mean) / 8, 1 * (5 + 5 * mean) / 6, 0]
+    assert scores.tolist() == pytest.approx(expected)
+
+
+def test_a_single_top_rating_does_not_beat_many_good_ones():
+    scores = damped_popularity(np.array([1.0, 200.0]), np.array([5.0, 860.0]), PopularityConfig())
+
+    assert scores[1] > scores[0]
+
+
+def test_the_best_of_a_genre_are_only_of_that_genre_and_have_votes():
+    scores = np.array([3, 9, 0, 5], np.float32)
+
+    assert best_of(scores, 10)[0].tolist() == [1, 3, 0]
+    assert best_of(scores, 2, np.array([True, False, True, True]))[0].tolist() == [3, 0]
+    assert best_of(scores, 2, np.zeros(4, np.bool_))[0].tolist() == []
+
+
+def test_newer_ratings_count_more_and_views_do_not_count():
+    data = Interactions.from_columns(
+        np.array([1, 2, 3]),
+        np.array([1, 2, 3]),
+        ratings=np.array([4, 4, np.nan], np.float32),
+        timestamps=np.array([0, 400, 400]) * SECONDS_A_DAY,
+    )
+    scores = Popularity().fit(data).item_scores
+
+    assert scores[1] > scores[0] > 0
+    assert scores[2] == 0
+
+
+def test_a_saved_model_is_the_same(tmp_path):
+    data = Interactions.from_columns(np.array([1, 2]), np.array([1, 2]), ratings=np.array([4, 3], np.float32))
+    model = Popularity(CONFIG).fit(data)
+    model.save(tmp_path / "popularity.npz")
+
+    loaded = Popularity.load(tmp_path / "popularity.npz")
+
+    assert loaded.config == CONFIG
+    assert np.array_equal(loaded.scores(data.likes()), model.scores(data.likes()))
+
+
+@pytest.mark.parametrize("wrong", [{"half_life_days": 0}, {"floor": 2}, {"damping": 0}])
+def test_impossible_hyperparameters_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        PopularityConfig(**wrong)

@@ -1,0 +1,129 @@
+"""What a process remembers of movies, and when it must not."""
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_redis import get_redis_connection
+
+from movies.caching.stamps import CATALOGUE, stamp_catalogue, stamp_key, stamp_read
+from movies.models import Movie
+from recommendations.retrieval import movie_features as movie_facts
+from recommendations.retrieval.movie_features import MovieFacts, facts_under
+from recommendations.serving.list_cache import lookup
+from tests.factories import make_movie, make_version
+
+
+@pytest.fixture
+def movies(db):
+    return [make_movie() for _ in range(3)]
+
+
+def test_a_card_is_fetched_once_under_one_stamp(movies, django_assert_num_queries):
+    stamp_catalogue()
+    facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies])
+
+    with django_assert_num_queries(0):
+        cards = facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies])
+
+    assert [cards[movie.pk]["title"] for movie in movies] == [movie.title for movie in movies]
+
+
+def test_a_movie_hidden_under_a_new_stamp_has_no_card_any_more(movies):
+    facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies])
+    Movie.objects.filter(pk=movies[0].pk).update(status=Movie.Status.HIDDEN)
+    stamp_catalogue()
+
+    assert facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies]).keys() == {
+        movies[1].pk,
+        movies[2].pk,
+    }
+
+
+@pytest.mark.parametrize("read", [lambda: stamp_read(CATALOGUE), lambda: lookup(1).catalogue_stamp])
+def test_a_movie_hidden_before_redis_lost_everything_has_no_card_any_more(movies, read):
+    redis = get_redis_connection("default")
+    redis.delete(stamp_key(CATALOGUE))
+    facts_under(read()).cards([movie.pk for movie in movies])
+    Movie.objects.filter(pk=movies[0].pk).update(status=Movie.Status.HIDDEN)
+    stamp_catalogue()
+    redis.delete(stamp_key(CATALOGUE))
+
+    assert movies[0].pk not in facts_under(read()).cards([movie.pk for movie in movies])
+
+
+def test_without_a_stamp_nothing_is_remembered(movies, django_assert_num_queries):
+    facts_under(None).cards([movies[0].pk])
+
+    with django_assert_num_queries(2):
+        facts_under(None).cards([movies[0].pk])
+
+
+def test_after_its_time_everything_is_fetched_anew(movies, monkeypatch):
+    facts = facts_under(b"one")
+    assert facts_under(b"one") is facts
+
+    monkeypatch.setattr(movie_facts, "KEPT_SECONDS", -1.0)
+
+    assert facts_under(b"one") is not facts
+
+
+def test_too_many_movies_begin_anew(movies, monkeypatch):
+    monkeypatch.setattr(movie_facts, "KEPT_MOVIES", 2)
+    facts = facts_under(b"two")
+    facts.cards([movie.pk for movie in movies])
+
+    assert facts_under(b"two") is not facts
+
+
+def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
+    vectors = MovieFacts().vectors(cast.version.pk)
+    known = [movie.pk for movie in cast.movies.values()][:2]
+    forward, rows = vectors.item_factors([*known, 10**9])
+    backward, again = vectors.item_factors([10**9, *reversed(known)])
+
+    assert forward.tolist() == [True, True, False]
+    assert backward.tolist() == [False, True, True]
+    np.testing.assert_array_equal(rows, again[::-1])
+    assert not rows[2].any()
+    assert rows[:2].any(axis=1).all()
+
+
+def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
+    vectors = MovieFacts().vectors(cast.version.pk)
+    ids = [movie.pk for movie in cast.movies.values()]
+    monkeypatch.setattr(movie_facts, "BLOCK", 1)
+    vectors.item_factors(ids[:1])
+    with CaptureQueriesContext(connection) as queries:
+        vectors.query_factors(ids)
+        vectors.item_factors(ids)
+
+    assert len(queries) == 1
+    asked = queries[0]["sql"].partition("ANY('{")[2].partition("}")[0].split(",")
+    assert sorted(map(int, asked)) == sorted(ids[1:])
+
+
+def test_facts_of_a_new_version_are_its_own(cast):
+    facts = MovieFacts()
+    movie = next(iter(cast.movies.values()))
+    facts.vectors(cast.version.pk).item_factors([movie.pk])
+    known, _ = facts.vectors(make_version("ready").pk).item_factors([movie.pk])
+
+    assert not known.any()
+
+
+def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_assert_num_queries):
+    first, _, last = sorted(movie.pk for movie in movies)
+    facts = MovieFacts()
+    facts.cards([first])
+    same_block = first // movie_facts.BLOCK == last // movie_facts.BLOCK
+
+    with django_assert_num_queries(0 if same_block else 2):
+        assert last in facts.cards([last])
+
+
+def test_where_many_are_missing_only_they_are_fetched():
+    many = set(range(1, 2 * movie_facts.BLOCK * movie_facts.FEW_MISSING, movie_facts.BLOCK))
+
+    assert movie_facts.with_neighbours(many) == many
+    assert len(movie_facts.with_neighbours({3})) == movie_facts.BLOCK

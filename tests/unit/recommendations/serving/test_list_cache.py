@@ -1,0 +1,81 @@
+"""Requests that miss together, and lists past their hour."""
+
+import threading
+import time
+
+import orjson
+import pytest
+from django_redis import get_redis_connection
+
+from recommendations.serving import list_cache, services
+from recommendations.serving.list_cache import RenderedList
+
+
+def recommendation_id(user) -> str:
+    return orjson.loads(services.recommendation_list(user=user, limit=1))["recommendation_id"]
+
+
+def test_who_misses_while_another_computes_waits_for_that_list(cast):
+    taken_off = list_cache.lookup(cast.alice.pk)
+    coming_id = "00000000-0000-0000-0000-000000000001"
+    rendered = RenderedList(b'{"recommendation_id":"%b"' % coming_id.encode(), b"{}", [])
+    coming = threading.Timer(0.2, list_cache.keep, [coming_id, rendered], {"of": (cast.alice.pk, taken_off)})
+    coming.start()
+
+    assert taken_off.flight is not None
+    assert list_cache.lookup(cast.alice.pk).flight is None
+    assert recommendation_id(cast.alice) == coming_id
+    coming.join()
+
+
+def test_who_waited_in_vain_computes(cast, monkeypatch):
+    monkeypatch.setattr(list_cache, "FLIGHT_SECONDS", 0.1)
+    list_cache.lookup(cast.alice.pk)
+
+    assert recommendation_id(cast.alice)
+
+
+def test_a_list_past_its_hour_is_shown_only_while_another_request_makes_the_next(cast, monkeypatch):
+    first = recommendation_id(cast.alice)
+    late = time.time() + 3700
+    monkeypatch.setattr(list_cache.time, "time", lambda: late)
+    taken_off = list_cache.lookup(cast.alice.pk)
+
+    assert taken_off.stale
+    assert taken_off.flight is not None
+    assert recommendation_id(cast.alice) == first
+    list_cache.flight_end(cast.alice.pk, taken_off)
+    assert recommendation_id(cast.alice) != first
+
+
+def test_a_fresh_list_begins_no_flight(cast):
+    recommendation_id(cast.alice)
+
+    assert list_cache.lookup(cast.alice.pk).flight is None
+
+
+def test_a_flight_is_ended_by_nobody_else(cast):
+    taken_off = list_cache.lookup(cast.alice.pk)
+    list_cache.flight_end(cast.alice.pk, taken_off._replace(flight="another"))
+
+    assert list_cache.lookup(cast.alice.pk).flight is None
+
+
+def test_a_computation_that_fails_lets_the_next_request_compute(cast, monkeypatch):
+    def failing(*_args, **_kwargs):
+        raise RuntimeError("PostgreSQL is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "personal_list", failing)
+        with pytest.raises(RuntimeError):
+            recommendation_id(cast.alice)
+
+    assert list_cache.lookup(cast.alice.pk).flight is not None
+
+
+def test_a_list_is_kept_once(cast):
+    shown = recommendation_id(cast.alice)
+    redis = get_redis_connection("default")
+    holding = [key for key in redis.keys("*") if redis.type(key) == b"string" and redis.strlen(key) > 1000]
+
+    assert [key.decode().rpartition(":")[2] for key in holding if b"served" in key or b"list" in key] == [shown]

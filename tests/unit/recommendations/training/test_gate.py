@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+
+from recommendations.training import services as training
+from recommendations.training.gate import GateConfig, Trained, gate
+
+CONFIG = GateConfig(max_shrink=0.5, min_people=20)
+LIVE = Trained(number=7, people=100, movies=1000, interactions=5000)
+
+
+def measured(own: float, popular: float, people: int = 100) -> Trained:
+    metrics = {"ndcg@10": own, "people": people, "popularity": {"ndcg@10": popular}}
+    return replace(LIVE, number=8, metrics=metrics)
+
+
+def test_a_candidate_of_about_the_same_data_passes():
+    assert gate(measured(0.3, 0.2), LIVE, CONFIG) == ""
+    assert gate(measured(0.2, 0.2), LIVE, CONFIG) == ""
+
+
+@pytest.mark.parametrize("name", ["interactions", "people", "movies"])
+def test_data_that_shrank_by_more_than_half_is_named(name):
+    before = getattr(LIVE, name)
+
+    assert gate(replace(LIVE, number=8, **{name: before // 2}), LIVE, CONFIG) == ""
+    reason = gate(replace(LIVE, number=8, **{name: before // 2 - 1}), LIVE, CONFIG)
+    assert f"{before // 2 - 1:,} {name} against {before:,} of version 7" in reason
+
+
+@pytest.mark.parametrize("own", [0.1999, 0.0, float("nan")])
+def test_a_ranking_worse_than_popularity_is_refused(own):
+    assert "worse than popularity" in gate(measured(own, 0.2), LIVE, CONFIG)
+    assert "worse than popularity" in gate(measured(own, 0.2), None, CONFIG)
+
+
+def test_worse_by_chance_is_not_worse():
+    metrics = measured(0.15, 0.2).metrics
+
+    assert gate(replace(LIVE, metrics={**metrics, "above_popularity": [-0.12, 0.02]}), LIVE, CONFIG) == ""
+    assert "worse" in gate(replace(LIVE, metrics={**metrics, "above_popularity": [-0.08, -0.01]}), LIVE, CONFIG)
+
+
+def test_every_reason_is_told():
+    reason = gate(replace(measured(0.1, 0.2), interactions=5, people=1), LIVE, CONFIG)
+
+    assert all(word in reason for word in ("worse than popularity", "5 interactions", "1 people"))
+    assert "movies" not in reason
+
+
+def test_without_a_live_version_or_a_measurement_nothing_is_refused():
+    tiny = Trained(number=1, people=1, movies=4, interactions=3)
+
+    assert gate(tiny, None, CONFIG) == ""
+    assert gate(measured(0.0, 0.9, people=19), None, CONFIG) == ""
+    # A version written by hand says nothing of its data.
+    assert gate(tiny, Trained(number=1, people=0, movies=0, interactions=0), CONFIG) == ""
+
+
+def test_shrinking_can_be_allowed():
+    assert gate(replace(LIVE, interactions=1), LIVE, replace(CONFIG, max_shrink=1.0)) == ""
+
+
+def test_the_settings_decide(world, settings):
+    settings.GATE_MIN_PEOPLE = 1
+    settings.TRAINING_EVALUATED_PEOPLE = 12
+
+    assert training.training_run().refusal == ""
