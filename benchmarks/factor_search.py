@@ -107,7 +107,7 @@ def fill(movies: int, rng: np.random.Generator) -> Catalogue:
 
     from movies.models import Genre, Movie  # noqa: PLC0415
     from recommendations.models import ModelVersion  # noqa: PLC0415
-    from recommendations.training.publishing import embeddings_write  # noqa: PLC0415
+    from recommendations.vectors.writing import embeddings_write  # noqa: PLC0415
 
     hidden = np.arange(movies) % 500 == 7
     Movie.objects.bulk_create(

@@ -137,8 +137,8 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
     from accounts.models import User  # noqa: PLC0415
     from movies.models import Genre, Movie, Person  # noqa: PLC0415
     from recommendations.models import ModelVersion, PopularMovie  # noqa: PLC0415
-    from recommendations.training.publishing import embeddings_write  # noqa: PLC0415
     from recommendations.vectors.indexes import vector_indexes_build  # noqa: PLC0415
+    from recommendations.vectors.writing import embeddings_write  # noqa: PLC0415
 
     rng = np.random.default_rng(0)
     overview = "A film about people who do things in places. " * 8

@@ -15,7 +15,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from movies.caching.stamps import stamp_catalogue_on_commit
-from movies.db import binary_copy as copying
+from movies.db import binary_copy
 from movies.db.advisory_locks import LockLostError, session_lock_held, transaction_lock
 from movies.models import Movie
 from recommendations.algorithms.pipeline.train import TrainedModel
@@ -26,7 +26,6 @@ from recommendations.vectors.indexes import vector_indexes_build, vector_indexes
 logger = logging.getLogger(__name__)
 
 Status = ModelVersion.Status
-_BLOCK = 2000
 # Orders versions by age. Their numbers do not: a training that is tried again keeps its number.
 _BEGUN = Coalesce("started_at", "created_at")
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
@@ -37,19 +36,6 @@ _INSERT_LISTS = """
     SELECT version_id, user_id, movie_ids, scores, coalesce(predicted_ratings, '{}')
     FROM staged_lists JOIN accounts_user ON accounts_user.id = user_id
     FOR KEY SHARE OF accounts_user
-"""
-_INSERT_EMBEDDINGS = """
-    INSERT INTO recommendations_movieembedding
-        (version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at)
-    SELECT version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at
-    FROM staged_embeddings JOIN movies_movie ON movies_movie.id = movie_id
-    FOR KEY SHARE OF movies_movie
-    ON CONFLICT (version_id, movie_id) DO UPDATE SET
-        content = excluded.content,
-        query_factors = excluded.query_factors,
-        item_factors = excluded.item_factors,
-        factors_source = excluded.factors_source,
-        updated_at = excluded.updated_at
 """
 
 
@@ -64,10 +50,10 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
     columns = "version_id int8, user_id int8, movie_ids int4[], scores float4[], predicted_ratings float4[]"
     with (
         transaction.atomic(),
-        copying.staging_table("staged_lists", columns),
+        binary_copy.staging_table("staged_lists", columns),
         connection.cursor() as cursor,
     ):
-        copying.copy_in("staged_lists", "version_id, user_id, movie_ids, scores, predicted_ratings", blocks)
+        binary_copy.copy_in("staged_lists", "version_id, user_id, movie_ids, scores, predicted_ratings", blocks)
         cursor.execute(_INSERT_LISTS)
         return int(cursor.rowcount)
 
@@ -83,62 +69,17 @@ def _encode_lists(
     lengths = (movies >= 0).sum(axis=1)
     for length in np.unique(lengths[lengths > 0]):
         rows = lengths == length
-        yield copying.encode_rows(
+        yield binary_copy.encode_rows(
             [
-                copying.int8_column(np.full(rows.sum(), version_id)),
-                copying.int8_column(users[rows]),
-                copying.array_column(movies[rows, :length], ">i4"),
-                copying.array_column(scores[rows, :length], ">f4"),
-                copying.null_column(rows.sum())
+                binary_copy.int8_column(np.full(rows.sum(), version_id)),
+                binary_copy.int8_column(users[rows]),
+                binary_copy.array_column(movies[rows, :length], ">i4"),
+                binary_copy.array_column(scores[rows, :length], ">f4"),
+                binary_copy.null_column(rows.sum())
                 if ratings is None
-                else copying.array_column(ratings[rows, :length], ">f4"),
+                else binary_copy.array_column(ratings[rows, :length], ">f4"),
             ]
         )
-
-
-def embeddings_write(
-    *,
-    version: ModelVersion,
-    movie_ids: NDArray[np.int64],
-    content: NDArray[np.float32],
-    factors: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
-    trained: NDArray[np.bool_],
-    read_at: datetime,
-) -> None:
-    """Write or replace movies' vectors, arrays of one row a movie; without ``factors`` those columns are null.
-
-    read_at: when the texts were read, so that a movie edited since then counts as changed.
-    """
-    columns = "version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at"
-    types = (
-        "version_id int8, movie_id int8, content vector, query_factors vector, item_factors vector, "
-        "factors_source text, updated_at timestamptz"
-    )
-
-    def encode() -> Iterator[bytes]:
-        for source, mask in ((MovieEmbedding.Source.TRAINED, trained), (MovieEmbedding.Source.PREDICTED, ~trained)):
-            chosen = np.flatnonzero(mask)
-            for start in range(0, len(chosen), _BLOCK):
-                rows = chosen[start : start + _BLOCK]
-                vectors = (
-                    [copying.vector_column(part[rows]) for part in factors]
-                    if factors is not None
-                    else [copying.null_column(len(rows))] * 2
-                )
-                yield copying.encode_rows(
-                    [
-                        copying.int8_column(np.full(len(rows), version.pk)),
-                        copying.int8_column(movie_ids[rows]),
-                        copying.vector_column(content[rows]),
-                        *vectors,
-                        copying.text_column(source.value, len(rows)),
-                        copying.timestamp_column(read_at, len(rows)),
-                    ]
-                )
-
-    with transaction.atomic(), copying.staging_table("staged_embeddings", types), connection.cursor() as cursor:
-        copying.copy_in("staged_embeddings", columns, encode())
-        cursor.execute(_INSERT_EMBEDDINGS)
 
 
 def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:

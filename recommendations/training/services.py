@@ -36,9 +36,10 @@ from recommendations.training.attempts import (
 from recommendations.training.config import tuned_config
 from recommendations.training.gate import GateConfig, Trained, gate
 from recommendations.training.popular_movies import popular_refresh, popularity_config
-from recommendations.training.publishing import embeddings_write, lists_write, version_publish, versions_prune
+from recommendations.training.publishing import lists_write, version_publish, versions_prune
 from recommendations.vectors.artefacts import artefacts_save
 from recommendations.vectors.contents import movie_contents_read
+from recommendations.vectors.writing import embeddings_write
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from recommendations.algorithms.content.cold_start import FoldIn
 from recommendations.algorithms.content.lsa import ContentEncoder
 from recommendations.algorithms.model_files import ModelFileError
 from recommendations.models import ModelVersion, MovieEmbedding
-from recommendations.training.publishing import embeddings_write
 from recommendations.vectors.artefacts import artefacts_load
 from recommendations.vectors.contents import movie_contents_read
 from recommendations.vectors.indexes import vector_indexes_build
+from recommendations.vectors.writing import embeddings_write
 
 logger = logging.getLogger(__name__)
 
