@@ -18,7 +18,10 @@ from recommendations.api.discovery_serializers import (
     SearchQuerySerializer,
     TrendingListSerializer,
 )
-from recommendations.discovery import services as discovery
+from recommendations.discovery.genres import genre_list
+from recommendations.discovery.latest import latest_list
+from recommendations.discovery.search import search_list
+from recommendations.discovery.trending import trending_list
 
 
 class SearchView(APIView):
@@ -40,7 +43,7 @@ class SearchView(APIView):
     def get(self, request: Request) -> Response:
         query = SearchQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(envelope(**discovery.search_list(**query.validated_data)))
+        return Response(envelope(**search_list(**query.validated_data)))
 
 
 class TrendingListView(APIView):
@@ -59,7 +62,7 @@ class TrendingListView(APIView):
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(envelope(**discovery.trending_list(**query.validated_data)))
+        return Response(envelope(**trending_list(**query.validated_data)))
 
 
 class LatestListView(APIView):
@@ -78,7 +81,7 @@ class LatestListView(APIView):
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(envelope(discovery.latest_list(**query.validated_data)))
+        return Response(envelope(latest_list(**query.validated_data)))
 
 
 class GenreListView(APIView):
@@ -89,4 +92,4 @@ class GenreListView(APIView):
 
     @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer, auth=[])
     def get(self, request: Request) -> Response:
-        return Response(envelope(discovery.genre_list()))
+        return Response(envelope(genre_list()))

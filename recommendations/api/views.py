@@ -19,6 +19,8 @@ from recommendations.api.serializers import (
     SessionListSerializer,
     SimilarListSerializer,
 )
+from recommendations.discovery.popular import popular_list
+from recommendations.discovery.similar import similar_list
 from recommendations.serving import services
 
 
@@ -87,7 +89,7 @@ class PopularListView(APIView):
     def get(self, request: Request) -> Response:
         query = PopularQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(envelope(services.popular_list(**query.validated_data)))
+        return Response(envelope(popular_list(**query.validated_data)))
 
 
 class SimilarListView(APIView):
@@ -108,7 +110,7 @@ class SimilarListView(APIView):
         query = LimitSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         try:
-            items = services.similar_list(movie_id=movie_id, **query.validated_data)
+            items = similar_list(movie_id=movie_id, **query.validated_data)
         except Movie.DoesNotExist as error:
             raise NotFound from error
         return Response(envelope(items))

@@ -17,6 +17,8 @@ logger = structlog.get_logger(__name__)
 
 Value = TypeVar("Value")
 
+# What is kept of a list that is the same for everyone: more than is shown, because some will be hidden since.
+MAX_CACHED = 150
 # Changes when the shape of what is cached changes, so that a new release never reads an old one's answers.
 _FORMAT = 2
 

@@ -4,16 +4,17 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from movies.models import Movie
-from recommendations.serving import services
+from recommendations.discovery.popular import popular_list
+from recommendations.discovery.similar import similar_list
 from tests.factories import make_embedding, make_movie
 
 
 def test_popular_is_ranked_from_one_over_what_is_published(cast):
     Movie.objects.filter(title="Alien").update(status=Movie.Status.HIDDEN)
-    answer = services.popular_list(limit=2)
+    answer = popular_list(limit=2)
 
     assert [(entry["rank"], entry["movie"]["title"]) for entry in answer] == [(1, "Toy Story"), (2, "Heat")]
-    assert [entry["movie"]["title"] for entry in services.popular_list(genre="family", limit=9)] == [
+    assert [entry["movie"]["title"] for entry in popular_list(genre="family", limit=9)] == [
         "Toy Story",
         "Babe",
         "Aladdin",
@@ -22,13 +23,13 @@ def test_popular_is_ranked_from_one_over_what_is_published(cast):
 
 def test_popular_of_an_unknown_genre_is_an_error(cast):
     with pytest.raises(ValidationError) as refused:
-        services.popular_list(genre="nope", limit=5)
+        popular_list(genre="nope", limit=5)
 
     assert list(refused.value.message_dict) == ["genre"]
 
 
 def test_similar_movies_are_of_the_same_kind_and_not_the_movie_itself(cast):
-    answer = services.similar_list(movie_id=cast["Heat"].pk, limit=3)
+    answer = similar_list(movie_id=cast["Heat"].pk, limit=3)
 
     assert {entry["movie"]["title"] for entry in answer[:2]} == {"Casino", "Goodfellas"}
     assert len(answer) == 3
@@ -38,9 +39,9 @@ def test_similar_movies_are_of_the_same_kind_and_not_the_movie_itself(cast):
 
 def test_similar_falls_back_to_content_then_to_popular_in_its_genres(cast):
     new = make_movie("New Crime", genres=["Crime"])
-    without_model = [entry["movie"]["title"] for entry in services.similar_list(movie_id=new.pk, limit=3)]
+    without_model = [entry["movie"]["title"] for entry in similar_list(movie_id=new.pk, limit=3)]
     make_embedding(cast.version, new, None, content=[1.0])
-    by_content = {entry["movie"]["title"] for entry in services.similar_list(movie_id=new.pk, limit=3)}
+    by_content = {entry["movie"]["title"] for entry in similar_list(movie_id=new.pk, limit=3)}
 
     assert without_model == ["Heat", "Casino", "Goodfellas"]
     assert by_content == {"Heat", "Casino", "Goodfellas"}
@@ -49,8 +50,8 @@ def test_similar_falls_back_to_content_then_to_popular_in_its_genres(cast):
 def test_similar_leaves_out_what_is_hidden_and_knows_no_hidden_movie(cast):
     Movie.objects.filter(title="Casino").update(status=Movie.Status.HIDDEN)
 
-    answer = services.similar_list(movie_id=cast["Heat"].pk, limit=100)
+    answer = similar_list(movie_id=cast["Heat"].pk, limit=100)
     assert "Casino" not in [entry["movie"]["title"] for entry in answer]
     assert len(answer) == 7
     with pytest.raises(Movie.DoesNotExist):
-        services.similar_list(movie_id=cast["Casino"].pk)
+        similar_list(movie_id=cast["Casino"].pk)

@@ -1,0 +1,28 @@
+"""The genres, and the genre of a slug."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from movies.models import Genre
+from movies.selectors import genre_counts
+from recommendations.discovery.stamped_cache import remembered
+
+
+def genre_id_of(slug: str | None) -> int | None:
+    """The genre's id; None for no slug. Raises ValidationError naming ``genre`` when there is none of that slug."""
+    if slug is None:
+        return None
+    genre_id = Genre.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    if genre_id is None:
+        raise ValidationError({"genre": "There is no genre of that slug."})
+    return genre_id
+
+
+def genre_list() -> list[dict[str, Any]]:
+    """All genres by name: ``{"slug", "name", "movie_count"}``, the count of published movies.
+
+    Kept for GENRES_CACHE_SECONDS, or until the catalogue changes.
+    """
+    return remembered("genres", settings.GENRES_CACHE_SECONDS, genre_counts)

@@ -1,0 +1,37 @@
+"""What was added to the catalogue last."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import TruncDate
+
+from movies.models import Movie
+from movies.search import MovieFilter
+from movies.selectors import items_expanded, movie_cards
+from recommendations.discovery.genres import genre_id_of
+from recommendations.discovery.stamped_cache import MAX_CACHED, remembered
+
+
+def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The newest published movies: ``{"movie", "added_at"}``, by the day they were added, then by their year.
+
+    A movie added or hidden a moment ago shows at once. Raises ValidationError for a genre that does not exist.
+    """
+    genre_id = genre_id_of(genre)
+    found = remembered(f"latest:{genre_id or ''}", settings.LATEST_CACHE_SECONDS, lambda: _latest(genre_id))
+    cards = movie_cards([movie_id for movie_id, _ in found])
+    items = [{"movie": cards[movie_id], "added_at": at} for movie_id, at in found if movie_id in cards][:limit]
+    return items_expanded(items, expand)
+
+
+def _latest(genre_id: int | None) -> list[tuple[int, str]]:
+    movies = Movie.objects.filter(MovieFilter(genre_id).condition())
+    ordered = movies.annotate(day=TruncDate("created_at")).order_by(
+        F("day").desc(), F("year").desc(nulls_last=True), "-created_at", "-pk"
+    )
+    return [
+        (movie_id, at.isoformat(timespec="seconds").replace("+00:00", "Z"))
+        for movie_id, at in ordered.values_list("pk", "created_at")[:MAX_CACHED]
+    ]

@@ -1,0 +1,29 @@
+"""What is popular with everyone, or in one genre."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+
+from movies.selectors import items_expanded, movie_cards
+from recommendations.discovery.genres import genre_id_of
+from recommendations.discovery.stamped_cache import remembered
+from recommendations.retrieval import candidates
+
+
+def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Movies popular with everyone, or in the genre of that slug: ``{"movie", "score", "rank"}``, ranked from 1.
+
+    Kept for POPULAR_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError naming ``genre`` when there
+    is none of that slug.
+    """
+    name = f"popular:{genre or ''}:{limit}"
+    items = remembered(name, settings.POPULAR_CACHE_SECONDS, lambda: _popular_list(genre, limit))
+    return items_expanded(items, expand)
+
+
+def _popular_list(genre: str | None, limit: int) -> list[dict[str, Any]]:
+    ids, scores = candidates.popular_movies(limit, genre_id=genre_id_of(genre))
+    cards = movie_cards(ids)
+    shown = [(cards[movie_id], score) for movie_id, score in zip(ids, scores, strict=True) if movie_id in cards]
+    return [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]
