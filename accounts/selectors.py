@@ -25,7 +25,7 @@ def user_read(*, user_id: int) -> User:
 
     Every request with a token asks this; putting it together as a queryset took three times as long as the answer.
     """
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_read_statement(), [user_id])
         row = cursor.fetchone()
     if row is None:
@@ -39,7 +39,7 @@ def user_hold(*, user_id: int) -> None:
     Whoever writes rows of a person calls it before the first of them: then a deletion, which locks the person too,
     comes wholly before or wholly after, and neither waits for the other in a circle. Several hold a person at once.
     """
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s FOR KEY SHARE", [user_id])
         if cursor.fetchone() is None:
             raise User.DoesNotExist
@@ -47,7 +47,7 @@ def user_hold(*, user_id: int) -> None:
 
 def user_exists(*, user_id: int) -> bool:
     """Whether the person is still there. For what was written outside the database on their behalf a moment ago."""
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s", [user_id])
         return cursor.fetchone() is not None
 

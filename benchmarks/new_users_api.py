@@ -151,9 +151,9 @@ def start_server() -> subprocess.Popen:
     """Gunicorn over the benchmark's database, once it answers; what Redis holds of other databases is not believed."""
     from django.conf import settings  # noqa: PLC0415
 
-    from movies.caching.stamps import stamp_catalogue  # noqa: PLC0415
+    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415
 
-    stamp_catalogue()
+    invalidate_catalogue()
     address, _, query = settings.DATABASE_URL.partition("?")
     given = {
         "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),

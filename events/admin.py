@@ -10,14 +10,14 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.models import User
-from events.list_stamp import stamp_user_on_commit
+from events.list_invalidation import invalidate_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
 
-MOST_MATCHES = 1_000
+MAX_MATCHES = 1_000
 
 
 class NumberWidget(ForeignKeyRawIdWidget):
@@ -58,7 +58,7 @@ class BigTableAdmin(admin.ModelAdmin):
         if term.isascii() and term.isdigit() and len(term) < 19:
             people.append(int(term))
         titled = Movie.objects.filter(search_title__contains=search_key_typed(term)).order_by("pk")
-        movies = titled.values_list("pk", flat=True)[:MOST_MATCHES]
+        movies = titled.values_list("pk", flat=True)[:MAX_MATCHES]
         return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
 
 
@@ -90,11 +90,11 @@ class RatingAdmin(AnnouncingAdmin, BigTableAdmin):
 
     def save_model(self, request: HttpRequest, obj: Rating, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        stamp_user_on_commit(obj.user_id)
+        invalidate_user_on_commit(obj.user_id)
 
     def delete_model(self, request: HttpRequest, obj: Rating) -> None:
         super().delete_model(request, obj)
-        stamp_user_on_commit(obj.user_id)
+        invalidate_user_on_commit(obj.user_id)
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rating]) -> None:
@@ -102,7 +102,7 @@ class RatingAdmin(AnnouncingAdmin, BigTableAdmin):
         people = set(queryset.order_by().values_list("user_id", flat=True))
         super().delete_queryset(request, queryset)
         for user_id in people:
-            stamp_user_on_commit(user_id)
+            invalidate_user_on_commit(user_id)
 
 
 @admin.register(Tag)

@@ -1,9 +1,9 @@
 """Announces changes whose cache version token was not set: their process died after the commit, or Redis was away.
 
-Setting the token for an event also adds the event's id to a set in Redis (movies.caching.stamps), in the same round
-trip. An event whose id is missing there was not announced; neither clocks nor the order of ids decide, so an event that
-commits late is found like any other. What staff change about a person leaves a CacheInvalidation. The catalogue and the
-live version need no sweep: each look-up of a list compares their state in PostgreSQL
+Setting the token for an event also adds the event's id to a set in Redis (movies.caching.version_tokens), in the same
+round trip. An event whose id is missing there was not announced; neither clocks nor the order of ids decide, so an
+event that commits late is found like any other. What staff change about a person leaves a CacheInvalidation. The
+catalogue and the live version need no sweep: each look-up of a list compares their state in PostgreSQL
 (recommendations.retrieval.database_state).
 """
 
@@ -18,9 +18,9 @@ from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from events.list_stamp import stamp_users
+from events.list_invalidation import invalidate_users
 from events.models import Interaction
-from movies.caching.stamps import CATALOGUE, STAMP_SECONDS, announced_key, stamp_each
+from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, announced_key, invalidate_each
 from movies.models import CacheInvalidation
 
 logger = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ _OVERLAP = timedelta(seconds=60)
 # An event received a moment ago may be about to be announced.
 _UNDERWAY = timedelta(seconds=5)
 _BLOCK = 5000
-_AWAY = "the stamps were not set"
+_AWAY = "the tokens were not set"
 # Tokens of old changes become one row of the same meaning. One statement: nobody sees a state in between.
 _MERGED_AFTER = timedelta(hours=1)
 _MERGE = """
@@ -75,7 +75,7 @@ def _recorded_announce() -> int:
     with transaction.atomic():
         changes = CacheInvalidation.objects.exclude(name=CATALOGUE).select_for_update(skip_locked=True)
         found = list(changes.values_list("pk", "name"))
-        if not stamp_each((name, "") for _, name in found):
+        if not invalidate_each((name, "") for _, name in found):
             raise RedisConnectionError(_AWAY)
         CacheInvalidation.objects.filter(pk__in=[pk for pk, _ in found]).delete()
     return len(found)
@@ -86,9 +86,9 @@ def _events_announce() -> int:
     started = timezone.now()
     swept = redis.get(_swept_key())
     if swept is None:
-        # Nobody swept for as long as a list is kept, or Redis lost what it knew: one stamp ends all lists, where
+        # Nobody swept for as long as a list is kept, or Redis lost what it knew: one token ends all lists, where
         # looking for marks would take a minute for a million events.
-        if not stamp_each([(CATALOGUE, "")]):
+        if not invalidate_each([(CATALOGUE, "")]):
             raise RedisConnectionError(_AWAY)
         _swept(redis, started)
         return 0
@@ -100,7 +100,7 @@ def _events_announce() -> int:
         block = rows[start : start + _BLOCK]
         marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in block])
         unmarked = [row for row, mark in zip(block, marks, strict=True) if mark is None]
-        if not stamp_users(unmarked):
+        if not invalidate_users(unmarked):
             raise RedisConnectionError(_AWAY)
         lost += len(unmarked)
     _swept(redis, started)
@@ -109,7 +109,7 @@ def _events_announce() -> int:
 
 def _swept(redis: Any, started: datetime) -> None:
     """Remembers where the next sweep begins, and drops the marks of events that it does not look at."""
-    redis.set(_swept_key(), f"{started.timestamp():.3f}", ex=STAMP_SECONDS)
+    redis.set(_swept_key(), f"{started.timestamp():.3f}", ex=TOKEN_SECONDS)
     redis.zremrangebyscore(announced_key(), "-inf", (started - _OVERLAP).timestamp())
 
 

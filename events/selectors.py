@@ -83,7 +83,7 @@ def history(user_id: int, limit: int) -> tuple[list[Signal], set[int]]:
     Of several things done with one movie, the newest judgement counts (rating, like, dislike); without one, a watch
     outranks a hide, and a hide a view.
     """
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_HISTORY, {"user": user_id, **_newest(limit)})
         return _told(cursor.fetchall(), limit)
 
@@ -107,10 +107,10 @@ def _told(rows: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[Signal], se
     """Signals and seen movies out of the rows of one person; the one without a movie holds what they have seen."""
     done = list(rows)
     seen = next(row[4] for row in done if row[0] is None)
-    return _one_a_movie(Signal(*row[:4]) for row in done if row[0] is not None)[:limit], set(seen)
+    return latest_per_movie(Signal(*row[:4]) for row in done if row[0] is not None)[:limit], set(seen)
 
 
-def _one_a_movie(signals: Iterable[Signal]) -> list[Signal]:
+def latest_per_movie(signals: Iterable[Signal]) -> list[Signal]:
     """The signal that counts of each movie, newest first; among equals of time the highest movie id first."""
     chosen: dict[int, Signal] = {}
     # Rows come newest first, ratings before events: of two at one time the one received later stays ahead, and counts.

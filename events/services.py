@@ -14,7 +14,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
 from accounts.selectors import user_hold
-from events.list_stamp import stamp_user_on_commit
+from events.list_invalidation import invalidate_user_on_commit
 from events.models import FUTURE_TOLERANCE, MAX_RATING, MIN_RATING, Interaction, Rating
 from movies.models import Movie
 
@@ -57,7 +57,7 @@ def interaction_record(
     content = {"movie_id": movie_id, "kind": kind, "value": value, "recommendation_id": recommendation_id}
     if event_id is not None and (known := _known_event(user, event_id, content, occurred_at)) is not None:
         # A client sends an event again that nobody answered: who stored it may have died before it could say so.
-        stamp_user_on_commit(user.pk, known.pk)
+        invalidate_user_on_commit(user.pk, known.pk)
         return known, False
     if not Movie.objects.filter(pk=movie_id, status=Movie.Status.PUBLISHED).exists():
         raise ValidationError({"movie": f"There is no published movie {movie_id}."})
@@ -74,13 +74,13 @@ def interaction_record(
             event.save()
             if value is not None:
                 _rating_upsert(user, movie_id, value, event.occurred_at)
-            stamp_user_on_commit(user.pk, event.pk)
+            invalidate_user_on_commit(user.pk, event.pk)
     except IntegrityError:
         # The same event came twice at once, and the other request won.
         known = _known_event(user, event.event_id, content, occurred_at)
         if known is None:
             raise
-        stamp_user_on_commit(user.pk, known.pk)
+        invalidate_user_on_commit(user.pk, known.pk)
         return known, False
     return event, True
 
@@ -105,7 +105,7 @@ def served_record(
     row = [recommendation_id, user.pk, endpoint, model_version_id]
     row += [_array(movie_ids), _array(scores), _array(explored), request_id]
     try:
-        with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+        with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
             cursor.execute(_SERVED, row)
     except IntegrityError as error:
         if isinstance(error.__cause__, ForeignKeyViolation):  # The log refers to nothing else.

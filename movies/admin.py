@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from movies import services
 from movies.caching.announcing import AnnouncingAdmin
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Credit, DatasetMovie, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.text import normalise_query, search_key_typed
@@ -91,13 +91,13 @@ class MovieAdmin(AnnouncingAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Movie) -> None:
         super().delete_model(request, obj)
-        stamp_catalogue_on_commit()
+        invalidate_catalogue_on_commit()
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         """In one transaction, so that no deletion is without what says that lists may be wrong."""
         super().delete_queryset(request, queryset)
-        stamp_catalogue_on_commit()
+        invalidate_catalogue_on_commit()
 
     @admin.action(description="Publish the selected movies", permissions=["change"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:

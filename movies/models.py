@@ -188,13 +188,13 @@ class DatasetMovie(models.Model):
 
 
 class CacheInvalidation(models.Model):
-    """A committed change that makes what is cached wrong; see movies.caching.stamps.
+    """A committed change that makes what is cached wrong; see movies.caching.version_tokens.
 
     Those of the catalogue together say what state it is in: their tokens are combined with XOR, so that a change that
     commits late counts as much as one in time, and old rows are merged into one without changing the result.
     """
 
-    name = models.CharField(max_length=40, help_text="The stamp to set: all, or user: and an id.")
+    name = models.CharField(max_length=40, help_text="The token to set: all, or user: and an id.")
     token = models.BigIntegerField(help_text="Random.")
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils.functional import cached_property
 
 # A filtered list says "at least this many" rather than count on; nobody pages further than this.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
 class EstimatedCountPaginator(Paginator):
@@ -23,6 +23,6 @@ class EstimatedCountPaginator(Paginator):
                     "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [queryset.model._meta.db_table]
                 )
                 estimate = int(cursor.fetchone()[0])
-            if estimate > MOST_COUNTED:
+            if estimate > MAX_COUNTED:
                 return estimate
-        return int(queryset.order_by()[: MOST_COUNTED + 1].count())
+        return int(queryset.order_by()[: MAX_COUNTED + 1].count())

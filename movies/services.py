@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
 
 
@@ -26,7 +26,7 @@ def _movies_set_status(movie_ids: Iterable[int], status: Movie.Status) -> int:
     others = Movie.objects.filter(pk__in=list(movie_ids)).exclude(status=status)
     changed = others.update(status=status, content_changed_at=timezone.now())
     if changed:
-        stamp_catalogue_on_commit()
+        invalidate_catalogue_on_commit()
     return changed
 
 
@@ -34,5 +34,5 @@ def _movies_set_status(movie_ids: Iterable[int], status: Movie.Status) -> int:
 def movies_content_changed(*, movies: QuerySet[Movie]) -> int:
     """Says that what these movies' vectors and cards are made of has changed; the number of movies."""
     changed = movies.order_by().update(content_changed_at=timezone.now())
-    stamp_catalogue_on_commit()
+    invalidate_catalogue_on_commit()
     return changed

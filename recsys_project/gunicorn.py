@@ -83,8 +83,8 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """A worker ends: what it owes Redis it tries to tell once more."""
-    if (stamps := sys.modules.get("movies.caching.stamps")) is not None:
-        stamps.settle()
+    if (tokens := sys.modules.get("movies.caching.version_tokens")) is not None:
+        tokens.flush_pending()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -19,7 +19,7 @@ return count
 _count = Script(None, _COUNT)  # type: ignore[arg-type]
 
 
-class CountingCache(RedisCache):
+class RatelimitCache(RedisCache):
     """django-ratelimit begins a count by ``add`` and, where there is one already, goes on by ``incr``. Here ``add``
     counts in both cases, and the ``incr`` that follows says what it came to.
 

@@ -14,7 +14,7 @@ from events.imports.ratings import RatingLoader
 from events.imports.tags import tags_load
 from events.imports.user_ids import People
 from events.models import Rating
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.imports.archive import Archive, dataset_name, open_archive
 from movies.imports.errors import BadLines
 from movies.imports.lock import take_import_lock
@@ -100,7 +100,7 @@ def movielens_import(
             if summary.changed:
                 show(Progress("statistics"))
                 _analyze()
-                stamp_catalogue_on_commit()
+                invalidate_catalogue_on_commit()
     summary.bad_lines = dict(bad.counts)
     summary.report = report if bad.total else None
     summary.seconds = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""The warning to staff and operators that a change is saved but Redis did not answer; see movies.caching.stamps."""
+"""What staff and operators are told when a change stands but Redis could not be told of it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core.management.base import BaseCommand
 from django.http import HttpRequest, HttpResponse
 
-from movies.caching.stamps import unannounced
+from movies.caching.version_tokens import unannounced
 
 UNANNOUNCED = (
     "The change is saved, but Redis did not answer. No action is needed: cached lists from before the change are"

@@ -17,10 +17,10 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from movies.caching.redis_breaker import SLOW_SECONDS, CircuitBreaker
-from movies.caching.stamps import CATALOGUE, STAMP_SECONDS, stamp_key
+from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, token_key
 
 RUN = "run"
-# Keys: the run that was noticed last, the catalogue's stamp. Without a run nothing was kept before.
+# Keys: the run that was noticed last, the catalogue's token. Without a run nothing was kept before.
 _NOTICE = """
 local last = redis.call('get', KEYS[1])
 if last ~= ARGV[1] then
@@ -31,7 +31,7 @@ return last
 """
 
 
-class NoticingPool(ConnectionPool):
+class RestartDetectingPool(ConnectionPool):
     """redis-py's pool; each of its connections notices, before anything is asked of it. With Redis hung it gives none,
     but for one a second: it raises RedisAwayError."""
 
@@ -89,8 +89,8 @@ def _connected(connection: AbstractConnection) -> None:
         run = _run_id(_answer(connection, "INFO", "server"))
     except ResponseError:  # A Redis that tells nobody.
         return
-    keys = [stamp_key(RUN), stamp_key(CATALOGUE)]
-    _answer(connection, "EVAL", _NOTICE, 2, *keys, run, secrets.token_hex(8), STAMP_SECONDS)
+    keys = [token_key(RUN), token_key(CATALOGUE)]
+    _answer(connection, "EVAL", _NOTICE, 2, *keys, run, secrets.token_hex(8), TOKEN_SECONDS)
 
 
 def _answer(connection: AbstractConnection, *command: Any) -> Any:

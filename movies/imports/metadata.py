@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.imports.credits import credits_replace
 from movies.imports.errors import BadLine, BadLines
 from movies.imports.lock import take_import_lock
@@ -65,7 +65,7 @@ def metadata_import(
             bad.check_share(file.name, summary.changed + summary.unchanged + summary.unmatched)
             if summary.changed:
                 _analyze()
-                stamp_catalogue_on_commit()
+                invalidate_catalogue_on_commit()
         show(Progress("metadata", file.size, file.size))
     summary.bad_lines = dict(bad.counts)
     summary.report = report if bad.total else None

@@ -12,7 +12,7 @@ from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
 from movies.selectors import items_expanded, movie_cards
 from movies.text import normalise_query
 from recommendations.discovery.genres import genre_id_of
-from recommendations.discovery.stamped_cache import remembered
+from recommendations.discovery.stamped_cache import cached
 from recommendations.models import PopularMovie
 from recommendations.retrieval.notices import of_search
 from recommendations.vectors.text_query import movies_meant, text_meaning
@@ -48,7 +48,7 @@ def search_list(
     asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
     name = f"search:{hashlib.sha256(asked.encode()).hexdigest()}"
     wanted = MovieFilter(genre_id_of(genre), year_from, year_to)
-    found = remembered(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
+    found = cached(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
     return found | {"items": items_expanded(found["items"], expand)}
 
 

@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from events.list_stamp import catalogue_stamp_key
-from movies.caching.stamps import settle
+from events.list_invalidation import catalogue_token_key
+from movies.caching.version_tokens import flush_pending
 from recommendations.retrieval.database_state import state_under
 
 logger = structlog.get_logger(__name__)
@@ -23,21 +23,21 @@ MAX_CACHED = 150
 _FORMAT = 2
 
 
-def remembered(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
+def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
     """``compute()``'s answer, of plain JSON, at most ``seconds`` old and never older than the catalogue's last change,
     or by a second where nobody could announce that.
 
     With Redis away it computes each time.
     """
-    if not settle():
+    if not flush_pending():
         return compute()
     try:
-        # Kept with the stamp and the state read before computing: what was computed during a change is never served
+        # Kept with the token and the state read before computing: what was computed during a change is never served
         # after it.
         key = cache.make_key(f"short:{_FORMAT}:{name}")
-        stored, stamp = get_redis_connection("default").mget([key, catalogue_stamp_key()])
-        stamp = stamp or b"-"
-        under = f"{stamp.decode()} {state_under(stamp).text.decode()}"
+        stored, token = get_redis_connection("default").mget([key, catalogue_token_key()])
+        token = token or b"-"
+        under = f"{token.decode()} {state_under(token).text.decode()}"
         if stored is not None:
             known, value = orjson.loads(stored)
             if known == under:

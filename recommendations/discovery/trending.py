@@ -11,7 +11,7 @@ from events.trends import Trend, movie_trends, newest_window_end
 from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
 from recommendations.discovery.genres import genre_id_of
-from recommendations.discovery.stamped_cache import remembered
+from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
 from recommendations.retrieval.reasons import POPULAR, TRENDING
 
@@ -26,7 +26,7 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
     Raises ValidationError for a genre that does not exist.
     """
     genre_id = genre_id_of(genre)
-    found = remembered("trending", settings.TRENDING_CACHE_SECONDS, _trends)
+    found = cached("trending", settings.TRENDING_CACHE_SECONDS, _trends)
     scores = dict(found["items"])
     if genre_id is not None:
         of_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))

@@ -27,7 +27,7 @@ from recommendations.vectors.search import nearest_by_content, nearest_by_factor
 
 Vector = NDArray[np.float32]
 # Of more new movies than these the newest are explored.
-MOST_NEW = 200
+MAX_NEW = 200
 # A hundred years are for ever, and no time before PostgreSQL's or Python's first.
 _MOST_DAYS = 36_500.0
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
@@ -75,7 +75,7 @@ class LiveModel:
 
 def live_model(user_id: int | None = None) -> LiveModel:
     """The live version with this person's row of it, if any. One query."""
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_LIVE, {"user": user_id, "live": str(ModelVersion.Status.LIVE)})
         row = cursor.fetchone()
     if row is None:
@@ -163,7 +163,7 @@ def new_movies(version_id: int) -> dict[int, datetime]:
         # PostgreSQL's greatest of a time and of none is the time.
         movie__created_at__gt=Greatest(since, Subquery(first_training[:1])),
     )
-    newest = rows.order_by("-movie__created_at", "-movie_id")[:MOST_NEW]
+    newest = rows.order_by("-movie__created_at", "-movie_id")[:MAX_NEW]
     return dict(newest.values_list("movie_id", "movie__created_at"))
 
 
@@ -176,7 +176,7 @@ def catalogue_movies(limit: int, exclude: Collection[int], filters: ListFilters)
     return [movie_id for movie_id in rows[: limit + len(exclude)] if movie_id not in exclude][:limit]
 
 
-def meant_movies(
+def nearest_by_text(
     version_id: int, vector: Vector, exclude: Collection[int], limit: int, filters: ListFilters
 ) -> list[int]:
     """The movies that pass whose texts mean most nearly what ``vector`` means, best first. One query."""

@@ -1,9 +1,9 @@
 """The state in PostgreSQL that cached answers depend on: which version is live, and all changes of the catalogue.
 
-A change of either also sets the catalogue's version token in Redis (movies.caching.stamps). That may fail: the process
-is killed, Redis is away, or the database is restored from a backup. So each cached answer carries this state and is
-valid only while it is the same. Each process keeps the state for a second, and reads it again as soon as the token
-differs.
+A change of either also sets the catalogue's version token in Redis (movies.caching.version_tokens). That may fail: the
+process is killed, Redis is away, or the database is restored from a backup. So each cached answer carries this state
+and is valid only while it is the same. Each process keeps the state for a second, and reads it again as soon as the
+token differs.
 """
 
 import time
@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from movies.caching.stamps import CATALOGUE, stamp_read
+from movies.caching.version_tokens import CATALOGUE, read_token
 from recommendations.models import ModelVersion
 
-# How long a process keeps the state, which is how late it may find a change whose stamp was not set.
+# How long a process keeps the state, which is how late it may find a change whose token was not set.
 KEPT_SECONDS = 1.0
 # The last two change when a backup is restored, even if the rows look the same.
 _STATE = """
@@ -27,36 +27,36 @@ _STATE = """
 
 
 class DatabaseState(NamedTuple):
-    """The state as text, the catalogue's stamp that was read before it, and when it was read (time.monotonic)."""
+    """The state as text, the catalogue's token that was read before it, and when it was read (time.monotonic)."""
 
     text: bytes
-    stamp: bytes
+    token: bytes
     read_at: float
 
 
-# No stamp is empty, so the first lookup reads the state.
+# No token is empty, so the first lookup reads the state.
 _UNREAD = DatabaseState(b"", b"", 0.0)
 _held: DatabaseState | None = None
 
 
 def current_state() -> DatabaseState:
-    """The state, at most KEPT_SECONDS old, as known without asking for the stamp. One query, if any."""
+    """The state, at most KEPT_SECONDS old, as known without asking for the token. One query, if any."""
     held = _held
     if held is None:
         return _UNREAD
-    return held if _is_fresh(held) else _read(held.stamp)
+    return held if _is_fresh(held) else _read(held.token)
 
 
-def state_under(stamp: bytes) -> DatabaseState:
-    """The same, and not older than this stamp of the catalogue."""
+def state_under(token: bytes) -> DatabaseState:
+    """The same, and not older than this token of the catalogue."""
     held = _held
-    return held if held is not None and held.stamp == stamp and _is_fresh(held) else _read(stamp)
+    return held if held is not None and held.token == token and _is_fresh(held) else _read(token)
 
 
 def catalogue_token() -> bytes | None:
-    """What a process keeps facts of movies under: the catalogue's stamp and the state. None with Redis away."""
-    stamp = stamp_read(CATALOGUE)
-    return None if stamp is None else b"%b %b" % (stamp, state_under(stamp).text)
+    """What a process keeps facts of movies under: the catalogue's token and the state. None with Redis away."""
+    token = read_token(CATALOGUE)
+    return None if token is None else b"%b %b" % (token, state_under(token).text)
 
 
 def forget() -> None:
@@ -69,12 +69,12 @@ def _is_fresh(state: DatabaseState) -> bool:
     return time.monotonic() - state.read_at < KEPT_SECONDS
 
 
-def _read(stamp: bytes) -> DatabaseState:
+def _read(token: bytes) -> DatabaseState:
     global _held  # noqa: PLW0603
     # Before the query: it may be older than it says, never younger.
     read_at = time.monotonic()
-    with connection.hot_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_STATE, {"live": str(ModelVersion.Status.LIVE), "catalogue": CATALOGUE})
         row = cursor.fetchone()
-    _held = state = DatabaseState(":".join(map(str, row)).encode(), stamp, read_at)
+    _held = state = DatabaseState(":".join(map(str, row)).encode(), token, read_at)
     return state

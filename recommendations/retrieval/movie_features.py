@@ -1,10 +1,10 @@
 """What lists show and reckon of each movie, remembered by each process for ten minutes, or until the catalogue changes.
 
 A missed list looks at several hundred movies, mostly the same ones as the list before: fetching their cards, directors
-and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's stamp and the
+and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's token and the
 database's state read before it was fetched (see database_state.catalogue_token), so that a movie hidden a moment ago is
-never shown; without a stamp, that is with Redis away, nothing is remembered. The time bounds the age of what changed
-without a stamp.
+never shown; without a token, that is with Redis away, nothing is remembered. The time bounds the age of what changed
+without a token.
 """
 
 import threading
@@ -25,13 +25,13 @@ from recommendations.retrieval.candidates import Vector
 
 KEPT_SECONDS = 600.0
 # About 2.4 KB each.
-KEPT_MOVIES = 20_000
-FEW_MISSING = 20
+MAX_MOVIES = 20_000
+MAX_BLOCK_FETCH = 20
 BLOCK = 16
 
 
-class MovieFacts:
-    """Facts of movies under one stamp of the catalogue; fetched where they are not yet known."""
+class MovieFeatureCache:
+    """Facts of movies under one token of the catalogue; fetched where they are not yet known."""
 
     def __init__(self) -> None:
         self._made_at = time.monotonic()
@@ -44,7 +44,7 @@ class MovieFacts:
     @property
     def expired(self) -> bool:
         """Whether it is time to begin anew."""
-        return time.monotonic() - self._made_at > KEPT_SECONDS or max(self._sizes()) > KEPT_MOVIES
+        return time.monotonic() - self._made_at > KEPT_SECONDS or max(self._sizes()) > MAX_MOVIES
 
     def _sizes(self) -> list[int]:
         return [len(self._cards), *(len(vectors) for vectors in list(self._vectors.values()))]
@@ -145,27 +145,27 @@ class VersionVectors:
 def with_neighbours(movie_ids: set[int]) -> set[int]:
     """The movies to fetch where these are missing: all of their blocks of ids if they are few, since most lists need
     one or two that no list before them did, and a query takes as long for fifty as for two."""
-    if len(movie_ids) > FEW_MISSING:
+    if len(movie_ids) > MAX_BLOCK_FETCH:
         return movie_ids
     starts = {movie_id - movie_id % BLOCK for movie_id in movie_ids}
     return {movie_id for start in starts for movie_id in range(start, start + BLOCK)}
 
 
-_held: tuple[bytes, MovieFacts] | None = None
+_held: tuple[bytes, MovieFeatureCache] | None = None
 
 
-def facts_under(stamp: bytes | None) -> MovieFacts:
-    """What this process remembers under that stamp of the catalogue; without one, facts of this request alone."""
+def feature_cache_for(token: bytes | None) -> MovieFeatureCache:
+    """What this process remembers under that token of the catalogue; without one, facts of this request alone."""
     global _held  # noqa: PLW0603 -- one for the process is what it is for.
-    if stamp is None:
-        return MovieFacts()
+    if token is None:
+        return MovieFeatureCache()
     held = _held
-    if held is None or held[0] != stamp or held[1].expired:
-        held = _held = stamp, MovieFacts()
+    if held is None or held[0] != token or held[1].expired:
+        held = _held = token, MovieFeatureCache()
     return held[1]
 
 
 def forget() -> None:
-    """Begins anew whatever the stamp, as when the tables under it were replaced."""
+    """Begins anew whatever the token, as when the tables under it were replaced."""
     global _held  # noqa: PLW0603
     _held = None

@@ -16,13 +16,13 @@ from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.retrieval import reasons
 from recommendations.retrieval.candidates import Vector, new_since
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import MovieFacts
+from recommendations.retrieval.movie_features import MovieFeatureCache
 
 # Of so many movies at the top of a list some places are for new ones, after these first.
 FIRST = 20
-KEPT_TOP = 3
+FIXED_TOP = 3
 _LAST_BEGUN = 15
-MOST_PLACES = 14
+MAX_PLACES = 14
 NEW_FOR_A_WEEK = timedelta(days=7)
 # So many a place are looked at: hardly any is hidden or one too many at the top.
 _TRIED = 20
@@ -35,12 +35,12 @@ def places(count: int) -> list[int]:
     >>> places(0), places(1), places(3)
     ([], [9], [5, 9, 13])
     """
-    count = min(count, MOST_PLACES)
-    return [KEPT_TOP + _LAST_BEGUN * number // (count + 1) - 1 for number in range(1, count + 1)]
+    count = min(count, MAX_PLACES)
+    return [FIXED_TOP + _LAST_BEGUN * number // (count + 1) - 1 for number in range(1, count + 1)]
 
 
 def explored(
-    facts: MovieFacts,
+    facts: MovieFeatureCache,
     items: Items,
     *,
     version_id: int | None,
@@ -55,15 +55,15 @@ def explored(
     One query for a filtered list; otherwise none while the new movies are remembered.
     """
     wanted = places(settings.EXPLORATION_PLACES)
-    reckoning: dict[str, Any] = {"places": len(wanted), "new_movies": 0, "movies": []}
+    explanation: dict[str, Any] = {"places": len(wanted), "new_movies": 0, "movies": []}
     if not wanted or version_id is None or filters.mood or len(items) <= wanted[0]:
-        return items, reckoning
+        return items, explanation
     since = new_since()
     created = {movie: at for movie, at in facts.new_movies(version_id).items() if at > since and movie not in unwanted}
     passing = filters.passing(created)
     held = {item["movie"]["id"] for item in items[:FIRST]}
     ranked = _ranked(facts, [movie for movie in created if movie in passing and movie not in held], version_id, query)
-    reckoning["new_movies"] = len(created)
+    explanation["new_movies"] = len(created)
     chosen = _chosen(facts, items, ranked, wanted)
     found = {item["movie"]["id"]: item for item in items}
     taken = {movie for _, movie in chosen}
@@ -72,11 +72,11 @@ def explored(
     for place, movie in chosen:
         item = found.get(movie) or _item(cards[movie], items[-1])
         made.insert(place, item | {"reason": _reason(created[movie]), "explored": True})
-        reckoning["movies"].append(movie)
-    return made[: len(items)], reckoning
+        explanation["movies"].append(movie)
+    return made[: len(items)], explanation
 
 
-def _ranked(facts: MovieFacts, movies: list[int], version_id: int, query: Vector | None) -> list[int]:
+def _ranked(facts: MovieFeatureCache, movies: list[int], version_id: int, query: Vector | None) -> list[int]:
     """The movies that suit, best first; they come newest first, which is how ties and people without a query go."""
     if query is None or not movies:
         return movies
@@ -85,7 +85,7 @@ def _ranked(facts: MovieFacts, movies: list[int], version_id: int, query: Vector
     return [movies[place] for place in np.argsort(-liking, kind="stable").tolist() if liking[place] > 0]
 
 
-def _chosen(facts: MovieFacts, items: Items, ranked: list[int], wanted: list[int]) -> list[tuple[int, int]]:
+def _chosen(facts: MovieFeatureCache, items: Items, ranked: list[int], wanted: list[int]) -> list[tuple[int, int]]:
     """Which movie stands at which place: published ones, and none that makes its franchise or director one too many at
     the top."""
     config = RerankConfig(**settings.RERANKING)

@@ -17,8 +17,8 @@ from recommendations.algorithms.listing.blending import (
     POPULAR_CANDIDATES,
     REALTIME_CANDIDATES,
     SOURCES,
-    above_list,
     blend,
+    shift_to_list_floor,
 )
 from recommendations.algorithms.listing.group_aggregation import (
     Strategy,
@@ -30,15 +30,15 @@ from recommendations.algorithms.listing.group_aggregation import (
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import facts_under
+from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving.personal import (
     REALTIME,
-    Asked,
     Items,
-    Taste,
+    ListRequest,
+    UserProfile,
     batch_scores,
-    taste_of,
-    varied,
+    build_user_profile,
+    diversify,
     weights_of,
 )
 
@@ -51,7 +51,7 @@ class Member:
 
     live: candidates.LiveModel
     signals: list[Signal]
-    taste: Taste | None
+    taste: UserProfile | None
     weights: dict[str, float]
 
     @property
@@ -77,8 +77,8 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, limit: int) -> Group
     lives = candidates.live_models(user_ids)
     version_id = lives[user_ids[0]].version_id
     told = histories(user_ids, REALTIME.signals)
-    facts = facts_under(catalogue_token())
-    asked = Asked(facts, ListFilters(), set().union(*(seen for _, seen in told.values())))
+    facts = feature_cache_for(catalogue_token())
+    asked = ListRequest(facts, ListFilters(), set().union(*(seen for _, seen in told.values())))
     if version_id is not None:
         # All at once, so that it is one query.
         facts.vectors(version_id).query_factors(
@@ -86,7 +86,7 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, limit: int) -> Group
         )
     members = [_member(asked, lives[user_id], told[user_id][0]) for user_id in user_ids]
     popular_ids, raw = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
-    popular = dict(zip(popular_ids, above_list(np.array(raw), LIST_SIZE).tolist(), strict=True))
+    popular = dict(zip(popular_ids, shift_to_list_floor(np.array(raw), LIST_SIZE).tolist(), strict=True))
     cards = _possible(asked, version_id, members, popular, limit)
     if not cards:
         return GroupList(version_id, [])
@@ -94,16 +94,16 @@ def group_list(user_ids: Sequence[int], strategy: Strategy, limit: int) -> Group
     scored = [_scores(member, ids, popular) for member in members]
     scores, of_popular = np.stack([one for one, _ in scored]), np.stack([share for _, share in scored])
     items = _items(ids, scores, of_popular, strategy, cards)
-    return GroupList(version_id, varied(facts, items[:LIST_SIZE], version_id)[:limit])
+    return GroupList(version_id, diversify(facts, items[:LIST_SIZE], version_id)[:limit])
 
 
-def _member(asked: Asked, live: candidates.LiveModel, signals: list[Signal]) -> Member:
-    taste = taste_of(asked.facts, live.version_id, signals)
+def _member(asked: ListRequest, live: candidates.LiveModel, signals: list[Signal]) -> Member:
+    taste = build_user_profile(asked.facts, live.version_id, signals)
     return Member(live, signals, taste, weights_of(live, taste))
 
 
 def _possible(
-    asked: Asked, version_id: int | None, members: Sequence[Member], popular: dict[int, float], limit: int
+    asked: ListRequest, version_id: int | None, members: Sequence[Member], popular: dict[int, float], limit: int
 ) -> dict[int, dict[str, Any]]:
     """The cards of all movies that may stand in the list: of any member's nightly list, near any member's taste, or
     popular; and any others where those are fewer than ``limit``."""

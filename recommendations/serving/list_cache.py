@@ -1,9 +1,11 @@
-"""Each person's rendered list in Redis, for an hour, or until a stamp says that it may be wrong (events.list_stamp),
-or PostgreSQL that it was made from another version or catalogue (database_state).
+"""Each person's rendered list in Redis, for an hour, or until it may be wrong.
+
+A version token says so (events.list_invalidation), or PostgreSQL: the list was made from another model version or
+another state of the catalogue (retrieval.database_state).
 
 A list stands once, under its recommendation id, as lines: its head, its reckoning, then one line an item, all JSON
 already, so that a shorter list is a slice and its next pages are its own whatever happens meanwhile. Beside it a
-person's entry says which list is theirs now: the stamps read before it was computed and the database's state, until
+person's entry says which list is theirs now: the tokens read before it was computed and the database's state, until
 when it is fresh, its id. A hit is one round trip, and so is a miss with the right to compute.
 """
 
@@ -22,8 +24,8 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from accounts.models import User
-from events.list_stamp import catalogue_stamp_key, user_stamp_key
-from movies.caching.stamps import STAMP_SECONDS, settle
+from events.list_invalidation import catalogue_token_key, user_token_key
+from movies.caching.version_tokens import TOKEN_SECONDS, flush_pending
 from recommendations.retrieval.database_state import current_state, state_under
 
 logger = structlog.get_logger(__name__)
@@ -35,17 +37,17 @@ _JITTER = 0.1
 # For so long after its hour a list may still be shown to others while one request makes the next.
 STALE_SECONDS = 300
 # One request computes; the others wait for it this long, then compute for themselves.
-FLIGHT_SECONDS = 5.0
+LOCK_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 # Longer than a request can take from logging a list to keeping it: so long it is known that a person was deleted.
 DELETED_SECONDS = 60
 # A catalogue that changes between each of so many looks is not waited for.
 _STATE_TRIES = 3
-# Keys: the person's entry, their stamp, the catalogue's stamp. Arguments: what lists' keys and flights' keys begin
-# with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's stamp that
-# is not there, a token to begin the catalogue's with (see stamps.stamp_read), for how many seconds; the database's
-# state and the catalogue's stamp that it was read after. Under another stamp the answer is that stamp alone: the state
-# has to be read again. A flight is of a person and stamps.
+# Keys: the person's entry, their token, the catalogue's token. Arguments: what lists' keys and flights' keys begin
+# with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's token that
+# is not there, a token to begin the catalogue's with (see tokens.stamp_read), for how many seconds; the database's
+# state and the catalogue's token that it was read after. Under another token the answer is that token alone: the state
+# has to be read again. A flight is of a person and tokens.
 _LOOKUP = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then
@@ -53,30 +55,30 @@ if not all then
     redis.call('set', KEYS[3], all, 'EX', ARGV[8])
 end
 if all ~= ARGV[10] then return {all} end
-local stamps = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
+local tokens = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
 local list, fresh = false, false
 if entry then
     local under, till, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
-    if under == stamps then
+    if under == tokens then
         list = redis.call('get', ARGV[1] .. id)
         fresh = list and tonumber(ARGV[3]) <= tonumber(till)
     end
 end
 local mine = false
 if ARGV[4] ~= '' and not fresh then
-    mine = redis.call('set', ARGV[2] .. stamps, ARGV[4], 'NX', 'PX', ARGV[5])
+    mine = redis.call('set', ARGV[2] .. tokens, ARGV[4], 'NX', 'PX', ARGV[5])
 end
-return {stamps, list, fresh and 1 or 0, mine and 1 or 0}
+return {tokens, list, fresh and 1 or 0, mine and 1 or 0}
 """
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
 class RenderedList(NamedTuple):
     """A list as it is sent: ``head`` is a JSON object without its closing brace, ``items`` are JSON objects, as is
-    ``reckoning``, which says how the list came about."""
+    ``explanation``, which says how the list came about."""
 
     head: bytes
-    reckoning: bytes
+    explanation: bytes
     items: list[bytes]
 
     def body(self, start: int, stop: int, tail: bytes = b"") -> bytes:
@@ -85,69 +87,69 @@ class RenderedList(NamedTuple):
 
     def lines(self) -> bytes:
         """As it is kept. JSON holds no line breaks."""
-        return b"\n".join([self.head, self.reckoning, *self.items])
+        return b"\n".join([self.head, self.explanation, *self.items])
 
     @classmethod
     def of_lines(cls, lines: bytes) -> "RenderedList":
-        head, reckoning, *items = lines.split(b"\n")
-        return cls(head, reckoning, items)
+        head, explanation, *items = lines.split(b"\n")
+        return cls(head, explanation, items)
 
 
 class Lookup(NamedTuple):
-    """What Redis knew: the list if it still holds, and the stamps to keep with a new one, which are the person's, the
+    """What Redis knew: the list if it still holds, and the tokens to keep with a new one, which are the person's, the
     catalogue's and the database's state; none with Redis away.
 
     stale: the list is past its hour, though nothing has happened since. flight: this request is the one to compute the
-    list under these stamps, and the token to end that with; None when another already does, or none is needed.
+    list under these tokens, and the token to end that with; None when another already does, or none is needed.
     """
 
     found: RenderedList | None
-    stamps: bytes | None
+    tokens: bytes | None
     stale: bool = False
     flight: str | None = None
 
     @property
-    def catalogue_stamp(self) -> bytes | None:
-        """The stamps but for the person's; see database_state.catalogue_token."""
-        return None if self.stamps is None else self.stamps.partition(b" ")[2]
+    def catalogue_token(self) -> bytes | None:
+        """The tokens but for the person's; see database_state.catalogue_token."""
+        return None if self.tokens is None else self.tokens.partition(b" ")[2]
 
 
-def lookup(user_id: int, *, take_off: bool = True) -> Lookup:
-    """The person's list, when it is there and all stamps are those it was computed under. One round trip, and another
-    for each process after the catalogue's stamp changed.
+def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
+    """The person's list, when it is there and all tokens are those it was computed under. One round trip, and another
+    for each process after the catalogue's token changed.
 
-    take_off: begin a flight if there is no fresh one. An event changes the stamps and so begins a flight of its own:
+    take_off: begin a flight if there is no fresh one. An event changes the tokens and so begins a flight of its own:
     nobody waits for a list that is wrong already. With Redis away everyone computes.
     """
-    token = secrets.token_hex(8) if take_off else ""
-    if not settle():
-        return Lookup(None, None, flight=token)
-    keys = [_key(user_id), user_stamp_key(user_id), catalogue_stamp_key()]
+    lock_token = secrets.token_hex(8) if acquire else ""
+    if not flush_pending():
+        return Lookup(None, None, flight=lock_token)
+    keys = [_key(user_id), user_token_key(user_id), catalogue_token_key()]
     given: list[Any] = [
         _list_key(""),
-        _flight_key(user_id, b""),
+        _lock_key(user_id, b""),
         time.time(),
-        token,
-        int(FLIGHT_SECONDS * 1000),
+        lock_token,
+        int(LOCK_SECONDS * 1000),
         "-",
         secrets.token_hex(8),
-        STAMP_SECONDS,
+        TOKEN_SECONDS,
     ]
     state = current_state()
     try:
         for _ in range(_STATE_TRIES):
-            answer = _script(_LOOKUP)(keys, [*given, state.text, state.stamp], client=_redis())
+            answer = _script(_LOOKUP)(keys, [*given, state.text, state.token], client=_redis())
             if len(answer) > 1:
                 break
             state = state_under(answer[0])
         else:
-            return Lookup(None, None, flight=token)
+            return Lookup(None, None, flight=lock_token)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
-        return Lookup(None, None, flight=token)
-    stamps, lines, fresh, mine = answer
+        return Lookup(None, None, flight=lock_token)
+    tokens, lines, fresh, mine = answer
     found = None if lines is None else RenderedList.of_lines(lines)
-    return Lookup(found, stamps, stale=found is not None and not fresh, flight=token if mine else None)
+    return Lookup(found, tokens, stale=found is not None and not fresh, flight=lock_token if mine else None)
 
 
 def kept_seconds() -> int:
@@ -162,7 +164,7 @@ def keep(
     of: tuple[int, Lookup] | None = None,
     shown_to: int | None = None,
 ) -> None:
-    """Keeps a list for its next pages and, ``of`` a person, as theirs under the stamps that stood before it was
+    """Keeps a list for its next pages and, ``of`` a person, as theirs under the tokens that stood before it was
     computed, ending their flight. One round trip; nothing with Redis away.
 
     Raises User.DoesNotExist where ``shown_to``, the person it is for, was deleted meanwhile; then nothing is kept.
@@ -171,12 +173,12 @@ def keep(
         with _redis().pipeline(transaction=False) as pipe:
             pipe.set(_list_key(recommendation_id), rendered.lines(), ex=kept_seconds())
             user_id, looked = of or (0, Lookup(None, None))
-            if looked.stamps is not None:
+            if looked.tokens is not None:
                 fresh = settings.RECOMMENDATIONS_CACHE_SECONDS * (1 - _JITTER * random.random())
-                entry = b"%b\n%.0f\n%b" % (looked.stamps, time.time() + fresh, recommendation_id.encode())
+                entry = b"%b\n%.0f\n%b" % (looked.tokens, time.time() + fresh, recommendation_id.encode())
                 pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
                 if looked.flight is not None:
-                    pipe.eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
+                    pipe.eval(_RELEASE, 1, _lock_key(user_id, looked.tokens), looked.flight)
             if shown_to is not None:
                 # Asked last: whoever deletes the person first leaves this mark and then removes what is kept.
                 pipe.exists(_deleted_key(shown_to))
@@ -208,25 +210,25 @@ def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def flight_end(user_id: int, looked: Lookup) -> None:
+def release_lock(user_id: int, looked: Lookup) -> None:
     """Lets the next request compute; a flight that took too long ends nobody else's."""
-    if looked.stamps is None or looked.flight is None:
+    if looked.tokens is None or looked.flight is None:
         return
     try:
-        _redis().eval(_RELEASE, 1, _flight_key(user_id, looked.stamps), looked.flight)
+        _redis().eval(_RELEASE, 1, _lock_key(user_id, looked.tokens), looked.flight)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def flight_wait(user_id: int, stamps: bytes | None) -> RenderedList | None:
-    """The list that another request is computing under the same stamps; None when it did not come in time."""
-    ends = time.monotonic() + FLIGHT_SECONDS / 2
+def wait_for_list(user_id: int, tokens: bytes | None) -> RenderedList | None:
+    """The list that another request is computing under the same tokens; None when it did not come in time."""
+    ends = time.monotonic() + LOCK_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
-        again = lookup(user_id, take_off=False)
+        again = lookup(user_id, acquire=False)
         if again.found is not None:
             return again.found
-        if again.stamps != stamps:
+        if again.tokens != tokens:
             return None
     return None
 
@@ -253,5 +255,5 @@ def _deleted_key(user_id: int) -> str:
     return str(cache.make_key(f"deleted:{user_id}"))
 
 
-def _flight_key(user_id: int, stamps: bytes) -> str:
-    return str(cache.make_key(f"flight:{user_id}:{stamps.decode()}"))
+def _lock_key(user_id: int, tokens: bytes) -> str:
+    return str(cache.make_key(f"flight:{user_id}:{tokens.decode()}"))

@@ -17,27 +17,27 @@ from recommendations.algorithms.listing.blending import (
     SOURCES,
     BlendConfig,
     Blended,
-    above_list,
-    above_nearest,
     blend,
     fill,
     normalise,
+    shift_to_list_floor,
+    shift_to_nearest_floor,
     with_mood,
 )
 from recommendations.algorithms.listing.reranking import RerankConfig, rerank
 from recommendations.algorithms.listing.session_query import (
     RealtimeConfig,
-    drivers,
     query_vector,
     recency_weights,
     signal_weights,
-    within_evidence,
+    top_contributions,
+    truncate_directions,
 )
 from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import MovieFacts, VersionVectors, facts_under
+from recommendations.retrieval.movie_features import MovieFeatureCache, VersionVectors, feature_cache_for
 from recommendations.retrieval.notices import Notice, of_mood
 from recommendations.serving.exploration import explored
 from recommendations.serving.preferred_genres import Popular, popular_in_preferred
@@ -56,16 +56,16 @@ class PersonalList:
     version_id: int | None
     user_state: str
     items: Items
-    reckoning: dict[str, Any] = field(default_factory=dict)
+    explanation: dict[str, Any] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListRequest:
     """What a list is made under: facts of movies, filters, movies that must not stand in it, and what the mood means,
     if there is one."""
 
-    facts: MovieFacts
+    facts: MovieFeatureCache
     filters: ListFilters
     unwanted: set[int]
     mood: TextMeaning | None = None
@@ -78,7 +78,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Taste:
+class UserProfile:
     """What the newest signals say under the live version: k signals, newest first, and the vector made of them."""
 
     signals: list[Signal]
@@ -93,9 +93,11 @@ class Taste:
         return int((self.weights > 0).sum())
 
 
-def personal_list(user: User, filters: ListFilters | None = None, *, facts: MovieFacts | None = None) -> PersonalList:
+def personal_list(
+    user: User, filters: ListFilters | None = None, *, facts: MovieFeatureCache | None = None
+) -> PersonalList:
     """Computes the list. Two queries and a search by vector when everything about its movies is remembered; reads
-    only. facts: those under the catalogue's stamp, if the caller has read that already."""
+    only. facts: those under the catalogue's token, if the caller has read that already."""
     live = candidates.live_model(user.pk)
     signals, seen = history(user.pk, REALTIME.signals)
     return list_for(live, signals, seen, filters or ListFilters(), facts=facts, explore=True)
@@ -107,17 +109,17 @@ def list_for(
     seen: set[int],
     filters: ListFilters,
     *,
-    facts: MovieFacts | None = None,
+    facts: MovieFeatureCache | None = None,
     explore: bool = False,
 ) -> PersonalList:
     """The list of somebody of whom this is known: signals, newest first, and movies that they must not be shown.
 
     explore: whether new movies get their places; for lists that are logged.
     """
-    facts = facts or facts_under(catalogue_token())
-    taste = taste_of(facts, live.version_id, signals)
+    facts = facts or feature_cache_for(catalogue_token())
+    taste = build_user_profile(facts, live.version_id, signals)
     weights = weights_of(live, taste)
-    asked = Asked(facts, filters, seen | filters.exclude, mood_meaning(filters))
+    asked = ListRequest(facts, filters, seen | filters.exclude, mood_meaning(filters))
     passing = filters.passing(live.movie_ids)
     wanted = passing - asked.unwanted
     batch = {movie: score for movie, score in batch_scores(live).items() if movie in wanted}
@@ -127,7 +129,7 @@ def list_for(
     ranked = _ranked(asked, batch, taste, weights, preferred=preferred[0])
     items, unpublished = _items(asked, ranked)
     _explain(items, taste, preferred[1])
-    items = varied(facts, items, live.version_id)
+    items = diversify(facts, items, live.version_id)
     ratings = live.rating_of()
     for item in items:
         item["predicted_rating"] = ratings.get(item["movie"]["id"])
@@ -149,11 +151,14 @@ def list_for(
         "of_batch_filtered": len(set(live.movie_ids) - asked.unwanted - passing),
         "not_published": unpublished,
     }
-    reckoning = _reckoning(live, signals, taste, weights, items) | {"left_out": left_out, "exploration": exploration}
-    return PersonalList(live.version_id, state, items, {"user_state": state, **reckoning}, of_mood(asked.mood))
+    explanation = _explanation(live, signals, taste, weights, items) | {
+        "left_out": left_out,
+        "exploration": exploration,
+    }
+    return PersonalList(live.version_id, state, items, {"user_state": state, **explanation}, of_mood(asked.mood))
 
 
-def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, float]:
+def weights_of(live: candidates.LiveModel, taste: UserProfile | None) -> dict[str, float]:
     """What each source weighs for somebody of this row of the nightly list and this taste."""
     return BlendConfig(**settings.BLEND_WEIGHTS).weights(
         has_batch=bool(live.movie_ids),
@@ -165,14 +170,14 @@ def weights_of(live: candidates.LiveModel, taste: Taste | None) -> dict[str, flo
 
 def batch_scores(live: candidates.LiveModel) -> dict[int, float]:
     """The scores of the nightly list by movie, measured from its end."""
-    scores = above_list(np.array(live.scores), LIST_SIZE).tolist()
+    scores = shift_to_list_floor(np.array(live.scores), LIST_SIZE).tolist()
     return dict(zip(live.movie_ids, scores, strict=True))
 
 
-def _reckoning(
+def _explanation(
     live: candidates.LiveModel,
     signals: list[Signal],
-    taste: Taste | None,
+    taste: UserProfile | None,
     weights: dict[str, float],
     items: Items,
 ) -> dict[str, Any]:
@@ -202,7 +207,7 @@ def _reckoning(
     }
 
 
-def taste_of(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -> Taste | None:
+def build_user_profile(facts: MovieFeatureCache, version_id: int | None, signals: list[Signal]) -> UserProfile | None:
     """None when the live version can make nothing of the signals."""
     if version_id is None or not signals:
         return None
@@ -214,14 +219,14 @@ def taste_of(facts: MovieFacts, version_id: int | None, signals: list[Signal]) -
     weights = strength * recency_weights(len(signals), REALTIME.recency_half_life)[usable]
     if not weights.any():
         return None
-    query = within_evidence(query_vector(query_factors[usable], weights), len(kept), REALTIME)
-    return Taste(kept, weights, query_factors[usable], query, vectors)
+    query = truncate_directions(query_vector(query_factors[usable], weights), len(kept), REALTIME)
+    return UserProfile(kept, weights, query_factors[usable], query, vectors)
 
 
 def _ranked(
-    asked: Asked,
+    asked: ListRequest,
     batch: dict[int, float],
-    taste: Taste | None,
+    taste: UserProfile | None,
     weights: dict[str, float],
     *,
     preferred: dict[int, float],
@@ -230,7 +235,7 @@ def _ranked(
     popular: dict[int, float] = {}
     if weights["popular"]:
         movie_ids, scores = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
-        popular = dict(zip(movie_ids, above_list(np.array(scores), LIST_SIZE).tolist(), strict=True))
+        popular = dict(zip(movie_ids, shift_to_list_floor(np.array(scores), LIST_SIZE).tolist(), strict=True))
         if preferred:
             popular = dict(zip(popular, normalise(np.array(list(popular.values()))).tolist(), strict=True)) | preferred
     known = batch.keys() | popular.keys()
@@ -252,7 +257,9 @@ def _ranked(
         has_factors, factors = taste.vectors.item_factors(ids)
         similar = np.where(has_factors, factors @ taste.query, np.nan)
         if weights["batch"]:
-            similar = above_nearest(similar, np.array([movie in nearest for movie in ids]), REALTIME_CANDIDATES)
+            similar = shift_to_nearest_floor(
+                similar, np.array([movie in nearest for movie in ids]), REALTIME_CANDIDATES
+            )
         sources["realtime"] = similar
     blended = blend(np.array(ids, np.int64), sources, weights)
     if mood:
@@ -266,16 +273,16 @@ def mood_meaning(filters: ListFilters) -> TextMeaning | None:
     return text_meaning(filters.mood) if filters.mood else None
 
 
-def mood_cosines(asked: Asked, known: Collection[int]) -> dict[int, float]:
+def mood_cosines(asked: ListRequest, known: Collection[int]) -> dict[int, float]:
     """How near each candidate and the nearest other movies are to the mood; empty without one that means anything."""
     if asked.mood is None or asked.mood.vector is None:
         return {}
     version_id, vector = asked.mood.version_id, asked.mood.vector
-    nearest = candidates.meant_movies(version_id, vector, asked.unwanted, REALTIME_CANDIDATES, asked.filters)
+    nearest = candidates.nearest_by_text(version_id, vector, asked.unwanted, REALTIME_CANDIDATES, asked.filters)
     return candidates.content_cosines(version_id, vector, {*known, *nearest})
 
 
-def _items(asked: Asked, ranked: Blended) -> tuple[Items, int]:
+def _items(asked: ListRequest, ranked: Blended) -> tuple[Items, int]:
     """The best LIST_SIZE published movies with score and sources, filled with popular ones where they run out; and how
     many on the way are not published."""
     unpublished = 0
@@ -296,7 +303,7 @@ def _items(asked: Asked, ranked: Blended) -> tuple[Items, int]:
     return items + _filled(asked, items), unpublished
 
 
-def _filled(asked: Asked, items: Items) -> Items:
+def _filled(asked: ListRequest, items: Items) -> Items:
     """What brings the items to LIST_SIZE: popular movies, then any that pass, all scored below the last of them."""
     taken = asked.unwanted | {item["movie"]["id"] for item in items}
     count = LIST_SIZE - len(items)
@@ -322,7 +329,7 @@ def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, 
     return {"movie": card, "score": score, "sources": dict(zip(_COLUMNS, shares, strict=False))}
 
 
-def varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
+def diversify(facts: MovieFeatureCache, items: Items, version_id: int | None) -> Items:
     """The items with some variety at the top; see algorithms.reranking."""
     config = RerankConfig(**settings.RERANKING)
     top = items[: config.reach]
@@ -336,7 +343,7 @@ def varied(facts: MovieFacts, items: Items, version_id: int | None) -> Items:
     return [top[place] for place in order.tolist()] + items[config.reach :]
 
 
-def _explain(items: Items, taste: Taste | None, of_genre: dict[int, reasons.Reason]) -> None:
+def _explain(items: Items, taste: UserProfile | None, of_genre: dict[int, reasons.Reason]) -> None:
     """Adds each item's reason: popularity, with everyone or ``of_genre`` by movie, where it gave most of the score or
     there is no positive signal to go by; else the signal that speaks for it most, if one stands out; else taste."""
     liked_something = taste is not None and taste.positive > 0
@@ -348,7 +355,7 @@ def _explain(items: Items, taste: Taste | None, of_genre: dict[int, reasons.Reas
         return
     explained = [item for item in items if item["reason"] is reasons.TASTE]
     known, factors = taste.vectors.item_factors([item["movie"]["id"] for item in explained])
-    strongest, share = drivers(taste.query_factors, taste.weights, factors)
+    strongest, share = top_contributions(taste.query_factors, taste.weights, factors)
     because: dict[int, reasons.Reason] = {}
     for item, place, part in zip(explained, strongest.tolist(), np.where(known, share, 0).tolist(), strict=True):
         if place >= 0 and part >= reasons.NOTABLE_SHARE:

@@ -10,15 +10,15 @@ from recommendations.algorithms.listing.blending import normalise
 from recommendations.algorithms.listing.session_query import signal_weights
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import MovieFacts
+from recommendations.retrieval.movie_features import MovieFeatureCache
 
 # More genres than these are no preference.
-MOST_GENRES = 3
+MAX_GENRES_COUNTED = 3
 Popular = tuple[dict[int, float], dict[int, reasons.Reason]]
 
 
 def popular_in_preferred(
-    facts: MovieFacts, signals: Sequence[Signal], filters: ListFilters, unwanted: Collection[int], limit: int
+    facts: MovieFeatureCache, signals: Sequence[Signal], filters: ListFilters, unwanted: Collection[int], limit: int
 ) -> Popular:
     """Scores from 1 to 2 of up to ``limit`` movies that are popular in the person's genres, so that they stand before
     what is popular with everyone, whose scores are at most 1 when brought there; and the reason of each.
@@ -44,7 +44,7 @@ def popular_in_preferred(
     )
 
 
-def _genres(facts: MovieFacts, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
+def _genres(facts: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
     """How much the signals speak for each of the genres that they speak for most, summing to 1, and the genres' names;
     both by slug."""
     weights = signal_weights([signal.kind for signal in signals], [signal.value for signal in signals]).tolist()
@@ -55,6 +55,8 @@ def _genres(facts: MovieFacts, signals: Sequence[Signal]) -> tuple[dict[str, flo
         for genre in cards.get(signal.movie_id, {}).get("genres", []):
             liking[genre["slug"]] += weight
             names[genre["slug"]] = genre["name"]
-    liked = sorted((slug for slug in liking if liking[slug] > 0), key=lambda slug: (-liking[slug], slug))[:MOST_GENRES]
+    liked = sorted((slug for slug in liking if liking[slug] > 0), key=lambda slug: (-liking[slug], slug))[
+        :MAX_GENRES_COUNTED
+    ]
     total = sum(liking[slug] for slug in liked)
     return {slug: liking[slug] / total for slug in liked}, names

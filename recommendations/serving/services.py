@@ -16,7 +16,7 @@ from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
 from recommendations.retrieval import candidates
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import facts_under
+from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
 from recommendations.serving.cursors import Cursor, cursor_read, refused
 from recommendations.serving.list_cache import RenderedList
@@ -60,7 +60,7 @@ def recommendation_list(
         following = Cursor(UUID(recommendation_id), stop).text(user.pk, filters.fingerprint())
         tail = b',"next_cursor":"%b"' % following.encode()
     if explain:
-        tail += b',"explanation":{"cache":"%b",%b' % (state.encode(), rendered.reckoning[1:])
+        tail += b',"explanation":{"cache":"%b",%b' % (state.encode(), rendered.explanation[1:])
     return rendered._replace(items=_expanded(kept, expand)).body(0, limit, tail)
 
 
@@ -77,13 +77,13 @@ def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]
     if looked.found is not None and not looked.stale:
         return looked.found, "hit"
     if looked.flight is None:
-        waited = looked.found or list_cache.flight_wait(user.pk, looked.stamps)
+        waited = looked.found or list_cache.wait_for_list(user.pk, looked.tokens)
         if waited is not None:
             return waited, "stale" if looked.found else "shared"
     try:
         return _computed(user, request_id, ListFilters(), looked), "miss"
     except BaseException:
-        list_cache.flight_end(user.pk, looked)
+        list_cache.release_lock(user.pk, looked)
         raise
 
 
@@ -116,8 +116,8 @@ def _computed(
     user: User, request_id: str, filters: ListFilters, looked: list_cache.Lookup | None = None
 ) -> RenderedList:
     """Computes the list, logs it as served, renders it and keeps it: for its next pages and, unless it is filtered, as
-    the person's own under the stamps of ``looked``."""
-    computed = personal_list(user, filters, facts=facts_under(looked.catalogue_stamp) if looked else None)
+    the person's own under the tokens of ``looked``."""
+    computed = personal_list(user, filters, facts=feature_cache_for(looked.catalogue_token) if looked else None)
     recommendation_id = uuid4()
     served_record(
         recommendation_id=recommendation_id,
@@ -126,7 +126,7 @@ def _computed(
         model_version_id=computed.version_id,
         movie_ids=[item["movie"]["id"] for item in computed.items],
         scores=[item["score"] for item in computed.items],
-        explored=computed.reckoning["exploration"]["movies"],
+        explored=computed.explanation["exploration"]["movies"],
         request_id=request_id,
     )
     rendered = _rendered(computed, recommendation_id)
@@ -145,7 +145,7 @@ def _rendered(computed: PersonalList, recommendation_id: UUID) -> RenderedList:
     }
     # Without its closing brace, so that the items can follow.
     items = [orjson.dumps(item) for item in computed.items]
-    return RenderedList(orjson.dumps(head)[:-1], orjson.dumps(computed.reckoning), items)
+    return RenderedList(orjson.dumps(head)[:-1], orjson.dumps(computed.explanation), items)
 
 
 def session_list(

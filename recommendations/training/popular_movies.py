@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from events.models import Interaction
 from events.training_data import movie_votes_read
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import transaction_lock
 from movies.models import Movie
 from recommendations.algorithms.rankers.popularity import PopularityConfig, best_of, damped_popularity
@@ -53,7 +53,7 @@ def popular_refresh(*, now: datetime | None = None) -> int:
         PopularMovie.objects.bulk_create(rows, batch_size=2000)
         after = list(PopularMovie.objects.order_by("genre", "rank").values_list("genre_id", "movie_id"))
         if after != before:
-            stamp_catalogue_on_commit()
+            invalidate_catalogue_on_commit()
     logger.info("popular_refreshed", extra={"rows": len(rows), "changed": after != before})
     return len(rows)
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db import binary_copy
 from movies.db.advisory_locks import LockLostError, session_lock_held, transaction_lock
 from movies.models import Movie
@@ -111,7 +111,7 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
         ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
         version.status, version.live_at = Status.LIVE, timezone.now()
         version.save(update_fields=["status", "live_at"])
-        stamp_catalogue_on_commit()
+        invalidate_catalogue_on_commit()
     logger.info("version_published", extra={"version": version.pk, "retired": retired, "refusal": version.refusal})
     versions_prune()
     return version

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import session_lock
 from movies.models import Movie
 from recommendations.algorithms.content.cold_start import FoldIn
@@ -52,7 +52,7 @@ def embeddings_refresh() -> int:
             with transaction.atomic():
                 _refresh(version, movie_ids[start : start + _BLOCK], encoder, fold_in)
                 # Lists computed before know nothing of these movies.
-                stamp_catalogue_on_commit()
+                invalidate_catalogue_on_commit()
     # A catalogue may grow between two trainings.
     vector_indexes_build(version_id=version.pk)
     logger.info("embeddings_refreshed", extra={"version": version.pk, "movies": len(movie_ids)})

@@ -72,7 +72,7 @@ def nearest_by_content(
 def _found(function: str, arguments: list[Any], passing: QuerySet[Any] | None) -> Nearest:
     ids, params = _ids(passing)
     # Filters make a statement of their own each time.
-    cursor_of = connection.hot_cursor if passing is None else connection.cursor  # type: ignore[attr-defined]
+    cursor_of = connection.prepared_cursor if passing is None else connection.cursor  # type: ignore[attr-defined]
     with cursor_of() as cursor:
         # By way of text: a parameter of pgvector's type would name it by a number that a restored backup changes.
         cursor.execute(

@@ -25,7 +25,7 @@ _RETRY_SECONDS = 60.0
 # Movies that are looked at for what they mean; the time it takes grows with them.
 MEANT_SIZE = 100
 # What the likeness of a movie without an overview is worth.
-BARE = 0.7
+NO_OVERVIEW_WEIGHT = 0.7
 
 
 @dataclass
@@ -120,4 +120,4 @@ def movies_meant(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:
     bare = set(
         Movie.objects.filter(pk__any_of=[i for i, _ in found], overview="").order_by().values_list("pk", flat=True)
     )
-    return {movie_id: cosine * (BARE if movie_id in bare else 1.0) for movie_id, cosine in found}
+    return {movie_id: cosine * (NO_OVERVIEW_WEIGHT if movie_id in bare else 1.0) for movie_id, cosine in found}

@@ -25,7 +25,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             pool._check = _check
         return pool
 
-    def hot_cursor(self) -> CursorWrapper:
+    def prepared_cursor(self) -> CursorWrapper:
         """A cursor for a statement that most requests run: PostgreSQL reads and plans it once a connection, and what it
         finds is not written out as text and read again, which together halves its time.
 

@@ -116,7 +116,7 @@ _REDIS_OPTIONS = {
     "SOCKET_CONNECT_TIMEOUT": _REDIS_TIMEOUT,
     "SOCKET_TIMEOUT": _REDIS_TIMEOUT,
     # After a restart of Redis no list is trusted that was kept before it; while it hangs, few calls wait for it.
-    "CONNECTION_POOL_CLASS": "movies.caching.redis_pool.NoticingPool",
+    "CONNECTION_POOL_CLASS": "movies.caching.redis_pool.RestartDetectingPool",
 }
 CACHES = {
     "default": {
@@ -127,7 +127,7 @@ CACHES = {
     },
     # Rate limits have an alias of their own: with Redis gone, reads are let through.
     "ratelimit": {
-        "BACKEND": "recsys_project.ratelimit_cache.CountingCache",
+        "BACKEND": "recsys_project.ratelimit_cache.RatelimitCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "ratelimit",
         "OPTIONS": {**_REDIS_OPTIONS, "IGNORE_EXCEPTIONS": True},

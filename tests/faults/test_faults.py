@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from events.list_stamp import user_stamp_key
+from events.list_invalidation import user_token_key
 from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids, second_version
 from tests.functional.proxy import DatabaseProxy
 from tests.functional.store import Store
@@ -165,7 +165,7 @@ def test_with_redis_hung_lists_and_probes_answer(stricken: WebServer, store: Sto
 def test_an_event_accepted_while_redis_hung_counts_after(store: Store, person: Client):
     first = person.ids(limit=100)[0]
     assert first in person.ids(limit=100)
-    key = user_stamp_key(person.user.pk)
+    key = user_token_key(person.user.pk)
     before = store.client().get(key)
     with store.hung():
         person.tell(first, "dislike")

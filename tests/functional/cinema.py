@@ -18,7 +18,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from events.models import Rating, ServedRecommendation
-from movies.caching.stamps import stamp_catalogue_on_commit
+from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from tests.factories import make_imported_user, make_movie, make_user
@@ -236,7 +236,7 @@ def second_version() -> Iterator[tuple[int, int]]:
         with transaction.atomic():
             ModelVersion.objects.filter(pk=second.pk).delete()
             ModelVersion.objects.filter(pk=first.pk).update(status=ModelVersion.Status.LIVE)
-            stamp_catalogue_on_commit()
+            invalidate_catalogue_on_commit()
 
 
 def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:

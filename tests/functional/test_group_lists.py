@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from events.models import ServedRecommendation
-from movies.caching.stamps import stamp_catalogue
+from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from recommendations.vectors.refresh import embeddings_refresh
 from tests.factories import make_movie
@@ -164,10 +164,10 @@ def premiere(cinema: Cinema) -> Iterator[Movie]:
     """A movie that was added a moment ago and has its vectors."""
     movie = make_movie("Premiere", 2020, ["Crime"], overview="A thief, a heist, a detective and the police.")
     embeddings_refresh()
-    stamp_catalogue()
+    invalidate_catalogue()
     yield movie
     movie.delete()
-    stamp_catalogue()
+    invalidate_catalogue()
 
 
 def test_a_new_movie_takes_the_tenth_place_and_is_logged(cinema: Cinema, premiere: Movie):

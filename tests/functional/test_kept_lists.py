@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
 
-from movies.caching.stamps import stamp_catalogue
+from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from recommendations.models import ModelVersion
 from recommendations.training.publishing import version_publish, version_rollback
@@ -202,8 +202,8 @@ def test_past_its_hour_a_list_still_answers_while_one_request_makes_the_next(cin
     old = list_id(person)
     redis = get_redis_connection("default")
     (key,) = redis.scan_iter(cache.make_key(f"list:*:{person.user.pk}"))
-    stamps, _, kept = redis.get(key).split(b"\n")
-    redis.set(key, b"\n".join([stamps, b"%d" % (time.time() - 1), kept]), keepttl=True)
+    tokens, _, kept = redis.get(key).split(b"\n")
+    redis.set(key, b"\n".join([tokens, b"%d" % (time.time() - 1), kept]), keepttl=True)
 
     with ThreadPoolExecutor(1) as pool:
         with lists_are_not_logged() as holding:
@@ -242,11 +242,11 @@ def test_a_movie_hidden_while_a_list_is_computed_is_not_in_the_next(cinema: Cine
             early = pool.submit(person.ids)
             await_held(holding)
             Movie.objects.filter(pk=first).update(status="hidden")
-            stamp_catalogue()
+            invalidate_catalogue()
         early.result()
     after = person.ids(limit=100)
     Movie.objects.filter(pk=first).update(status="published")
-    stamp_catalogue()
+    invalidate_catalogue()
 
     assert first not in after
 

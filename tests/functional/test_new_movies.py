@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from events.models import ServedRecommendation
-from movies.caching.stamps import stamp_catalogue
+from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from recommendations.models import ModelVersion
 from recommendations.vectors.refresh import embeddings_refresh
@@ -27,19 +27,19 @@ def fresh(cinema: Cinema) -> Iterator[Movie]:
     embeddings_refresh()
     yield movie
     Movie.objects.filter(title__startswith="The Freshest").delete()
-    stamp_catalogue()
+    invalidate_catalogue()
 
 
 @contextmanager
 def no_live_model() -> Iterator[None]:
     live = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).get()
     ModelVersion.objects.filter(pk=live.pk).update(status=ModelVersion.Status.RETIRED)
-    stamp_catalogue()
+    invalidate_catalogue()
     try:
         yield
     finally:
         ModelVersion.objects.filter(pk=live.pk).update(status=ModelVersion.Status.LIVE)
-        stamp_catalogue()
+        invalidate_catalogue()
 
 
 def explored(answer: dict) -> list[int]:
@@ -117,7 +117,7 @@ def test_nothing_is_explored_that_is_old_nor_in_a_list_that_is_not_logged(cinema
     assert explored(cinema.guest.ask("POST", SESSION, {}).json()) == []
 
     Movie.objects.filter(pk=fresh.pk).update(created_at=timezone.now() - timedelta(days=31))
-    stamp_catalogue()
+    invalidate_catalogue()
 
     assert explored(cinema.person().read(limit=100)) == []
 

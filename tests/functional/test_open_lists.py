@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from events.models import Interaction
-from movies.caching.stamps import stamp_catalogue
+from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from tests.functional.cinema import SEARCH, SESSION, Cinema, Staff, movie_ids, rows
 
@@ -143,7 +143,7 @@ def test_trending_shows_what_many_took_to_lately(cinema: Cinema):
         for person in people
     )
     # What is trending is kept for minutes, or until the catalogue changes.
-    stamp_catalogue()
+    invalidate_catalogue()
 
     answer = cinema.guest.read(TRENDING)
 
@@ -173,7 +173,7 @@ def test_latest_shows_a_movie_from_the_request_after_it_was_added(cinema: Cinema
         assert "The Newest" not in cinema.guest.titles(LATEST, genre="crime", limit=100)
     finally:
         Movie.objects.filter(title="The Newest").delete()
-        stamp_catalogue()
+        invalidate_catalogue()
 
 
 def test_popular_movies_are_ranked_and_kept_to_a_genre(cinema: Cinema):

@@ -37,7 +37,7 @@ class UnratedConfig:
             raise ValueError(f"size must be above 0, not {self.size}.")
 
 
-def factors_beside(
+def cold_start_factors(
     factors: Factors,
     autoencoder: LinearAutoencoder,
     likes: NDArray[np.floating],

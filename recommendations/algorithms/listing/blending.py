@@ -21,7 +21,7 @@ POPULAR_CANDIDATES = 200
 # The order of the columns of shares.
 SOURCES = ("batch", "realtime", "popular")
 # So much what is popular weighs against the newest signals at most: the first like must show in the list.
-MOST_PRIOR = 1.5
+MAX_PRIOR = 1.5
 # The chance that a movie of the nightly list is liked next rises with about the square of its place between the end of
 # the list and its best; that of the speed layer's nearest movies rises evenly.
 BATCH_POWER = 2.0
@@ -70,7 +70,7 @@ class BlendConfig:
         elif has_batch:
             raw = (1.0, 0.0, 0.0)
         elif signals:
-            raw = (0.0, 1.0, min(self.popularity_prior / (1 + max(positive, 1)), MOST_PRIOR))
+            raw = (0.0, 1.0, min(self.popularity_prior / (1 + max(positive, 1)), MAX_PRIOR))
         else:
             raw = (0.0, 0.0, 1.0)
         return {source: weight / sum(raw) for source, weight in zip(SOURCES, raw, strict=True)}
@@ -104,7 +104,7 @@ def normalise(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     return out
 
 
-def above_list(scores: NDArray[np.floating], full: int) -> NDArray[np.floating]:
+def shift_to_list_floor(scores: NDArray[np.floating], full: int) -> NDArray[np.floating]:
     """Scores of a list, best first, measured from its end: a movie just past it must not count for nothing next to one
     just inside. Same shape.
 
@@ -114,7 +114,7 @@ def above_list(scores: NDArray[np.floating], full: int) -> NDArray[np.floating]:
     return scores - scores[-1] if len(scores) >= full else scores
 
 
-def above_nearest(scores: NDArray[np.floating], nearest: NDArray[np.bool_], full: int) -> NDArray[np.floating]:
+def shift_to_nearest_floor(scores: NDArray[np.floating], nearest: NDArray[np.bool_], full: int) -> NDArray[np.floating]:
     """Real-time scores next to a nightly list, measured from the last of the ``nearest``; what is further away counts
     as 0, and NaN stays. All of shape (n,).
 

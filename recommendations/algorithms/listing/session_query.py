@@ -65,7 +65,7 @@ def query_vector(query_factors: NDArray[np.float32], weights: NDArray[np.float32
     return np.asarray(weights @ query_factors / total, np.float32)
 
 
-def within_evidence(query: NDArray[np.float32], signals: int, config: RealtimeConfig) -> NDArray[np.float32]:
+def truncate_directions(query: NDArray[np.float32], signals: int, config: RealtimeConfig) -> NDArray[np.float32]:
     """The query vector (d,) made of so many signals, without the directions that so few cannot tell; shape (d,).
 
     The learned directions stand in the order of their strength. nDCG@10 after 1 / 3 / 5 / 10 / 20 likes, on people of
@@ -77,7 +77,7 @@ def within_evidence(query: NDArray[np.float32], signals: int, config: RealtimeCo
     return kept
 
 
-def drivers(
+def top_contributions(
     query_factors: NDArray[np.float32], weights: NDArray[np.float32], item_factors: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """For each item, which signal speaks for it most, and how much of all that speaks for it this is.

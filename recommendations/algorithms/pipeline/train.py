@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.content.cold_start import FoldIn, FoldInConfig
-from recommendations.algorithms.content.cold_start_factors import UnratedConfig, factors_beside
+from recommendations.algorithms.content.cold_start_factors import UnratedConfig, cold_start_factors
 from recommendations.algorithms.content.lsa import ContentEncoder, MovieContent
 from recommendations.algorithms.content.sentence_encoder import new_encoder
 from recommendations.algorithms.feedback import FeedbackConfig
@@ -26,7 +26,7 @@ from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
-from recommendations.algorithms.rankers.few_shot import Newcomers, NewcomersConfig
+from recommendations.algorithms.rankers.few_shot import FewShotItemModel, NewcomersConfig
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, best_of
 from recommendations.algorithms.ratings.base import RatingModel
 from recommendations.algorithms.ratings.evaluation import fit_measured
@@ -226,13 +226,13 @@ def _catalogue_factors(
     config: TrainingConfig,
 ) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """The regression, the whole catalogue's query and item factors, and which of them were learned."""
-    learned = Newcomers(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
+    learned = FewShotItemModel(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
     # A movie that nobody clearly likes has no factors to learn: content predicts them.
     known = model.kept[learned[0].any(axis=1) | learned[1].any(axis=1)]
     liked = interactions.items[interactions.weights > 0]
     likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.kept].astype(np.float64)
     reserved, seed = config.newcomers.rank, config.random_state
-    targets = factors_beside(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
+    targets = cold_start_factors(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     known_ids = interactions.item_ids[model.kept]
     trained = np.isin(movie_ids, interactions.item_ids[known])

@@ -29,12 +29,12 @@ from recommendations.algorithms.rankers.ensemble import (
     EnsembleConfig,
     Member,
     RankingEnsemble,
-    deviations,
     kept_items,
     standardise,
+    z_scores,
 )
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.rankers.user_knn import SimilarPeople, SpectralFilter
+from recommendations.algorithms.rankers.user_knn import SpectralFilter, UserKNN
 from recommendations.algorithms.sparse import column_counts, row_counts
 from recommendations.algorithms.top_n import top_n
 
@@ -184,7 +184,7 @@ class _Bench:
         self._seen = kept.seen()[self._users][:, self._items].nonzero()
         self._relevant = interactions.take(self._held).likes()[self._users]
         self._counts = row_counts(self._asked)
-        self._popularity = deviations(column_counts(self._likes))
+        self._popularity = z_scores(column_counts(self._likes))
         self._compares = self._likes.shape[0] <= shipped.ranker.max_people_compared
         self._members: dict[Any, NDArray[np.float32]] = {}
         self._autoencoder: tuple[Any, tuple[NDArray[np.float32], NDArray[np.float32] | None]] | None = None
@@ -196,10 +196,10 @@ class _Bench:
     def value(self, config: TunedConfig) -> float:
         """nDCG@10 of a configuration's blend, over the measured people."""
         ranker = config.ranker
-        own, repulsion = self._autoencoder_part(config)
+        own, dislike_penalty = self._autoencoder_part(config)
         total = own.copy()
-        if repulsion is not None:
-            total -= np.float32(ranker.dislike_strength) * repulsion
+        if dislike_penalty is not None:
+            total -= np.float32(ranker.dislike_strength) * dislike_penalty
         total += (ranker.popularity_prior / self._counts**2).astype(np.float32)[:, None] * self._popularity
         for weight, part in self._weighted_members(ranker):
             total += np.float32(weight) * part
@@ -221,7 +221,7 @@ class _Bench:
             yield ranker.spectral_weight, self._member(ranker.spectral, lambda: SpectralFilter(ranker.spectral))
         if ranker.similar_people_weight and self._compares:
             people = ranker.similar_people
-            yield ranker.similar_people_weight, self._member(people, lambda: SimilarPeople(people))
+            yield ranker.similar_people_weight, self._member(people, lambda: UserKNN(people))
 
     def _member(self, key: Any, build: Callable[[], Member]) -> NDArray[np.float32]:
         if key not in self._members:
@@ -241,8 +241,8 @@ class _Bench:
             scores = model.scores(asked)
             deviation = standardise(scores, asked)
             dislikes = kept.dislikes()[self._users][:, self._items]
-            repulsion = model.repulsion(dislikes) / deviation if dislikes.nnz else None
-            self._autoencoder = (key, (scores, repulsion))
+            dislike_penalty = model.dislike_penalty(dislikes) / deviation if dislikes.nnz else None
+            self._autoencoder = (key, (scores, dislike_penalty))
         return self._autoencoder[1]
 
 

@@ -20,10 +20,10 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.rankers.user_knn import (
-    SimilarPeople,
     SimilarPeopleConfig,
     SpectralConfig,
     SpectralFilter,
+    UserKNN,
 )
 from recommendations.algorithms.sparse import column_counts, row_counts
 from recommendations.algorithms.top_n import top_n
@@ -123,7 +123,7 @@ class RankingEnsemble:
         self.item_count = likes.shape[1]
         self.kept = kept_items(likes, self.config.max_items)
         known = likes[:, self.kept]
-        self._popularity = deviations(column_counts(known))
+        self._popularity = z_scores(column_counts(known))
         if not len(self.kept):
             return self
         self._members = [(weight, build().fit(known)) for weight, build in self._wanted(likes.shape[0])]
@@ -137,7 +137,7 @@ class RankingEnsemble:
         if config.spectral_weight:
             yield config.spectral_weight, lambda: SpectralFilter(config.spectral)
         if config.similar_people_weight and people <= config.max_people_compared:
-            yield config.similar_people_weight, lambda: SimilarPeople(config.similar_people)
+            yield config.similar_people_weight, lambda: UserKNN(config.similar_people)
         elif config.similar_people_weight:
             logger.warning("%d people are too many to compare with each other; similar people do not vote.", people)
 
@@ -157,8 +157,8 @@ class RankingEnsemble:
             part *= np.float32(weight)
             total += part
             if place == 0 and dislikes is not None and dislikes.nnz:
-                repulsion = self.autoencoder.repulsion(dislikes[:, self.kept])
-                total -= self.config.dislike_strength * repulsion / deviation
+                dislike_penalty = self.autoencoder.dislike_penalty(dislikes[:, self.kept])
+                total -= self.config.dislike_strength * dislike_penalty / deviation
         full = np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
         full[:, self.kept] = total
         return full
@@ -201,7 +201,7 @@ def kept_items(likes: csr_array, most: int) -> NDArray[np.int64]:
     return np.sort(liked[order[:most]])
 
 
-def deviations(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def z_scores(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """How many standard deviations each value lies from the mean, shape as given."""
     if not len(values):
         return values.astype(np.float32)

@@ -65,7 +65,7 @@ class NewcomersConfig:
             raise ValueError(f"rank must be 1 or more, not {self.rank}.")
 
 
-class Newcomers:
+class FewShotItemModel:
     """weights: B, float32, shape (I, I), row = from, column = to, with a zero diagonal."""
 
     def __init__(self, config: NewcomersConfig | None = None) -> None:

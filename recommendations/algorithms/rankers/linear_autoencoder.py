@@ -117,7 +117,7 @@ class LinearAutoencoder:
         """float32 of shape (people, I) for strengths of likes of the same shape; the people may be new."""
         return np.asarray(likes @ self.weights, np.float32)
 
-    def repulsion(self, dislikes: csr_array) -> NDArray[np.float32]:
+    def dislike_penalty(self, dislikes: csr_array) -> NDArray[np.float32]:
         """How much each item is like what people disliked, 0 or more, shape (people, I); strengths above 0."""
         touched = np.unique(dislikes.indices)
         return np.asarray(dislikes[:, touched] @ np.maximum(self.weights[touched], 0), np.float32)

@@ -68,7 +68,7 @@ class SimilarPeopleConfig:
     vote_popularity_exponent: float = -0.2
 
 
-class SimilarPeople:
+class UserKNN:
     """The vote of all people for what they liked, weighted by a power of the cosine to the person asked about.
 
     A fitted person votes for themselves too; that reaches only items they have, which no list of theirs may hold.

@@ -11,7 +11,7 @@ from recommendations.algorithms.ratings.base import BaselineRatings, OnShare, Ra
 from recommendations.algorithms.ratings.predictor import RatingPredictor, RatingPredictorConfig
 
 # People with fewer ratings lose none of them to measuring.
-FEWEST_RATINGS = 20
+MIN_RATINGS = 20
 
 
 def fit_measured(
@@ -49,5 +49,5 @@ def fit_measured(
 
 def _held_out(interactions: Interactions, rated: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.bool_]:
     counts = np.bincount(interactions.users[rated], minlength=len(interactions.user_ids))
-    eligible = rated & (counts[interactions.users] >= FEWEST_RATINGS)
+    eligible = rated & (counts[interactions.users] >= MIN_RATINGS)
     return eligible & (np.random.default_rng(seed).random(len(interactions)) < share)

@@ -16,16 +16,16 @@ from recommendations.algorithms.listing.blending import (
     POPULAR_CANDIDATES,
     REALTIME_CANDIDATES,
     BlendConfig,
-    above_list,
-    above_nearest,
     blend,
+    shift_to_list_floor,
+    shift_to_nearest_floor,
 )
 from recommendations.algorithms.listing.session_query import (
     RealtimeConfig,
     query_vector,
     recency_weights,
     signal_weights,
-    within_evidence,
+    truncate_directions,
 )
 from recommendations.algorithms.pipeline.train import TrainedModel
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig
@@ -82,20 +82,20 @@ class ServingSimulator:
         sources: dict[str, dict[int, float]] = {"batch": {}, "popular": {}}
         if batch is not None and shares["batch"]:
             unseen = ~np.isin(batch.positions, seen)
-            scores = above_list(batch.scores, LIST_SIZE)
+            scores = shift_to_list_floor(batch.scores, LIST_SIZE)
             sources["batch"] = dict(zip(batch.positions[unseen].tolist(), scores[unseen].tolist(), strict=True))
         if shares["popular"]:
             sources["popular"] = self._popular(seen)
         candidates = sources["batch"].keys() | sources["popular"].keys()
         if len(places) and shares["realtime"]:
             query = query_vector(self.query_factors[places], weights)
-            similar = self.item_factors @ within_evidence(query, len(places), self.realtime)
+            similar = self.item_factors @ truncate_directions(query, len(places), self.realtime)
             nearest = set(self._nearest(similar, seen)) if positive else set()
             candidates |= nearest
             known = [at for at in candidates if self.item_factors[at].any()]
             scored = similar[known]
             if shares["batch"]:
-                scored = above_nearest(scored, np.array([at in nearest for at in known]), REALTIME_CANDIDATES)
+                scored = shift_to_nearest_floor(scored, np.array([at in nearest for at in known]), REALTIME_CANDIDATES)
             sources["realtime"] = dict(zip(known, scored.tolist(), strict=True))
         ids = np.array(sorted(candidates), np.int64)
         raw = {name: np.array([found.get(at, np.nan) for at in ids.tolist()]) for name, found in sources.items()}
@@ -123,7 +123,7 @@ class ServingSimulator:
 
     def _popular(self, seen: NDArray[np.int64]) -> dict[int, float]:
         head = self.popular[~np.isin(self.popular, seen)][:POPULAR_CANDIDATES]
-        scores = above_list(self.popularity[head], LIST_SIZE)
+        scores = shift_to_list_floor(self.popularity[head], LIST_SIZE)
         return dict(zip(head.tolist(), scores.tolist(), strict=True))
 
     def _fill(self, ranked: NDArray[np.int64], seen: NDArray[np.int64], missing: int) -> NDArray[np.int64]:

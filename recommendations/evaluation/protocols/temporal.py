@@ -33,7 +33,7 @@ LATER_SHARE = 0.2
 # Ratings of a person since the moment after which lists are made.
 STEPS = (0, 2, 5, 10, 20, 40)
 NEXT_LIKES = 10
-MOST_PEOPLE = 1000
+MAX_PEOPLE = 1000
 CONFIG = TrainingConfig(evaluated_people=0, rating=None)
 SOURCES = {
     "blend": BlendConfig(),
@@ -108,7 +108,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
 
 
 def points_of(
-    ratings: Ratings, moment: int, catalogue: NDArray[np.int64], *, seed: int = 0, people: int = MOST_PEOPLE
+    ratings: Ratings, moment: int, catalogue: NDArray[np.int64], *, seed: int = 0, people: int = MAX_PEOPLE
 ) -> Iterator[Point]:
     """The points of at most ``people`` who rate after ``moment``, drawn by ``seed``, for both kinds alike.
 

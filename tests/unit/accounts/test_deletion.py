@@ -19,7 +19,7 @@ from accounts import services
 from accounts.deletion import user_delete
 from accounts.models import RefreshToken, User
 from events.announcements import changes_announce
-from events.list_stamp import stamp_user_on_commit
+from events.list_invalidation import invalidate_user_on_commit
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from events.services import interaction_record, served_record
 from movies.models import CacheInvalidation
@@ -284,8 +284,8 @@ def test_an_event_stored_just_before_a_deletion_leaves_no_stamp(committed_cast):
 
 def test_what_staff_changed_before_a_deletion_leaves_no_stamp(committed_cast):
     user = make_user("ada@x.org")
-    stamp_user_on_commit(user.pk)
-    stamp_user_on_commit(committed_cast.bob.pk)
+    invalidate_user_on_commit(user.pk)
+    invalidate_user_on_commit(committed_cast.bob.pk)
 
     user_delete(user_id=user.pk)
 

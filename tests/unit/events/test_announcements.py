@@ -10,11 +10,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events import announcements
 from events.announcements import changes_announce
-from events.list_stamp import stamp_user_on_commit, user_stamp_key
+from events.list_invalidation import invalidate_user_on_commit, user_token_key
 from events.models import Interaction
 from events.services import interaction_record
-from movies.caching import stamps
-from movies.caching.stamps import CATALOGUE, change_record, stamp_key
+from movies.caching import version_tokens
+from movies.caching.version_tokens import CATALOGUE, record_invalidation, token_key
 from movies.models import CacheInvalidation
 from tests.factories import client_of
 
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def stamp_of(user) -> bytes | None:
-    return get_redis_connection("default").get(user_stamp_key(user.pk))
+    return get_redis_connection("default").get(user_token_key(user.pk))
 
 
 def event(user, movie, *, age: timedelta = MINUTE, kind: str = "dislike") -> Interaction:
@@ -45,7 +45,7 @@ def _swept_before(cast) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_owed():
     yield
-    stamps._owed.clear()
+    version_tokens._pending.clear()
 
 
 def test_an_event_whose_stamp_was_lost_is_announced_once(cast):
@@ -104,24 +104,24 @@ def test_an_event_of_this_moment_is_left_to_its_own_process(cast):
 def test_after_long_without_a_sweep_every_list_is_computed_again(cast):
     event(cast.bob, cast["Heat"], age=timedelta(minutes=90))
     get_redis_connection("default").delete(announcements._swept_key())
-    before = get_redis_connection("default").get(stamp_key(CATALOGUE))
+    before = get_redis_connection("default").get(token_key(CATALOGUE))
 
     assert changes_announce() == 0
 
-    after = get_redis_connection("default").get(stamp_key(CATALOGUE))
+    after = get_redis_connection("default").get(token_key(CATALOGUE))
     assert after not in (None, before)
     changes_announce()
-    assert get_redis_connection("default").get(stamp_key(CATALOGUE)) == after
+    assert get_redis_connection("default").get(token_key(CATALOGUE)) == after
 
 
 def test_marks_that_no_sweep_looks_at_are_dropped(cast):
     redis = get_redis_connection("default")
     old, new = time.time() - 300, time.time()
-    redis.zadd(stamps.announced_key(), {"1": old, "2": new})
+    redis.zadd(version_tokens.announced_key(), {"1": old, "2": new})
 
     changes_announce()
 
-    assert redis.zmscore(stamps.announced_key(), ["1", "2"]) == [None, pytest.approx(new)]
+    assert redis.zmscore(version_tokens.announced_key(), ["1", "2"]) == [None, pytest.approx(new)]
 
 
 def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
@@ -134,7 +134,7 @@ def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
 
 
 def test_what_staff_did_to_a_person_is_announced_once(cast):
-    stamp_user_on_commit(cast.bob.pk)
+    invalidate_user_on_commit(cast.bob.pk)
     before = stamp_of(cast.bob)
 
     assert changes_announce() == 1
@@ -146,14 +146,14 @@ def test_what_staff_did_to_a_person_is_announced_once(cast):
 
 def test_with_redis_away_the_sweep_keeps_all_for_the_next(cast, monkeypatch):
     changes_announce()
-    stamp_user_on_commit(cast.bob.pk)
+    invalidate_user_on_commit(cast.bob.pk)
     event(cast.carol, cast["Heat"])
 
     def away(alias: str):
         raise RedisConnectionError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(stamps, "get_redis_connection", away)
+        patched.setattr(version_tokens, "get_redis_connection", away)
         assert changes_announce() == 0
     assert CacheInvalidation.objects.count() == 1
     with monkeypatch.context() as patched:
@@ -161,7 +161,7 @@ def test_with_redis_away_the_sweep_keeps_all_for_the_next(cast, monkeypatch):
         assert changes_announce() == 0
     before = stamp_of(cast.carol)
     # Another process sweeps next.
-    stamps._owed.clear()
+    version_tokens._pending.clear()
 
     assert changes_announce() == 1
     assert CacheInvalidation.objects.count() == 0
@@ -169,13 +169,13 @@ def test_with_redis_away_the_sweep_keeps_all_for_the_next(cast, monkeypatch):
 
 
 def test_the_catalogues_changes_stay_for_readers_to_compare(cast):
-    change_record(CATALOGUE)
-    before = get_redis_connection("default").get(stamp_key(CATALOGUE))
+    record_invalidation(CATALOGUE)
+    before = get_redis_connection("default").get(token_key(CATALOGUE))
 
     assert changes_announce() == 0
 
     assert CacheInvalidation.objects.filter(name=CATALOGUE).count() == 1
-    assert get_redis_connection("default").get(stamp_key(CATALOGUE)) == before
+    assert get_redis_connection("default").get(token_key(CATALOGUE)) == before
 
 
 def test_a_sweep_that_finds_nothing_costs_few_queries(cast, django_assert_num_queries):

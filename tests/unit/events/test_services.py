@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 
 from events import services
-from events.list_stamp import user_stamp_key
+from events.list_invalidation import user_token_key
 from events.models import Interaction, Rating
 from movies.models import Movie
 
@@ -21,7 +21,7 @@ def record(cast, title="Heat", kind="rating", value=4.0, **fields):
 
 
 def stamp_of(user) -> bytes | None:
-    return get_redis_connection("default").get(user_stamp_key(user.pk))
+    return get_redis_connection("default").get(user_token_key(user.pk))
 
 
 def test_a_rating_event_stores_the_event_and_the_rating(cast):

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 
-from movies.caching import stamps
-from movies.caching.stamps import CATALOGUE, stamp_key
+from movies.caching import version_tokens
+from movies.caching.version_tokens import CATALOGUE, token_key
 from movies.models import Credit, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
 from tests.factories import make_movie
@@ -82,7 +82,7 @@ def test_the_list_costs_the_same_queries_for_more_movies(cast, staff):
 
 
 def test_an_edit_marks_the_content_as_changed_and_lists_as_stale(cast, staff, django_capture_on_commit_callbacks):
-    before = get_redis_connection("default").get(stamp_key(CATALOGUE))
+    before = get_redis_connection("default").get(token_key(CATALOGUE))
     heat = cast["Heat"]
     with django_capture_on_commit_callbacks(execute=True):
         response = staff.post(f"{CHANGELIST}{heat.pk}/change/", movie_form(heat, overview="A thief."))
@@ -91,7 +91,7 @@ def test_an_edit_marks_the_content_as_changed_and_lists_as_stale(cast, staff, dj
     heat.refresh_from_db()
     assert heat.overview == "A thief."
     assert heat.content_changed_at > LONG_AGO
-    assert get_redis_connection("default").get(stamp_key(CATALOGUE)) != before
+    assert get_redis_connection("default").get(token_key(CATALOGUE)) != before
 
 
 def test_an_edit_of_genres_or_credits_alone_marks_it_too(cast, staff):
@@ -171,7 +171,7 @@ def test_whatever_staff_change_ends_cached_lists_once_it_is_done(committed_cast,
     client.force_login(committed_cast.stan)
     pks = SimpleNamespace(movie=heat.pk, genre=Genre.objects.get(slug="crime").pk, person=person.pk)
     seen = []
-    monkeypatch.setattr(stamps, "stamp", lambda name: seen.append((name, catalogue())))
+    monkeypatch.setattr(version_tokens, "invalidate", lambda name: seen.append((name, catalogue())))
     before = catalogue()
     path, form = CURATED[what]
     response = client.post("/admin/movies/" + path.format(p=pks), form(pks))

@@ -6,14 +6,14 @@ import pytest
 from django_redis import get_redis_connection
 
 from movies import services
-from movies.caching.stamps import CATALOGUE, stamp_key
+from movies.caching.version_tokens import CATALOGUE, token_key
 from movies.models import Movie
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def catalogue_stamp() -> bytes | None:
-    return get_redis_connection("default").get(stamp_key(CATALOGUE))
+def catalogue_token() -> bytes | None:
+    return get_redis_connection("default").get(token_key(CATALOGUE))
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def _old(cast):
 
 @pytest.mark.usefixtures("_old")
 def test_hiding_marks_the_movie_and_stamps_the_catalogue_after_commit(cast, django_capture_on_commit_callbacks):
-    before = catalogue_stamp()
+    before = catalogue_token()
     with django_capture_on_commit_callbacks(execute=True):
         changed = services.movies_hide(movie_ids=[cast["Heat"].pk, cast["Alien"].pk, 10**9])
-        assert catalogue_stamp() == before
+        assert catalogue_token() == before
 
     assert changed == 2
-    assert catalogue_stamp() != before
+    assert catalogue_token() != before
     hidden = Movie.objects.filter(status=Movie.Status.HIDDEN)
     assert {movie.title for movie in hidden} == {"Heat", "Alien"}
     assert all(movie.content_changed_at > LONG_AGO for movie in hidden)
@@ -38,9 +38,9 @@ def test_hiding_marks_the_movie_and_stamps_the_catalogue_after_commit(cast, djan
 
 @pytest.mark.usefixtures("_old")
 def test_publishing_what_is_published_changes_nothing(cast, django_capture_on_commit_callbacks):
-    before = catalogue_stamp()
+    before = catalogue_token()
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         changed = services.movies_publish(movie_ids=[cast["Heat"].pk])
 
-    assert (changed, callbacks, catalogue_stamp()) == (0, [], before)
+    assert (changed, callbacks, catalogue_token()) == (0, [], before)
     assert Movie.objects.get(title="Heat").content_changed_at == LONG_AGO

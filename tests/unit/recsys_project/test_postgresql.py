@@ -19,7 +19,7 @@ def planned() -> list[str]:
 
 
 def ask(number: int) -> tuple[int]:
-    with connection.hot_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:
         cursor.execute(STATEMENT, [number])
         return cursor.fetchone()
 
@@ -39,7 +39,7 @@ def test_behind_a_pooler_nothing_is_kept_planned(monkeypatch):
 
 
 def test_an_error_of_a_hot_statement_is_djangos():
-    with connection.hot_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 1")
         with pytest.raises(OperationalError, match="statement timeout"):
             cursor.execute("SELECT pg_sleep(%s::bigint)", [5])

@@ -5,7 +5,7 @@ from django.core.management import call_command
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events.models import Rating
-from movies.caching import stamps
+from movies.caching import version_tokens
 from movies.models import Movie
 from recommendations.models import ModelVersion
 from tests.factories import make_embedding, make_version
@@ -18,9 +18,9 @@ def redis_away(monkeypatch):
     def away(alias: str):
         raise RedisConnectionError("gone")
 
-    monkeypatch.setattr(stamps, "get_redis_connection", away)
+    monkeypatch.setattr(version_tokens, "get_redis_connection", away)
     yield
-    stamps._owed.clear()
+    version_tokens._pending.clear()
 
 
 @pytest.fixture

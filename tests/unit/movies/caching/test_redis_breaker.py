@@ -10,8 +10,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from events import list_stamp
-from movies.caching import redis_breaker, stamps
+from events import list_invalidation
+from movies.caching import redis_breaker, version_tokens
 from movies.caching.redis_breaker import RedisAwayError, urgent
 from recsys_project.exceptions import LimitExceededError
 from recsys_project.ratelimits import limit
@@ -31,7 +31,7 @@ def running(tmp_path_factory) -> Iterator[Store]:
 def store(running, settings, monkeypatch) -> Store:
     """What the caches speak to; nobody's turn to try again comes by itself."""
     monkeypatch.setattr(redis_breaker, "RETRY_SECONDS", AN_HOUR)
-    stamps._owed.clear()
+    version_tokens._pending.clear()
     settings.CACHES = {alias: {**config, "LOCATION": running.url} for alias, config in settings.CACHES.items()}
     redis = get_redis_connection("default")
     redis.connection_pool.breaker.answered()
@@ -100,18 +100,18 @@ def test_a_refused_connection_and_an_error_open_nothing(store, settings):
 
 
 def test_a_stamp_owed_to_a_hung_redis_is_set_unasked(store):
-    list_stamp.stamp_user(5)
-    key = list_stamp.user_stamp_key(5)
+    list_invalidation.invalidate_user(5)
+    key = list_invalidation.user_token_key(5)
     before = get_redis_connection("default").get(key)
     with store.hung():
-        list_stamp.stamp_user(5)
-        assert stamps.stamp_read("all") is None
-        assert stamps.unannounced()
+        list_invalidation.invalidate_user(5)
+        assert version_tokens.read_token("all") is None
+        assert version_tokens.unannounced()
 
     deadline = time.monotonic() + 20
-    while stamps.unannounced() and time.monotonic() < deadline:
+    while version_tokens.unannounced() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not stamps.unannounced()
+    assert not version_tokens.unannounced()
     assert get_redis_connection("default").get(key) not in (None, before)
 
 

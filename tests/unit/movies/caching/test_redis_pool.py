@@ -4,31 +4,31 @@ import pytest
 from django_redis import get_redis_connection
 
 from movies.caching.redis_pool import RUN
-from movies.caching.stamps import CATALOGUE, stamp_catalogue, stamp_key
+from movies.caching.version_tokens import CATALOGUE, invalidate_catalogue, token_key
 
 
 @pytest.fixture(autouse=True)
 def _restored():
     yield
-    get_redis_connection("default").delete(stamp_key(RUN))
+    get_redis_connection("default").delete(token_key(RUN))
 
 
 def catalogue_after_a_new_connection() -> bytes | None:
-    """The catalogue's stamp as the next connection finds it."""
+    """The catalogue's token as the next connection finds it."""
     redis = get_redis_connection("default")
     redis.connection_pool.disconnect()
-    return redis.get(stamp_key(CATALOGUE))
+    return redis.get(token_key(CATALOGUE))
 
 
 def run() -> bytes | None:
-    return get_redis_connection("default").get(stamp_key(RUN))
+    return get_redis_connection("default").get(token_key(RUN))
 
 
 def test_the_first_connection_to_another_run_stamps_the_catalogue_and_no_other_does():
-    stamp_catalogue()
+    invalidate_catalogue()
     redis = get_redis_connection("default")
-    before, own = redis.get(stamp_key(CATALOGUE)), redis.info("server")["run_id"].encode()
-    redis.set(stamp_key(RUN), "another")
+    before, own = redis.get(token_key(CATALOGUE)), redis.info("server")["run_id"].encode()
+    redis.set(token_key(RUN), "another")
 
     after = catalogue_after_a_new_connection()
 
@@ -38,10 +38,10 @@ def test_the_first_connection_to_another_run_stamps_the_catalogue_and_no_other_d
 
 
 def test_where_nothing_was_kept_nothing_is_stamped():
-    stamp_catalogue()
+    invalidate_catalogue()
     redis = get_redis_connection("default")
-    before = redis.get(stamp_key(CATALOGUE))
-    redis.delete(stamp_key(RUN))
+    before = redis.get(token_key(CATALOGUE))
+    redis.delete(token_key(RUN))
 
     assert catalogue_after_a_new_connection() == before
     assert run() == redis.info("server")["run_id"].encode()

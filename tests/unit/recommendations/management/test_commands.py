@@ -24,7 +24,7 @@ def test_train_prints_what_was_trained_and_how_well(world):
 
 
 def test_train_prints_how_far_predicted_ratings_are_off(world, monkeypatch):
-    monkeypatch.setattr(rating_evaluation, "FEWEST_RATINGS", 5)
+    monkeypatch.setattr(rating_evaluation, "MIN_RATINGS", 5)
     text = run("train")
 
     for expected in ("RMSE of ratings", "damped means", "MAE of ratings", "ratings held out"):

@@ -8,14 +8,16 @@ from django.utils import timezone
 from django_redis import get_redis_connection
 
 from events.announcements import changes_merge
-from events.list_stamp import catalogue_stamp_key
-from movies.caching.stamps import CATALOGUE, change_record
+from events.list_invalidation import catalogue_token_key
+from movies.caching.version_tokens import CATALOGUE, record_invalidation
 from movies.models import CacheInvalidation, Movie
+from recommendations.discovery.popular import popular_list
+from recommendations.discovery.similar import similar_list
 from recommendations.models import ModelVersion
 from recommendations.retrieval import database_state
 from recommendations.retrieval.database_state import catalogue_token, current_state, state_under
-from recommendations.retrieval.movie_features import facts_under
-from recommendations.serving.services import popular_list, recommendation_list, similar_list
+from recommendations.retrieval.movie_features import feature_cache_for
+from recommendations.serving.services import recommendation_list
 from tests.factories import Cast, make_batch_list, make_embedding, make_version
 
 Status = ModelVersion.Status
@@ -45,7 +47,7 @@ def served(cast: Cast) -> bytes:
 
 def hide_unannounced(movie: Movie) -> None:
     Movie.objects.filter(pk=movie.pk).update(status=Movie.Status.HIDDEN)
-    change_record(CATALOGUE)
+    record_invalidation(CATALOGUE)
 
 
 def test_a_version_nobody_announced_is_served_within_a_second(cast):
@@ -68,19 +70,19 @@ def test_a_list_of_a_version_that_is_gone_is_not_served(cast):
 
 def test_a_movie_whose_hiding_nobody_announced_leaves_every_list(cast):
     heat = cast["Heat"]
-    key = catalogue_stamp_key()
+    key = catalogue_token_key()
     shown = [str(served(cast)), str(popular_list()), str(similar_list(movie_id=cast["Casino"].pk))]
     assert all("Heat" in text for text in shown)
-    facts = facts_under(catalogue_token())
+    facts = feature_cache_for(catalogue_token())
     assert heat.pk in facts.cards([heat.pk])
-    stamp = get_redis_connection("default").get(key)
+    token = get_redis_connection("default").get(key)
     hide_unannounced(heat)
     pass_a_second()
 
     shown = [str(served(cast)), str(popular_list()), str(similar_list(movie_id=cast["Casino"].pk))]
     assert not any("Heat" in text for text in shown)
-    assert heat.pk not in facts_under(catalogue_token()).cards([heat.pk])
-    assert get_redis_connection("default").get(key) == stamp
+    assert heat.pk not in feature_cache_for(catalogue_token()).cards([heat.pk])
+    assert get_redis_connection("default").get(key) == token
 
 
 def test_the_state_is_asked_once_a_second_and_not_once_a_list(cast, django_assert_num_queries):
@@ -97,7 +99,7 @@ def test_the_state_is_asked_once_a_second_and_not_once_a_list(cast, django_asser
 
 def test_under_another_stamp_the_state_is_read_at_once(cast):
     before = state_under(b"one")
-    change_record(CATALOGUE)
+    record_invalidation(CATALOGUE)
 
     assert current_state() == before
     assert state_under(b"one") == before
@@ -105,9 +107,9 @@ def test_under_another_stamp_the_state_is_read_at_once(cast):
 
 
 def test_a_change_that_commits_after_a_later_one_counts_too(cast):
-    change_record(CATALOGUE)
+    record_invalidation(CATALOGUE)
     late = CacheInvalidation.objects.create(name=CATALOGUE, token=5)
-    change_record(CATALOGUE)
+    record_invalidation(CATALOGUE)
     everything = state_under(b"one").text
     # As it looks while the earlier one has not committed.
     CacheInvalidation.objects.filter(pk=late.pk).delete()
@@ -117,18 +119,18 @@ def test_a_change_that_commits_after_a_later_one_counts_too(cast):
 
 def test_changes_of_people_leave_the_state_alone(cast):
     before = state_under(b"one").text
-    change_record("user:7")
+    record_invalidation("user:7")
 
     assert state_under(b"two").text == before
 
 
 def test_merged_changes_mean_the_same(cast):
     for _ in range(3):
-        change_record(CATALOGUE)
-    change_record("user:7")
+        record_invalidation(CATALOGUE)
+    record_invalidation("user:7")
     before = state_under(b"one").text
     CacheInvalidation.objects.update(created_at=timezone.now() - timedelta(hours=2))
-    change_record(CATALOGUE)
+    record_invalidation(CATALOGUE)
     after = state_under(b"two").text
     changes_merge()
 
@@ -141,7 +143,7 @@ def test_merged_changes_mean_the_same(cast):
 
 @pytest.mark.django_db(transaction=True)
 def test_tables_that_were_replaced_are_another_state():
-    change_record(CATALOGUE)
+    record_invalidation(CATALOGUE)
     rows = list(CacheInvalidation.objects.values_list("name", "token"))
     before = state_under(b"one").text
     with connection.cursor() as cursor:

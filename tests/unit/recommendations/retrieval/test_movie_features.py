@@ -6,10 +6,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 
-from movies.caching.stamps import CATALOGUE, stamp_catalogue, stamp_key, stamp_read
+from movies.caching.version_tokens import CATALOGUE, invalidate_catalogue, read_token, token_key
 from movies.models import Movie
 from recommendations.retrieval import movie_features as movie_facts
-from recommendations.retrieval.movie_features import MovieFacts, facts_under
+from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
 from recommendations.serving.list_cache import lookup
 from tests.factories import make_movie, make_version
 
@@ -20,64 +20,64 @@ def movies(db):
 
 
 def test_a_card_is_fetched_once_under_one_stamp(movies, django_assert_num_queries):
-    stamp_catalogue()
-    facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies])
+    invalidate_catalogue()
+    feature_cache_for(read_token(CATALOGUE)).cards([movie.pk for movie in movies])
 
     with django_assert_num_queries(0):
-        cards = facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies])
+        cards = feature_cache_for(read_token(CATALOGUE)).cards([movie.pk for movie in movies])
 
     assert [cards[movie.pk]["title"] for movie in movies] == [movie.title for movie in movies]
 
 
 def test_a_movie_hidden_under_a_new_stamp_has_no_card_any_more(movies):
-    facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies])
+    feature_cache_for(read_token(CATALOGUE)).cards([movie.pk for movie in movies])
     Movie.objects.filter(pk=movies[0].pk).update(status=Movie.Status.HIDDEN)
-    stamp_catalogue()
+    invalidate_catalogue()
 
-    assert facts_under(stamp_read(CATALOGUE)).cards([movie.pk for movie in movies]).keys() == {
+    assert feature_cache_for(read_token(CATALOGUE)).cards([movie.pk for movie in movies]).keys() == {
         movies[1].pk,
         movies[2].pk,
     }
 
 
-@pytest.mark.parametrize("read", [lambda: stamp_read(CATALOGUE), lambda: lookup(1).catalogue_stamp])
+@pytest.mark.parametrize("read", [lambda: read_token(CATALOGUE), lambda: lookup(1).catalogue_token])
 def test_a_movie_hidden_before_redis_lost_everything_has_no_card_any_more(movies, read):
     redis = get_redis_connection("default")
-    redis.delete(stamp_key(CATALOGUE))
-    facts_under(read()).cards([movie.pk for movie in movies])
+    redis.delete(token_key(CATALOGUE))
+    feature_cache_for(read()).cards([movie.pk for movie in movies])
     Movie.objects.filter(pk=movies[0].pk).update(status=Movie.Status.HIDDEN)
-    stamp_catalogue()
-    redis.delete(stamp_key(CATALOGUE))
+    invalidate_catalogue()
+    redis.delete(token_key(CATALOGUE))
 
-    assert movies[0].pk not in facts_under(read()).cards([movie.pk for movie in movies])
+    assert movies[0].pk not in feature_cache_for(read()).cards([movie.pk for movie in movies])
 
 
 def test_without_a_stamp_nothing_is_remembered(movies, django_assert_num_queries):
-    facts_under(None).cards([movies[0].pk])
+    feature_cache_for(None).cards([movies[0].pk])
 
     with django_assert_num_queries(2):
-        facts_under(None).cards([movies[0].pk])
+        feature_cache_for(None).cards([movies[0].pk])
 
 
 def test_after_its_time_everything_is_fetched_anew(movies, monkeypatch):
-    facts = facts_under(b"one")
-    assert facts_under(b"one") is facts
+    facts = feature_cache_for(b"one")
+    assert feature_cache_for(b"one") is facts
 
     monkeypatch.setattr(movie_facts, "KEPT_SECONDS", -1.0)
 
-    assert facts_under(b"one") is not facts
+    assert feature_cache_for(b"one") is not facts
 
 
 def test_too_many_movies_begin_anew(movies, monkeypatch):
-    monkeypatch.setattr(movie_facts, "KEPT_MOVIES", 2)
-    facts = facts_under(b"two")
+    monkeypatch.setattr(movie_facts, "MAX_MOVIES", 2)
+    facts = feature_cache_for(b"two")
     facts.cards([movie.pk for movie in movies])
 
-    assert facts_under(b"two") is not facts
+    assert feature_cache_for(b"two") is not facts
 
 
 def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
-    vectors = MovieFacts().vectors(cast.version.pk)
+    vectors = MovieFeatureCache().vectors(cast.version.pk)
     known = [movie.pk for movie in cast.movies.values()][:2]
     forward, rows = vectors.item_factors([*known, 10**9])
     backward, again = vectors.item_factors([10**9, *reversed(known)])
@@ -90,7 +90,7 @@ def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
 
 
 def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
-    vectors = MovieFacts().vectors(cast.version.pk)
+    vectors = MovieFeatureCache().vectors(cast.version.pk)
     ids = [movie.pk for movie in cast.movies.values()]
     monkeypatch.setattr(movie_facts, "BLOCK", 1)
     vectors.item_factors(ids[:1])
@@ -104,7 +104,7 @@ def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
 
 
 def test_facts_of_a_new_version_are_its_own(cast):
-    facts = MovieFacts()
+    facts = MovieFeatureCache()
     movie = next(iter(cast.movies.values()))
     facts.vectors(cast.version.pk).item_factors([movie.pk])
     known, _ = facts.vectors(make_version("ready").pk).item_factors([movie.pk])
@@ -114,7 +114,7 @@ def test_facts_of_a_new_version_are_its_own(cast):
 
 def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_assert_num_queries):
     first, _, last = sorted(movie.pk for movie in movies)
-    facts = MovieFacts()
+    facts = MovieFeatureCache()
     facts.cards([first])
     same_block = first // movie_facts.BLOCK == last // movie_facts.BLOCK
 
@@ -123,7 +123,7 @@ def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_as
 
 
 def test_where_many_are_missing_only_they_are_fetched():
-    many = set(range(1, 2 * movie_facts.BLOCK * movie_facts.FEW_MISSING, movie_facts.BLOCK))
+    many = set(range(1, 2 * movie_facts.BLOCK * movie_facts.MAX_BLOCK_FETCH, movie_facts.BLOCK))
 
     assert movie_facts.with_neighbours(many) == many
     assert len(movie_facts.with_neighbours({3})) == movie_facts.BLOCK

@@ -29,7 +29,7 @@ def test_who_misses_while_another_computes_waits_for_that_list(cast):
 
 
 def test_who_waited_in_vain_computes(cast, monkeypatch):
-    monkeypatch.setattr(list_cache, "FLIGHT_SECONDS", 0.1)
+    monkeypatch.setattr(list_cache, "LOCK_SECONDS", 0.1)
     list_cache.lookup(cast.alice.pk)
 
     assert recommendation_id(cast.alice)
@@ -44,7 +44,7 @@ def test_a_list_past_its_hour_is_shown_only_while_another_request_makes_the_next
     assert taken_off.stale
     assert taken_off.flight is not None
     assert recommendation_id(cast.alice) == first
-    list_cache.flight_end(cast.alice.pk, taken_off)
+    list_cache.release_lock(cast.alice.pk, taken_off)
     assert recommendation_id(cast.alice) != first
 
 
@@ -56,7 +56,7 @@ def test_a_fresh_list_begins_no_flight(cast):
 
 def test_a_flight_is_ended_by_nobody_else(cast):
     taken_off = list_cache.lookup(cast.alice.pk)
-    list_cache.flight_end(cast.alice.pk, taken_off._replace(flight="another"))
+    list_cache.release_lock(cast.alice.pk, taken_off._replace(flight="another"))
 
     assert list_cache.lookup(cast.alice.pk).flight is None
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from events.list_stamp import stamp_user
+from events.list_invalidation import invalidate_user
 from events.models import Interaction, ServedRecommendation
 from events.services import interaction_record
 from movies.models import Movie
@@ -143,7 +143,7 @@ def test_the_batch_weighs_less_once_somebody_does_what_it_has_not_read(cast):
     )
     before = client_of(cast.alice).get(URL, {"explain": "true"}).json()["explanation"]
     interaction_record(user=cast.alice, movie_id=cast["Aladdin"].pk, kind="like")
-    stamp_user(cast.alice.pk)
+    invalidate_user(cast.alice.pk)
     after = client_of(cast.alice).get(URL, {"explain": "true"}).json()["explanation"]
 
     assert before["signals"]["newer_than_batch"] == 0

@@ -8,16 +8,16 @@ from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from events.list_stamp import stamp_user, user_stamp_key
+from events.list_invalidation import invalidate_user, user_token_key
 from events.models import Interaction, Rating, ServedRecommendation
 from events.services import interaction_record
-from movies.caching import stamps
+from movies.caching import version_tokens
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.retrieval import movie_features as movie_facts
 from recommendations.retrieval.database_state import catalogue_token
-from recommendations.retrieval.movie_features import facts_under
+from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache, services
 from recommendations.serving import personal as personal_list
 from recommendations.serving.list_cache import Lookup
@@ -38,7 +38,7 @@ def item(answer: dict, title: str) -> dict:
 
 def act(cast, user, title: str, kind: str, value: float | None = None) -> None:
     interaction_record(user=user, movie_id=cast[title].pk, kind=kind, value=value)
-    stamp_user(user.pk)
+    invalidate_user(user.pk)
 
 
 def test_a_known_person_with_no_news_gets_the_batch_list_then_popular_fill(cast):
@@ -262,7 +262,7 @@ def test_a_miss_with_news_costs_four_queries_where_its_movies_are_remembered(cas
         make_embedding(cast.version, make_movie(f"Extra {n}"), [0.1, 0.1, 0.1])
     for title in ("Toy Story", "Heat", "Babe"):
         act(cast, cast.alice, title, "like")
-    facts = facts_under(catalogue_token())
+    facts = feature_cache_for(catalogue_token())
     everything = Movie.objects.values_list("pk", flat=True)
     facts.cards(everything)
     facts.vectors(cast.version.pk).item_factors(everything)
@@ -296,7 +296,7 @@ def test_an_event_drops_ones_own_list_and_nobody_elses(cast):
 
 def test_a_new_version_or_a_hidden_movie_drops_every_list(cast, django_capture_on_commit_callbacks):
     first = served(cast.alice)
-    stamps.stamp_catalogue()
+    version_tokens.invalidate_catalogue()
     second = served(cast.alice)
     with django_capture_on_commit_callbacks(execute=True):
         movies_hide(movie_ids=[cast["Heat"].pk])
@@ -329,7 +329,7 @@ def test_a_list_computed_while_an_event_came_in_is_never_served_after_it(cast, m
 def test_a_stamp_that_expired_does_not_bring_an_old_list_back(cast):
     act(cast, cast.bob, "Heat", "like")
     first = served(cast.bob)
-    get_redis_connection("default").delete(user_stamp_key(cast.bob.pk))
+    get_redis_connection("default").delete(user_token_key(cast.bob.pk))
 
     assert served(cast.bob)["recommendation_id"] != first["recommendation_id"]
 
@@ -340,9 +340,9 @@ def _redis_away(monkeypatch):
         raise RedisConnectionError("gone")
 
     monkeypatch.setattr(list_cache, "get_redis_connection", away)
-    monkeypatch.setattr(stamps, "get_redis_connection", away)
+    monkeypatch.setattr(version_tokens, "get_redis_connection", away)
     yield
-    stamps._owed.clear()
+    version_tokens._pending.clear()
 
 
 def test_a_redis_that_does_not_answer_is_waited_for_once_before_computing(cast, monkeypatch):

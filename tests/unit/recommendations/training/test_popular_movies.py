@@ -87,7 +87,7 @@ def test_unpublished_movies_are_not_popular(films):
 
 def test_caches_are_told_only_when_a_place_changed(films, monkeypatch, django_capture_on_commit_callbacks):
     told: list[None] = []
-    monkeypatch.setattr(popularity, "stamp_catalogue_on_commit", lambda: told.append(None))
+    monkeypatch.setattr(popularity, "invalidate_catalogue_on_commit", lambda: told.append(None))
     rate(films["Heat"], 4, 2)
 
     for expected in (1, 1):

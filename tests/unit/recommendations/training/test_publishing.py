@@ -13,22 +13,22 @@ Status = ModelVersion.Status
 
 
 @pytest.fixture
-def stamps(monkeypatch):
+def tokens(monkeypatch):
     """How often every cached list was told to be wrong."""
     calls: list[None] = []
-    monkeypatch.setattr(publishing, "stamp_catalogue_on_commit", lambda: calls.append(None))
+    monkeypatch.setattr(publishing, "invalidate_catalogue_on_commit", lambda: calls.append(None))
     return calls
 
 
 @pytest.mark.django_db(transaction=True)
-def test_publishing_flips_the_live_version_and_tells_the_caches(committed_world, stamps):
+def test_publishing_flips_the_live_version_and_tells_the_caches(committed_world, tokens):
     first = training.training_run()
     second = training.training_run()
 
     first.refresh_from_db()
     assert (first.status, second.status) == (Status.RETIRED, Status.LIVE)
     assert ModelVersion.objects.filter(status=Status.LIVE).count() == 1
-    assert len(stamps) == 2
+    assert len(tokens) == 2
 
 
 def test_only_the_two_newest_versions_keep_rows_and_files(world, settings):
@@ -113,7 +113,7 @@ def test_a_version_whose_rows_are_gone_cannot_go_live(world):
         publishing.version_rollback(to=first)
 
 
-def test_publishing_the_live_version_again_changes_nothing(world, stamps):
+def test_publishing_the_live_version_again_changes_nothing(world, tokens):
     live = training.training_run()
     moment = live.live_at
 

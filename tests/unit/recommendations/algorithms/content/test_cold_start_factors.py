@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.content.cold_start_factors import UnratedConfig, factors_beside
+from recommendations.algorithms.content.cold_start_factors import UnratedConfig, cold_start_factors
 from recommendations.algorithms.pipeline.train import TrainingConfig, train
-from recommendations.algorithms.rankers.few_shot import Newcomers, NewcomersConfig
+from recommendations.algorithms.rankers.few_shot import FewShotItemModel, NewcomersConfig
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder
 from tests.unit.recommendations.algorithms.pipeline.test_train import catalogue, two_tastes
 
@@ -15,13 +15,13 @@ WIDTH = 32
 @pytest.fixture(scope="module")
 def fitted():
     data = two_tastes()
-    learned = Newcomers(NewcomersConfig(rank=4)).fit(data).factorise(WIDTH)
+    learned = FewShotItemModel(NewcomersConfig(rank=4)).fit(data).factorise(WIDTH)
     return learned, LinearAutoencoder().fit(data.likes()), np.bincount(data.items).astype(float)
 
 
 def test_rated_movies_score_as_if_there_were_no_others(fitted):
     learned, autoencoder, likes = fitted
-    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig())
+    query, beside = cold_start_factors(learned, autoencoder, likes, UnratedConfig())
 
     assert query @ learned[1].T == pytest.approx(learned[0] @ learned[1].T, abs=1e-6)
     assert not (learned[1] @ beside.T).any()
@@ -29,7 +29,7 @@ def test_rated_movies_score_as_if_there_were_no_others(fitted):
 
 def test_unrated_movies_score_by_the_autoencoder(fitted):
     learned, autoencoder, likes = fitted
-    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig(row_exponent=0.0))
+    query, beside = cold_start_factors(learned, autoencoder, likes, UnratedConfig(row_exponent=0.0))
     told = np.corrcoef((query @ beside.T).ravel(), autoencoder.weights.ravel())[0, 1]
 
     assert told > 0.99
@@ -37,8 +37,8 @@ def test_unrated_movies_score_by_the_autoencoder(fitted):
 
 def test_their_size_is_that_of_the_rated_ones_times_the_setting(fitted):
     learned, autoencoder, likes = fitted
-    _, once = factors_beside(learned, autoencoder, likes, UnratedConfig(size=1.0))
-    _, twice = factors_beside(learned, autoencoder, likes, UnratedConfig(size=2.0))
+    _, once = cold_start_factors(learned, autoencoder, likes, UnratedConfig(size=1.0))
+    _, twice = cold_start_factors(learned, autoencoder, likes, UnratedConfig(size=2.0))
 
     assert twice == pytest.approx(2 * once, rel=1e-5)
 
@@ -47,12 +47,12 @@ def test_without_a_free_dimension_there_is_nothing_beside(fitted):
     _, autoencoder, likes = fitted
     full = np.ones((len(likes), 3), np.float32)
 
-    assert factors_beside((full, full), autoencoder, likes, UnratedConfig()) is None
+    assert cold_start_factors((full, full), autoencoder, likes, UnratedConfig()) is None
 
 
 def test_reserved_dimensions_stay_free(fitted):
     learned, autoencoder, likes = fitted
-    query, beside = factors_beside(learned, autoencoder, likes, UnratedConfig(), reserved=9)
+    query, beside = cold_start_factors(learned, autoencoder, likes, UnratedConfig(), reserved=9)
 
     assert not query[:, 4:9].any()
     assert not beside[:, :9].any()

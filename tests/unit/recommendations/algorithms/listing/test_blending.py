@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from recommendations.algorithms.listing.blending import (
     SOURCES,
     BlendConfig,
-    above_list,
-    above_nearest,
     blend,
     fill,
     normalise,
+    shift_to_list_floor,
+    shift_to_nearest_floor,
 )
 
 NAN = np.nan
@@ -153,20 +153,20 @@ def test_a_floor_that_is_no_share_is_refused(floor):
 def test_next_to_a_batch_real_time_is_measured_from_the_last_of_the_nearest():
     scores, nearest = np.array([5.0, 3.0, 2.0, -1.0, NAN]), np.array([True, True, False, False, False])
 
-    assert above_nearest(scores, nearest, full=2) == pytest.approx([2.0, 0.0, 0.0, 0.0, NAN], nan_ok=True)
+    assert shift_to_nearest_floor(scores, nearest, full=2) == pytest.approx([2.0, 0.0, 0.0, 0.0, NAN], nan_ok=True)
 
 
 def test_with_fewer_nearest_than_asked_for_real_time_stands_as_it_is():
     scores = np.array([5.0, 3.0, -1.0])
 
-    assert above_nearest(scores, np.array([True, True, False]), full=3).tolist() == scores.tolist()
-    assert above_nearest(scores, np.zeros(3, np.bool_), full=3).tolist() == scores.tolist()
+    assert shift_to_nearest_floor(scores, np.array([True, True, False]), full=3).tolist() == scores.tolist()
+    assert shift_to_nearest_floor(scores, np.zeros(3, np.bool_), full=3).tolist() == scores.tolist()
 
 
 def test_popular_scores_are_measured_from_the_end_of_a_full_list():
-    assert above_list(np.array([9.0, 7.0, 6.0]), full=3).tolist() == [3.0, 1.0, 0.0]
-    assert above_list(np.array([9.0, 7.0]), full=3).tolist() == [9.0, 7.0]
-    assert above_list(np.array([]), full=3).tolist() == []
+    assert shift_to_list_floor(np.array([9.0, 7.0, 6.0]), full=3).tolist() == [3.0, 1.0, 0.0]
+    assert shift_to_list_floor(np.array([9.0, 7.0]), full=3).tolist() == [9.0, 7.0]
+    assert shift_to_list_floor(np.array([]), full=3).tolist() == []
 
 
 def test_a_fill_keeps_its_order_below_the_list():

@@ -6,11 +6,11 @@ import pytest
 from recommendations.algorithms.listing.session_query import (
     LEARNED_DIRECTIONS,
     RealtimeConfig,
-    drivers,
     query_vector,
     recency_weights,
     signal_weights,
-    within_evidence,
+    top_contributions,
+    truncate_directions,
 )
 
 EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -44,7 +44,7 @@ def test_the_query_is_the_weighted_mean_and_a_dislike_pushes_away():
 
 def test_few_signals_tell_only_the_strongest_learned_directions():
     query, config = np.arange(1, LEARNED_DIRECTIONS + 3, dtype=np.float32), RealtimeConfig(12, 5.0, 1, 2)
-    one, two, many = (within_evidence(query, signals, config) for signals in (1, 2, 50))
+    one, two, many = (truncate_directions(query, signals, config) for signals in (1, 2, 50))
 
     assert one[:3].tolist() == [1, 2, 3]
     assert two[:5].tolist() == [1, 2, 3, 4, 5]
@@ -57,7 +57,7 @@ def test_few_signals_tell_only_the_strongest_learned_directions():
 
 
 def test_the_driver_of_an_item_is_the_signal_that_speaks_for_it_most():
-    strongest, share = drivers(
+    strongest, share = top_contributions(
         np.stack([EAST, NORTH, -EAST]),
         np.array([1.0, 0.5, 1.0], np.float32),
         np.stack([EAST, EAST + 2 * NORTH, NORTH, -NORTH]),
@@ -68,7 +68,7 @@ def test_the_driver_of_an_item_is_the_signal_that_speaks_for_it_most():
 
 
 def test_what_was_disliked_is_never_a_reason():
-    strongest, _ = drivers(np.stack([EAST]), np.array([-1.0], np.float32), np.stack([EAST]))
+    strongest, _ = top_contributions(np.stack([EAST]), np.array([-1.0], np.float32), np.stack([EAST]))
 
     assert strongest.tolist() == [-1]
 
@@ -76,8 +76,8 @@ def test_what_was_disliked_is_never_a_reason():
 def test_no_signals_or_no_items_give_no_drivers():
     nothing = np.zeros((0, 2), np.float32)
 
-    assert drivers(nothing, np.zeros(0, np.float32), np.stack([EAST]))[0].tolist() == [-1]
-    assert len(drivers(np.stack([EAST]), np.ones(1, np.float32), nothing)[0]) == 0
+    assert top_contributions(nothing, np.zeros(0, np.float32), np.stack([EAST]))[0].tolist() == [-1]
+    assert len(top_contributions(np.stack([EAST]), np.ones(1, np.float32), nothing)[0]) == 0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.rankers.few_shot import Newcomers, NewcomersConfig
+from recommendations.algorithms.rankers.few_shot import FewShotItemModel, NewcomersConfig
 
 
 def _two_tastes(people=60, weights=None):
@@ -15,7 +15,7 @@ def _two_tastes(people=60, weights=None):
 
 
 def test_the_first_like_of_a_taste_leads_to_that_taste():
-    model = Newcomers().fit(_two_tastes())
+    model = FewShotItemModel().fit(_two_tastes())
     scores = model.weights[0]
     assert scores[1:8].min() > scores[8:].max()
     assert (model.weights.diagonal() == 0).all()
@@ -25,7 +25,7 @@ def test_what_people_begin_with_counts_and_not_only_what_goes_together():
     # The same pairs in the opposite order: nobody begins with the last item, so that little is learned of it.
     data = _two_tastes()
     alone = NewcomersConfig(whole_histories=0.0, first=(1, 2))
-    forward = Newcomers(alone).fit(data).weights
+    forward = FewShotItemModel(alone).fit(data).weights
     assert np.abs(forward[0]).sum() > 0
     assert np.abs(forward[7]).sum() == 0
 
@@ -34,34 +34,36 @@ def test_fair_ratings_and_views_teach_nothing_beside_clear_likes():
     data = _two_tastes()
     weak = data.weights.copy()
     weak[data.items == 5] = 0.7
-    model = Newcomers().fit(Interactions.from_columns(data.users, data.items, timestamps=data.timestamps, weights=weak))
+    model = FewShotItemModel().fit(
+        Interactions.from_columns(data.users, data.items, timestamps=data.timestamps, weights=weak)
+    )
     assert not model.weights[5].any()
     assert not model.weights[:, 5].any()
 
 
 def test_data_without_any_clear_like_does_with_what_it_has():
-    model = Newcomers().fit(_two_tastes(weights=np.full(480, 0.7, np.float32)))
+    model = FewShotItemModel().fit(_two_tastes(weights=np.full(480, 0.7, np.float32)))
     assert model.weights[0, 1:8].min() > model.weights[0, 8:].max()
 
 
 def test_people_with_few_likes_leave_the_autoencoder_of_whole_histories():
     data = Interactions.from_columns(np.array([1, 1, 2, 2]), np.array([5, 6, 5, 6]))
-    model = Newcomers().fit(data)
+    model = FewShotItemModel().fit(data)
     assert model.weights[0, 1] > 0
 
 
 def test_the_same_data_gives_the_same_model_also_where_times_are_unknown():
     data = _two_tastes()
     timeless = Interactions.from_columns(data.users, data.items)
-    assert (Newcomers().fit(timeless).weights == Newcomers().fit(timeless).weights).all()
+    assert (FewShotItemModel().fit(timeless).weights == FewShotItemModel().fit(timeless).weights).all()
 
 
 def test_only_the_kept_items_have_a_row():
-    assert Newcomers().fit(_two_tastes(), np.array([0, 1, 2, 3, 8, 9, 10, 11])).weights.shape == (8, 8)
+    assert FewShotItemModel().fit(_two_tastes(), np.array([0, 1, 2, 3, 8, 9, 10, 11])).weights.shape == (8, 8)
 
 
 def test_the_factors_are_of_the_asked_width_with_nothing_past_the_rank():
-    A, V = Newcomers(NewcomersConfig(rank=3)).fit(_two_tastes()).factorise(6)
+    A, V = FewShotItemModel(NewcomersConfig(rank=3)).fit(_two_tastes()).factorise(6)
     assert A.shape == V.shape == (16, 6)
     assert not A[:, 3:].any()
     scores = (A @ V.T)[0]
@@ -77,7 +79,7 @@ def test_hyperparameters_out_of_range_are_errors(wrong):
 
 
 def test_the_directions_stand_in_the_order_of_their_strength():
-    A, V = Newcomers(NewcomersConfig(rank=6)).fit(_two_tastes()).factorise(6)
+    A, V = FewShotItemModel(NewcomersConfig(rank=6)).fit(_two_tastes()).factorise(6)
     strength = np.linalg.norm(A, axis=0) * np.linalg.norm(V, axis=0)
 
     assert (np.diff(strength) <= 1e-5).all()

@@ -8,14 +8,14 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ConstantAls, ImplicitAls
 from recommendations.algorithms.rankers.ensemble import EVERY_RATING, EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.rankers.user_knn import SimilarPeople, SpectralConfig, SpectralFilter
+from recommendations.algorithms.rankers.user_knn import SpectralConfig, SpectralFilter, UserKNN
 
 MEMBERS = {
     "autoencoder": lambda: LinearAutoencoder(LinearAutoencoderConfig(regularization=1.0)),
     "als": lambda: ImplicitAls(AlsConfig(factors=4)),
     "constant als": lambda: ConstantAls(factors=4),
     "spectral": lambda: SpectralFilter(SpectralConfig(rank=2)),
-    "similar people": SimilarPeople,
+    "similar people": UserKNN,
 }
 # The tiny world's factorisations need no more factors than it has tastes.
 SMALL = EnsembleConfig(

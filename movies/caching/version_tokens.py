@@ -28,26 +28,26 @@ from movies.caching.redis_breaker import urgent
 
 logger = structlog.get_logger(__name__)
 
-# Above the hour that a list is kept: a stamp that expires first could make an older list valid again.
-STAMP_SECONDS = 2 * 3600
+# Above the hour that a list is kept: a token that expires first could make an older list valid again.
+TOKEN_SECONDS = 2 * 3600
 CATALOGUE = "all"
-# A stamp as it stands, or begun. Key: the stamp. Arguments: a fresh token, for how many seconds.
+# A token as it stands, or begun. Key: the token. Arguments: a fresh token, for how many seconds.
 BEGIN = """
-local stamp = redis.call('get', KEYS[1])
-if not stamp then
-    stamp = ARGV[1]
-    redis.call('set', KEYS[1], stamp, 'EX', ARGV[2])
+local token = redis.call('get', KEYS[1])
+if not token then
+    token = ARGV[1]
+    redis.call('set', KEYS[1], token, 'EX', ARGV[2])
 end
-return stamp
+return token
 """
 
 # The changes that reached Redis, each with the time it did: a sorted set.
 ANNOUNCED = "announced"
 
-# Names of stamps to set, each with the mark of its change or "" and a number of its own: what another thread adds while
+# Names of tokens to set, each with the mark of its change or "" and a number of its own: what another thread adds while
 # the same name is on its way is another change. Those that Redis did not take stay. They are tried again before this
-# process next trusts a stamp, and by a thread of its own: other processes may reach Redis before anybody asks this one.
-_owed: set[tuple[str, str, int]] = set()
+# process next trusts a token, and by a thread of its own: other processes may reach Redis before anybody asks this one.
+_pending: set[tuple[str, str, int]] = set()
 _numbers = count()
 # More than these are not sent at once, and not put together for a Redis that is away.
 _AT_ONCE = 1000
@@ -56,9 +56,9 @@ _delivery: threading.Thread | None = None
 DELIVERY_SECONDS = 0.1
 
 
-def stamp_key(name: str) -> str:
-    """The Redis key of the stamp ``name``, with the cache's own prefix."""
-    return str(cache.make_key(f"stamp:{name}"))
+def token_key(name: str) -> str:
+    """The Redis key of the token ``name``, with the cache's own prefix."""
+    return str(cache.make_key(f"token:{name}"))
 
 
 def announced_key() -> str:
@@ -66,32 +66,32 @@ def announced_key() -> str:
     return str(cache.make_key(ANNOUNCED))
 
 
-def stamp(name: str, *, change: str = "") -> None:
-    """Sets the stamp ``name`` to a fresh token. With Redis away it logs, sets it once Redis answers, and does not
+def invalidate(name: str, *, change: str = "") -> None:
+    """Sets the token ``name`` to a fresh token. With Redis away it logs, sets it once Redis answers, and does not
     raise.
 
     change: a mark of the change this announces, by which a sweep finds those that nobody announced.
     """
-    stamp_each([(name, change)])
+    invalidate_each([(name, change)])
 
 
-def stamp_each(stamps: Iterable[tuple[str, str]]) -> bool:
+def invalidate_each(tokens: Iterable[tuple[str, str]]) -> bool:
     """The same for several names, each with the mark of its change or ""; says whether Redis took them."""
-    _owed.update((name, change, next(_numbers)) for name, change in stamps)
+    _pending.update((name, change, next(_numbers)) for name, change in tokens)
     with urgent():
-        settled = settle()
+        settled = flush_pending()
     if not settled:
         _deliver_later()
     return settled
 
 
-def settle() -> bool:
-    """Sets every stamp this process still owes, usually in one round trip; says whether none is owed any more."""
+def flush_pending() -> bool:
+    """Sets every token this process still owes, usually in one round trip; says whether none is owed any more."""
     try:
-        _set_owed()
+        _send_pending()
     except (RedisError, OSError) as error:
-        names = sorted({name for name, _, _ in tuple(_owed)})[:10]
-        logger.warning("stamp_not_set", names=names, reason=type(error).__name__)
+        names = sorted({name for name, _, _ in tuple(_pending)})[:10]
+        logger.warning("token_not_set", names=names, reason=type(error).__name__)
         return False
     return True
 
@@ -100,25 +100,25 @@ def _set(names: Collection[str], changes: Collection[str]) -> None:
     now = time.time()
     with get_redis_connection("default").pipeline(transaction=False) as pipe:
         for name in names:
-            pipe.set(stamp_key(name), secrets.token_hex(8), ex=STAMP_SECONDS)
+            pipe.set(token_key(name), secrets.token_hex(8), ex=TOKEN_SECONDS)
         if changes:
-            # After the stamps: a mark without its stamp would hide a change from the sweep.
+            # After the tokens: a mark without its token would hide a change from the sweep.
             pipe.zadd(announced_key(), dict.fromkeys(changes, now))
-            pipe.zremrangebyscore(announced_key(), "-inf", now - STAMP_SECONDS)
-            pipe.expire(announced_key(), STAMP_SECONDS)
+            pipe.zremrangebyscore(announced_key(), "-inf", now - TOKEN_SECONDS)
+            pipe.expire(announced_key(), TOKEN_SECONDS)
         pipe.execute()
 
 
 def unannounced() -> bool:
     """Whether something that this process changed has not reached Redis. Asks nobody."""
-    return bool(_owed)
+    return bool(_pending)
 
 
-def _set_owed() -> None:
+def _send_pending() -> None:
     # Made into a tuple in one step: other threads add and take away meanwhile.
-    while owed := tuple(islice(_owed, _AT_ONCE)):
+    while owed := tuple(islice(_pending, _AT_ONCE)):
         _set({name for name, _, _ in owed}, [change for _, change, _ in owed if change])
-        _owed.difference_update(owed)
+        _pending.difference_update(owed)
 
 
 def _deliver_later() -> None:
@@ -127,7 +127,7 @@ def _deliver_later() -> None:
     with _delivery_lock:
         # After a fork the parent's thread counts as ended.
         if _delivery is None or not _delivery.is_alive():
-            _delivery = threading.Thread(target=_deliver, name="stamps", daemon=True)
+            _delivery = threading.Thread(target=_deliver, name="version-tokens", daemon=True)
             _delivery.start()
 
 
@@ -136,52 +136,52 @@ def _deliver() -> None:
     while True:
         time.sleep(DELIVERY_SECONDS)
         with urgent(), contextlib.suppress(RedisError, OSError):
-            _set_owed()
+            _send_pending()
         with _delivery_lock:
-            if not _owed:
+            if not _pending:
                 _delivery = None
                 return
 
 
-def change_record(name: str) -> None:
-    """Leaves in PostgreSQL, in the transaction of a change, that the stamp ``name`` is to be set. One statement."""
+def record_invalidation(name: str) -> None:
+    """Leaves in PostgreSQL, in the transaction of a change, that the token ``name`` is to be set. One statement."""
     # Not imported above: Redis is used where no models are loaded.
     apps.get_model("movies", "CacheInvalidation").objects.create(name=name, token=secrets.randbits(63))
 
 
-def stamp_catalogue() -> None:
+def invalidate_catalogue() -> None:
     """Says that every cached list may be wrong: a movie was published, hidden or deleted, or a model went live."""
-    stamp(CATALOGUE)
+    invalidate(CATALOGUE)
 
 
-def stamp_catalogue_on_commit() -> None:
+def invalidate_catalogue_on_commit() -> None:
     """The same, once the transaction this runs in has committed, and in PostgreSQL as part of it."""
-    change_record(CATALOGUE)
-    transaction.on_commit(stamp_catalogue)
+    record_invalidation(CATALOGUE)
+    transaction.on_commit(invalidate_catalogue)
 
 
-def stamp_read(name: str) -> bytes | None:
-    """The token of the stamp ``name``, for what is about to be computed and kept under it; None when none is to be
+def read_token(name: str) -> bytes | None:
+    """The token of the token ``name``, for what is about to be computed and kept under it; None when none is to be
     trusted, which is while Redis is away.
 
     Where there is none it is set: "none" would look the same again after Redis had lost one.
     """
-    if not settle():
+    if not flush_pending():
         return None
     try:
-        redis, key = get_redis_connection("default"), stamp_key(name)
-        return redis.get(key) or redis.eval(BEGIN, 1, key, secrets.token_hex(8), STAMP_SECONDS)
+        redis, key = get_redis_connection("default"), token_key(name)
+        return redis.get(key) or redis.eval(BEGIN, 1, key, secrets.token_hex(8), TOKEN_SECONDS)
     except (RedisError, OSError) as error:
-        logger.warning("stamp_not_read", name=name, reason=type(error).__name__)
+        logger.warning("token_not_read", name=name, reason=type(error).__name__)
         return None
 
 
-def stamp_forget(name: str) -> None:
-    """Removes the stamp ``name``, of something that is gone with all that was kept under it. With Redis away it stays
+def forget_token(name: str) -> None:
+    """Removes the token ``name``, of something that is gone with all that was kept under it. With Redis away it stays
     until it ends by itself."""
-    key = stamp_key(name)
-    _owed.difference_update([owed for owed in tuple(_owed) if owed[0] == name])
+    key = token_key(name)
+    _pending.difference_update([owed for owed in tuple(_pending) if owed[0] == name])
     try:
         get_redis_connection("default").delete(key)
     except (RedisError, OSError) as error:
-        logger.warning("stamp_not_forgotten", key=key, reason=type(error).__name__)
+        logger.warning("token_not_removed", key=key, reason=type(error).__name__)

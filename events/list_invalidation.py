@@ -1,0 +1,63 @@
+"""Ends a person's cached list: their version token is replaced. movies.caching.version_tokens says how tokens work."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.selectors import user_exists
+from movies.caching.version_tokens import (
+    CATALOGUE,
+    forget_token,
+    invalidate,
+    invalidate_each,
+    record_invalidation,
+    token_key,
+)
+from movies.models import CacheInvalidation
+
+
+def invalidate_user(user_id: int, interaction_id: int | None = None) -> None:
+    """Says that this person's list may be wrong: they did something, which is in the row ``interaction_id`` if any."""
+    invalidate(_name(user_id), change="" if interaction_id is None else str(interaction_id))
+
+
+def invalidate_users(interactions: Iterable[tuple[int, int]]) -> bool:
+    """The same for many interactions, each with its person's id; says whether Redis took them."""
+    return invalidate_each((_name(user_id), str(interaction_id)) for interaction_id, user_id in interactions)
+
+
+def invalidate_user_on_commit(user_id: int, interaction_id: int | None = None) -> None:
+    """The same, once the transaction this runs in has committed.
+
+    Without an interaction, which is a trace by itself, the change is recorded in PostgreSQL for the sweep.
+    """
+    if interaction_id is None:
+        record_invalidation(_name(user_id))
+    transaction.on_commit(partial(_invalidate_committed, user_id, interaction_id))
+
+
+def _invalidate_committed(user_id: int, interaction_id: int | None) -> None:
+    """Leaves nothing of a person who was deleted between the commit and this."""
+    invalidate_user(user_id, interaction_id)
+    if not user_exists(user_id=user_id):
+        forget_token(_name(user_id))
+
+
+def forget_user_on_commit(user: User) -> None:
+    """Removes what was recorded about a person who is being deleted, and their token once that has committed."""
+    CacheInvalidation.objects.filter(name=_name(user.pk)).delete()
+    transaction.on_commit(partial(forget_token, _name(user.pk)))
+
+
+def user_token_key(user_id: int) -> str:
+    return token_key(_name(user_id))
+
+
+def catalogue_token_key() -> str:
+    return token_key(CATALOGUE)
+
+
+def _name(user_id: int) -> str:
+    return f"user:{user_id}"

@@ -1,0 +1,87 @@
+"""Tokens: fresh each time, and never an error when Redis is away."""
+
+import pytest
+from django_redis import get_redis_connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from events import list_invalidation
+from movies.caching import version_tokens
+
+
+@pytest.fixture(autouse=True)
+def _nothing_owed():
+    version_tokens._pending.clear()
+    yield
+    version_tokens._pending.clear()
+
+
+def read(key: str) -> bytes | None:
+    return get_redis_connection("default").get(key)
+
+
+def test_each_stamp_is_a_fresh_token_that_outlives_a_cached_list():
+    list_invalidation.invalidate_user(7)
+    first = read(list_invalidation.user_token_key(7))
+    list_invalidation.invalidate_user(7)
+
+    assert first is not None
+    assert read(list_invalidation.user_token_key(7)) != first
+    assert get_redis_connection("default").ttl(list_invalidation.user_token_key(7)) > 3600
+
+
+def test_one_persons_stamp_leaves_others_and_the_catalogues_alone():
+    version_tokens.invalidate_catalogue()
+    list_invalidation.invalidate_user(8)
+    before = read(list_invalidation.catalogue_token_key()), read(list_invalidation.user_token_key(8))
+
+    list_invalidation.invalidate_user(9)
+
+    assert (read(list_invalidation.catalogue_token_key()), read(list_invalidation.user_token_key(8))) == before
+
+
+def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatch):
+    """Another thread adds its change while the first one's token is on its way."""
+    tokens, send = [], version_tokens._set
+
+    def slow(names, changes):
+        send(names, changes)
+        if not tokens:
+            tokens.append(read(list_invalidation.catalogue_token_key()))
+            version_tokens._pending.add((version_tokens.CATALOGUE, "", next(version_tokens._numbers)))
+
+    monkeypatch.setattr(version_tokens, "_set", slow)
+    version_tokens.invalidate_catalogue()
+
+    assert read(list_invalidation.catalogue_token_key()) != tokens[0]
+    assert not version_tokens.unannounced()
+
+
+def test_more_than_are_sent_at_once_are_all_sent(monkeypatch):
+    monkeypatch.setattr(version_tokens, "_AT_ONCE", 2)
+    before = [read(list_invalidation.user_token_key(user)) for user in range(5)]
+
+    assert version_tokens.invalidate_each((f"user:{user}", str(user)) for user in range(5))
+
+    after = [read(list_invalidation.user_token_key(user)) for user in range(5)]
+    assert all(token and token != old for token, old in zip(after, before, strict=True))
+    assert None not in get_redis_connection("default").zmscore(
+        version_tokens.announced_key(), [str(n) for n in range(5)]
+    )
+
+
+def test_a_stamp_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
+    def away(alias: str):
+        raise RedisConnectionError("gone")
+
+    list_invalidation.invalidate_user(5)
+    before = read(list_invalidation.user_token_key(5))
+    with monkeypatch.context() as patched:
+        patched.setattr(version_tokens, "get_redis_connection", away)
+        patched.setattr(version_tokens, "_deliver_later", lambda: None)
+        list_invalidation.invalidate_user(5)
+        assert version_tokens.flush_pending() is False
+    assert read(list_invalidation.user_token_key(5)) == before
+
+    assert version_tokens.flush_pending() is True
+
+    assert read(list_invalidation.user_token_key(5)) != before
