@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 
 DATABASE = "benchmark_reload"
-PATH = "/api/movies/?limit=20"
+PATH = "/api/movies/?page_size=20"
 SETTLE_SECONDS = 3.0
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))

@@ -63,7 +63,7 @@ class RecommendationListSerializer(EnvelopeSerializer):
         choices=[
             ("known", "known to the nightly model"),
             ("new", "has done something since"),
-            ("stranger", "has done nothing yet"),
+            ("cold", "has done nothing yet"),
         ]
     )
     notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
@@ -73,7 +73,7 @@ class RecommendationListSerializer(EnvelopeSerializer):
 
 class SessionListSerializer(EnvelopeSerializer):
     model_version = serializers.IntegerField(allow_null=True)
-    user_state = serializers.ChoiceField(choices=["new", "stranger"])
+    user_state = serializers.ChoiceField(choices=["new", "cold"])
     notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = RecommendedSerializer(many=True)
 

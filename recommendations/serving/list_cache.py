@@ -31,7 +31,7 @@ from recommendations.retrieval.database_state import current_state, state_under
 logger = structlog.get_logger(__name__)
 
 # Changes when the shape of what is cached changes, so that a new release never reads an old one's lists.
-_FORMAT = 4
+_FORMAT = 5
 # An hour for some is 54 minutes for others, so that lists made together do not all end together.
 _JITTER = 0.1
 # For so long after its hour a list may still be shown to others while one request makes the next.

@@ -143,7 +143,7 @@ def list_for(
             filters=filters,
             unwanted=asked.unwanted,
         )
-    state = "known" if live.movie_ids else "new" if signals else "stranger"
+    state = "known" if live.movie_ids else "new" if signals else "cold"
     left_out = {
         "seen": len(seen),
         "excluded": len(filters.exclude),
@@ -330,7 +330,7 @@ def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, 
 
 
 def diversify(facts: MovieFeatureCache, items: Items, version_id: int | None) -> Items:
-    """The items with some variety at the top; see algorithms.reranking."""
+    """The items with some variety at the top; see algorithms.listing.reranking."""
     config = RerankConfig(**settings.RERANKING)
     top = items[: config.reach]
     if not top:

@@ -31,7 +31,7 @@ def crime_among(cinema: Cinema, ids: list[int]) -> int:
 def test_a_guest_who_did_nothing_gets_what_is_popular(cinema: Cinema):
     answer = session(cinema, {"limit": 30})
 
-    assert answer["user_state"] == "stranger"
+    assert answer["user_state"] == "cold"
     assert movie_ids(answer) == cinema.person().ids(limit=30)
 
 

@@ -19,7 +19,7 @@ def test_somebody_registers_does_something_and_the_next_list_answers(cinema: Cin
     new.tell(heat)
     after = new.read(limit=100)
 
-    assert (before["user_state"], after["user_state"]) == ("stranger", "new")
+    assert (before["user_state"], after["user_state"]) == ("cold", "new")
     assert heat in movie_ids(before)
     assert heat not in movie_ids(after)
     assert after["recommendation_id"] != before["recommendation_id"]

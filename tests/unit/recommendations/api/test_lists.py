@@ -118,7 +118,7 @@ def test_a_first_rating_changes_the_very_next_list(committed_cast):
     after = client.get(URL)
 
     assert same == stranger
-    assert stranger["user_state"] == "stranger"
+    assert stranger["user_state"] == "cold"
     assert after.json()["user_state"] == "new"
     assert after.json()["recommendation_id"] != stranger["recommendation_id"]
     assert titles(after)[0] == "Casino"

@@ -59,7 +59,7 @@ def test_a_known_person_with_no_news_gets_the_batch_list_then_popular_fill(cast)
 def test_a_stranger_gets_what_is_popular(cast):
     answer = served(cast.carol)
 
-    assert answer["user_state"] == "stranger"
+    assert answer["user_state"] == "cold"
     assert titles(answer)[:3] == ["Toy Story", "Alien", "Heat"]
     assert {entry["reason"]["code"] for entry in answer["items"]} == {"popular"}
     assert len(answer["items"]) == 9
@@ -192,7 +192,7 @@ def test_without_a_live_version_lists_are_popular(cast):
 def test_an_empty_system_gives_an_empty_list(db):
     answer = served(make_user())
 
-    assert (answer["items"], answer["user_state"], answer["model_version"]) == ([], "stranger", None)
+    assert (answer["items"], answer["user_state"], answer["model_version"]) == ([], "cold", None)
 
 
 def test_only_vectors_and_rows_of_the_live_version_count(cast):
