@@ -4,7 +4,8 @@ import os
 
 from recsys_project.local_secrets import local_secret
 from recsys_project.settings.base import *  # noqa: F403 -- settings modules are made of their base.
-from recsys_project.settings.base import SIMPLE_JWT, VAR_DIR, env
+from recsys_project.settings.base import SIMPLE_JWT
+from recsys_project.settings.environment import VAR_DIR, env
 
 DEBUG = env.bool("DEBUG", default=False)
 _SECRETS_FILE = VAR_DIR / "secrets.json"

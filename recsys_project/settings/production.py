@@ -5,7 +5,8 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 
 from recsys_project.settings.base import *  # noqa: F403 -- settings modules are made of their base.
-from recsys_project.settings.base import ALLOWED_HOSTS, JWT_SIGNING_KEY, SECRET_KEY, env
+from recsys_project.settings.base import ALLOWED_HOSTS, JWT_SIGNING_KEY, SECRET_KEY
+from recsys_project.settings.environment import env
 
 _MINIMUM_KEY_BYTES = 32
 

@@ -1,0 +1,38 @@
+"""The REST API: what it reads and how it is documented."""
+
+from recsys_project.settings.environment import env
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.AccessTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["recsys_project.parsers.BoundedJSONParser"],
+    "EXCEPTION_HANDLER": "recsys_project.exceptions.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Movie recommender",
+    "DESCRIPTION": "Recommendations that answer to what a person just did.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "recsys_project.openapi.document_errors",
+        "recsys_project.openapi.add_examples",
+    ],
+}
+CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"
+# The largest body of any request, in bytes; file uploads in the admin are not counted. The API's are smaller, below.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1024 * 1024)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+# The first line that fits a request's path says how many bytes its body may have: about twice the longest that makes
+# sense, since the time a request takes grows with it.
+BODY_LIMIT_ROUTES = [
+    ("/api/recommendations/session/", 64 * 1024),
+    ("/api/recommendations/group/", 16 * 1024),
+    ("/api/", 32 * 1024),
+]

@@ -1,0 +1,40 @@
+"""The queue and its tasks."""
+
+import os
+
+from recsys_project.service_urls import broker_url
+from recsys_project.settings.environment import env, redis_addresses
+
+# Celery reads these variables itself, before its settings.
+for _variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    if _given := os.environ.get(_variable):
+        os.environ[_variable] = broker_url(_variable, _given)
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or redis_addresses.broker
+CELERY_TASK_IGNORE_RESULT = True
+# A task is acknowledged when it ends, and handed back when its process is killed; workers/base.py caps how often.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT_SECONDS", default=3 * 3600)
+CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Above the hard limit, or a long training would be delivered a second time while it runs.
+    "visibility_timeout": CELERY_TASK_TIME_LIMIT + 600,
+    # How soon the task of a worker that was killed whole is noticed after that.
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    # A broker that hangs: beat's publishing fails after these seconds instead of waiting for ever, and is due again the
+    # next time; a worker drops a connection that owes it an answer and asks over another.
+    "socket_timeout": env.float("BROKER_TIMEOUT_SECONDS", default=5.0),
+    "socket_connect_timeout": env.float("BROKER_TIMEOUT_SECONDS", default=5.0),
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"workers.tasks.training.*": {"queue": "train"}}
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_BEAT_SCHEDULER = "workers.beat:Scheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
