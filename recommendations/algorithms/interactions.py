@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,15 +101,3 @@ class Interactions:
             (values[chosen], (self.users[chosen], self.items[chosen])),
             shape=(len(self.user_ids), len(self.item_ids)),
         )
-
-
-class Recommender(Protocol):
-    """What ranks items for people. Fitted on ``Interactions``; positions below are positions in its ids."""
-
-    def fit(self, interactions: Interactions) -> Self:
-        """Learn from the feedback; the same data gives the same model."""
-        ...
-
-    def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
-        """How strongly to recommend each item, shape (people, I), from matrices of what the people did."""
-        ...

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.feedback import Kind, feedback_weights
 
-# The factors' directions that were learned from likes; those past them are for movies without any (see cold_start_factors).
+# The factors' directions that were learned from likes; those past them are for movies without any likes.
 LEARNED_DIRECTIONS = 64
 
 
