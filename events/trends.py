@@ -13,7 +13,7 @@ from events.models import POSITIVE_FROM
 
 # How many windows before the newest one say what is usual.
 USUAL_WINDOWS = 4
-# What one person alone took to is not a trend.
+# What one person alone voted for is not a trend.
 MIN_PEOPLE_A_MOVIE = 2
 # Votes read from each table to find a window that has enough of them: first a few, which nearly always do, then more.
 _PIECES = (200, 5_000, 100_000)

@@ -1,4 +1,4 @@
-"""Connections to Redis that notice when it was started anew, and when it does not answer.
+"""Connections to Redis that notice when it was restarted, and when it does not answer.
 
 A Redis that comes back has forgotten the last second of what it was told, if not more, and heard nothing of what
 happened while it was away; the lists it kept are there all the same. So whoever connects first to a Redis that was

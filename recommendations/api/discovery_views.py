@@ -47,7 +47,7 @@ class SearchView(APIView):
 
 
 class TrendingListView(APIView):
-    """What more people than usual took to lately."""
+    """What more people than usual voted for lately."""
 
     authentication_classes: list[type] = []
     permission_classes = [AllowAny]

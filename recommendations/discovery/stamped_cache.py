@@ -1,4 +1,4 @@
-"""What is the same for everyone and dear to compute, in Redis for a short while, or until the catalogue changes."""
+"""What is the same for everyone and costly to compute, in Redis for a short while, or until the catalogue changes."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -48,7 +48,7 @@ def explored(
     filters: ListFilters,
     unwanted: set[int],
 ) -> tuple[Items, dict[str, Any]]:
-    """The list with new movies at their places, marked ``explored``, and a reckoning of it. As long as it was.
+    """The list with new movies at their places, marked ``explored``, and an explanation of it. As long as it was.
 
     Best by ``query`` first, and none that it speaks against; the newest first for who has none. A new movie further
     down than the first twenty moves up; one among them stays. A list with a mood is left as it is: it was asked for.

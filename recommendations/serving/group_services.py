@@ -31,7 +31,7 @@ def group_recommendation(
     request_id: str = "",
     expand: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The body of the response: a list for ``user`` and the people of these e-mail addresses, computed anew and logged
+    """The body of the response: a list for ``user`` and the people of these e-mail addresses, computed again and logged
     as served to ``user``, who is always one of them, first unless named elsewhere.
 
     Raises ValidationError naming ``members``. An address without an account is refused in the words in

@@ -3,7 +3,7 @@
 A version token says so (events.list_invalidation), or PostgreSQL: the list was made from another model version or
 another state of the catalogue (retrieval.database_state).
 
-A list stands once, under its recommendation id, as lines: its head, its reckoning, then one line an item, all JSON
+A list stands once, under its recommendation id, as lines: its head, its explanation, then one line an item, all JSON
 already, so that a shorter list is a slice and its next pages are its own whatever happens meanwhile. Beside it a
 person's entry says which list is theirs now: the tokens read before it was computed and the database's state, until
 when it is fresh, its id. A hit is one round trip, and so is a miss with the right to compute.

@@ -51,7 +51,7 @@ Items = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class PersonalList:
-    """Up to LIST_SIZE items, best first, as the API shows them, what they came from and the reckoning of it."""
+    """Up to LIST_SIZE items, best first, as the API shows them, what they came from and the explanation of it."""
 
     version_id: int | None
     user_state: str

@@ -36,7 +36,7 @@ def recommendation_list(
     """``limit`` of the person's best movies (1 to LIST_SIZE), as the JSON body of the response.
 
     The same list with the same ``recommendation_id`` for an hour, unless the person does something or the catalogue or
-    the model changes: then the next call computes anew. A filtered list is computed each time. ``cursor`` goes on in
+    the model changes: then the next call computes again. A filtered list is computed each time. ``cursor`` goes on in
     the list it came from. ``expand`` (of EXPANSIONS) is read now, whenever the list was computed. With Redis away every
     call computes. Raises ValidationError naming a filter or the cursor, and User.DoesNotExist where the person was
     deleted meanwhile.
@@ -72,7 +72,7 @@ def _expanded(rendered: list[bytes], expand: Collection[str]) -> list[bytes]:
 
 
 def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]:
-    """The person's list and how it was come by. Of requests that miss together one computes and the others wait."""
+    """The person's list and how it was made. Of requests that miss together one computes and the others wait."""
     looked = list_cache.lookup(user.pk)
     if looked.found is not None and not looked.stale:
         return looked.found, "hit"

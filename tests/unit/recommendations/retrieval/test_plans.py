@@ -1,7 +1,7 @@
 """What lists cost while PostgreSQL takes full tables for empty.
 
 It does where it looked at a table before it was filled, or while what filled it was rolled back again, until it looks
-again a minute later. Then a join costs nothing in its reckoning, and may look at every pair, or triple, of rows.
+again a minute later. Then a join costs nothing in its estimate, and may look at every pair, or triple, of rows.
 """
 
 import json
