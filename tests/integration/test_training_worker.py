@@ -176,7 +176,7 @@ import os, signal, sys
 from datetime import datetime
 import django
 django.setup()
-from recommendations import training
+from recommendations.training import services as training
 from recommendations.algorithms.pipeline.train import TrainedModel
 from recommendations.training.nightly import training_run_due
 
