@@ -1,0 +1,272 @@
+"""What every operation of the API and every list of the admin costs in SQL statements; see tests/query_counts.json."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from accounts.services import tokens_issue, user_update
+from events.models import Interaction, Rating, ServedRecommendation, Tag
+from events.services import interaction_record
+from movies.caching.version_tokens import invalidate_catalogue
+from movies.models import Credit, Person
+from recommendations.models import TuningRun
+from recommendations.retrieval.database_state import catalogue_token
+from tests.factories import PASSWORD, Cast, client_of, make_batch_list, make_version
+from tests.query_counts import UPDATE, compare, statements
+
+Fields = dict[str, Any]
+_numbers = count(1)
+
+PERSONAL = "GET /api/recommendations/"
+GROUP = {"members": ["bob@example.org"]}
+EXPAND = {"expand": "overview,people"}
+
+
+def nothing(cast: Cast) -> Fields:
+    return {}
+
+
+def always(**fields: Any) -> Callable[[Cast], Fields]:
+    return lambda cast: fields
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An operation, named as the schema names it, in one state: asked for once to warm up, and once to be counted."""
+
+    operation: str
+    state: str = ""
+    fields: Callable[[Cast], Fields] = nothing
+    who: str = ""
+    # Between the two.
+    meanwhile: Callable[[Cast], object] = nothing
+
+    @property
+    def name(self) -> str:
+        return f"{self.operation} [{self.state}]" if self.state else self.operation
+
+    def prepare(self, cast: Cast) -> Callable[[], None]:
+        """Makes the request, which is sent when the answer is called."""
+        method, path = self.operation.split()
+        for name in ("{id}", "{movie_id}"):
+            path = path.replace(name, str(cast["Heat"].pk))
+        client = client_of(getattr(cast, self.who)) if self.who else client_of()
+        fields = self.fields(cast)
+        body = {} if method == "GET" else {"format": "json"}
+
+        def send() -> None:
+            response = getattr(client, method.lower())(path, fields, **body)
+            assert response.status_code in (200, 201), (self.name, response.content)
+
+        return send
+
+    def statements(self, cast: Cast) -> list[str]:
+        self.prepare(cast)()
+        self.meanwhile(cast)
+        return statements(self.prepare(cast))
+
+
+def second_page(path: str, who: str = "", **fields: Any) -> Callable[[Cast], Fields]:
+    """The query of a list's second page; ``fields`` bound the first one."""
+
+    def asked(cast: Cast) -> Fields:
+        first = client_of(getattr(cast, who) if who else None).get(path, fields).json()
+        assert first["next_cursor"], path
+        return fields | {"cursor": first["next_cursor"]}
+
+    return asked
+
+
+def views(who: str) -> Callable[[Cast], object]:
+    """What drops a person's list: they look at a movie, once more."""
+    return lambda cast: interaction_record(user=getattr(cast, who), movie_id=cast["Babe"].pk, kind="view")
+
+
+def catalogue_changes(cast: Cast) -> None:
+    """What drops every list, and what the process keeps of movies."""
+    invalidate_catalogue()
+
+
+def new_account(cast: Cast) -> Fields:
+    return {"email": f"new{next(_numbers)}@example.org", "password": PASSWORD}
+
+
+def refresh_token(cast: Cast) -> Fields:
+    return {"refresh": tokens_issue(user=cast.carol).refresh}
+
+
+def event(**fields: Any) -> Callable[[Cast], Fields]:
+    return lambda cast: {"movie": cast["Heat"].pk, **fields}
+
+
+def without_babe(cast: Cast) -> Fields:
+    return {"genre": "crime,family", "year_from": 1980, "exclude": cast["Babe"].pk}
+
+
+def guest(**fields: Any) -> Callable[[Cast], Fields]:
+    return lambda cast: {"movie_ids": [cast["Heat"].pk, cast["Alien"].pk], **fields}
+
+
+def public(path: str, filtered: Fields, **fields: Any) -> list[Asked]:
+    """A list that is the same for everyone."""
+    return [
+        Asked(f"GET {path}", "hit", always(**fields)),
+        Asked(f"GET {path}", "miss", always(**fields), meanwhile=catalogue_changes),
+        Asked(f"GET {path}", "filtered", always(**fields, **filtered)),
+        Asked(f"GET {path}", "expand", always(**fields, **EXPAND)),
+    ]
+
+
+REQUESTS = [
+    Asked("POST /api/auth/register/", fields=new_account),
+    Asked("POST /api/auth/token/", fields=always(username="carol@example.org", password=PASSWORD)),
+    Asked("POST /api/auth/refresh/", fields=refresh_token),
+    Asked("GET /api/auth/me/", who="carol"),
+    Asked("PATCH /api/auth/me/", fields=always(display_name="Carol"), who="carol"),
+    Asked("POST /api/events/", "view", event(kind="view"), "stan"),
+    Asked("POST /api/events/", "rating", event(kind="rating", value=4), "stan"),
+    Asked("POST /api/events/", "stored before", event(kind="like", event_id=str(uuid.uuid4())), "stan"),
+    Asked("GET /api/events/", who="carol"),
+    Asked("GET /api/events/", "filtered", always(kind="view"), "carol"),
+    Asked("GET /api/events/", "page by cursor", second_page("/api/events/", "carol", page_size=2), "carol"),
+    Asked("GET /api/events/", "expand", always(**EXPAND), "carol"),
+    Asked("GET /api/genres/", "hit"),
+    Asked("GET /api/genres/", "miss", meanwhile=catalogue_changes),
+    Asked("GET /api/movies/"),
+    Asked("GET /api/movies/", "filtered", always(genre="crime", search="heat", year_from=1980)),
+    Asked("GET /api/movies/", "page by cursor", second_page("/api/movies/", page_size=2)),
+    Asked("GET /api/movies/", "expand", always(**EXPAND)),
+    Asked("GET /api/movies/{id}/"),
+    Asked("GET /api/movies/{movie_id}/similar/", "hit"),
+    Asked("GET /api/movies/{movie_id}/similar/", "miss", meanwhile=catalogue_changes),
+    Asked("GET /api/movies/{movie_id}/similar/", "expand", always(**EXPAND)),
+    *public("/api/movies/search/", {"genre": "crime", "year_from": 1980}, q="heat"),
+    *public("/api/recommendations/popular/", {"genre": "crime"}),
+    *public("/api/recommendations/trending/", {"genre": "crime"}),
+    *public("/api/recommendations/latest/", {"genre": "crime"}),
+    Asked("POST /api/recommendations/session/", "movie_ids", guest()),
+    Asked("POST /api/recommendations/session/", "nothing known", always()),
+    Asked("POST /api/recommendations/session/", "filtered", guest(genre="crime", year_from=1980)),
+    Asked("POST /api/recommendations/session/", "expand", guest(**EXPAND)),
+    Asked("POST /api/recommendations/group/", "", always(**GROUP), "alice"),
+    Asked("POST /api/recommendations/group/", "expand", always(**GROUP, **EXPAND), "alice"),
+    Asked(PERSONAL, "hit", who="alice"),
+    Asked(PERSONAL, "miss", who="alice", meanwhile=views("alice")),
+    Asked(PERSONAL, "miss, unknown to the batch", who="carol", meanwhile=views("carol")),
+    Asked(PERSONAL, "miss, catalogue changed", who="alice", meanwhile=catalogue_changes),
+    Asked(PERSONAL, "miss, catalogue changed, nothing known", who="bob", meanwhile=catalogue_changes),
+    Asked(PERSONAL, "filtered", without_babe, "alice"),
+    Asked(PERSONAL, "page by cursor", second_page("/api/recommendations/", "alice", limit=2), "alice"),
+    Asked(
+        PERSONAL,
+        "filtered page by cursor",
+        second_page("/api/recommendations/", "alice", limit=1, genre="crime"),
+        "alice",
+    ),
+    Asked(PERSONAL, "expand", always(**EXPAND), "alice"),
+    Asked(PERSONAL, "explain", always(explain="true"), "alice"),
+]
+
+
+@pytest.fixture
+def busy_cast(django_db_reset_sequences: None, committed_cast: Cast, settings, tmp_path) -> Cast:
+    """The cast, of whom Alice and Carol have a history, Bob shares his taste, and no model files are there.
+
+    Ids begin at 1: what a process keeps of movies is read in blocks of them.
+    """
+    settings.MODEL_DIR = tmp_path / "models"
+    user_update(user=committed_cast.bob, share_with_groups=True)
+    for title in ("Heat", "Toy Story", "Babe"):
+        for person in (committed_cast.alice, committed_cast.carol):
+            interaction_record(user=person, movie_id=committed_cast[title].pk, kind="view")
+    Credit.objects.create(movie=committed_cast["Heat"], person=Person.objects.create(name="Mann"), role="director")
+    # A catalogue without a token gets one from whoever reads it first, which drops what was cached before.
+    catalogue_token()
+    return committed_cast
+
+
+def operations() -> set[str]:
+    """Every operation of the schema: method and path."""
+    schema = Client().get("/api/schema/", HTTP_ACCEPT="application/json").json()
+    return {f"{method.upper()} {path}" for path, methods in schema["paths"].items() for method in methods}
+
+
+def test_every_operation_costs_the_committed_number_of_queries(busy_cast):
+    asked = {request.operation for request in REQUESTS}
+    assert sorted(operations() - asked) == [], "Not counted: add how to ask for these to REQUESTS."
+    assert sorted(asked - operations()) == [], "No longer in the schema: remove these from REQUESTS."
+
+    found = {request.name: request.statements(busy_cast) for request in REQUESTS}
+
+    assert len(found) == len(REQUESTS)
+    compare("api", found)
+
+
+@pytest.fixture
+def full_tables(cast: Cast) -> Cast:
+    """At least two rows in each table of the admin, so that a query a row is seen."""
+    for n, movie in enumerate((cast["Heat"], cast["Babe"])):
+        Interaction.objects.create(user=cast.bob, movie=movie, kind="like")
+        Rating.objects.create(user=cast.bob, movie=movie, value=4)
+        Tag.objects.create(user=cast.bob, movie=movie, text="good")
+        ServedRecommendation.objects.create(user=cast.bob, endpoint="recommendations", movie_ids=[1], scores=[0.5])
+        Credit.objects.create(movie=movie, person=Person.objects.create(name=f"Person {n}"), role="director")
+        TuningRun.objects.create(status="finished")
+        Group.objects.create(name=f"Group {n}")
+        every = IntervalSchedule.objects.create(every=n + 100, period="hours")
+        PeriodicTask.objects.create(name=f"By interval {n}", task="a", interval=every)
+        daily = CrontabSchedule.objects.create(minute=str(n), hour="7")
+        PeriodicTask.objects.create(name=f"Daily {n}", task="a", crontab=daily)
+    make_version("retired", requested_by=cast.stan)
+    make_batch_list(cast.version, cast.bob, {cast["Heat"]: 0.5})
+    return cast
+
+
+def test_every_admin_list_costs_the_committed_number_of_queries(full_tables, client):
+    client.force_login(full_tables.stan)
+    found = {}
+    for model in admin.site._registry:
+        assert model._default_manager.count() >= 2, model
+        page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert client.get(page).status_code == 200
+        found[f"GET {page}"] = statements(lambda page=page: client.get(page))
+
+    compare("admin", found)
+
+
+def test_what_differs_from_the_file_is_named_with_both_numbers(tmp_path, monkeypatch):
+    file = tmp_path / "counts.json"
+    monkeypatch.delenv(UPDATE, raising=False)
+    file.write_text(json.dumps({"api": {"GET /same/": 1, "GET /more/": 1, "GET /gone/": 3}, "admin": {"GET /a/": 1}}))
+    found = {"GET /same/": ["SELECT 1"], "GET /more/": ["SELECT 1", "SELECT 2"], "GET /new/": []}
+
+    with pytest.raises(pytest.fail.Exception) as failure:
+        compare("api", found, file)
+
+    told = str(failure.value)
+    assert "GET /more/: expected 1, found 2\n    SELECT 1\n    SELECT 2" in told
+    assert "GET /gone/: expected 3, found nothing" in told
+    assert "GET /new/: expected nothing, it is not in the file, found 0" in told
+    assert "GET /same/" not in told
+    assert f"{UPDATE}=1" in told
+
+
+def test_updating_writes_the_section_and_leaves_the_others(tmp_path, monkeypatch):
+    file = tmp_path / "counts.json"
+    file.write_text(json.dumps({"api": {"GET /gone/": 3}, "admin": {"GET /a/": 1}}))
+    monkeypatch.setenv(UPDATE, "1")
+    compare("api", {"GET /new/": ["SELECT 1"]}, file)
+    monkeypatch.delenv(UPDATE)
+
+    compare("api", {"GET /new/": ["SELECT 1"]}, file)
+    assert json.loads(file.read_text()) == {"api": {"GET /new/": 1}, "admin": {"GET /a/": 1}}
