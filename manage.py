@@ -11,11 +11,17 @@ from recsys_project.embedded import addresses
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
     # Imported here: the settings module must be named first.
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
     from django.db import OperationalError  # noqa: PLC0415
 
     try:
         execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # The operator's to mend, not the code's: a traceback would bury what to set.
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"{error}")
     except OperationalError:
         if os.environ.get("DATABASE_URL") or _postgres_listens():
             raise

@@ -1,15 +1,44 @@
 """What the other settings are made from: folders, the environment and the addresses of services."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.environ import NoValue
 
 from recsys_project.embedded import addresses
 from recsys_project.service_urls import redis_urls
 
+Number = TypeVar("Number", int, float)
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = addresses.var_dir()
 
-env = environ.Env()
+
+class Environment(environ.Env):
+    """The environment, whose numbers are read as Python writes them: django-environ leaves out what it does not know,
+    so that 1e3 would be 13, and names no variable where nothing is left."""
+
+    def int(self, var: str, default: int | NoValue = environ.Env.NOTSET) -> int:
+        """Raises ImproperlyConfigured naming the variable."""
+        return self.get_value(var, cast=_reader(var, int, "a whole number"), default=default)
+
+    def float(self, var: str, default: float | NoValue = environ.Env.NOTSET) -> float:
+        """Raises ImproperlyConfigured naming the variable."""
+        return self.get_value(var, cast=_reader(var, float, "a number"), default=default)
+
+
+def _reader(var: str, kind: Callable[[str], Number], what: str) -> Callable[[str], Number]:
+    def read(text: str) -> Number:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var}: {text!r} is not {what}.") from None
+
+    return read
+
+
+env = Environment()
 redis_addresses = redis_urls("REDIS_URL", os.environ.get("REDIS_URL") or addresses.redis_url())
