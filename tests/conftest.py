@@ -1,15 +1,25 @@
 """Fixtures that several apps' tests share; rows are made by the functions of tests/factories.py."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.dispatch import receiver
+from django.test.signals import setting_changed
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from recommendations.retrieval import database_state
 from recommendations.retrieval import movie_features as movie_facts
+from recommendations.retrieval.config import serving_config
 from tests.factories import Cast, client_of, make_cast
+
+
+@receiver(setting_changed)
+def _forget_serving_config(**kwargs: Any) -> None:
+    """The fixture ``settings`` and override_settings send this; nothing changes settings outside the tests."""
+    serving_config.cache_clear()
 
 
 @pytest.fixture(autouse=True)

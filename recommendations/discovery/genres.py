@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from movies.models import Genre
 from movies.selectors import genre_counts
 from recommendations.discovery.stamped_cache import cached
+from recommendations.retrieval.config import serving_config
 
 
 def genre_id_of(slug: str | None) -> int | None:
@@ -25,4 +25,4 @@ def genre_list() -> list[dict[str, Any]]:
 
     Kept for GENRES_CACHE_SECONDS, or until the catalogue changes.
     """
-    return cached("genres", settings.GENRES_CACHE_SECONDS, genre_counts)
+    return cached("genres", serving_config().genres_cache_seconds, genre_counts)

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import TruncDate
 
@@ -12,6 +11,7 @@ from movies.search import MovieFilter
 from movies.selectors import items_expanded, movie_cards
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import MAX_CACHED, cached
+from recommendations.retrieval.config import serving_config
 
 
 def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection
     A movie added or hidden a moment ago shows at once. Raises ValidationError for a genre that does not exist.
     """
     genre_id = genre_id_of(genre)
-    found = cached(f"latest:{genre_id or ''}", settings.LATEST_CACHE_SECONDS, lambda: _latest(genre_id))
+    found = cached(f"latest:{genre_id or ''}", serving_config().latest_cache_seconds, lambda: _latest(genre_id))
     cards = movie_cards([movie_id for movie_id, _ in found])
     items = [{"movie": cards[movie_id], "added_at": at} for movie_id, at in found if movie_id in cards][:limit]
     return items_expanded(items, expand)

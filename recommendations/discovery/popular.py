@@ -3,12 +3,11 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.conf import settings
-
 from movies.selectors import items_expanded, movie_cards
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
+from recommendations.retrieval.config import serving_config
 
 
 def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
@@ -18,7 +17,7 @@ def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collectio
     is none of that slug.
     """
     name = f"popular:{genre or ''}:{limit}"
-    items = cached(name, settings.POPULAR_CACHE_SECONDS, lambda: _popular_list(genre, limit))
+    items = cached(name, serving_config().popular_cache_seconds, lambda: _popular_list(genre, limit))
     return items_expanded(items, expand)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
@@ -14,6 +13,7 @@ from movies.text import normalise_query
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.models import PopularMovie
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import of_search
 from recommendations.vectors.text_query import movies_meant, text_meaning
 
@@ -48,7 +48,7 @@ def search_list(
     asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
     name = f"search:{hashlib.sha256(asked.encode()).hexdigest()}"
     wanted = MovieFilter(genre_id_of(genre), year_from, year_to)
-    found = cached(name, settings.SEARCH_CACHE_SECONDS, lambda: _found(q, wanted, limit))
+    found = cached(name, serving_config().search_cache_seconds, lambda: _found(q, wanted, limit))
     return found | {"items": items_expanded(found["items"], expand)}
 
 
@@ -80,9 +80,10 @@ def _found(q: str, wanted: MovieFilter, limit: int) -> dict[str, Any]:
 def _favour_popular(scores: dict[int, float]) -> None:
     if not scores:
         return
-    popular = PopularMovie.objects.filter(genre=None, movie_id__any_of=scores, rank__lte=settings.POPULAR_LIST_SIZE)
+    size = serving_config().popular_list_size
+    popular = PopularMovie.objects.filter(genre=None, movie_id__any_of=scores, rank__lte=size)
     for movie_id, rank in popular.order_by().values_list("movie_id", "rank"):
-        scores[movie_id] += POPULAR_BONUS * (1 - (rank - 1) / settings.POPULAR_LIST_SIZE)
+        scores[movie_id] += POPULAR_BONUS * (1 - (rank - 1) / size)
 
 
 def _matched(text: TextMatch | None, meaning: float) -> list[str]:

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 
 from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
 from recommendations.algorithms.listing.blending import LIST_SIZE, normalise
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
+from recommendations.retrieval.config import serving_config
 
 # Of how alike two movies are, this much is who likes both and the rest what is written about them.
 SIMILAR_BY_TASTE = 0.6
@@ -24,7 +24,7 @@ def similar_list(*, movie_id: int, limit: int = 20, expand: Collection[str] = ()
     changes. Raises Movie.DoesNotExist unless it is published.
     """
     name = f"similar:{movie_id}:{limit}"
-    items = cached(name, settings.SIMILAR_CACHE_SECONDS, lambda: _similar_list(movie_id, limit))
+    items = cached(name, serving_config().similar_cache_seconds, lambda: _similar_list(movie_id, limit))
     return items_expanded(items, expand)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from events.trends import Trend, movie_trends, newest_window_end
@@ -13,6 +12,7 @@ from movies.selectors import items_expanded, movie_cards
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.reasons import POPULAR, TRENDING
 
 
@@ -26,7 +26,7 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
     Raises ValidationError for a genre that does not exist.
     """
     genre_id = genre_id_of(genre)
-    found = cached("trending", settings.TRENDING_CACHE_SECONDS, _trends)
+    found = cached("trending", serving_config().trending_cache_seconds, _trends)
     scores = dict(found["items"])
     if genre_id is not None:
         of_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
@@ -57,9 +57,10 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
 
 def _trends() -> dict[str, Any]:
     """The trending movies of all genres, as JSON keeps them."""
-    now, window = timezone.now(), timedelta(days=settings.TRENDING_WINDOW_DAYS)
+    config = serving_config()
+    now, window = timezone.now(), timedelta(days=config.trending_window_days)
     until = newest_window_end(
-        now=now, window=window, votes=settings.TRENDING_MIN_VOTES, people=settings.TRENDING_MIN_PEOPLE
+        now=now, window=window, votes=config.trending_min_votes, people=config.trending_min_people
     )
     if until is None:
         return {"basis": "popular", "until": None, "items": []}

@@ -10,7 +10,6 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 from django.db.models import BinaryField, F, Func, OuterRef, Q, QuerySet, Subquery, Value
@@ -22,6 +21,7 @@ from pgvector.django import CosineDistance, MaxInnerProduct
 from events.selectors import Signal
 from movies.models import Credit, Movie
 from recommendations.models import FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
 from recommendations.vectors.search import nearest_by_content, nearest_by_factors, nearest_to_each_by_factors
 
@@ -144,7 +144,7 @@ def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, 
 
 def new_since() -> datetime:
     """A movie that was added later than this is new, by EXPLORATION_DAYS."""
-    return timezone.now() - timedelta(days=min(settings.EXPLORATION_DAYS, _MOST_DAYS))
+    return timezone.now() - timedelta(days=min(serving_config().exploration_days, _MOST_DAYS))
 
 
 def new_movies(version_id: int) -> dict[int, datetime]:

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
 from movies.selectors import movie_cards
@@ -22,6 +21,7 @@ from recommendations.algorithms.listing.reranking import franchise
 from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import Vector
+from recommendations.retrieval.config import serving_config
 
 KEPT_SECONDS = 600.0
 # About 2.4 KB each.
@@ -73,7 +73,7 @@ class MovieFeatureCache:
     def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
         """Up to ``limit`` movies popular with everyone, less ``exclude``: ids and raw scores, best first."""
         if self._popular is None:
-            self._popular = candidates.popular_movies(settings.POPULAR_LIST_SIZE)
+            self._popular = candidates.popular_movies(serving_config().popular_list_size)
         listed = zip(*self._popular, strict=True)
         found = [(movie_id, score) for movie_id, score in listed if movie_id not in exclude][:limit]
         return [movie_id for movie_id, _ in found], [score for _, score in found]

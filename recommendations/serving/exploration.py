@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.utils import timezone
 
-from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.retrieval import reasons
 from recommendations.retrieval.candidates import Vector, new_since
+from recommendations.retrieval.config import MAX_EXPLORATION_PLACES, serving_config
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache
 
@@ -22,7 +21,6 @@ from recommendations.retrieval.movie_features import MovieFeatureCache
 FIRST = 20
 FIXED_TOP = 3
 _LAST_BEGUN = 15
-MAX_PLACES = 14
 NEW_FOR_A_WEEK = timedelta(days=7)
 # So many a place are looked at: hardly any is hidden or one too many at the top.
 _TRIED = 20
@@ -35,7 +33,7 @@ def places(count: int) -> list[int]:
     >>> places(0), places(1), places(3)
     ([], [9], [5, 9, 13])
     """
-    count = min(count, MAX_PLACES)
+    count = min(count, MAX_EXPLORATION_PLACES)
     return [FIXED_TOP + _LAST_BEGUN * number // (count + 1) - 1 for number in range(1, count + 1)]
 
 
@@ -54,7 +52,7 @@ def explored(
     down than the first twenty moves up; one among them stays. A list with a mood is left as it is: it was asked for.
     One query for a filtered list; otherwise none while the new movies are remembered.
     """
-    wanted = places(settings.EXPLORATION_PLACES)
+    wanted = places(serving_config().exploration_places)
     explanation: dict[str, Any] = {"places": len(wanted), "new_movies": 0, "movies": []}
     if not wanted or version_id is None or filters.mood or len(items) <= wanted[0]:
         return items, explanation
@@ -88,7 +86,7 @@ def _ranked(facts: MovieFeatureCache, movies: list[int], version_id: int, query:
 def _chosen(facts: MovieFeatureCache, items: Items, ranked: list[int], wanted: list[int]) -> list[tuple[int, int]]:
     """Which movie stands at which place: published ones, and none that makes its franchise or director one too many at
     the top."""
-    config = RerankConfig(**settings.RERANKING)
+    config = serving_config().reranking
     top = [item["movie"]["id"] for item in items[: config.top]]
     published = facts.cards([*ranked[: _TRIED * len(wanted)], *top])
     told = [group for movie in top if movie in published for group in facts.groups(movie)]

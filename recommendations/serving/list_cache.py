@@ -17,7 +17,6 @@ from functools import cache as once
 from typing import Any, NamedTuple
 
 import structlog
-from django.conf import settings
 from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.commands.core import Script
@@ -26,6 +25,7 @@ from redis.exceptions import RedisError
 from accounts.models import User
 from events.list_invalidation import catalogue_token_key, user_token_key
 from movies.caching.version_tokens import TOKEN_SECONDS, flush_pending
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
 
 logger = structlog.get_logger(__name__)
@@ -154,7 +154,7 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
 
 def kept_seconds() -> int:
     """How long a list can be read by its id."""
-    return int(settings.RECOMMENDATIONS_CACHE_SECONDS + STALE_SECONDS)
+    return serving_config().list_cache_seconds + STALE_SECONDS
 
 
 def keep(
@@ -174,7 +174,7 @@ def keep(
             pipe.set(_list_key(recommendation_id), rendered.lines(), ex=kept_seconds())
             user_id, looked = of or (0, Lookup(None, None))
             if looked.tokens is not None:
-                fresh = settings.RECOMMENDATIONS_CACHE_SECONDS * (1 - _JITTER * random.random())
+                fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
                 entry = b"%b\n%.0f\n%b" % (looked.tokens, time.time() + fresh, recommendation_id.encode())
                 pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
                 if looked.flight is not None:

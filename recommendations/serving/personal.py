@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
 from accounts.models import User
@@ -15,7 +14,6 @@ from recommendations.algorithms.listing.blending import (
     POPULAR_CANDIDATES,
     REALTIME_CANDIDATES,
     SOURCES,
-    BlendConfig,
     Blended,
     blend,
     fill,
@@ -24,7 +22,7 @@ from recommendations.algorithms.listing.blending import (
     shift_to_nearest_floor,
     with_mood,
 )
-from recommendations.algorithms.listing.reranking import RerankConfig, rerank
+from recommendations.algorithms.listing.reranking import rerank
 from recommendations.algorithms.listing.session_query import (
     RealtimeConfig,
     query_vector,
@@ -35,6 +33,7 @@ from recommendations.algorithms.listing.session_query import (
 )
 from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.retrieval import candidates, reasons
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache, VersionVectors, feature_cache_for
@@ -160,7 +159,7 @@ def list_for(
 
 def weights_of(live: candidates.LiveModel, taste: UserProfile | None) -> dict[str, float]:
     """What each source weighs for somebody of this row of the nightly list and this taste."""
-    return BlendConfig(**settings.BLEND_WEIGHTS).weights(
+    return serving_config().blend.weights(
         has_batch=bool(live.movie_ids),
         signals=len(taste.signals) if taste else 0,
         positive=taste.positive if taste else 0,
@@ -264,7 +263,7 @@ def _ranked(
     blended = blend(np.array(ids, np.int64), sources, weights)
     if mood:
         cosines = np.array([mood.get(movie, np.nan) for movie in blended.item_ids.tolist()])
-        blended = with_mood(blended, cosines, settings.MOOD_WEIGHT)
+        blended = with_mood(blended, cosines, serving_config().mood_weight)
     return blended
 
 
@@ -331,7 +330,7 @@ def _item(card: dict[str, Any], score: float, shares: list[float]) -> dict[str, 
 
 def diversify(facts: MovieFeatureCache, items: Items, version_id: int | None) -> Items:
     """The items with some variety at the top; see algorithms.listing.reranking."""
-    config = RerankConfig(**settings.RERANKING)
+    config = serving_config().reranking
     top = items[: config.reach]
     if not top:
         return items

@@ -1,6 +1,7 @@
 """Lists and trainings."""
 
 from pathlib import Path
+from typing import Any
 
 from recsys_project.settings.environment import VAR_DIR, env
 
@@ -18,7 +19,7 @@ BLEND_WEIGHTS = {
 # How much of a score a mood (free text) gives, 0 to 1.
 MOOD_WEIGHT = env.float("MOOD_WEIGHT", default=0.5)
 # Variety at the top of a list: 0 none, 1 nothing else; at most so many of one franchise or director among the first 10.
-RERANKING = {
+RERANKING: dict[str, Any] = {
     "diversity": env.float("DIVERSITY", default=0.0),
     "group_cap": env.int("GROUP_CAP", default=3),
 }

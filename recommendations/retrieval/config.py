@@ -1,0 +1,151 @@
+"""What the settings say about serving, read once into one frozen, validated ServingConfig.
+
+A system check names each setting that is wrong, by its environment variable, so that a slip of the pen stops the start
+of a process and not the first request.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache as once
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error
+from django.core.exceptions import ImproperlyConfigured
+
+from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.listing.reranking import RerankConfig
+
+MAX_EXPLORATION_PLACES = 14
+# Sums of weights and times before a window must stay within what numbers and dates can hold.
+_MAX_WEIGHT = 1000
+_MAX_WINDOW_DAYS = 36_500
+_MAX_CACHE_SECONDS = 366 * 86_400
+_MAX_COUNT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConfig:
+    """What lists are made by and how long they are cached."""
+
+    blend: BlendConfig
+    reranking: RerankConfig
+    # How much of a score a mood gives.
+    mood_weight: float
+    # How many places of a list are for new movies, and for how many days a movie is new.
+    exploration_places: int
+    exploration_days: float
+    list_cache_seconds: int
+    popular_list_size: int
+    popular_cache_seconds: int
+    similar_cache_seconds: int
+    search_cache_seconds: int
+    latest_cache_seconds: int
+    genres_cache_seconds: int
+    trending_cache_seconds: int
+    trending_window_days: float
+    trending_min_votes: int
+    trending_min_people: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A number in the settings: the environment variable it comes from, the setting, and the range it must be in."""
+
+    variable: str
+    low: float
+    high: float = math.inf
+    whole: bool = False
+    # Where they are not the variable's name alone: the setting, a dictionary, and the key in it.
+    setting: str = ""
+    key: str = ""
+    # Whether infinity is a value of its range.
+    endless: bool = False
+
+    def read(self) -> Any:
+        """The value, of whatever type it is; None where a dictionary has no such key."""
+        value = getattr(settings, self.setting or self.variable)
+        return value.get(self.key) if self.key else value
+
+    def problem(self) -> str | None:
+        """What is wrong with the value, and what it may be; None where nothing is."""
+        value = self.read()
+        if value is None and self.key:  # The default of BlendConfig or RerankConfig holds.
+            return None
+        kinds = int if self.whole else (int, float)
+        typed = isinstance(value, kinds) and not isinstance(value, bool)
+        # NaN is in no range.
+        if typed and self.low <= value <= self.high and (self.endless or value < math.inf):
+            return None
+        kind = "whole number" if self.whole else "number" if self.endless or self.high < math.inf else "finite number"
+        span = f"from {self.low:g}" if self.high == math.inf else f"from {self.low:.12g} to {self.high:.12g}"
+        return f"{self.variable}: {value!r} is not a {kind} {span}."
+
+
+_BATCH = _Number("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
+_REALTIME = _Number("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
+# Those that are fields of a config of algorithms.listing, which is made of its whole dictionary.
+_OF_DICTIONARIES = (
+    _BATCH,
+    _REALTIME,
+    _Number("BLEND_NEWER_DECAY", 0, setting="BLEND_WEIGHTS", key="newer_decay"),
+    _Number("BLEND_BATCH_FLOOR", 0, 1, setting="BLEND_WEIGHTS", key="batch_floor"),
+    _Number("BLEND_POPULARITY_PRIOR", 0, setting="BLEND_WEIGHTS", key="popularity_prior"),
+    _Number("DIVERSITY", 0, 1, setting="RERANKING", key="diversity"),
+    _Number("GROUP_CAP", 0, _MAX_COUNT, whole=True, setting="RERANKING", key="group_cap"),
+)
+
+
+def _seconds(variable: str, low: int = 1) -> _Number:
+    return _Number(variable, low, _MAX_CACHE_SECONDS, whole=True)
+
+
+# By the field of ServingConfig.
+_FIELDS = {
+    "mood_weight": _Number("MOOD_WEIGHT", 0, 1),
+    "exploration_places": _Number("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
+    "exploration_days": _Number("EXPLORATION_DAYS", 0, endless=True),
+    # With 0 seconds every list is computed, and can still be paged through.
+    "list_cache_seconds": _seconds("RECOMMENDATIONS_CACHE_SECONDS", low=0),
+    "popular_list_size": _Number("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
+    "popular_cache_seconds": _seconds("POPULAR_CACHE_SECONDS"),
+    "similar_cache_seconds": _seconds("SIMILAR_CACHE_SECONDS"),
+    "search_cache_seconds": _seconds("SEARCH_CACHE_SECONDS"),
+    "latest_cache_seconds": _seconds("LATEST_CACHE_SECONDS"),
+    "genres_cache_seconds": _seconds("GENRES_CACHE_SECONDS"),
+    "trending_cache_seconds": _seconds("TRENDING_CACHE_SECONDS"),
+    "trending_window_days": _Number("TRENDING_WINDOW_DAYS", 0.01, _MAX_WINDOW_DAYS),
+    "trending_min_votes": _Number("TRENDING_MIN_VOTES", 0, _MAX_COUNT, whole=True),
+    "trending_min_people": _Number("TRENDING_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
+}
+
+
+@once
+def serving_config() -> ServingConfig:
+    """The settings of this process, read and validated at the first call. Raises ImproperlyConfigured naming each that
+    is wrong.
+
+    The tests call ``serving_config.cache_clear`` when they override a setting.
+    """
+    if errors := check_serving_config():
+        raise ImproperlyConfigured("\n".join(error.msg for error in errors))
+    return ServingConfig(
+        blend=BlendConfig(**settings.BLEND_WEIGHTS),
+        reranking=RerankConfig(**settings.RERANKING),
+        **{field: number.read() for field, number in _FIELDS.items()},
+    )
+
+
+def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
+    """A system check: one error for each setting of serving that is wrong."""
+    problems = _problems((*_OF_DICTIONARIES, *_FIELDS.values()))
+    errors = [Error(problem, id="recommendations.E001") for problem in problems]
+    if _BATCH.read() == _REALTIME.read() == 0:
+        names = f"{_BATCH.variable}, {_REALTIME.variable}"
+        errors.append(Error(f"{names}: both are 0; one of them must weigh something.", id="recommendations.E002"))
+    return errors
+
+
+def _problems(numbers: Iterable[_Number]) -> list[str]:
+    return [problem for number in numbers if (problem := number.problem()) is not None]
