@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events.imports.user_ids import People
 from events.models import FUTURE_TOLERANCE
-from movies.imports.rating_lines import Ints
+from movies.movielens.rating_lines import Ints
 
 # PostgreSQL counts microseconds from 2000-01-01.
 _POSTGRES_EPOCH = 946_684_800

@@ -15,11 +15,11 @@ from events.imports.tags import tags_load
 from events.imports.user_ids import People
 from events.models import Rating
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
-from movies.imports.archive import Archive, dataset_name, open_archive
-from movies.imports.errors import BadLines
 from movies.imports.lock import take_import_lock
 from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import catalogue_load
+from movies.movielens.archive import Archive, dataset_name, open_archive
+from movies.movielens.errors import BadLines
 
 RATINGS_TABLE = "events_rating"
 # From this many ratings on, a first load builds keys and indexes after the rows.

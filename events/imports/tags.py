@@ -8,7 +8,7 @@ import numpy as np
 from django.db import connection
 
 from events.imports.user_ids import People
-from movies.imports.catalogue_lines import TagLine
+from movies.movielens.catalogue_lines import TagLine
 
 BATCH = 20_000
 

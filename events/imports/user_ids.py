@@ -6,7 +6,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection
 
 from accounts.models import User
-from movies.imports.rating_lines import Ints
+from movies.movielens.rating_lines import Ints
 
 
 class People:

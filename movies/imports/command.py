@@ -12,8 +12,8 @@ from django.core.management.base import CommandError
 
 from movies.caching.announcing import AnnouncingCommand
 from movies.imports.console import shown_on
-from movies.imports.errors import ImportFailed
 from movies.imports.progress import OnProgress
+from movies.movielens.errors import ImportFailed
 
 
 class Summary(Protocol):

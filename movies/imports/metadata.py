@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.imports.credits import credits_replace
-from movies.imports.errors import BadLine, BadLines
 from movies.imports.lock import take_import_lock
-from movies.imports.metadata_lines import MetadataFile, MetadataLine, open_metadata
 from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import genres_ensure
-from movies.imports.titles import match_key, parse_title
 from movies.models import Movie
+from movies.movielens.errors import BadLine, BadLines
+from movies.movielens.metadata_lines import MetadataFile, MetadataLine, open_metadata
+from movies.movielens.titles import match_key, parse_title
 
 BATCH = 1000
 

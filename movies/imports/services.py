@@ -8,9 +8,9 @@ from django.db import connection
 from django.utils.text import slugify
 
 from movies.fields import NameKey
-from movies.imports.catalogue_lines import LinkLine, MovieLine
-from movies.imports.titles import match_key
 from movies.models import DatasetMovie, Genre, Movie
+from movies.movielens.catalogue_lines import LinkLine, MovieLine
+from movies.movielens.titles import match_key
 from movies.names import best_spelled, name_keys
 
 BATCH = 2000

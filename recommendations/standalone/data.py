@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from movies.imports.archive import open_archive
-from movies.imports.errors import ArchiveError
-from movies.imports.files import FileSource, Source, open_source
+from movies.movielens.archive import open_archive
+from movies.movielens.errors import ArchiveError
+from movies.movielens.files import FileSource, Source, open_source
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.feedback import FeedbackConfig, Kind, feedback_merge
 from recommendations.algorithms.interactions import Interactions

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from movies.imports.errors import ArchiveError, BadLine, BadLineError
-from movies.imports.files import Source
-from movies.imports.rating_lines import MAX_RATING, MIN_RATING, latest_timestamp
+from movies.movielens.errors import ArchiveError, BadLine, BadLineError
+from movies.movielens.files import Source
+from movies.movielens.rating_lines import MAX_RATING, MIN_RATING, latest_timestamp
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 _USER_NAMES = {"user", "user_id", "userid", "person"}

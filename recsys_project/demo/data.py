@@ -6,8 +6,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from movies.imports.archive import dataset_name, open_archive
-from movies.imports.errors import ImportFailed
+from movies.movielens.archive import dataset_name, open_archive
+from movies.movielens.errors import ImportFailed
 from recsys_project.demo.recbole import REQUIREMENT, fetch_ml_100k
 from recsys_project.demo.steps import DemoError
 

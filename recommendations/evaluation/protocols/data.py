@@ -10,10 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from movies.imports.archive import open_archive
-from movies.imports.errors import ArchiveError, BadLines
-from movies.imports.files import Source, open_source
-from movies.imports.metadata_lines import MetadataLine, open_metadata
+from movies.movielens.archive import open_archive
+from movies.movielens.errors import ArchiveError, BadLines
+from movies.movielens.files import Source, open_source
+from movies.movielens.metadata_lines import MetadataLine, open_metadata
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.interactions import Interactions
 from recommendations.evaluation.protocols.base import ProtocolError

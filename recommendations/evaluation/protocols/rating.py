@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from movies.imports.archive import open_archive
+from movies.movielens.archive import open_archive
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring.bootstrap import Interval, mean_interval
 from recommendations.algorithms.measuring.rating_metrics import mae, rmse

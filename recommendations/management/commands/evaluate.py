@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from movies.imports.errors import ImportFailed
+from movies.movielens.errors import ImportFailed
 from recommendations.evaluation.plotting import plot_report
 from recommendations.evaluation.protocols import PROTOCOLS, Options, Protocol, ProtocolError
 from recommendations.evaluation.report import EvaluationReport

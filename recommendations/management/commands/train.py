@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from movies.caching.announcing import AnnouncingCommand
-from movies.imports.errors import ImportFailed
+from movies.movielens.errors import ImportFailed
 from recommendations.algorithms.pipeline.train import NothingToTrainOnError, OnProgress
 from recommendations.algorithms.pipeline.tune import TooLittleFeedbackError
 from recommendations.management.commands.tune import limits_from

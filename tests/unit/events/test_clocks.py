@@ -13,7 +13,7 @@ from events import selectors
 from events.imports.services import movielens_import
 from events.models import Interaction, Rating, Tag
 from events.services import interaction_record
-from movies.imports.errors import BadLineError
+from movies.movielens.errors import BadLineError
 from tests.archives import CSV, DAT_1M, write_folder
 from tests.factories import client_of
 

@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from accounts.models import User
 from events.imports.services import movielens_import
 from events.models import Rating, Tag
-from movies.imports.errors import ImportFailed
 from movies.models import Genre, Movie
+from movies.movielens.errors import ImportFailed
 from tests.archives import CSV, DAT_1M, U, write_folder, write_zip
 from tests.mutations import mutated
 

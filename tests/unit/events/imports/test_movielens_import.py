@@ -8,8 +8,8 @@ from accounts.models import User
 from events.imports import services
 from events.imports.services import movielens_import
 from events.models import Interaction, Rating, Tag
-from movies.imports.errors import BadLineError
 from movies.models import DatasetMovie, Genre, Movie
+from movies.movielens.errors import BadLineError
 from tests.archives import CSV, DAT_1M, DAT_10M, U, real_data, write_folder, write_zip
 
 pytestmark = pytest.mark.django_db

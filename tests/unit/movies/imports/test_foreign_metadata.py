@@ -6,9 +6,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from movies.imports.errors import BadLineError, ImportFailed
 from movies.imports.metadata import metadata_import
 from movies.models import Credit, Genre, Movie, Person
+from movies.movielens.errors import BadLineError, ImportFailed
 from tests.mutations import mutated
 
 pytestmark = pytest.mark.django_db

@@ -5,9 +5,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from movies.imports.errors import ArchiveError, BadLineError
 from movies.imports.metadata import metadata_import
 from movies.models import Credit, Genre, Movie, Person
+from movies.movielens.errors import ArchiveError, BadLineError
 from tests.archives import real_data, write_zip
 
 pytestmark = pytest.mark.django_db

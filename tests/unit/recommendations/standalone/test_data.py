@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from movies.imports.errors import ArchiveError, BadLineError
+from movies.movielens.errors import ArchiveError, BadLineError
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.standalone.data import read_offline_data
 from tests.archives import CSV, write_folder, write_zip

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from movies.imports.errors import ArchiveError
+from movies.movielens.errors import ArchiveError
 from recommendations.evaluation.protocols import PROTOCOLS, Options, ProtocolError
 from recommendations.evaluation.protocols import cold_movies as protocol
 from tests.evaluation.small import metadata_csv, movielens_zip

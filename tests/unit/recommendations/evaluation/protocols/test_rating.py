@@ -8,7 +8,7 @@ import pytest
 from surprise import Dataset, Reader
 from surprise.model_selection import KFold
 
-from movies.imports.errors import ArchiveError
+from movies.movielens.errors import ArchiveError
 from recommendations.algorithms.measuring.rating_metrics import rmse
 from recommendations.algorithms.ratings.bayesian_mf import ChainConfig
 from recommendations.evaluation.protocols import PROTOCOLS, Options, ProtocolError, rating

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from movies.imports.errors import ArchiveError
+from movies.movielens.errors import ArchiveError
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.evaluation.protocols import PROTOCOLS, Options, ProtocolError, ml1m_fold, ml100k
 from recommendations.evaluation.protocols.ranking import ablations, popularity_scorer, task_of

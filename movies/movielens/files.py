@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from movies.imports.errors import ArchiveError
+from movies.movielens.errors import ArchiveError
 
 # Bytes of text parsed at a time: about 300,000 ratings, some 50 MB while they are on their way.
 BLOCK_SIZE = 8 << 20

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from movies.imports.errors import TEXT_LIMIT, BadLine, BadLines
+from movies.movielens.errors import TEXT_LIMIT, BadLine, BadLines
 
 # Ids go to 4-byte integers; both halves of a (person, movie) pair must fit one 8-byte key.
 MAX_ID = 2**31 - 1

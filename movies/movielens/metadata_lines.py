@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from movies.imports.catalogue_lines import MAX_GENRE, MAX_TITLE, imdb_id
-from movies.imports.cells import cell_names, present
-from movies.imports.errors import ArchiveError, BadLine, BadLines
-from movies.imports.files import FileSource, OnRead, Source, ZipSource
-from movies.imports.genres import genre_names
-from movies.imports.rating_lines import MAX_ID
-from movies.imports.titles import MAX_YEAR, MIN_YEAR
+from movies.movielens.catalogue_lines import MAX_GENRE, MAX_TITLE, imdb_id
+from movies.movielens.cells import cell_names, present
+from movies.movielens.errors import ArchiveError, BadLine, BadLines
+from movies.movielens.files import FileSource, OnRead, Source, ZipSource
+from movies.movielens.genres import genre_names
+from movies.movielens.rating_lines import MAX_ID
+from movies.movielens.titles import MAX_YEAR, MIN_YEAR
 from movies.text import normalise_line, normalise_text
 
 MAX_OVERVIEW = 20_000

@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
 
-from movies.imports.archive import dataset_name, open_archive
-from movies.imports.catalogue_lines import LinkLine, MovieLine, TagLine
-from movies.imports.errors import ArchiveError, BadLineError, BadLines
+from movies.movielens.archive import dataset_name, open_archive
+from movies.movielens.catalogue_lines import LinkLine, MovieLine, TagLine
+from movies.movielens.errors import ArchiveError, BadLineError, BadLines
 from tests.archives import CSV, DAT_1M, DAT_10M, U, real_data, write_folder, write_zip
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from movies.imports.cells import cell_names, present, whole_number
-from movies.imports.genres import genre_names
+from movies.movielens.cells import cell_names, present, whole_number
+from movies.movielens.genres import genre_names
 
 
 @pytest.mark.parametrize(

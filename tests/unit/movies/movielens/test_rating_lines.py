@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from movies.imports import files, rating_lines
-from movies.imports.archive import open_archive
-from movies.imports.errors import BadLineError, BadLines
-from movies.imports.rating_lines import SCHEMA, IdSet, PairsSeen, RatingChecker, parse_block
+from movies.movielens import files, rating_lines
+from movies.movielens.archive import open_archive
+from movies.movielens.errors import BadLineError, BadLines
+from movies.movielens.rating_lines import SCHEMA, IdSet, PairsSeen, RatingChecker, parse_block
 from tests.archives import DAT_1M, write_folder
 
 # How long an example takes is nothing to test, on a busy machine least of all.

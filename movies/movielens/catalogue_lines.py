@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from movies.imports.cells import present, whole_number
-from movies.imports.errors import BadLine, BadLines
-from movies.imports.genres import genre_names
-from movies.imports.rating_lines import FUTURE, MAX_ID, MAX_TIMESTAMP, latest_timestamp
-from movies.imports.titles import parse_title
+from movies.movielens.cells import present, whole_number
+from movies.movielens.errors import BadLine, BadLines
+from movies.movielens.genres import genre_names
+from movies.movielens.rating_lines import FUTURE, MAX_ID, MAX_TIMESTAMP, latest_timestamp
+from movies.movielens.titles import parse_title
 from movies.text import normalise_line
 
 T = TypeVar("T")

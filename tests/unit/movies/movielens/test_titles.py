@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from movies.imports.genres import genre_names
-from movies.imports.titles import Title, match_key, parse_title
+from movies.movielens.genres import genre_names
+from movies.movielens.titles import Title, match_key, parse_title
 from movies.text import normalise_line
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from movies.imports.catalogue_lines import (
+from movies.movielens.catalogue_lines import (
     LinkLine,
     MovieLine,
     Split,
@@ -23,9 +23,9 @@ from movies.imports.catalogue_lines import (
     split_dat_tag,
     split_item,
 )
-from movies.imports.errors import ArchiveError, BadLine, BadLines
-from movies.imports.files import OnRead, Source, open_source
-from movies.imports.rating_lines import RatingChecker, parse_block
+from movies.movielens.errors import ArchiveError, BadLine, BadLines
+from movies.movielens.files import OnRead, Source, open_source
+from movies.movielens.rating_lines import RatingChecker, parse_block
 
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 GENRE_FLAGS = 19

@@ -1,6 +1,6 @@
 """Genre names: data sets call some genres differently; the catalogue has one name for each."""
 
-from movies.imports.cells import cell_names
+from movies.movielens.cells import cell_names
 
 # What each data set means by "no genre", case ignored.
 NO_GENRE = {"(no genres listed)", "unknown"}
