@@ -1,10 +1,10 @@
-"""PostgreSQL advisory locks: one training, one publishing, one refresh at a time, whatever process or machine asks."""
+"""PostgreSQL advisory locks: one import, one training, one publishing at a time, whatever process or machine asks."""
 
 from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import Error, connection
@@ -72,7 +72,16 @@ def session_lock_held(name: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def transaction_lock(name: str) -> None:
-    """Wait for the lock ``name`` and hold it until the current transaction ends."""
+def transaction_lock(name: str, *, on_wait: Callable[[], None] | None = None) -> None:
+    """Wait for the lock ``name`` and hold it until the current transaction ends.
+
+    ``on_wait`` is called first if somebody else holds it.
+    """
+    key = [_NAMESPACE, _key(name)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, _key(name)])
+        if on_wait:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", key)
+            if cursor.fetchone()[0]:
+                return
+            on_wait()
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", key)

@@ -14,6 +14,7 @@ from events.imports import deferred_indexes as rebuild
 from events.imports import services
 from events.imports.services import movielens_import
 from events.models import Rating
+from movies.db import advisory_locks as locks
 from movies.imports.lock import IMPORT_LOCK
 from movies.models import Movie
 from tests.archives import DAT_1M, write_folder
@@ -75,7 +76,7 @@ def wait_for(process, word):
 
 def test_a_second_import_says_that_it_waits_and_then_goes_on(tmp_path, other):
     path = write_folder(tmp_path, "ml-1m", DAT_1M)
-    execute(other, "SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
+    execute(other, "SELECT pg_advisory_xact_lock(%s, %s)", [locks._NAMESPACE, locks._key(IMPORT_LOCK)])
     process = start(path)
     wait_for(process, "waiting for another import")
     assert Movie.objects.count() == 0
