@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +11,8 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from events.models import Interaction
+from movies.db.binary_copy import copy_rows_out, row_type
 
-# The signature, a word of flags and the length of an empty extension: what every binary COPY begins with.
-_HEADER_BYTES = 19
-_TRAILER = b"\xff\xff"
 _ROWS_A_PIECE = 500_000
 
 # Kinds as the numbers of the ``kinds`` column; 0 is a rating.
@@ -39,21 +36,8 @@ _EVENTS = """
     JOIN (VALUES {codes}) AS kinds (kind, code) USING (kind)
     GROUP BY user_id, movie_id, code
 """
-_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("user_length", ">i4"),
-        ("user", ">i8"),
-        ("movie_length", ">i4"),
-        ("movie", ">i8"),
-        ("kind_length", ">i4"),
-        ("kind", ">i2"),
-        ("value_length", ">i4"),
-        ("value", ">f4"),
-        ("time_length", ">i4"),
-        ("time", ">i8"),
-    ]
-)
+_ROW = row_type(user=">i8", movie=">i8", kind=">i2", value=">f4", time=">i8")
+_HELD_AS = {"user": np.int64, "movie": np.int64, "kind": np.int8, "value": np.float32, "time": np.int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,44 +60,23 @@ class FeedbackColumns:
 def training_data_read() -> FeedbackColumns:
     """Everybody's ratings and other feedback. Two queries over whole tables; 29 bytes a row are held at the end."""
     codes = ", ".join(f"('{kind}', {code})" for kind, code in KIND_CODES.items() if code)
-    pieces = [piece for query in (_RATINGS, _EVENTS.format(codes=codes)) for piece in _copy_out(query)]
+    pieces = [
+        {name: rows[name].astype(dtype) for name, dtype in _HELD_AS.items()}
+        for query in (_RATINGS, _EVENTS.format(codes=codes))
+        for rows in copy_rows_out(query, _ROW, rows_a_piece=_ROWS_A_PIECE)
+    ]
     return FeedbackColumns(
-        user_ids=_column(pieces, "user", np.int64),
-        movie_ids=_column(pieces, "movie", np.int64),
-        kinds=_column(pieces, "kind", np.int8),
-        ratings=_column(pieces, "value", np.float32),
-        timestamps=_column(pieces, "time", np.int64),
+        user_ids=_column(pieces, "user"),
+        movie_ids=_column(pieces, "movie"),
+        kinds=_column(pieces, "kind"),
+        ratings=_column(pieces, "value"),
+        timestamps=_column(pieces, "time"),
     )
 
 
-def _column(pieces: list[dict[str, NDArray]], name: str, dtype: type) -> NDArray:
+def _column(pieces: list[dict[str, NDArray]], name: str) -> NDArray:
     """One column of all pieces; the pieces let go of it, so that no column is held twice for long."""
-    return np.concatenate([piece.pop(name) for piece in pieces] or [np.zeros(0, dtype)])
-
-
-def _copy_out(query: str) -> Iterator[dict[str, NDArray]]:
-    """The rows of a query of _ROW's columns, none of them null, in pieces of columns."""
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
-        buffer = bytearray()
-        begun = False
-        for data in copy:
-            buffer += data
-            if not begun and len(buffer) >= _HEADER_BYTES:
-                del buffer[:_HEADER_BYTES]
-                begun = True
-            if len(buffer) >= _ROWS_A_PIECE * _ROW.itemsize:
-                whole = len(buffer) // _ROW.itemsize * _ROW.itemsize
-                yield _decode(bytes(buffer[:whole]))
-                del buffer[:whole]
-        if not buffer.endswith(_TRAILER):
-            raise ValueError("The feedback could not be read: the copy ended early.")
-        yield _decode(bytes(buffer[: -len(_TRAILER)]))
-
-
-def _decode(data: bytes) -> dict[str, NDArray]:
-    rows = np.frombuffer(data, _ROW)
-    columns = {"user": np.int64, "movie": np.int64, "kind": np.int8, "value": np.float32, "time": np.int64}
-    return {name: rows[name].astype(dtype) for name, dtype in columns.items()}
+    return np.concatenate([piece.pop(name) for piece in pieces])
 
 
 @dataclass(frozen=True, slots=True)

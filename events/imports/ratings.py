@@ -2,32 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from django.db import connection
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from events.imports.user_ids import People
 from events.models import FUTURE_TOLERANCE
+from movies.db.binary_copy import copy_rows_in, pack_rows, row_type, timestamps_from_unix
 from movies.movielens.rating_lines import Ints
 
-# PostgreSQL counts microseconds from 2000-01-01.
-_POSTGRES_EPOCH = 946_684_800
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
-# One row of COPY's binary format: the number of fields, then each field behind its length.
-_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        *[("user_length", ">i4"), ("user", ">i8"), ("movie_length", ">i4"), ("movie", ">i8")],
-        *[("value_length", ">i4"), ("value", ">f8"), ("time_length", ">i4"), ("time", ">i8")],
-    ]
-)
-# Bytes handed to the driver at a time.
-_PIECE = 1 << 18
-_COLUMNS = "(user_id, movie_id, value, rated_at) FROM STDIN (FORMAT binary)"
+_COLUMNS = "user_id, movie_id, value, rated_at"
+_ROW = row_type(user=">i8", movie=">i8", value=">f8", time=">i8")
 
 # Compared first and written after: a row that is right already is not touched at all, not even locked. A stored rating
 # of the future (see events.services) is newer than nothing.
@@ -79,11 +67,12 @@ class RatingLoader:
     def load(self, frame: pl.DataFrame) -> None:
         """Stores a frame of user, movie, rating and timestamp; every movie must be one of ``movie_ids``."""
         users, fresh = self._people.resolve(frame["user"].to_numpy())
-        rows = _encode(
-            users,
-            self._ids[np.searchsorted(self._numbers, frame["movie"].to_numpy())],
-            frame["rating"].to_numpy(),
-            frame["timestamp"].to_numpy(),
+        rows = pack_rows(
+            _ROW,
+            user=users,
+            movie=self._ids[np.searchsorted(self._numbers, frame["movie"].to_numpy())],
+            value=frame["rating"].to_numpy(),
+            time=timestamps_from_unix(frame["timestamp"].to_numpy()),
         )
         if fresh.all():
             self._copy(rows)
@@ -92,19 +81,18 @@ class RatingLoader:
         if fresh.any():
             self._copy(rows[fresh])
 
-    def _copy(self, rows: np.ndarray[Any, Any]) -> None:
-        with connection.cursor() as cursor:
-            _copy_rows(cursor, "events_rating", rows)
+    def _copy(self, rows: NDArray[np.void]) -> None:
+        copy_rows_in("events_rating", _COLUMNS, rows)
         self.counts.new += len(rows)
 
-    def _merge(self, rows: np.ndarray[Any, Any], users: Ints) -> None:
+    def _merge(self, rows: NDArray[np.void], users: Ints) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "CREATE TEMPORARY TABLE IF NOT EXISTS import_rating ON COMMIT DROP AS"
                 " SELECT user_id, movie_id, value, rated_at FROM events_rating WITH NO DATA"
             )
             cursor.execute("TRUNCATE import_rating")
-            _copy_rows(cursor, "import_rating", rows)
+            copy_rows_in("import_rating", _COLUMNS, rows)
             cursor.execute("ANALYZE import_rating")
             future = timezone.now() + FUTURE_TOLERANCE
             cursor.execute(_MERGE, [int(users.min()), int(users.max()), future, future])
@@ -112,23 +100,3 @@ class RatingLoader:
         self.counts.new += new
         self.counts.changed += changed
         self.counts.unchanged += len(rows) - new - changed
-
-
-def _encode(users: Ints, movies: Ints, values: Any, times: Ints) -> np.ndarray[Any, Any]:
-    """Rows in COPY's binary format, which costs the server no parsing."""
-    rows = np.empty(len(users), _ROW)
-    rows["fields"] = 4
-    for name in ("user_length", "movie_length", "value_length", "time_length"):
-        rows[name] = 8
-    rows["user"], rows["movie"], rows["value"] = users, movies, values
-    rows["time"] = (times - _POSTGRES_EPOCH) * 1_000_000
-    return rows
-
-
-def _copy_rows(cursor: Any, table: str, rows: np.ndarray[Any, Any]) -> None:
-    data = memoryview(np.ascontiguousarray(rows).view(np.uint8).data)
-    with cursor.copy(f"COPY {table} {_COLUMNS}") as copy:
-        copy.write(_HEADER)
-        for start in range(0, len(data), _PIECE):
-            copy.write(data[start : start + _PIECE])
-        copy.write(_TRAILER)

@@ -1,21 +1,25 @@
-"""Arrays into tables by binary COPY: built by NumPy a block at a time, with no Python object for each number."""
+"""Arrays into tables and out of them by binary COPY: a block at a time by NumPy, with no Python object a number."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
+# The signature, a word of flags and the length of an empty extension: what every binary COPY begins with.
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
+# Bytes handed to the driver at a time.
+_PIECE = 1 << 18
 _OID = {">i4": 23, ">f4": 700}
 # PostgreSQL counts microseconds from here.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH_SECONDS = int(_EPOCH.timestamp())
 
 
 def int8_column(values: NDArray) -> NDArray:
@@ -60,8 +64,12 @@ def text_column(text: str, rows: int) -> NDArray:
 
 def timestamp_column(moment: datetime, rows: int) -> NDArray:
     """A timestamptz column that says the same in every row."""
-    since = moment - _EPOCH
-    return int8_column(np.full(rows, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds))
+    return int8_column(np.full(rows, (moment - _EPOCH) // timedelta(microseconds=1)))
+
+
+def timestamps_from_unix(seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Unix seconds as the numbers that PostgreSQL stores for a timestamptz."""
+    return (seconds - _EPOCH_SECONDS) * 1_000_000
 
 
 def encode_rows(columns: list[NDArray]) -> bytes:
@@ -74,6 +82,21 @@ def encode_rows(columns: list[NDArray]) -> bytes:
     return rows.tobytes()
 
 
+def row_type(**columns: str) -> np.dtype[np.void]:
+    """A row of columns of fixed width, none of them null: the number of fields, then each field behind its length."""
+    fields = [field for name, kind in columns.items() for field in ((f"{name}_length", ">i4"), (name, kind))]
+    return np.dtype([("fields", ">i2"), *fields])
+
+
+def pack_rows(row: np.dtype[np.void], **columns: NDArray) -> NDArray[np.void]:
+    """Rows of a ``row_type`` from its columns; they can be masked and cut before copy_rows_in sends them."""
+    rows = np.empty(len(next(iter(columns.values()))), row)
+    rows["fields"] = len(columns)
+    for name, values in columns.items():
+        rows[f"{name}_length"], rows[name] = row[name].itemsize, values
+    return rows
+
+
 @contextmanager
 def staging_table(name: str, columns: str) -> Iterator[None]:
     """A temporary table inside the current transaction, dropped at the end of the block."""
@@ -83,10 +106,35 @@ def staging_table(name: str, columns: str) -> Iterator[None]:
         cursor.execute(f"DROP TABLE {name}")
 
 
-def copy_in(table: str, columns: str, blocks: Iterable[bytes]) -> None:
+def copy_in(table: str, columns: str, blocks: Iterable[bytes | memoryview]) -> None:
     """Send blocks of encoded rows to a table."""
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_HEADER)
         for block in blocks:
             copy.write(block)
         copy.write(_TRAILER)
+
+
+def copy_rows_in(table: str, columns: str, rows: NDArray[np.void]) -> None:
+    """Send packed rows to a table."""
+    data = memoryview(np.ascontiguousarray(rows).view(np.uint8).data)
+    copy_in(table, columns, (data[start : start + _PIECE] for start in range(0, len(data), _PIECE)))
+
+
+def copy_rows_out(query: str, row: np.dtype[np.void], *, rows_a_piece: int) -> Iterator[NDArray[np.void]]:
+    """The rows of a query whose columns are those of a ``row_type``, in pieces; the last may be empty."""
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
+        buffer = bytearray()
+        begun = False
+        for data in copy:
+            buffer += data
+            if not begun and len(buffer) >= len(_HEADER):
+                del buffer[: len(_HEADER)]
+                begun = True
+            if len(buffer) >= rows_a_piece * row.itemsize:
+                whole = len(buffer) // row.itemsize * row.itemsize
+                yield np.frombuffer(bytes(buffer[:whole]), row)
+                del buffer[:whole]
+        if not buffer.endswith(_TRAILER):
+            raise ValueError("The rows could not be read: the copy ended early.")
+        yield np.frombuffer(bytes(buffer[: -len(_TRAILER)]), row)
