@@ -74,7 +74,8 @@ def before_names(transactional_db):
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
-def test_equal_people_and_genres_are_merged_with_all_they_have(before_names):
+def store_names_as_they_came() -> tuple[list[int], list[int], list[int]]:
+    """Films, genres and people whose names differ in case and Unicode form alone; their ids."""
     films = execute(
         "INSERT INTO movies_movie (title, status, overview, keywords, language, poster_url, imdb_id, created_at,"
         " content_changed_at) VALUES (%s, 'published', %s, %s, '', '', '', '2020-01-01', '2020-01-01') RETURNING id",
@@ -107,6 +108,11 @@ def test_equal_people_and_genres_are_merged_with_all_they_have(before_names):
         "INSERT INTO movies_credit (movie_id, person_id, role, position) VALUES (%s, %s, %s, %s)",
         *[[films[film], people[person], role, place] for film, person, role, place in credits],
     )
+    return films, genres, people
+
+
+def test_equal_people_and_genres_are_merged_with_all_they_have(before_names):
+    films, genres, people = store_names_as_they_came()
 
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
