@@ -63,9 +63,10 @@ class LiveModel:
     trained_at: datetime | None = None
     read_from: datetime | None = None
 
-    def newer(self, signals: Sequence[Signal]) -> int:
-        """How many of the signals the training did not read."""
-        return sum(self.read_from is not None and signal.occurred_at > self.read_from for signal in signals)
+    def unread(self, signals: Sequence[Signal]) -> NDArray[np.bool_]:
+        """Which of n signals are newer than what the training read, shape (n,)."""
+        read_from = self.read_from
+        return np.array([read_from is not None and signal.occurred_at > read_from for signal in signals], np.bool_)
 
     def rating_of(self) -> dict[int, float]:
         """Predicted ratings of the movies that have one, to a tenth of a star."""

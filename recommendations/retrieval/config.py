@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.reranking import RerankConfig
+from recommendations.algorithms.listing.scoring import RankingConfig
 
 MAX_EXPLORATION_PLACES = 14
 # Sums of weights and times before a window must stay within what numbers and dates can hold.
@@ -29,10 +30,8 @@ _MAX_COUNT = 2**31 - 1
 class ServingConfig:
     """What lists are made by and how long they are cached."""
 
-    blend: BlendConfig
+    ranking: RankingConfig
     reranking: RerankConfig
-    # How much of a score a mood gives.
-    mood_weight: float
     # How many places of a list are for new movies, and for how many days a movie is new.
     exploration_places: int
     exploration_days: float
@@ -83,6 +82,7 @@ class _Number:
         return f"{self.variable}: {value!r} is not a {kind} {span}."
 
 
+_MOOD_WEIGHT = _Number("MOOD_WEIGHT", 0, 1)
 _BATCH = _Number("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
 _REALTIME = _Number("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
 # Those that are fields of a config of algorithms.listing, which is made of its whole dictionary.
@@ -103,7 +103,6 @@ def _seconds(variable: str, low: int = 1) -> _Number:
 
 # By the field of ServingConfig.
 _FIELDS = {
-    "mood_weight": _Number("MOOD_WEIGHT", 0, 1),
     "exploration_places": _Number("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
     "exploration_days": _Number("EXPLORATION_DAYS", 0, endless=True),
     # With 0 seconds every list is computed, and can still be paged through.
@@ -131,7 +130,7 @@ def serving_config() -> ServingConfig:
     if errors := check_serving_config():
         raise ImproperlyConfigured("\n".join(error.msg for error in errors))
     return ServingConfig(
-        blend=BlendConfig(**settings.BLEND_WEIGHTS),
+        ranking=RankingConfig(BlendConfig(**settings.BLEND_WEIGHTS), _MOOD_WEIGHT.read()),
         reranking=RerankConfig(**settings.RERANKING),
         **{field: number.read() for field, number in _FIELDS.items()},
     )
@@ -139,7 +138,7 @@ def serving_config() -> ServingConfig:
 
 def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     """A system check: one error for each setting of serving that is wrong."""
-    problems = _problems((*_OF_DICTIONARIES, *_FIELDS.values()))
+    problems = _problems((*_OF_DICTIONARIES, _MOOD_WEIGHT, *_FIELDS.values()))
     errors = [Error(problem, id="recommendations.E001") for problem in problems]
     if _BATCH.read() == _REALTIME.read() == 0:
         names = f"{_BATCH.variable}, {_REALTIME.variable}"

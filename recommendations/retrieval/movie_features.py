@@ -10,6 +10,7 @@ without a token.
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -62,9 +63,16 @@ class MovieFeatureCache:
             self._cards.update((movie_id, found.get(movie_id)) for movie_id in missing)
         return {movie_id: card for movie_id in movie_ids if (card := self._cards[movie_id]) is not None}
 
-    def groups(self, movie_id: int) -> tuple[str, ...]:
-        """The franchise and the directors, as keys, of a movie whose card was asked for."""
-        return self._groups[movie_id]
+    def collect(self, movie_ids: Collection[int], version_id: int | None) -> "MovieFeatures":
+        """Everything a list needs to know of these movies. At most three queries; none when all is cached."""
+        cards = self.cards(movie_ids)
+        ids = sorted(movie_ids)
+        if version_id is None:
+            known, factors = np.zeros(len(ids), np.bool_), np.zeros((len(ids), FACTOR_DIMENSIONS), np.float32)
+        else:
+            known, factors = self.vectors(version_id).item_factors(ids)
+        groups = {movie_id: self._groups[movie_id] for movie_id in cards}
+        return MovieFeatures(np.array(ids, np.int64), known, factors, cards, groups)
 
     def vectors(self, version_id: int) -> "VersionVectors":
         """The factors of that version's movies."""
@@ -83,6 +91,26 @@ class MovieFeatureCache:
         if version_id not in self._new:
             self._new[version_id] = candidates.new_movies(version_id)
         return self._new[version_id]
+
+
+@dataclass(frozen=True, slots=True)
+class MovieFeatures:
+    """What one list knows of n movies.
+
+    movie_ids: int64 (n,), ascending; has_factors: bool (n,); item_factors: float32 (n, d), zeros without. cards: of
+    those that are published; groups: franchise and directors of each of those, as keys.
+    """
+
+    movie_ids: NDArray[np.int64]
+    has_factors: NDArray[np.bool_]
+    item_factors: Vector
+    cards: dict[int, dict[str, Any]]
+    groups: dict[int, tuple[str, ...]]
+
+    def factors(self, movie_ids: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.bool_], Vector]:
+        """Which of k of these movies have factors, (k,), and their item factors, (k, d)."""
+        rows = np.searchsorted(self.movie_ids, np.asarray(movie_ids, np.int64))
+        return self.has_factors[rows], self.item_factors[rows]
 
 
 class VersionVectors:

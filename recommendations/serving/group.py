@@ -6,153 +6,118 @@ by somebody, so a list takes no filters, by which one movie after the other coul
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from events.selectors import Signal, histories
-from recommendations.algorithms.listing.blending import (
-    LIST_SIZE,
-    POPULAR_CANDIDATES,
-    REALTIME_CANDIDATES,
-    SOURCES,
-    blend,
-    shift_to_list_floor,
-)
-from recommendations.algorithms.listing.group_aggregation import (
-    Strategy,
-    group_order,
-    group_scores,
-    popular_share,
-    suited,
-)
+from events.selectors import histories
+from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
+from recommendations.algorithms.listing.group_aggregation import RankedGroup, Strategy, rank_group
+from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems
 from recommendations.retrieval import candidates, reasons
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import feature_cache_for
-from recommendations.serving.personal import (
-    REALTIME,
-    Items,
-    ListRequest,
-    UserProfile,
-    batch_scores,
-    build_user_profile,
-    diversify,
-    weights_of,
-)
+from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
+from recommendations.serving.gather import REALTIME, user_profile
+from recommendations.serving.present import diversified_order
 
-Matrix = NDArray[np.float64]
+
+class GroupItem(NamedTuple):
+    """One movie of a group's list; member_scores in the order of the members."""
+
+    movie_id: int
+    score: float
+    member_scores: list[float]
+    reason: reasons.Reason
 
 
 @dataclass(frozen=True)
-class Member:
-    """What one of the group goes by."""
+class GatheredGroup:
+    """All that one group's list is made of: a pool for each member, of the same candidates, and their features."""
 
-    live: candidates.LiveModel
-    signals: list[Signal]
-    taste: UserProfile | None
-    weights: dict[str, float]
-
-    @property
-    def query(self) -> candidates.Vector | None:
-        """What to look for near; None where nothing speaks for anything."""
-        return self.taste.query if self.taste is not None and self.taste.positive else None
+    version_id: int | None
+    pools: list[CandidatePool]
+    movies: MovieFeatures
 
 
 @dataclass(frozen=True)
 class GroupList:
-    """Up to the wanted items, best first, each with its score and those of the members in their order."""
+    """Up to the wanted items, best first, and the features of their movies."""
 
     version_id: int | None
-    items: Items
+    items: list[GroupItem]
+    movies: MovieFeatures
 
 
 def group_list(user_ids: Sequence[int], strategy: Strategy, limit: int) -> GroupList:
-    """The list for these people, at most ``limit`` movies that none of them has seen; deterministic.
+    """The list for these people, at most ``limit`` movies that none of them has seen; deterministic. Reads only."""
+    gathered = gather_group(user_ids, limit)
+    ranked = rank_group(gathered.pools, strategy, serving_config().ranking)
+    return present_group(ranked, gathered, limit)
 
-    Three queries for however many people, with the search by vector, when everything about the movies is remembered;
-    up to eight otherwise. Reads only.
+
+def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
+    """The candidates: any member's nightly list, the movies nearest to each member's query, and what is popular; and
+    any others where those are fewer than ``limit``.
+
+    Three queries for however many people, with the search by vector, when the movies' features are cached; up to eight
+    otherwise.
     """
-    lives = candidates.live_models(user_ids)
-    version_id = lives[user_ids[0]].version_id
-    told = histories(user_ids, REALTIME.signals)
-    facts = feature_cache_for(catalogue_token())
-    asked = ListRequest(facts, ListFilters(), set().union(*(seen for _, seen in told.values())))
+    live_models = candidates.live_models(user_ids)
+    lives = [live_models[user_id] for user_id in user_ids]
+    done = histories(user_ids, REALTIME.signals)
+    unwanted = set[int]().union(*(seen for _, seen in done.values()))
+    features, version_id = feature_cache_for(catalogue_token()), lives[0].version_id
+    _fetch_query_factors(features, version_id, {signal.movie_id for signals, _ in done.values() for signal in signals})
+    profiles = [user_profile(features, live, done[user_id][0]) for user_id, live in zip(user_ids, lives, strict=True)]
+    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, unwanted))
+    ids = {movie for live in lives for movie in live.movie_ids}.union(popular.item_ids.tolist()) - unwanted
     if version_id is not None:
-        # All at once, so that it is one query.
-        facts.vectors(version_id).query_factors(
-            sorted({signal.movie_id for signals, _ in told.values() for signal in signals})
+        queries = [profile.query for profile in profiles if profile is not None and profile.positive]
+        ids = ids.union(*candidates.nearest_to_each(version_id, queries, unwanted, REALTIME_CANDIDATES))
+    movies = features.collect(ids, version_id)
+    if len(movies.cards) < limit:
+        missing = limit - len(movies.cards)
+        ids = ids.union(candidates.catalogue_movies(missing, unwanted | movies.cards.keys(), ListFilters()))
+        movies = features.collect(ids, version_id)
+    item_ids = np.array(sorted(movies.cards), np.int64)
+    has_factors, factors = movies.factors(item_ids)
+    ranking = serving_config().ranking
+    # No search limits a member's candidates: what one cares little for must be told from what another cannot stand.
+    pools = [
+        CandidatePool(
+            item_ids,
+            ranking.weights(has_batch=bool(live.movie_ids), profile=profile),
+            has_factors,
+            factors,
+            batch=ScoredItems.of(live.movie_ids, live.scores),
+            popular=popular,
+            profile=profile,
         )
-    members = [_member(asked, lives[user_id], told[user_id][0]) for user_id in user_ids]
-    popular_ids, raw = asked.popular(POPULAR_CANDIDATES, asked.unwanted)
-    popular = dict(zip(popular_ids, shift_to_list_floor(np.array(raw), LIST_SIZE).tolist(), strict=True))
-    cards = _possible(asked, version_id, members, popular, limit)
-    if not cards:
-        return GroupList(version_id, [])
-    ids = np.array(sorted(cards), np.int64)
-    scored = [_scores(member, ids, popular) for member in members]
-    scores, of_popular = np.stack([one for one, _ in scored]), np.stack([share for _, share in scored])
-    items = _items(ids, scores, of_popular, strategy, cards)
-    return GroupList(version_id, diversify(facts, items[:LIST_SIZE], version_id)[:limit])
-
-
-def _member(asked: ListRequest, live: candidates.LiveModel, signals: list[Signal]) -> Member:
-    taste = build_user_profile(asked.facts, live.version_id, signals)
-    return Member(live, signals, taste, weights_of(live, taste))
-
-
-def _possible(
-    asked: ListRequest, version_id: int | None, members: Sequence[Member], popular: dict[int, float], limit: int
-) -> dict[int, dict[str, Any]]:
-    """The cards of all movies that may stand in the list: of any member's nightly list, near any member's taste, or
-    popular; and any others where those are fewer than ``limit``."""
-    ids = ({movie for member in members for movie in member.live.movie_ids} - asked.unwanted) | popular.keys()
-    if version_id is not None:
-        queries = [member.query for member in members if member.query is not None]
-        nearest = candidates.nearest_to_each(version_id, queries, asked.unwanted, REALTIME_CANDIDATES)
-        ids = ids.union(*nearest)
-    cards = asked.facts.cards(sorted(ids))
-    if len(cards) < limit:
-        taken = asked.unwanted | cards.keys()
-        cards |= asked.facts.cards(candidates.catalogue_movies(limit - len(cards), taken, asked.filters))
-    return cards
-
-
-def _scores(member: Member, ids: NDArray[np.int64], popular: dict[int, float]) -> tuple[Matrix, Matrix]:
-    """The member's score of each movie, from 0 to 1, and how much of it comes from what is popular; shapes (n,).
-
-    Calibrated as in their own list, but real time is not cut off at the nearest movies: what a member cares little for
-    must still be told from what they cannot stand. 0 where nothing that counts for the member knows the movie.
-    """
-    batch = batch_scores(member.live)
-    listed = ids.tolist()
-    sources: dict[str, NDArray[np.floating]] = {"batch": np.array([batch.get(movie, np.nan) for movie in listed])}
-    sources["popular"] = np.array([popular.get(movie, np.nan) for movie in listed])
-    if member.taste is not None:
-        known, factors = member.taste.vectors.item_factors(listed)
-        sources["realtime"] = np.where(known, factors @ member.taste.query, np.nan)
-    blended = blend(ids, sources, member.weights)
-    places = np.searchsorted(ids, blended.item_ids)
-    scores, share = np.zeros(len(ids)), np.zeros(len(ids))
-    scores[places] = blended.scores
-    share[places] = blended.shares[:, SOURCES.index("popular")]
-    return scores, share
-
-
-def _items(
-    ids: NDArray[np.int64], scores: Matrix, of_popular: Matrix, strategy: Strategy, cards: dict[int, dict[str, Any]]
-) -> Items:
-    """All movies as the API shows them, best first."""
-    worth = group_scores(scores, strategy)
-    share = popular_share(scores, of_popular, strategy)
-    suits = suited(scores).sum(axis=0)
-    return [
-        {
-            "movie": cards[int(ids[place])],
-            "score": float(worth[place]),
-            "member_scores": scores[:, place].tolist(),
-            "reason": reasons.of_group(float(share[place]), int(suits[place]), len(scores)),
-        }
-        for place in group_order(ids, scores, strategy).tolist()
+        for live, profile in zip(lives, profiles, strict=True)
     ]
+    return GatheredGroup(version_id, pools, movies)
+
+
+def _fetch_query_factors(features: MovieFeatureCache, version_id: int | None, movie_ids: set[int]) -> None:
+    """Caches the factors of all members' signals at once, so that it is one query."""
+    if version_id is not None:
+        features.vectors(version_id).query_factors(sorted(movie_ids))
+
+
+def present_group(ranked: RankedGroup, gathered: GatheredGroup, limit: int) -> GroupList:
+    """The best ``limit`` movies of the group, with some variety at the top and the reason of each."""
+    members = len(gathered.pools)
+    best = ranked.item_ids[:LIST_SIZE].tolist()
+    order = diversified_order(best, ranked.scores[:LIST_SIZE].tolist(), gathered.movies)
+    items = [
+        GroupItem(
+            best[place],
+            float(ranked.scores[place]),
+            ranked.member_scores[:, place].tolist(),
+            reasons.of_group(float(ranked.popular_share[place]), int(ranked.suits[place]), members),
+        )
+        for place in order[:limit]
+    ]
+    return GroupList(gathered.version_id, items, gathered.movies)

@@ -12,7 +12,7 @@ from accounts.selectors import users_sharing
 from events.services import served_record
 from movies.selectors import items_expanded
 from recommendations.algorithms.listing.group_aggregation import Strategy
-from recommendations.serving.group import group_list
+from recommendations.serving.group import GroupItem, group_list
 
 MIN_MEMBERS = 2
 MAX_MEMBERS = 10
@@ -57,8 +57,8 @@ def group_recommendation(
         user=user,
         endpoint="group",
         model_version_id=computed.version_id,
-        movie_ids=[item["movie"]["id"] for item in computed.items],
-        scores=[item["score"] for item in computed.items],
+        movie_ids=[item.movie_id for item in computed.items],
+        scores=[item.score for item in computed.items],
         request_id=request_id,
     )
     return {
@@ -67,13 +67,15 @@ def group_recommendation(
         "model_version": computed.version_id,
         "strategy": strategy,
         "members": emails,
-        "items": items_expanded([_shown(item) for item in computed.items], expand),
+        "items": items_expanded([_shown(item, computed.movies.cards) for item in computed.items], expand),
     }
 
 
-def _shown(item: dict[str, Any]) -> dict[str, Any]:
-    """The item with its scores as the API shows them."""
-    return item | {
-        "score": round(item["score"], SHOWN_DIGITS),
-        "member_scores": [round(score, SHOWN_DIGITS) for score in item["member_scores"]],
+def _shown(item: GroupItem, cards: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """The item as the API shows it."""
+    return {
+        "movie": cards[item.movie_id],
+        "score": round(item.score, SHOWN_DIGITS),
+        "member_scores": [round(score, SHOWN_DIGITS) for score in item.member_scores],
+        "reason": item.reason,
     }

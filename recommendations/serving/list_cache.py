@@ -3,10 +3,10 @@
 A version token says so (events.list_invalidation), or PostgreSQL: the list was made from another model version or
 another state of the catalogue (retrieval.database_state).
 
-A list stands once, under its recommendation id, as lines: its head, its explanation, then one line an item, all JSON
-already, so that a shorter list is a slice and its next pages are its own whatever happens meanwhile. Beside it a
-person's entry says which list is theirs now: the tokens read before it was computed and the database's state, until
-when it is fresh, its id. A hit is one round trip, and so is a miss with the right to compute.
+A list is stored once, under its recommendation id, rendered, so that a shorter list is a slice and its next pages are
+its own whatever happens meanwhile. A person's entry says which list is theirs now: the tokens read before it was
+computed and the database's state, until when it is fresh, its id. A hit is one round trip, and so is a miss with the
+single-flight lock.
 """
 
 import random
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from functools import cache as once
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
 from django.core.cache import cache
@@ -27,11 +28,12 @@ from events.list_invalidation import catalogue_token_key, user_token_key
 from movies.caching.version_tokens import TOKEN_SECONDS, flush_pending
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
+from recommendations.serving.rendering import RenderedList
 
 logger = structlog.get_logger(__name__)
 
 # Changes when the shape of what is cached changes, so that a new release never reads an old one's lists.
-_FORMAT = 5
+_FORMAT = 6
 # An hour for some is 54 minutes for others, so that lists made together do not all end together.
 _JITTER = 0.1
 # For so long after its hour a list may still be shown to others while one request makes the next.
@@ -43,11 +45,11 @@ _POLL_SECONDS = 0.02
 DELETED_SECONDS = 60
 # A catalogue that changes between each of so many looks is not waited for.
 _STATE_TRIES = 3
-# Keys: the person's entry, their token, the catalogue's token. Arguments: what lists' keys and flights' keys begin
-# with, the time, a token to take off with or nothing, for how many milliseconds; what stands for a person's token that
-# is not there, a token to begin the catalogue's with (see tokens.stamp_read), for how many seconds; the database's
-# state and the catalogue's token that it was read after. Under another token the answer is that token alone: the state
-# has to be read again. A flight is of a person and tokens.
+# Keys: the person's entry, their token, the catalogue's token. Arguments: the prefixes of lists' keys and of locks'
+# keys, the time, a token to take the lock with or nothing, its milliseconds; what stands in for a person's missing
+# token, a first token for a catalogue without one (see version_tokens.read_token), its seconds; the database's state
+# and the catalogue's token that it was read after. Under another token the answer is that token alone: the state has to
+# be read again. A lock is for a person and tokens.
 _LOOKUP = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then
@@ -73,57 +75,32 @@ return {tokens, list, fresh and 1 or 0, mine and 1 or 0}
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
-class RenderedList(NamedTuple):
-    """A list as it is sent: ``head`` is a JSON object without its closing brace, ``items`` are JSON objects, as is
-    ``explanation``, which says how the list came about."""
-
-    head: bytes
-    explanation: bytes
-    items: list[bytes]
-
-    def body(self, start: int, stop: int, tail: bytes = b"") -> bytes:
-        """The response: the head's fields, the items from ``start`` to before ``stop``, and ``tail`` (more fields)."""
-        return self.head + b',"items":[' + b",".join(self.items[start:stop]) + b"]" + tail + b"}"
-
-    def lines(self) -> bytes:
-        """As it is kept. JSON holds no line breaks."""
-        return b"\n".join([self.head, self.explanation, *self.items])
-
-    @classmethod
-    def of_lines(cls, lines: bytes) -> "RenderedList":
-        head, explanation, *items = lines.split(b"\n")
-        return cls(head, explanation, items)
-
-
 class Lookup(NamedTuple):
     """What Redis knew: the list if it still holds, and the tokens to keep with a new one, which are the person's, the
     catalogue's and the database's state; none with Redis away.
 
-    stale: the list is past its hour, though nothing has happened since. flight: this request is the one to compute the
-    list under these tokens, and the token to end that with; None when another already does, or none is needed.
+    stale: the list is past its hour, though nothing has happened since. lock_token: what this request holds the
+    single-flight lock with, and so is the one to compute the list under these tokens; None when another does already,
+    or no list is needed. catalogue_token: the tokens but for the person's; see database_state.catalogue_token.
     """
 
-    found: RenderedList | None
-    tokens: bytes | None
+    found: RenderedList | None = None
+    tokens: bytes | None = None
     stale: bool = False
-    flight: str | None = None
-
-    @property
-    def catalogue_token(self) -> bytes | None:
-        """The tokens but for the person's; see database_state.catalogue_token."""
-        return None if self.tokens is None else self.tokens.partition(b" ")[2]
+    lock_token: str | None = None
+    catalogue_token: bytes | None = None
 
 
 def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
     """The person's list, when it is there and all tokens are those it was computed under. One round trip, and another
     for each process after the catalogue's token changed.
 
-    take_off: begin a flight if there is no fresh one. An event changes the tokens and so begins a flight of its own:
-    nobody waits for a list that is wrong already. With Redis away everyone computes.
+    acquire: take the single-flight lock where there is no fresh list. An event changes the tokens and so has a lock of
+    its own: nobody waits for a list that is wrong already. With Redis away everyone computes.
     """
     lock_token = secrets.token_hex(8) if acquire else ""
     if not flush_pending():
-        return Lookup(None, None, flight=lock_token)
+        return Lookup(lock_token=lock_token)
     keys = [_key(user_id), user_token_key(user_id), catalogue_token_key()]
     given: list[Any] = [
         _list_key(""),
@@ -143,13 +120,14 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
                 break
             state = state_under(answer[0])
         else:
-            return Lookup(None, None, flight=lock_token)
+            return Lookup(lock_token=lock_token)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
-        return Lookup(None, None, flight=lock_token)
+        return Lookup(lock_token=lock_token)
     tokens, lines, fresh, mine = answer
-    found = None if lines is None else RenderedList.of_lines(lines)
-    return Lookup(found, tokens, stale=found is not None and not fresh, flight=lock_token if mine else None)
+    found = None if lines is None else _parsed(lines)
+    stale = found is not None and not fresh
+    return Lookup(found, tokens, stale, lock_token if mine else None, tokens.partition(b" ")[2])
 
 
 def kept_seconds() -> int:
@@ -157,47 +135,42 @@ def kept_seconds() -> int:
     return serving_config().list_cache_seconds + STALE_SECONDS
 
 
-def keep(
-    recommendation_id: str,
-    rendered: RenderedList,
-    *,
-    of: tuple[int, Lookup] | None = None,
-    shown_to: int | None = None,
-) -> None:
-    """Keeps a list for its next pages and, ``of`` a person, as theirs under the tokens that stood before it was
-    computed, ending their flight. One round trip; nothing with Redis away.
+def keep(rendered: RenderedList, *, of: tuple[int, Lookup] | None = None, shown_to: int | None = None) -> None:
+    """Keeps a list for its next pages and, ``of`` a person, as theirs under the tokens that were read before it was
+    computed, releasing their lock. One round trip; nothing with Redis away.
 
     Raises User.DoesNotExist where ``shown_to``, the person it is for, was deleted meanwhile; then nothing is kept.
     """
     try:
         with _redis().pipeline(transaction=False) as pipe:
-            pipe.set(_list_key(recommendation_id), rendered.lines(), ex=kept_seconds())
-            user_id, looked = of or (0, Lookup(None, None))
-            if looked.tokens is not None:
+            list_key = _list_key(str(rendered.recommendation_id))
+            pipe.set(list_key, _lines(rendered), ex=kept_seconds())
+            user_id, found = of or (0, Lookup())
+            if found.tokens is not None:
                 fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
-                entry = b"%b\n%.0f\n%b" % (looked.tokens, time.time() + fresh, recommendation_id.encode())
+                entry = b"%b\n%.0f\n%b" % (found.tokens, time.time() + fresh, str(rendered.recommendation_id).encode())
                 pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
-                if looked.flight is not None:
-                    pipe.eval(_RELEASE, 1, _lock_key(user_id, looked.tokens), looked.flight)
+                if found.lock_token is not None:
+                    pipe.eval(_RELEASE, 1, _lock_key(user_id, found.tokens), found.lock_token)
             if shown_to is not None:
                 # Asked last: whoever deletes the person first leaves this mark and then removes what is kept.
                 pipe.exists(_deleted_key(shown_to))
             answers = pipe.execute()
         if shown_to is not None and answers[-1]:
-            _redis().delete(_key(shown_to), _list_key(recommendation_id))
+            _redis().delete(_key(shown_to), list_key)
             raise User.DoesNotExist
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def kept(recommendation_id: str) -> RenderedList | None:
+def kept(recommendation_id: UUID) -> RenderedList | None:
     """The list of that id while it is kept."""
     try:
-        lines = _redis().get(_list_key(recommendation_id))
+        lines = _redis().get(_list_key(str(recommendation_id)))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return None
-    return None if lines is None else RenderedList.of_lines(lines)
+    return None if lines is None else _parsed(lines)
 
 
 def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
@@ -210,12 +183,12 @@ def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def release_lock(user_id: int, looked: Lookup) -> None:
-    """Lets the next request compute; a flight that took too long ends nobody else's."""
-    if looked.tokens is None or looked.flight is None:
+def release_lock(user_id: int, held: Lookup) -> None:
+    """Lets the next request compute. A lock that expired and that another request holds now stays with that one."""
+    if held.tokens is None or held.lock_token is None:
         return
     try:
-        _redis().eval(_RELEASE, 1, _lock_key(user_id, looked.tokens), looked.flight)
+        _redis().eval(_RELEASE, 1, _lock_key(user_id, held.tokens), held.lock_token)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -231,6 +204,19 @@ def wait_for_list(user_id: int, tokens: bytes | None) -> RenderedList | None:
         if again.tokens != tokens:
             return None
     return None
+
+
+def _lines(rendered: RenderedList) -> bytes:
+    """The list as Redis holds it: id, movies, head, explanation, then one line an item. JSON holds no line breaks."""
+    movie_ids = ",".join(map(str, rendered.movie_ids))
+    head = (str(rendered.recommendation_id).encode(), movie_ids.encode(), rendered.head, rendered.explanation)
+    return b"\n".join([*head, *rendered.items])
+
+
+def _parsed(lines: bytes) -> RenderedList:
+    recommendation_id, movie_ids, head, explanation, *items = lines.split(b"\n")
+    ids = tuple(map(int, movie_ids.split(b","))) if movie_ids else ()
+    return RenderedList(UUID(recommendation_id.decode()), ids, head, explanation, tuple(items))
 
 
 def _redis() -> Any:
@@ -256,4 +242,4 @@ def _deleted_key(user_id: int) -> str:
 
 
 def _lock_key(user_id: int, tokens: bytes) -> str:
-    return str(cache.make_key(f"flight:{user_id}:{tokens.decode()}"))
+    return str(cache.make_key(f"list-lock:{user_id}:{tokens.decode()}"))

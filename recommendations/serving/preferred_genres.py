@@ -7,6 +7,7 @@ import numpy as np
 
 from events.selectors import Signal
 from recommendations.algorithms.listing.blending import normalise
+from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.algorithms.listing.session_query import signal_weights
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.filters import ListFilters
@@ -14,20 +15,19 @@ from recommendations.retrieval.movie_features import MovieFeatureCache
 
 # More genres than these are no preference.
 MAX_GENRES_COUNTED = 3
-Popular = tuple[dict[int, float], dict[int, reasons.Reason]]
 
 
 def popular_in_preferred(
-    facts: MovieFeatureCache, signals: Sequence[Signal], filters: ListFilters, unwanted: Collection[int], limit: int
-) -> Popular:
-    """Scores from 1 to 2 of up to ``limit`` movies that are popular in the person's genres, so that they stand before
-    what is popular with everyone, whose scores are at most 1 when brought there; and the reason of each.
+    features: MovieFeatureCache, signals: Sequence[Signal], filters: ListFilters, unwanted: Collection[int], limit: int
+) -> tuple[ScoredItems, dict[int, reasons.Reason]]:
+    """Up to ``limit`` movies that are popular in the person's genres, best first, and the reason of each. Their scores
+    are from 1 to 2, above those of what is popular with everyone, which are at most 1.
 
     Nothing where no signal speaks for any genre. At most two queries.
     """
-    liking, names = _genres(facts, signals)
+    liking, names = _genres(features, signals)
     if not liking:
-        return {}, {}
+        return ScoredItems(), {}
     parts: dict[int, dict[str, float]] = defaultdict(dict)
     for slug, listed in candidates.popular_by_genre(list(liking), filters).items():
         places = normalise(np.array([score for _, score in listed]))
@@ -39,16 +39,16 @@ def popular_in_preferred(
     highest = max(total.values(), default=0.0) or 1.0
     strongest = {i: max(sorted(parts[i]), key=lambda slug: parts[i][slug]) for i in best}
     return (
-        {movie_id: 1.0 + total[movie_id] / highest for movie_id in best},
+        ScoredItems.of(best, [1.0 + total[movie_id] / highest for movie_id in best]),
         {movie_id: reasons.popular_in_genre(names[slug], slug) for movie_id, slug in strongest.items()},
     )
 
 
-def _genres(facts: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
+def _genres(features: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
     """How much the signals speak for each of the genres that they speak for most, summing to 1, and the genres' names;
     both by slug."""
     weights = signal_weights([signal.kind for signal in signals], [signal.value for signal in signals]).tolist()
-    cards = facts.cards([signal.movie_id for signal in signals])
+    cards = features.cards([signal.movie_id for signal in signals])
     liking: dict[str, float] = defaultdict(float)
     names: dict[str, str] = {}
     for signal, weight in zip(signals, weights, strict=True):

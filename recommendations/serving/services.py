@@ -2,25 +2,24 @@
 
 from collections.abc import Collection
 from typing import Any
-from uuid import UUID, uuid4
 
-import orjson
 import structlog
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from accounts.models import User
-from events.selectors import NOT_SEEN_BY, Signal, seen_movie_ids
+from events.selectors import NOT_SEEN_BY, Signal
 from events.services import served_record
 from movies.models import Movie
-from movies.selectors import items_expanded, movie_cards
-from recommendations.retrieval import candidates
+from movies.selectors import items_expanded
+from recommendations.algorithms.listing.scoring import rank
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
-from recommendations.serving.cursors import Cursor, cursor_read, refused
-from recommendations.serving.list_cache import RenderedList
-from recommendations.serving.personal import REALTIME, PersonalList, list_for, personal_list
+from recommendations.serving.gather import gather_for_guest, gather_for_user
+from recommendations.serving.pages import list_continued, page_body
+from recommendations.serving.present import present
+from recommendations.serving.rendering import RenderedList, item_fields, list_fields, render
 
 
 def recommendation_list(
@@ -45,107 +44,63 @@ def recommendation_list(
     filters.check()
     start = 0
     if cursor:
-        rendered, start = _continued(user, cursor, filters)
+        rendered, start = list_continued(user, cursor, filters)
         state = "continued"
     elif filters:
         rendered, state = _computed(user, request_id, filters), "filtered"
     else:
         rendered, state = _cached_or_computed(user, request_id)
-    recommendation_id = orjson.loads(rendered.head + b"}")["recommendation_id"]
     # For the line of this request in the log.
-    structlog.contextvars.bind_contextvars(recommendation_id=recommendation_id, list=state)
-    kept, stop = _page(rendered, start, limit, user if cursor else None)
-    tail = b',"next_cursor":null'
-    if stop < len(rendered.items):
-        following = Cursor(UUID(recommendation_id), stop).text(user.pk, filters.fingerprint())
-        tail = b',"next_cursor":"%b"' % following.encode()
-    if explain:
-        tail += b',"explanation":{"cache":"%b",%b' % (state.encode(), rendered.explanation[1:])
-    return rendered._replace(items=_expanded(kept, expand)).body(0, limit, tail)
-
-
-def _expanded(rendered: list[bytes], expand: Collection[str]) -> list[bytes]:
-    """The rendered items with what ``expand`` adds to their cards."""
-    if not expand:
-        return rendered
-    return [orjson.dumps(item) for item in items_expanded([orjson.loads(item) for item in rendered], expand)]
+    structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
+    return page_body(
+        rendered,
+        user=user,
+        start=start,
+        limit=limit,
+        filters=filters,
+        continued=bool(cursor),
+        expand=expand,
+        explain_as=state if explain else "",
+    )
 
 
 def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]:
     """The person's list and how it was made. Of requests that miss together one computes and the others wait."""
-    looked = list_cache.lookup(user.pk)
-    if looked.found is not None and not looked.stale:
-        return looked.found, "hit"
-    if looked.flight is None:
-        waited = looked.found or list_cache.wait_for_list(user.pk, looked.tokens)
+    lookup = list_cache.lookup(user.pk)
+    if lookup.found is not None and not lookup.stale:
+        return lookup.found, "hit"
+    if lookup.lock_token is None:
+        waited = lookup.found or list_cache.wait_for_list(user.pk, lookup.tokens)
         if waited is not None:
-            return waited, "stale" if looked.found else "shared"
+            return waited, "stale" if lookup.found else "shared"
     try:
-        return _computed(user, request_id, ListFilters(), looked), "miss"
+        return _computed(user, request_id, ListFilters(), lookup), "miss"
     except BaseException:
-        list_cache.release_lock(user.pk, looked)
+        list_cache.release_lock(user.pk, lookup)
         raise
 
 
-def _continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
-    """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
-    cursor = cursor_read(text, user.pk, filters.fingerprint(), list_cache.kept_seconds())
-    rendered = list_cache.kept(str(cursor.recommendation_id))
-    if rendered is None:
-        raise refused("expired")
-    return rendered, cursor.offset
-
-
-def _page(rendered: RenderedList, start: int, limit: int, checked_for: User | None) -> tuple[list[bytes], int]:
-    """Up to ``limit`` items from ``start`` on, and where the next page starts.
-
-    A page of an older list leaves out what ``checked_for`` has seen since and what is not published any more.
-    """
-    if checked_for is None:
-        stop = min(start + limit, len(rendered.items))
-        return rendered.items[start:stop], stop
-    ids = [orjson.loads(item)["movie"]["id"] for item in rendered.items]
-    allowed = set(movie_cards(ids[start:])) - seen_movie_ids(checked_for.pk)
-    places = [place for place in range(start, len(ids)) if ids[place] in allowed]
-    page = places[:limit]
-    stop = page[-1] + 1 if len(places) > limit else len(ids)
-    return [rendered.items[place] for place in page], stop
-
-
 def _computed(
-    user: User, request_id: str, filters: ListFilters, looked: list_cache.Lookup | None = None
+    user: User, request_id: str, filters: ListFilters, lookup: list_cache.Lookup | None = None
 ) -> RenderedList:
-    """Computes the list, logs it as served, renders it and keeps it: for its next pages and, unless it is filtered, as
-    the person's own under the tokens of ``looked``."""
-    computed = personal_list(user, filters, facts=feature_cache_for(looked.catalogue_token) if looked else None)
-    recommendation_id = uuid4()
+    """Computes the list, logs it as served and keeps it: for its next pages and, unless it is filtered, as the person's
+    own under the tokens of ``lookup``."""
+    gathered = gather_for_user(user.pk, filters, features=feature_cache_for(lookup.catalogue_token) if lookup else None)
+    ranked = rank(gathered.pool, serving_config().ranking)
+    presented = present(ranked, gathered)
+    rendered = render(presented)
     served_record(
-        recommendation_id=recommendation_id,
+        recommendation_id=rendered.recommendation_id,
         user=user,
         endpoint="recommendations",
-        model_version_id=computed.version_id,
-        movie_ids=[item["movie"]["id"] for item in computed.items],
-        scores=[item["score"] for item in computed.items],
-        explored=computed.explanation["exploration"]["movies"],
+        model_version_id=presented.version_id,
+        movie_ids=rendered.movie_ids,
+        scores=[item.score for item in presented.items],
+        explored=presented.explored,
         request_id=request_id,
     )
-    rendered = _rendered(computed, recommendation_id)
-    of = (user.pk, looked) if looked else None
-    list_cache.keep(str(recommendation_id), rendered, of=of, shown_to=user.pk)
+    list_cache.keep(rendered, of=(user.pk, lookup) if lookup else None, shown_to=user.pk)
     return rendered
-
-
-def _rendered(computed: PersonalList, recommendation_id: UUID) -> RenderedList:
-    head = {
-        "recommendation_id": str(recommendation_id),
-        "generated_at": timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "model_version": computed.version_id,
-        "user_state": computed.user_state,
-        "notices": computed.notices,
-    }
-    # Without its closing brace, so that the items can follow.
-    items = [orjson.dumps(item) for item in computed.items]
-    return RenderedList(orjson.dumps(head)[:-1], orjson.dumps(computed.explanation), items)
 
 
 def session_list(
@@ -167,10 +122,7 @@ def session_list(
         unknown = ", ".join(str(movie_id) for movie_id in sorted(wanted - known)[:10])
         raise ValidationError({source: f"There is no movie of the id {unknown}."})
     seen = {signal.movie_id for signal in signals if signal.kind not in NOT_SEEN_BY}
-    computed = list_for(candidates.live_model(), signals[: REALTIME.signals], seen, filters)
-    return {
-        "model_version": computed.version_id,
-        "user_state": computed.user_state,
-        "notices": computed.notices,
-        "items": items_expanded(computed.items[:limit], expand),
-    }
+    gathered = gather_for_guest(signals, seen, filters)
+    ranked = rank(gathered.pool, serving_config().ranking)
+    presented = present(ranked, gathered)
+    return {**list_fields(presented), "items": items_expanded(item_fields(presented)[:limit], expand)}

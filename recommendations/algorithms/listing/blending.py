@@ -77,8 +77,9 @@ class BlendConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Blended:
-    """A ranked list, best first. item_ids int64 (n,), scores float64 (n,), shares float64 (n, 3) as in SOURCES."""
+class RankedList:
+    """A ranked list, best first. item_ids int64 (n,), scores float64 (n,), shares float64 (n, 3) as in SOURCES, with a
+    fourth column for a mood."""
 
     item_ids: NDArray[np.int64]
     scores: NDArray[np.float64]
@@ -128,7 +129,7 @@ def shift_to_nearest_floor(scores: NDArray[np.floating], nearest: NDArray[np.boo
 
 def blend(
     item_ids: NDArray[np.int64], sources: Mapping[str, NDArray[np.floating]], weights: Mapping[str, float]
-) -> Blended:
+) -> RankedList:
     """All of ``item_ids`` (n,), unique, ranked by the weighted sum of the sources; ties by lower id.
 
     sources: raw scores by name, each of shape (n,), NaN where the source does not know the item; a source left out
@@ -146,10 +147,10 @@ def blend(
     positive = parts.sum(axis=1) > 0
     shares[positive] = parts[positive] / parts[positive].sum(axis=1, keepdims=True)
     order = np.lexsort((item_ids, -total))
-    return Blended(np.asarray(item_ids, np.int64)[order], total[order], shares[order])
+    return RankedList(np.asarray(item_ids, np.int64)[order], total[order], shares[order])
 
 
-def with_mood(ranked: Blended, cosines: NDArray[np.floating], weight: float) -> Blended:
+def with_mood(ranked: RankedList, cosines: NDArray[np.floating], weight: float) -> RankedList:
     """The list moved by a mood that weighs so much of the score, 0 to 1; its share is a further, last column.
 
     cosines: of each item's text with the mood, in the list's order, shape (n,), NaN where unknown. Taste keeps its say:
@@ -161,13 +162,21 @@ def with_mood(ranked: Blended, cosines: NDArray[np.floating], weight: float) -> 
     share = np.divide(moods, tastes + moods, out=np.zeros_like(moods), where=tastes + moods > 0)
     shares = np.hstack([ranked.shares * (1 - share[:, None]), share[:, None]])
     order = np.lexsort((ranked.item_ids, -total))
-    return Blended(ranked.item_ids[order], total[order], shares[order])
+    return RankedList(ranked.item_ids[order], total[order], shares[order])
 
 
-def fill(scores: NDArray[np.floating], below: float | None) -> NDArray[np.float64]:
-    """Scores for popular movies, best first, that stand after a list whose last score is ``below``; shape (n,).
+def fill(ranked: RankedList, item_ids: NDArray[np.int64], scores: NDArray[np.floating]) -> RankedList:
+    """The list with further popular items after its end, best first: they keep their order and score below its last.
 
-    They keep their order and stay under it; ``below`` is None when the list is empty.
+    item_ids, scores: of the further items, (n,). All of their score comes from what is popular.
     """
-    ceiling = 1.0 if below is None else below
-    return np.round(normalise(scores) * ceiling, _DECIMALS)
+    if not len(item_ids):
+        return ranked
+    below = ranked.scores[-1] if len(ranked) else 1.0
+    shares = np.zeros((len(item_ids), ranked.shares.shape[1]))
+    shares[:, SOURCES.index("popular")] = 1.0
+    return RankedList(
+        np.concatenate([ranked.item_ids, item_ids]),
+        np.concatenate([ranked.scores, np.round(normalise(scores) * below, _DECIMALS)]),
+        np.concatenate([ranked.shares, shares]),
+    )

@@ -7,15 +7,57 @@ Handbook, 2015) there are two: least misery, by which a group is as glad as its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.listing.blending import SOURCES
+from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, rank
+
 Strategy = Literal["least_misery", "average"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 # Sums in different orders differ in the last bits; rounding keeps ties ties.
 _DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RankedGroup:
+    """One order of n items for m people, best first.
+
+    item_ids: int64 (n,); scores: what each is worth to the group, 0 to 1, (n,); member_scores: (m, n), members in the
+    order of their pools; suits: how many members each suits, int64 (n,); popular_share: how much of the score comes
+    from what is popular, (n,).
+    """
+
+    item_ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    member_scores: NDArray[np.float64]
+    suits: NDArray[np.int64]
+    popular_share: NDArray[np.float64]
+
+
+def rank_group(pools: Sequence[CandidatePool], strategy: Strategy, config: RankingConfig) -> RankedGroup:
+    """The candidates, which are the same in each member's pool, each scored by ``rank`` as in the member's own list."""
+    ids = pools[0].item_ids
+    if not len(ids):
+        return RankedGroup(ids, np.empty(0), np.empty((len(pools), 0)), np.empty(0, np.int64), np.empty(0))
+    scores, popular = np.zeros((2, len(pools), len(ids)))
+    for row, pool in enumerate(pools):
+        ranked = rank(pool, config)
+        places = np.searchsorted(ids, ranked.item_ids)
+        scores[row, places] = ranked.scores
+        popular[row, places] = ranked.shares[:, SOURCES.index("popular")]
+    order = group_order(ids, scores, strategy)
+    return RankedGroup(
+        ids[order],
+        group_scores(scores, strategy)[order],
+        scores[:, order],
+        suited(scores).sum(axis=0)[order],
+        popular_share(scores, popular, strategy)[order],
+    )
 
 
 def group_scores(scores: NDArray[np.floating], strategy: Strategy) -> NDArray[np.float64]:

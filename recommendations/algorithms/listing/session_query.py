@@ -1,4 +1,4 @@
-"""The speed layer's arithmetic: from what a person just did to a query vector, scores and reasons."""
+"""The speed layer's arithmetic: from what a person did last to a query vector."""
 
 from __future__ import annotations
 
@@ -77,20 +77,49 @@ def truncate_directions(query: NDArray[np.float32], signals: int, config: Realti
     return kept
 
 
-def top_contributions(
-    query_factors: NDArray[np.float32], weights: NDArray[np.float32], item_factors: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """For each item, which signal speaks for it most, and how much of all that speaks for it this is.
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """What the newest usable signals of one person say. k signals, newest first; d dimensions.
 
-    query_factors (k, d), weights (k,) of the signals; item_factors (n, d). Returns positions into the signals and
-    shares from 0 to 1, each of shape (n,); position -1 with share 0 where nothing speaks for the item.
+    places: which of the signals given are usable, int64 (k,); weights: float32 (k,), above 0 for what speaks for its
+    movie; query_factors: float32 (k, d); query: float32 (d,); newer: how many of the k the nightly model did not read.
     """
-    n = len(item_factors)
-    if not len(weights) or not n:
-        return np.full(n, -1, np.int64), np.zeros(n, np.float32)
-    support = np.clip((weights[:, None] * query_factors) @ item_factors.T, 0, None)
-    total = support.sum(axis=0)
-    strongest = support.argmax(axis=0).astype(np.int64)
-    most = support[strongest, np.arange(n)]
-    share = np.divide(most, total, out=np.zeros(n, np.float32), where=total > 0)
-    return np.where(total > 0, strongest, -1), share
+
+    places: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    query_factors: NDArray[np.float32]
+    query: NDArray[np.float32]
+    newer: int
+
+    def __len__(self) -> int:
+        """How many signals count."""
+        return len(self.weights)
+
+    @property
+    def positive(self) -> int:
+        """How many of the signals speak for their movie."""
+        return int((self.weights > 0).sum())
+
+
+def build_user_profile(
+    kinds: Sequence[str],
+    values: Sequence[float | None],
+    query_factors: NDArray[np.float32],
+    *,
+    usable: NDArray[np.bool_],
+    newer: NDArray[np.bool_],
+    config: RealtimeConfig,
+) -> UserProfile | None:
+    """The profile of somebody with n signals, newest first; None when the model can make nothing of them.
+
+    kinds, values: as for ``signal_weights``, n each; query_factors: of the signals' movies, (n, d); usable: whether the
+    model has factors of the movie, (n,); newer: whether the nightly model did not read the signal, (n,).
+    """
+    # Recency counts among all signals, also those whose movies the model does not know.
+    recency = recency_weights(len(usable), config.recency_half_life)
+    weights = (signal_weights(kinds, values) * recency)[usable]
+    if not weights.any():
+        return None
+    known = query_factors[usable]
+    query = truncate_directions(query_vector(known, weights), len(known), config)
+    return UserProfile(np.flatnonzero(usable), weights, known, query, int(newer[usable].sum()))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recommendations.algorithms.listing.blending import LIST_SIZE, BlendConfig
+from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import Interval, difference_interval, mean_interval
 from recommendations.algorithms.measuring.splitting import split_at
@@ -25,7 +26,7 @@ from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConf
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import feedback_of
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
-from recommendations.evaluation.protocols.serving import BatchRow, ServingSimulator
+from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "temporal"
@@ -154,20 +155,20 @@ def _points_of_one(
             )
 
 
-def _nightly_lists(model: TrainedModel) -> dict[int, BatchRow]:
+def _nightly_lists(model: TrainedModel) -> dict[int, ScoredItems]:
     """Everybody's published list by person."""
     rows = {}
     for users, movies, scores in model.lists(LIST_SIZE, model.movie_ids):
         for user, own, values in zip(users.tolist(), movies, scores, strict=True):
             real = own >= 0
-            rows[user] = BatchRow(np.searchsorted(model.movie_ids, own[real]), values[real].astype(np.float64))
+            rows[user] = ScoredItems(np.searchsorted(model.movie_ids, own[real]), values[real].astype(np.float64))
     return rows
 
 
 def _answers(
     simulator: ServingSimulator,
     points: list[Point],
-    rows: dict[int, BatchRow],
+    rows: dict[int, ScoredItems],
     blending: BlendConfig,
     options: Options,
     *,

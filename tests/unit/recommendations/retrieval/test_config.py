@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.reranking import RerankConfig
+from recommendations.algorithms.listing.scoring import RankingConfig
 from recommendations.retrieval.config import ServingConfig, check_serving_config, serving_config
 from recsys_project.embedded.addresses import PROJECT_DIR
 
@@ -88,7 +89,7 @@ def messages():
 
 def test_the_shipped_settings_are_those_of_the_algorithms():
     assert check_serving_config() == []
-    assert serving_config().blend == BlendConfig()
+    assert serving_config().ranking == RankingConfig()
     assert serving_config().reranking == RerankConfig()
 
 
@@ -150,9 +151,9 @@ def test_each_bad_value_has_an_error_of_its_own(settings):
 def test_one_frozen_config_a_process(settings):
     assert serving_config() is serving_config()
     with pytest.raises(FrozenInstanceError):
-        serving_config().mood_weight = 0.1
+        serving_config().exploration_places = 2
     with pytest.raises(FrozenInstanceError):
-        serving_config().blend.batch = 0.1
+        serving_config().ranking.mood_weight = 0.1
 
     settings.MOOD_WEIGHT = 0.1
 
@@ -207,12 +208,12 @@ def test_each_variable_reaches_its_field():
     done = run("-c", program, **ENVIRONMENT)
 
     config = json.loads(done.stdout)
-    read = config.pop("blend") | config.pop("reranking") | config
+    read = config["ranking"].pop("blend") | config.pop("ranking") | config.pop("reranking") | config
     assert sorted(read) == sorted(
         field.name
-        for kind in (BlendConfig, RerankConfig, ServingConfig)
+        for kind in (BlendConfig, RankingConfig, RerankConfig, ServingConfig)
         for field in fields(kind)
-        if field.name not in ("blend", "reranking")
+        if field.name not in ("blend", "ranking", "reranking")
     )
     assert [read.pop("top"), read.pop("pool")] == [RerankConfig().top, RerankConfig().pool]
     assert sorted(map(float, read.values())) == sorted(map(float, ENVIRONMENT.values()))

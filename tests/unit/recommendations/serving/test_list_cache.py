@@ -2,13 +2,14 @@
 
 import threading
 import time
+from uuid import UUID
 
 import orjson
 import pytest
 from django_redis import get_redis_connection
 
 from recommendations.serving import list_cache, services
-from recommendations.serving.list_cache import RenderedList
+from recommendations.serving.rendering import RenderedList
 
 
 def recommendation_id(user) -> str:
@@ -16,15 +17,15 @@ def recommendation_id(user) -> str:
 
 
 def test_who_misses_while_another_computes_waits_for_that_list(cast):
-    taken_off = list_cache.lookup(cast.alice.pk)
-    coming_id = "00000000-0000-0000-0000-000000000001"
-    rendered = RenderedList(b'{"recommendation_id":"%b"' % coming_id.encode(), b"{}", [])
-    coming = threading.Timer(0.2, list_cache.keep, [coming_id, rendered], {"of": (cast.alice.pk, taken_off)})
+    held = list_cache.lookup(cast.alice.pk)
+    coming_id = UUID(int=1)
+    rendered = RenderedList(coming_id, (), b'{"recommendation_id":"%b"' % str(coming_id).encode(), b"{}", ())
+    coming = threading.Timer(0.2, list_cache.keep, [rendered], {"of": (cast.alice.pk, held)})
     coming.start()
 
-    assert taken_off.flight is not None
-    assert list_cache.lookup(cast.alice.pk).flight is None
-    assert recommendation_id(cast.alice) == coming_id
+    assert held.lock_token is not None
+    assert list_cache.lookup(cast.alice.pk).lock_token is None
+    assert recommendation_id(cast.alice) == str(coming_id)
     coming.join()
 
 
@@ -39,26 +40,26 @@ def test_a_list_past_its_hour_is_shown_only_while_another_request_makes_the_next
     first = recommendation_id(cast.alice)
     late = time.time() + 3700
     monkeypatch.setattr(list_cache.time, "time", lambda: late)
-    taken_off = list_cache.lookup(cast.alice.pk)
+    held = list_cache.lookup(cast.alice.pk)
 
-    assert taken_off.stale
-    assert taken_off.flight is not None
+    assert held.stale
+    assert held.lock_token is not None
     assert recommendation_id(cast.alice) == first
-    list_cache.release_lock(cast.alice.pk, taken_off)
+    list_cache.release_lock(cast.alice.pk, held)
     assert recommendation_id(cast.alice) != first
 
 
-def test_a_fresh_list_begins_no_flight(cast):
+def test_a_fresh_list_takes_no_lock(cast):
     recommendation_id(cast.alice)
 
-    assert list_cache.lookup(cast.alice.pk).flight is None
+    assert list_cache.lookup(cast.alice.pk).lock_token is None
 
 
-def test_a_flight_is_ended_by_nobody_else(cast):
-    taken_off = list_cache.lookup(cast.alice.pk)
-    list_cache.release_lock(cast.alice.pk, taken_off._replace(flight="another"))
+def test_a_lock_is_released_by_its_holder_alone(cast):
+    held = list_cache.lookup(cast.alice.pk)
+    list_cache.release_lock(cast.alice.pk, held._replace(lock_token="another"))
 
-    assert list_cache.lookup(cast.alice.pk).flight is None
+    assert list_cache.lookup(cast.alice.pk).lock_token is None
 
 
 def test_a_computation_that_fails_lets_the_next_request_compute(cast, monkeypatch):
@@ -66,11 +67,11 @@ def test_a_computation_that_fails_lets_the_next_request_compute(cast, monkeypatc
         raise RuntimeError("PostgreSQL is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(services, "personal_list", failing)
+        patched.setattr(services, "gather_for_user", failing)
         with pytest.raises(RuntimeError):
             recommendation_id(cast.alice)
 
-    assert list_cache.lookup(cast.alice.pk).flight is not None
+    assert list_cache.lookup(cast.alice.pk).lock_token is not None
 
 
 def test_a_list_is_kept_once(cast):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from recommendations.algorithms.listing.blending import (
     SOURCES,
     BlendConfig,
+    RankedList,
     blend,
     fill,
     normalise,
@@ -170,6 +171,14 @@ def test_popular_scores_are_measured_from_the_end_of_a_full_list():
 
 
 def test_a_fill_keeps_its_order_below_the_list():
-    assert fill(np.array([8.0, 4.0, 2.0]), below=0.2).tolist() == [0.2, 0.1, 0.05]
-    assert fill(np.array([8.0, 4.0]), below=None).tolist() == [1.0, 0.5]
-    assert fill(np.array([]), below=0.5).tolist() == []
+    ranked = RankedList(np.array([7]), np.array([0.2]), np.array([[1.0, 0.0, 0.0]]))
+    nothing = RankedList(np.empty(0, np.int64), np.empty(0), np.empty((0, 3)))
+    ids, scores = np.array([5, 3, 9]), np.array([8.0, 4.0, 2.0])
+
+    filled = fill(ranked, ids, scores)
+
+    assert filled.item_ids.tolist() == [7, 5, 3, 9]
+    assert filled.scores.tolist() == [0.2, 0.2, 0.1, 0.05]
+    assert filled.shares.tolist() == [[1.0, 0.0, 0.0], *[[0.0, 0.0, 1.0]] * 3]
+    assert fill(nothing, ids, scores).scores.tolist() == [1.0, 0.5, 0.25]
+    assert fill(ranked, ids[:0], scores[:0]) is ranked

@@ -6,10 +6,10 @@ import pytest
 from recommendations.algorithms.listing.session_query import (
     LEARNED_DIRECTIONS,
     RealtimeConfig,
+    build_user_profile,
     query_vector,
     recency_weights,
     signal_weights,
-    top_contributions,
     truncate_directions,
 )
 
@@ -56,28 +56,30 @@ def test_few_signals_tell_only_the_strongest_learned_directions():
     assert query[3] == 4
 
 
-def test_the_driver_of_an_item_is_the_signal_that_speaks_for_it_most():
-    strongest, share = top_contributions(
-        np.stack([EAST, NORTH, -EAST]),
-        np.array([1.0, 0.5, 1.0], np.float32),
-        np.stack([EAST, EAST + 2 * NORTH, NORTH, -NORTH]),
+def test_a_profile_keeps_what_the_model_can_use_and_counts_what_is_newer():
+    profile = build_user_profile(
+        ["like", "rating", "dislike"],
+        [None, 5.0, None],
+        np.stack([EAST, 0 * EAST, NORTH]),
+        usable=np.array([True, False, True]),
+        newer=np.array([True, True, False]),
+        config=RealtimeConfig(recency_half_life=1.0),
     )
 
-    assert strongest.tolist() == [0, 0, 1, -1]
-    assert share.tolist() == [1.0, 0.5, 1.0, 0.0]
+    assert profile is not None
+    assert profile.places.tolist() == [0, 2]
+    # Recency counts the signal in between, which the model does not know.
+    assert profile.weights.tolist() == [1.0, -0.25]
+    assert profile.query.tolist() == pytest.approx([0.8, -0.2])
+    assert (len(profile), profile.positive, profile.newer) == (2, 1, 1)
 
 
-def test_what_was_disliked_is_never_a_reason():
-    strongest, _ = top_contributions(np.stack([EAST]), np.array([-1.0], np.float32), np.stack([EAST]))
+def test_signals_of_unknown_movies_make_no_profile():
+    nothing = np.zeros(1, np.bool_)
 
-    assert strongest.tolist() == [-1]
-
-
-def test_no_signals_or_no_items_give_no_drivers():
-    nothing = np.zeros((0, 2), np.float32)
-
-    assert top_contributions(nothing, np.zeros(0, np.float32), np.stack([EAST]))[0].tolist() == [-1]
-    assert len(top_contributions(np.stack([EAST]), np.ones(1, np.float32), nothing)[0]) == 0
+    assert (
+        build_user_profile(["like"], [None], EAST[None], usable=nothing, newer=nothing, config=RealtimeConfig()) is None
+    )
 
 
 @pytest.mark.parametrize(

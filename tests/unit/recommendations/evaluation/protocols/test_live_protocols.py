@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.evaluation.protocols import Options, ProtocolError, new_users, temporal
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
-from recommendations.evaluation.protocols.serving import BatchRow, ServingSimulator
+from recommendations.evaluation.protocols.serving import ServingSimulator
 from tests.archives import write_zip
 from tests.evaluation.small import metadata_csv, movielens_zip
 
@@ -118,21 +119,21 @@ def test_a_new_person_gets_what_is_near_and_never_what_they_have():
 
 
 def test_a_known_person_gets_both_layers_and_the_rest_is_filled_with_what_is_popular():
-    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     answer = SIMULATOR.answer([2], [5.0], np.array([2]), 5, blending=BlendConfig(), batch=batch)
     assert answer[0] == 3
     assert sorted(answer.tolist()) == [-1, 0, 1, 3, 4]
 
 
 def test_without_the_speed_layer_the_nightly_list_stands_alone():
-    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     blending = BlendConfig(batch=1.0, realtime=0.0)
     answer = SIMULATOR.answer([], [], np.array([2]), 2, blending=blending, batch=batch)
     assert answer.tolist() == [3, 0]
 
 
 def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
-    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     asked = {"blending": BlendConfig(), "batch": batch}
     fresh = SIMULATOR.answer([1], [5.0], np.array([1]), 2, **asked)
     stale = SIMULATOR.answer([1], [5.0], np.array([1]), 2, newer=1, **asked)
@@ -142,7 +143,7 @@ def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
 
 
 def test_a_newer_signal_of_a_movie_without_factors_does_not_count_as_newer():
-    batch = BatchRow(np.array([3, 0]), np.array([2.0, 1.0]))
+    batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     answer = SIMULATOR.answer([4, 1], [5.0, 5.0], np.array([1, 4]), 2, blending=BlendConfig(), batch=batch, newer=1)
 
     assert answer.tolist() == [3, 0]

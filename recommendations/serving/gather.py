@@ -1,0 +1,233 @@
+"""The first phase of a list: everything that has to be read, in one frozen object.
+
+Only this phase waits for PostgreSQL or Redis. What follows (``rank``, then ``present``) computes with what is here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from events.selectors import Signal, history
+from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
+from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems
+from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
+from recommendations.retrieval import candidates
+from recommendations.retrieval.candidates import LiveModel
+from recommendations.retrieval.config import serving_config
+from recommendations.retrieval.database_state import catalogue_token
+from recommendations.retrieval.filters import ListFilters
+from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
+from recommendations.retrieval.reasons import Reason
+from recommendations.serving.preferred_genres import popular_in_preferred
+from recommendations.vectors.text_query import TextMeaning, text_meaning
+
+REALTIME = RealtimeConfig()
+_NOTHING_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """Whom a list is for and what it is made under.
+
+    signals: the newest one a movie, newest first; seen: movies that must not be listed; explore: whether new movies get
+    their places, as in lists that are logged.
+    """
+
+    live: LiveModel
+    signals: list[Signal]
+    seen: set[int]
+    filters: ListFilters
+    features: MovieFeatureCache
+    explore: bool = False
+
+    @property
+    def unwanted(self) -> set[int]:
+        """What must not be listed: seen or excluded by the filters."""
+        return self.seen | self.filters.exclude
+
+    def popular(self, limit: int, exclude: set[int]) -> ScoredItems:
+        """Up to ``limit`` popular movies that pass the filters, best first."""
+        if self.filters.narrows:
+            return ScoredItems.of(*candidates.popular_movies(limit, exclude, filters=self.filters))
+        return ScoredItems.of(*self.features.popular(limit, exclude))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many movies are not in the list, and why; the fields are those of the API's explanation."""
+
+    seen: int
+    excluded: int
+    of_batch_seen: int
+    of_batch_filtered: int
+    not_published: int
+
+
+@dataclass(frozen=True)
+class GatheredList:
+    """All that one list is made of.
+
+    movies: features of the candidates, of the fill and of ``new_movies``; signal_titles: of the movies of the profile's
+    signals, in their order; genre_reasons: by movie, of what is popular in preferred genres; new_movies: when each was
+    added, of those that may take a place for new ones, newest first.
+    """
+
+    request: ListRequest
+    pool: CandidatePool
+    movies: MovieFeatures
+    left_out: LeftOut
+    signal_titles: list[str] = field(default_factory=list)
+    mood: TextMeaning | None = None
+    genre_reasons: dict[int, Reason] = field(default_factory=dict)
+    new_movies: dict[int, datetime] = field(default_factory=dict)
+
+
+def gather_for_user(
+    user_id: int, filters: ListFilters | None = None, *, features: MovieFeatureCache | None = None
+) -> GatheredList:
+    """Everything for one person's list. Two queries and a search by vector when its movies' features are cached.
+
+    features: those under the catalogue's token, if the caller has read it already.
+    """
+    live = candidates.live_model(user_id)
+    signals, seen = history(user_id, REALTIME.signals)
+    features = features or feature_cache_for(catalogue_token())
+    return gather(ListRequest(live, signals, seen, filters or ListFilters(), features, explore=True))
+
+
+def gather_for_guest(signals: Sequence[Signal], seen: set[int], filters: ListFilters) -> GatheredList:
+    """The same for somebody of whom only this is known: signals, newest first, and movies they have seen."""
+    live = candidates.live_model()
+    newest = list(signals[: REALTIME.signals])
+    return gather(ListRequest(live, newest, seen, filters, feature_cache_for(catalogue_token())))
+
+
+def gather(request: ListRequest) -> GatheredList:
+    """Candidates of each source that weighs anything, with the features of their movies; see GatheredList."""
+    live, unwanted = request.live, request.unwanted
+    profile = user_profile(request.features, live, request.signals)
+    weights = serving_config().ranking.weights(has_batch=bool(live.movie_ids), profile=profile)
+    passing = request.filters.passing(live.movie_ids)
+    popular, preferred, genre_reasons = _popular(request, profile) if weights["popular"] else _NOTHING_POPULAR
+    nearest = _nearest(request, profile) if weights["realtime"] else []
+    ids = (passing - unwanted).union(popular.item_ids.tolist(), preferred.item_ids.tolist(), nearest)
+    mood, cosines = _mood(request, ids)
+    ids = ids.union(cosines)
+    new_movies = _new_movies(request)
+    # Factors are compared with the query and, where lists are diversified, with each other.
+    version_id = live.version_id if profile is not None or serving_config().reranking.diversity else None
+    movies = request.features.collect(ids | new_movies.keys(), version_id)
+    published = ids & movies.cards.keys()
+    fill = _fill(request, published)
+    if len(fill):
+        movies = request.features.collect({*ids, *new_movies, *fill.item_ids.tolist()}, version_id)
+    item_ids = np.array(sorted(published), np.int64)
+    has_factors, factors = movies.factors(item_ids)
+    pool = CandidatePool(
+        item_ids,
+        weights,
+        has_factors,
+        factors,
+        batch=ScoredItems.of(live.movie_ids, live.scores),
+        popular=popular,
+        preferred=preferred,
+        profile=profile,
+        nearest=np.isin(item_ids, nearest),
+        mood=np.array([cosines.get(movie, np.nan) for movie in item_ids.tolist()]) if cosines else None,
+        fill=fill,
+    )
+    left_out = LeftOut(
+        seen=len(request.seen),
+        excluded=len(request.filters.exclude),
+        of_batch_seen=len(request.seen.intersection(live.movie_ids)),
+        of_batch_filtered=len(set(live.movie_ids) - unwanted - passing),
+        not_published=len(ids) - len(published),
+    )
+    titles = _signal_titles(request, profile)
+    return GatheredList(request, pool, movies, left_out, titles, mood, genre_reasons, new_movies)
+
+
+def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal]) -> UserProfile | None:
+    """What the signals say under the live version; None when it can make nothing of them."""
+    if live.version_id is None or not signals:
+        return None
+    usable, query_factors = features.vectors(live.version_id).query_factors([signal.movie_id for signal in signals])
+    return build_user_profile(
+        [signal.kind for signal in signals],
+        [signal.value for signal in signals],
+        query_factors,
+        usable=usable,
+        newer=live.unread(signals),
+        config=REALTIME,
+    )
+
+
+def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[str]:
+    if profile is None or request.live.version_id is None:
+        return []
+    titles = request.features.vectors(request.live.version_id).titles
+    return [titles[request.signals[place].movie_id] for place in profile.places.tolist()]
+
+
+def _popular(request: ListRequest, profile: UserProfile | None) -> tuple[ScoredItems, ScoredItems, dict[int, Reason]]:
+    """What is popular with everyone; and, where no model can read what the person did, in the genres that they like."""
+    popular = request.popular(POPULAR_CANDIDATES, request.unwanted)
+    if profile is not None or not request.signals:
+        return popular, ScoredItems(), {}
+    preferred, reasons = popular_in_preferred(
+        request.features, request.signals, request.filters, request.unwanted, LIST_SIZE
+    )
+    return popular, preferred, reasons
+
+
+def _nearest(request: ListRequest, profile: UserProfile | None) -> list[int]:
+    """The movies nearest to the profile's query that pass; none where nothing speaks for anything."""
+    version_id = request.live.version_id
+    if version_id is None or profile is None or not profile.positive:
+        return []
+    return candidates.nearest_movies(version_id, profile.query, request.unwanted, REALTIME_CANDIDATES, request.filters)
+
+
+def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, dict[int, float]]:
+    """What the mood means, and how near to it each candidate and the nearest other movies are, by movie."""
+    if not request.filters.mood:
+        return None, {}
+    mood = text_meaning(request.filters.mood)
+    if mood.vector is None:
+        return mood, {}
+    version_id, vector = mood.version_id, mood.vector
+    nearest = candidates.nearest_by_text(version_id, vector, request.unwanted, REALTIME_CANDIDATES, request.filters)
+    return mood, candidates.content_cosines(version_id, vector, {*known, *nearest})
+
+
+def _new_movies(request: ListRequest) -> dict[int, datetime]:
+    """The new movies that may take a place. None where there are no places, nor in a list with a mood."""
+    version_id = request.live.version_id
+    wanted = request.explore and serving_config().exploration_places and not request.filters.mood
+    if not wanted or version_id is None:
+        return {}
+    since, unwanted = candidates.new_since(), request.unwanted
+    added = {
+        movie: at
+        for movie, at in request.features.new_movies(version_id).items()
+        if at > since and movie not in unwanted
+    }
+    passing = request.filters.passing(added)
+    return {movie: at for movie, at in added.items() if movie in passing}
+
+
+def _fill(request: ListRequest, listed: set[int]) -> ScoredItems:
+    """What brings the list to LIST_SIZE: popular movies, then any that pass, which score as the least popular."""
+    missing = LIST_SIZE - len(listed)
+    if missing <= 0:
+        return ScoredItems()
+    taken = request.unwanted | listed
+    popular = request.popular(missing, taken)
+    more = missing - len(popular)
+    if not more:
+        return popular
+    rest = candidates.catalogue_movies(more, taken.union(popular.item_ids.tolist()), request.filters)
+    lowest = min([0.0, *popular.scores.tolist()])
+    return ScoredItems.of([*popular.item_ids.tolist(), *rest], [*popular.scores.tolist(), *[lowest] * len(rest)])

@@ -1,0 +1,65 @@
+"""A page of a rendered list, and the cursor to the next one."""
+
+from collections.abc import Collection
+
+import orjson
+
+from accounts.models import User
+from events.selectors import seen_movie_ids
+from movies.selectors import items_expanded, movie_cards
+from recommendations.retrieval.filters import ListFilters
+from recommendations.serving import list_cache
+from recommendations.serving.cursors import Cursor, cursor_read, refused
+from recommendations.serving.rendering import RenderedList
+
+
+def list_continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
+    """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
+    cursor = cursor_read(text, user.pk, filters.fingerprint(), list_cache.kept_seconds())
+    rendered = list_cache.kept(cursor.recommendation_id)
+    if rendered is None:
+        raise refused("expired")
+    return rendered, cursor.offset
+
+
+def page_body(
+    rendered: RenderedList,
+    *,
+    user: User,
+    start: int,
+    limit: int,
+    filters: ListFilters,
+    continued: bool,
+    expand: Collection[str] = (),
+    explain_as: str = "",
+) -> bytes:
+    """The JSON body of the response: the list's head, up to ``limit`` items from ``start`` on, ``next_cursor``.
+
+    continued: whether the list was computed for an earlier request; then what the person has seen since, or what is not
+    published any more, is left out. expand: of EXPANSIONS, read now. explain_as: adds the explanation, which calls the
+    list this: hit, miss and so on.
+    """
+    places, stop = _places(rendered, start, limit, user if continued else None)
+    items = [rendered.items[place] for place in places]
+    if expand:
+        items = [orjson.dumps(item) for item in items_expanded([orjson.loads(item) for item in items], expand)]
+    parts = [rendered.head, b',"items":[', b",".join(items), b'],"next_cursor":']
+    if stop < len(rendered.items):
+        parts.append(b'"%b"' % Cursor(rendered.recommendation_id, stop).text(user.pk, filters.fingerprint()).encode())
+    else:
+        parts.append(b"null")
+    if explain_as:
+        parts.append(b',"explanation":{"cache":"%b",%b' % (explain_as.encode(), rendered.explanation[1:]))
+    return b"".join([*parts, b"}"])
+
+
+def _places(rendered: RenderedList, start: int, limit: int, checked_for: User | None) -> tuple[Collection[int], int]:
+    """The positions of the page's items, and where the next page starts."""
+    ids = rendered.movie_ids
+    if checked_for is None:
+        stop = min(start + limit, len(ids))
+        return range(start, stop), stop
+    allowed = set(movie_cards(ids[start:])) - seen_movie_ids(checked_for.pk)
+    places = [place for place in range(start, len(ids)) if ids[place] in allowed]
+    page = places[:limit]
+    return page, page[-1] + 1 if len(places) > limit else len(ids)

@@ -1,0 +1,115 @@
+"""One ranking for every list: sources aligned by candidate, calibrated, blended, filled; and what a score came from."""
+
+import numpy as np
+import pytest
+
+from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES
+from recommendations.algorithms.listing.scoring import (
+    CandidatePool,
+    RankingConfig,
+    ScoredItems,
+    rank,
+    top_contributions,
+)
+from recommendations.algorithms.listing.session_query import UserProfile
+
+EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+
+
+def make_profile(factors, weights, newer: int = 0) -> UserProfile:
+    factors, weights = np.asarray(factors, np.float32), np.asarray(weights, np.float32)
+    query = weights @ factors / np.abs(weights).sum()
+    return UserProfile(np.arange(len(weights)), weights, factors, query, newer)
+
+
+def make_pool(item_ids, factors=None, **fields) -> CandidatePool:
+    ids = np.array(item_ids, np.int64)
+    known = np.zeros(len(ids), np.bool_) if factors is None else np.any(factors, axis=1)
+    vectors = np.zeros((len(ids), 2), np.float32) if factors is None else np.asarray(factors, np.float32)
+    weights = RankingConfig().weights(has_batch="batch" in fields, profile=fields.get("profile"))
+    return CandidatePool(ids, weights, known, vectors, **fields)
+
+
+def test_a_nightly_list_keeps_its_order_and_seen_movies_stay_out():
+    pool = make_pool([2, 5, 9], batch=ScoredItems.of([9, 7, 2, 5], [4.0, 3.0, 2.0, 1.0]))
+
+    ranked = rank(pool, RankingConfig())
+
+    assert ranked.item_ids.tolist() == [9, 2, 5]
+    assert ranked.shares[:, SOURCES.index("batch")].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_whole_list_is_measured_from_its_end():
+    ids = list(range(1, LIST_SIZE + 1))
+    pool = make_pool(ids[:2] + ids[-1:], popular=ScoredItems.of(ids, np.linspace(10.0, 9.0, LIST_SIZE).tolist()))
+
+    assert rank(pool, RankingConfig()).scores[-1] == 0.0
+
+
+def test_real_time_is_cut_at_the_nearest_beside_a_batch_alone():
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=(LIST_SIZE + 20, 2)).astype(np.float32)
+    ids = np.arange(len(factors))
+    nearest = np.zeros(len(ids), np.bool_)
+    nearest[np.argsort(-factors @ EAST)[:LIST_SIZE]] = True
+    known = {"profile": make_profile([EAST], [1.0]), "batch": ScoredItems.of([3], [1.0])}
+    realtime = SOURCES.index("realtime")
+
+    searched = rank(make_pool(ids, factors, nearest=nearest, **known), RankingConfig())
+    unsearched = rank(make_pool(ids, factors, **known), RankingConfig())
+
+    assert (searched.shares[:, realtime] * searched.scores > 0).sum() == LIST_SIZE - 1
+    assert (unsearched.shares[:, realtime] * unsearched.scores > 0).sum() > LIST_SIZE
+
+
+def test_preferred_genres_come_before_what_is_popular_with_everyone():
+    pool = make_pool(
+        [1, 2, 3, 4],
+        popular=ScoredItems.of([1, 2, 3], [30.0, 20.0, 10.0]),
+        preferred=ScoredItems.of([4, 2], [2.0, 1.5]),
+    )
+
+    assert rank(pool, RankingConfig()).item_ids.tolist() == [4, 2, 1, 3]
+
+
+def test_a_mood_moves_the_list_and_has_a_share():
+    pool = make_pool([1, 2], popular=ScoredItems.of([1, 2], [2.0, 1.9]), mood=np.array([np.nan, 0.8]))
+
+    ranked = rank(pool, RankingConfig(mood_weight=0.5))
+
+    assert ranked.item_ids.tolist() == [2, 1]
+    assert ranked.shares.shape == (2, len(SOURCES) + 1)
+    assert ranked.shares.sum(axis=1) == pytest.approx([1.0, 1.0])
+    assert ranked.shares[1, -1] == 0.0
+
+
+def test_the_fill_follows_the_last_candidate():
+    pool = make_pool([1], batch=ScoredItems.of([1], [3.0]), fill=ScoredItems.of([8, 4], [5.0, 1.0]))
+
+    ranked = rank(pool, RankingConfig())
+
+    assert ranked.item_ids.tolist() == [1, 8, 4]
+    assert (np.diff(ranked.scores) <= 0).all()
+
+
+def test_an_empty_pool_is_an_empty_list():
+    assert len(rank(make_pool([]), RankingConfig())) == 0
+
+
+def test_an_item_is_explained_by_the_signal_that_speaks_for_it_most():
+    profile = make_profile([EAST, NORTH, -EAST], [1.0, 0.5, 1.0])
+
+    strongest, share = top_contributions(profile, np.stack([EAST, EAST + 2 * NORTH, NORTH, -NORTH]))
+
+    assert strongest.tolist() == [0, 0, 1, -1]
+    assert share.tolist() == [1.0, 0.5, 1.0, 0.0]
+
+
+def test_a_dislike_explains_nothing():
+    strongest, _ = top_contributions(make_profile([EAST], [-1.0]), EAST[None])
+
+    assert strongest.tolist() == [-1]
+
+
+def test_no_items_need_no_explanation():
+    assert len(top_contributions(make_profile([EAST], [1.0]), np.zeros((0, 2), np.float32))[0]) == 0
