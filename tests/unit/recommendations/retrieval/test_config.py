@@ -157,7 +157,7 @@ def test_one_frozen_config_a_process(settings):
 
     settings.MOOD_WEIGHT = 0.1
 
-    assert serving_config().mood_weight == 0.1
+    assert serving_config().ranking.mood_weight == 0.1
 
 
 # An environment in which every setting of serving differs from what is shipped.
