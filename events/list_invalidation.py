@@ -14,6 +14,7 @@ from movies.caching.version_tokens import (
     invalidate_each,
     record_invalidation,
     token_key,
+    trusted_keys,
 )
 from movies.models import CacheInvalidation
 
@@ -51,11 +52,21 @@ def forget_user_on_commit(user: User) -> None:
     transaction.on_commit(partial(forget_token, _name(user.pk)))
 
 
+def list_token_keys(user_id: int) -> list[str] | None:
+    """The Redis keys of the tokens that the person's list depends on: their own and the catalogue's.
+
+    None while a token that this process has to set has not reached Redis: until then no token can be trusted.
+    """
+    return trusted_keys([_name(user_id), CATALOGUE])
+
+
 def user_token_key(user_id: int) -> str:
+    """The Redis key of the person's token."""
     return token_key(_name(user_id))
 
 
 def catalogue_token_key() -> str:
+    """The Redis key of the catalogue's token."""
     return token_key(CATALOGUE)
 
 

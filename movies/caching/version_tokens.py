@@ -61,6 +61,11 @@ def token_key(name: str) -> str:
     return str(cache.make_key(f"token:{name}"))
 
 
+def trusted_keys(names: Collection[str]) -> list[str] | None:
+    """The Redis keys of these tokens; None where Redis did not take a token that this process has to set."""
+    return [token_key(name) for name in names] if flush_pending() else None
+
+
 def announced_key() -> str:
     """The Redis key of the marks of announced changes."""
     return str(cache.make_key(ANNOUNCED))

@@ -19,9 +19,9 @@ TEXTS = {
 }
 
 
-def of_mood(meaning: TextMeaning | None) -> list[Notice]:
-    """For a list; ``meaning`` is that of its mood, None without one."""
-    return [_notice(f"mood_{meaning.missing}")] if meaning is not None and meaning.missing else []
+def of_mood(meaning: TextMeaning) -> list[Notice]:
+    """For a list with a mood, which means this."""
+    return [_notice(f"mood_{meaning.missing}")] if meaning.missing else []
 
 
 def of_search(meaning: TextMeaning) -> list[Notice]:

@@ -70,8 +70,8 @@ class GatheredList:
     """All that one list is made of.
 
     movies: features of the candidates, of the fill and of ``new_movies``; signal_titles: of the movies of the profile's
-    signals, in their order; genre_reasons: by movie, of what is popular in preferred genres; new_movies: when each was
-    added, of those that may take a place for new ones, newest first.
+    signals, in their order; ratings: predicted, by movie; genre_reasons: by movie, of what is popular in preferred
+    genres; new_movies: when each was added, of those that may take a place for new ones, newest first.
     """
 
     request: ListRequest
@@ -79,6 +79,7 @@ class GatheredList:
     movies: MovieFeatures
     left_out: LeftOut
     signal_titles: list[str] = field(default_factory=list)
+    ratings: dict[int, float] = field(default_factory=dict)
     mood: TextMeaning | None = None
     genre_reasons: dict[int, Reason] = field(default_factory=dict)
     new_movies: dict[int, datetime] = field(default_factory=dict)
@@ -145,8 +146,17 @@ def gather(request: ListRequest) -> GatheredList:
         of_batch_filtered=len(set(live.movie_ids) - unwanted - passing),
         not_published=len(ids) - len(published),
     )
-    titles = _signal_titles(request, profile)
-    return GatheredList(request, pool, movies, left_out, titles, mood, genre_reasons, new_movies)
+    return GatheredList(
+        request,
+        pool,
+        movies,
+        left_out,
+        signal_titles=_signal_titles(request, profile),
+        ratings=live.rating_of(),
+        mood=mood,
+        genre_reasons=genre_reasons,
+        new_movies=new_movies,
+    )
 
 
 def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal]) -> UserProfile | None:

@@ -24,8 +24,8 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from accounts.models import User
-from events.list_invalidation import catalogue_token_key, user_token_key
-from movies.caching.version_tokens import TOKEN_SECONDS, flush_pending
+from events.list_invalidation import list_token_keys
+from movies.caching.version_tokens import TOKEN_SECONDS
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
 from recommendations.serving.rendering import RenderedList
@@ -99,9 +99,10 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
     its own: nobody waits for a list that is wrong already. With Redis away everyone computes.
     """
     lock_token = secrets.token_hex(8) if acquire else ""
-    if not flush_pending():
+    token_keys = list_token_keys(user_id)
+    if token_keys is None:
         return Lookup(lock_token=lock_token)
-    keys = [_key(user_id), user_token_key(user_id), catalogue_token_key()]
+    keys = [_key(user_id), *token_keys]
     given: list[Any] = [
         _list_key(""),
         _lock_key(user_id, b""),

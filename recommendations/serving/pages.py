@@ -1,24 +1,65 @@
-"""A page of a rendered list, and the cursor to the next one."""
+"""A page of a rendered list, and the cursor to the next one: signed, so that it is the reader's and as it was given."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
 
 import orjson
+from django.core import signing
+from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from events.selectors import seen_movie_ids
 from movies.selectors import items_expanded, movie_cards
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving import list_cache
-from recommendations.serving.cursors import Cursor, cursor_read, refused
 from recommendations.serving.rendering import RenderedList
+
+_SALT = "recommendations.cursor"
+_REFUSED = {
+    "expired": "This list is no longer kept: ask again without a cursor.",
+    "foreign": "This cursor belongs to another list or person.",
+    "broken": "This is not a cursor that was given here.",
+}
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The next item of a list is number ``offset`` (from 0)."""
+
+    recommendation_id: UUID
+    offset: int
+
+    def text(self, user_id: int, fingerprint: str) -> str:
+        """The cursor as the client keeps it, for this person and these filters alone."""
+        value = [str(self.recommendation_id), self.offset, user_id, fingerprint]
+        return signing.dumps(value, salt=_SALT)
+
+
+def read_cursor(text: str, user_id: int, fingerprint: str, max_age: int) -> Cursor:
+    """Reads a cursor. Raises ValidationError naming ``cursor`` when it is broken, too old or somebody else's."""
+    try:
+        recommendation_id, offset, owner, filters = signing.loads(text, salt=_SALT, max_age=max_age)
+    except signing.SignatureExpired as error:
+        raise _refused("expired") from error
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise _refused("broken") from error
+    if owner != user_id or filters != fingerprint:
+        raise _refused("foreign")
+    return Cursor(UUID(recommendation_id), offset)
+
+
+def _refused(why: str) -> ValidationError:
+    """The error that says why a cursor leads nowhere: expired, foreign or broken."""
+    return ValidationError({"cursor": _REFUSED[why]})
 
 
 def list_continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
     """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
-    cursor = cursor_read(text, user.pk, filters.fingerprint(), list_cache.kept_seconds())
+    cursor = read_cursor(text, user.pk, filters.fingerprint(), list_cache.kept_seconds())
     rendered = list_cache.kept(cursor.recommendation_id)
     if rendered is None:
-        raise refused("expired")
+        raise _refused("expired")
     return rendered, cursor.offset
 
 

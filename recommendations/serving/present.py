@@ -42,26 +42,17 @@ Stage = Callable[[Items, GatheredList], Items]
 
 @dataclass(frozen=True)
 class PresentedList:
-    """Up to LIST_SIZE items, best first, and what they were made from."""
+    """Up to LIST_SIZE items, best first, and what they were made from.
 
+    version_id: the live version, None without one; user_state: ``known`` to the nightly model, ``new`` with signals
+    alone, ``cold`` without any; explored: the movies that have their place for being new.
+    """
+
+    version_id: int | None
+    user_state: str
     items: Items
+    explored: list[int]
     gathered: GatheredList
-
-    @property
-    def version_id(self) -> int | None:
-        """The live version; None without one."""
-        return self.gathered.request.live.version_id
-
-    @property
-    def user_state(self) -> str:
-        """``known`` to the nightly model, ``new`` with signals alone, ``cold`` without any."""
-        request = self.gathered.request
-        return "known" if request.live.movie_ids else "new" if request.signals else "cold"
-
-    @property
-    def explored(self) -> list[int]:
-        """The movies that have their place for being new."""
-        return [item.movie_id for item in self.items if item.explored]
 
 
 def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
@@ -69,7 +60,10 @@ def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
     items = _best(ranked)
     for stage in STAGES:
         items = stage(items, gathered)
-    return PresentedList(items, gathered)
+    live = gathered.request.live
+    state = "known" if live.movie_ids else "new" if gathered.request.signals else "cold"
+    explored = [item.movie_id for item in items if item.explored]
+    return PresentedList(live.version_id, state, items, explored, gathered)
 
 
 def _best(ranked: RankedList) -> Items:
@@ -126,8 +120,7 @@ def diversified_order(movie_ids: Sequence[int], scores: Sequence[float], movies:
 
 def predict_ratings(items: Items, gathered: GatheredList) -> Items:
     """The items with what the person would probably give them, where the nightly list says so."""
-    ratings = gathered.request.live.rating_of()
-    return [item._replace(predicted_rating=ratings.get(item.movie_id)) for item in items]
+    return [item._replace(predicted_rating=gathered.ratings.get(item.movie_id)) for item in items]
 
 
 def insert_new_movies(items: Items, gathered: GatheredList) -> Items:

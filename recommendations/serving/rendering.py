@@ -1,14 +1,15 @@
-"""A list as the API shows it: each item as JSON once, when the list is computed."""
+"""A list as the API shows it, with an explanation of it: made into JSON once, when the list is computed."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 from django.utils import timezone
 
+from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import of_mood
-from recommendations.serving.explanation import explanation_of
+from recommendations.serving.exploration import places
 from recommendations.serving.present import COLUMNS, PresentedList, RankedItem
 
 
@@ -37,7 +38,7 @@ def render(presented: PresentedList) -> RenderedList:
         tuple(item.movie_id for item in presented.items),
         # Without its closing brace, so that the items can follow.
         orjson.dumps(head)[:-1],
-        orjson.dumps(explanation_of(presented)),
+        orjson.dumps(_explanation(presented)),
         tuple(orjson.dumps(item) for item in item_fields(presented)),
     )
 
@@ -47,7 +48,7 @@ def list_fields(presented: PresentedList) -> dict[str, Any]:
     return {
         "model_version": presented.version_id,
         "user_state": presented.user_state,
-        "notices": of_mood(presented.gathered.mood),
+        "notices": of_mood(mood) if (mood := presented.gathered.mood) is not None else [],
     }
 
 
@@ -66,3 +67,43 @@ def _item_fields(item: RankedItem, card: dict[str, Any]) -> dict[str, Any]:
         "predicted_rating": item.predicted_rating,
     }
     return shown | {"explored": True} if item.explored else shown
+
+
+def _explanation(presented: PresentedList) -> dict[str, Any]:
+    """How the list came about: signals counted, batch, weights and shares of the sources, what is left out."""
+    gathered, items = presented.gathered, presented.items
+    request, pool = gathered.request, gathered.pool
+    counted = []
+    if pool.profile is not None:
+        signals = [request.signals[place] for place in pool.profile.places.tolist()]
+        counted = list(zip(signals, pool.profile.weights.tolist(), strict=True))
+    shares = dict.fromkeys(COLUMNS, 0.0)
+    for item in items:
+        for name, share in zip(COLUMNS, item.shares, strict=False):
+            shares[name] += share
+    live = request.live
+    return {
+        "user_state": presented.user_state,
+        "signals": {
+            "read": len(request.signals),
+            "counted": len(counted),
+            "newer_than_batch": pool.profile.newer if pool.profile is not None else 0,
+            "newest": [
+                {"movie_id": signal.movie_id, "kind": str(signal.kind), "value": signal.value, "weight": round(w, 4)}
+                for signal, w in counted
+            ],
+        },
+        "batch": {
+            "model_version": live.version_id,
+            "trained_at": None if live.trained_at is None else live.trained_at.isoformat(),
+            "movies": len(live.movie_ids),
+        },
+        "weights": {name: round(weight, 4) for name, weight in pool.weights.items()},
+        "source_shares": {name: round(share / max(len(items), 1), 4) for name, share in shares.items()},
+        "left_out": asdict(gathered.left_out),
+        "exploration": {
+            "places": len(places(serving_config().exploration_places)) if request.explore else 0,
+            "new_movies": len(gathered.new_movies),
+            "movies": presented.explored,
+        },
+    }

@@ -11,7 +11,7 @@ import pytest
 from django.core import signing
 
 from movies.models import Movie
-from recommendations.serving.cursors import Cursor
+from recommendations.serving.pages import Cursor
 from tests.functional.cinema import EVENTS, LIST, SEARCH, SESSION, Cinema, Client, rows
 from tests.functional.web_server import error_of
 

@@ -42,7 +42,7 @@ class RankingConfig:
         """
         return self.blend.weights(
             has_batch=has_batch,
-            signals=len(profile) if profile else 0,
+            signals=len(profile.weights) if profile else 0,
             positive=profile.positive if profile else 0,
             newer=profile.newer if profile else 0,
         )

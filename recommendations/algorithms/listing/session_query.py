@@ -82,23 +82,16 @@ class UserProfile:
     """What the newest usable signals of one person say. k signals, newest first; d dimensions.
 
     places: which of the signals given are usable, int64 (k,); weights: float32 (k,), above 0 for what speaks for its
-    movie; query_factors: float32 (k, d); query: float32 (d,); newer: how many of the k the nightly model did not read.
+    movie; query_factors: float32 (k, d); query: float32 (d,); positive: how many of the k speak for their movie; newer:
+    how many the nightly model did not read.
     """
 
     places: NDArray[np.int64]
     weights: NDArray[np.float32]
     query_factors: NDArray[np.float32]
     query: NDArray[np.float32]
+    positive: int
     newer: int
-
-    def __len__(self) -> int:
-        """How many signals count."""
-        return len(self.weights)
-
-    @property
-    def positive(self) -> int:
-        """How many of the signals speak for their movie."""
-        return int((self.weights > 0).sum())
 
 
 def build_user_profile(
@@ -122,4 +115,5 @@ def build_user_profile(
         return None
     known = query_factors[usable]
     query = truncate_directions(query_vector(known, weights), len(known), config)
-    return UserProfile(np.flatnonzero(usable), weights, known, query, int(newer[usable].sum()))
+    counts = int((weights > 0).sum()), int(newer[usable].sum())
+    return UserProfile(np.flatnonzero(usable), weights, known, query, *counts)

@@ -19,7 +19,7 @@ EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 def make_profile(factors, weights, newer: int = 0) -> UserProfile:
     factors, weights = np.asarray(factors, np.float32), np.asarray(weights, np.float32)
     query = weights @ factors / np.abs(weights).sum()
-    return UserProfile(np.arange(len(weights)), weights, factors, query, newer)
+    return UserProfile(np.arange(len(weights)), weights, factors, query, int((weights > 0).sum()), newer)
 
 
 def make_pool(item_ids, factors=None, **fields) -> CandidatePool:

@@ -71,7 +71,7 @@ def test_a_profile_keeps_what_the_model_can_use_and_counts_what_is_newer():
     # Recency counts the signal in between, which the model does not know.
     assert profile.weights.tolist() == [1.0, -0.25]
     assert profile.query.tolist() == pytest.approx([0.8, -0.2])
-    assert (len(profile), profile.positive, profile.newer) == (2, 1, 1)
+    assert (len(profile.weights), profile.positive, profile.newer) == (2, 1, 1)
 
 
 def test_signals_of_unknown_movies_make_no_profile():
