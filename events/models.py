@@ -11,13 +11,12 @@ from django.db import models
 from django.utils import timezone
 
 from events.fields import RealField
+from events.kinds import KIND_CHOICES, OPINION_EVENTS, POSITIVE_FROM, VOTE_EVENTS, Kind
 from movies.models import Movie
 from movies.text import normalise_line
 
 MIN_RATING = 0.5
 MAX_RATING = 5.0
-# A rating from here on is a vote for the movie.
-POSITIVE_FROM = 4.0
 # Clocks of clients differ from ours by a little, which counts as the moment of receipt; more than this is a mistake.
 FUTURE_TOLERANCE = timedelta(minutes=5)
 
@@ -36,20 +35,12 @@ def clamp_to_now(moment: datetime, field: str) -> datetime:
 class Interaction(models.Model):
     """One thing one person did with one movie. Append-only: a change of mind is a new row."""
 
-    class Kind(models.TextChoices):
-        RATING = "rating"
-        LIKE = "like"
-        DISLIKE = "dislike"
-        VIEW = "view", "opened the movie's page"
-        WATCH = "watch", "watched the movie"
-        HIDE = "hide", "asked not to see it again"
-
     event_id = models.UUIDField(default=uuid.uuid4, help_text="The client's id of this event: sent twice, stored once.")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="interactions"
     )
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="interactions")
-    kind = models.CharField(max_length=8, choices=Kind)
+    kind = models.CharField(max_length=8, choices=KIND_CHOICES)
     value = models.FloatField(null=True, blank=True, help_text="The rating, 0.5 to 5; empty for every other kind.")
     occurred_at = models.DateTimeField(default=timezone.now)
     received_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -60,8 +51,8 @@ class Interaction(models.Model):
             # Consumer: event ingestion, which drops an event it already has.
             models.UniqueConstraint(fields=["user", "event_id"], name="interaction_event_once"),
             models.CheckConstraint(
-                condition=models.Q(kind="rating", value__range=(MIN_RATING, MAX_RATING))
-                | (~models.Q(kind="rating") & models.Q(value__isnull=True)),
+                condition=models.Q(kind=Kind.RATING.value, value__range=(MIN_RATING, MAX_RATING))
+                | (~models.Q(kind=Kind.RATING.value) & models.Q(value__isnull=True)),
                 name="interaction_value_iff_rating",
             ),
             # What lies in the future would be a person's newest judgement for ever.
@@ -74,13 +65,15 @@ class Interaction(models.Model):
             models.Index(fields=["user", "-occurred_at"], name="interaction_user_newest"),
             # Consumer: what is trending, which reads everybody's newest votes for a movie.
             models.Index(
-                fields=["occurred_at"], condition=models.Q(kind__in=["like", "watch"]), name="interaction_newest_votes"
+                fields=["occurred_at"],
+                condition=models.Q(kind__in=[kind.value for kind in VOTE_EVENTS]),
+                name="interaction_newest_votes",
             ),
             # Consumer: what is trending, which asks of each vote whether the same person said something else since.
             # Without views and ratings, which are most events.
             models.Index(
                 fields=["user", "movie", "occurred_at"],
-                condition=models.Q(kind__in=["like", "dislike", "watch", "hide"]),
+                condition=models.Q(kind__in=[kind.value for kind in OPINION_EVENTS]),
                 name="interaction_opinions",
             ),
             # Consumer: the sweep for events that nobody announced, which reads the newest received.

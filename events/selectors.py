@@ -8,22 +8,14 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import User
+from events.kinds import KIND_TABLE, Kind
 from events.models import Interaction
 from movies.selectors import Card, cards_listed, title_card
 
-Kind = Interaction.Kind
-# Opening a page is curiosity; after anything else the person has seen the movie, or does not want to.
-NOT_SEEN_BY = frozenset({Kind.VIEW})
-_NOT_SEEN_BY = [str(kind) for kind in NOT_SEEN_BY]
-# Of several things done with one movie the most telling counts; they are told apart as in training.
-_PRECEDENCE = {
-    Kind.RATING.value: 3,
-    Kind.LIKE.value: 3,
-    Kind.DISLIKE.value: 3,
-    Kind.WATCH.value: 2,
-    Kind.HIDE.value: 1,
-    Kind.VIEW.value: 0,
-}
+# After any other kind of event the person has seen the movie, or does not want to.
+NOT_SEEN_BY = frozenset(kind for kind, row in KIND_TABLE.items() if not row.seen)
+_NOT_SEEN_BY = [kind.value for kind in NOT_SEEN_BY]
+_PRECEDENCE: dict[str, int] = {kind.value: row.precedence for kind, row in KIND_TABLE.items()}
 # What a person is shown of an event of theirs.
 _EVENT = ("event_id", "user_id", "movie_id", "kind", "value", "occurred_at", "recommendation_id")
 # Every missed list asks these; putting them together as querysets took longer than PostgreSQL takes to answer.
@@ -100,7 +92,7 @@ def histories(user_ids: Collection[int], limit: int) -> dict[int, tuple[list[Sig
 
 def _newest(limit: int) -> dict[str, Any]:
     # An API rating stands in both tables, so twice the limit still gives `limit` movies unless one movie has many.
-    return {"rating": str(Kind.RATING), "newest": 2 * limit, "not_seen_by": _NOT_SEEN_BY}
+    return {"rating": Kind.RATING.value, "newest": 2 * limit, "not_seen_by": _NOT_SEEN_BY}
 
 
 def _told(rows: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[Signal], set[int]]:

@@ -14,6 +14,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
 from accounts.selectors import user_hold
+from events.kinds import KIND_TABLE, Kind
 from events.list_invalidation import invalidate_user_on_commit
 from events.models import FUTURE_TOLERANCE, MAX_RATING, MIN_RATING, Interaction, Rating
 from movies.models import Movie
@@ -120,9 +121,9 @@ def _array(numbers: Sequence[float]) -> str:
 
 def _check(kind: str, value: float | None, occurred_at: datetime | None, received_at: datetime) -> None:
     """Raises ValidationError naming the field that makes no sense."""
-    if kind not in Interaction.Kind.values:
-        raise ValidationError({"kind": f"One of {', '.join(Interaction.Kind.values)}."})
-    if kind == Interaction.Kind.RATING:
+    if kind not in KIND_TABLE:
+        raise ValidationError({"kind": f"One of {', '.join(KIND_TABLE)}."})
+    if kind == Kind.RATING:
         if value is None:
             raise ValidationError({"value": "A rating needs a value."})
         if not (math.isfinite(value) and MIN_RATING <= value <= MAX_RATING and (value / RATING_STEP).is_integer()):

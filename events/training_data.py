@@ -10,25 +10,15 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from events.models import Interaction
+from events.kinds import Kind
 from movies.db.binary_copy import copy_rows_out, row_type
 
 _ROWS_A_PIECE = 500_000
 
-# Kinds as the numbers of the ``kinds`` column; 0 is a rating.
-KIND_CODES = {
-    Interaction.Kind.RATING: 0,
-    Interaction.Kind.LIKE: 1,
-    Interaction.Kind.DISLIKE: 2,
-    Interaction.Kind.WATCH: 3,
-    Interaction.Kind.HIDE: 4,
-    Interaction.Kind.VIEW: 5,
-}
-
-_RATINGS = """
-    SELECT user_id::int8, movie_id::int8, 0::int2, value::float4, extract(epoch FROM rated_at)::int8
+_RATINGS = f"""
+    SELECT user_id::int8, movie_id::int8, {Kind.RATING.code}::int2, value::float4, extract(epoch FROM rated_at)::int8
     FROM events_rating
-"""
+"""  # noqa: S608 -- no input in it.
 # Of one person's several events of one kind about one movie the newest counts.
 _EVENTS = """
     SELECT user_id::int8, movie_id::int8, code::int2, 'NaN'::float4, extract(epoch FROM max(occurred_at))::int8
@@ -46,7 +36,7 @@ class FeedbackColumns:
 
     user_ids: NDArray[np.int64]
     movie_ids: NDArray[np.int64]
-    # Values of KIND_CODES.
+    # Values of Kind.code.
     kinds: NDArray[np.int8]
     # NaN where the kind is not a rating.
     ratings: NDArray[np.float32]
@@ -59,7 +49,7 @@ class FeedbackColumns:
 
 def training_data_read() -> FeedbackColumns:
     """Everybody's ratings and other feedback. Two queries over whole tables; 29 bytes a row are held at the end."""
-    codes = ", ".join(f"('{kind}', {code})" for kind, code in KIND_CODES.items() if code)
+    codes = ", ".join(f"('{kind}', {kind.code})" for kind in Kind if kind is not Kind.RATING)
     pieces = [
         {name: rows[name].astype(dtype) for name, dtype in _HELD_AS.items()}
         for query in (_RATINGS, _EVENTS.format(codes=codes))

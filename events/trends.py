@@ -2,14 +2,14 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
 
-from events.models import POSITIVE_FROM
+from events.kinds import KIND_TABLE, OPINION_EVENTS, POSITIVE_FROM, VOTE_EVENTS, Kind, KindRow
 
 # How many windows before the newest one say what is usual.
 USUAL_WINDOWS = 4
@@ -18,37 +18,64 @@ MIN_PEOPLE_A_MOVIE = 2
 # Votes read from each table to find a window that has enough of them: first a few, which nearly always do, then more.
 _PIECES = (200, 5_000, 100_000)
 
+
+def _sql(kinds: Iterable[Kind]) -> str:
+    """A list or row of kinds in parentheses; literals, because parameters would hide the partial indexes."""
+    return "(" + (", ".join(f"'{kind}'" for kind in kinds) or "NULL") + ")"
+
+
+def _sql_pairs(holds: Callable[[KindRow, KindRow], bool]) -> str:
+    """Pairs of a vote's kind and another event's kind for which ``holds(vote, other)``, for ``(a, b) IN``."""
+    pairs = [
+        (vote, other) for vote in VOTE_EVENTS for other in OPINION_EVENTS if holds(KIND_TABLE[vote], KIND_TABLE[other])
+    ]
+    return "(" + (", ".join(map(_sql, pairs)) or "(NULL, NULL)") + ")"
+
+
+def _outranked(vote: KindRow, other: KindRow) -> bool:
+    """Whether the other event takes the place of the vote, newer or older."""
+    return other.precedence > vote.precedence
+
+
+def _kept(vote: KindRow, other: KindRow) -> bool:
+    """Whether the vote stands even where the other event is newer."""
+    return other.precedence < vote.precedence and not other.withdraws
+
+
 # A person's vote for a movie is their newest judgement of it (rating, like, dislike) if that is positive, or without
-# one that they watched it; hiding the movie later takes the vote back. So a person has at most one vote for a movie,
-# and none where they changed their mind since, however long ago they voted. A rating event stands in events_rating.
-_RATING_VOTES = """
+# one that they watched it; hiding the movie later withdraws the vote. So a person has at most one vote for a movie, and
+# none where they changed their mind since, however long ago they voted. A rating event is also in events_rating.
+_RATING = KIND_TABLE[Kind.RATING]
+_REPLACE_RATING = [kind for kind in OPINION_EVENTS if not _kept(_RATING, KIND_TABLE[kind])]
+_BELOW_RATING = [kind for kind in VOTE_EVENTS if _outranked(KIND_TABLE[kind], _RATING)]
+_RATING_VOTES = f"""
     SELECT user_id, movie_id, rated_at AS at FROM events_rating vote
     WHERE value >= %(positive)s AND rated_at <= %(until)s AND rated_at > %(first)s
         AND NOT EXISTS (
             SELECT FROM events_interaction later
             WHERE later.user_id = vote.user_id AND later.movie_id = vote.movie_id
-                AND later.kind IN ('like', 'dislike', 'hide') AND later.occurred_at > vote.rated_at
+                AND later.kind IN {_sql(_REPLACE_RATING)} AND later.occurred_at > vote.rated_at
         )
-"""
-_EVENT_VOTES = """
+"""  # noqa: S608 -- no input in it.
+_EVENT_VOTES = f"""
     SELECT user_id, movie_id, occurred_at AS at FROM events_interaction vote
-    WHERE kind IN ('like', 'watch') AND occurred_at <= %(until)s AND occurred_at > %(first)s
+    WHERE kind IN {_sql(VOTE_EVENTS)} AND occurred_at <= %(until)s AND occurred_at > %(first)s
         AND NOT EXISTS (
             SELECT FROM events_interaction other
             WHERE other.user_id = vote.user_id AND other.movie_id = vote.movie_id
-                AND other.kind IN ('like', 'dislike', 'watch', 'hide')
+                AND other.kind IN {_sql(OPINION_EVENTS)}
                 AND CASE
-                    WHEN vote.kind = 'watch' AND other.kind IN ('like', 'dislike') THEN true
-                    WHEN vote.kind = 'like' AND other.kind = 'watch' THEN false
+                    WHEN (vote.kind, other.kind) IN {_sql_pairs(_outranked)} THEN true
+                    WHEN (vote.kind, other.kind) IN {_sql_pairs(_kept)} THEN false
                     ELSE (other.occurred_at, other.id) > (vote.occurred_at, vote.id)
                 END
         )
         AND NOT EXISTS (
             SELECT FROM events_rating rating
             WHERE rating.user_id = vote.user_id AND rating.movie_id = vote.movie_id
-                AND (vote.kind = 'watch' OR rating.rated_at >= vote.occurred_at)
+                AND (vote.kind IN {_sql(_BELOW_RATING)} OR rating.rated_at >= vote.occurred_at)
         )
-"""
+"""  # noqa: S608 -- no input in it.
 _COUNTS = f"""
     SELECT movie_id, count(*) FILTER (WHERE at > %(since)s) AS recent, count(*) FILTER (WHERE at <= %(since)s) AS before
     FROM ({_RATING_VOTES} UNION ALL {_EVENT_VOTES}) AS votes

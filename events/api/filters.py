@@ -2,11 +2,12 @@
 
 import django_filters
 
+from events.kinds import KIND_CHOICES
 from events.models import Interaction
 
 
 class EventFilter(django_filters.FilterSet):
-    kind = django_filters.ChoiceFilter(choices=Interaction.Kind.choices, label="Only events of this kind.")
+    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Only events of this kind.")
 
     class Meta:
         model = Interaction

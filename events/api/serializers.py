@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from events.kinds import KIND_CHOICES
 from events.models import Interaction
 from movies.api.fields import ListedChoiceField
 from movies.api.serializers import MovieCardSerializer
@@ -14,7 +15,7 @@ class EventWriteSerializer(serializers.Serializer):
     """One thing the person did with one movie. Whether it makes sense is for the service to say."""
 
     movie = serializers.IntegerField(min_value=1, help_text="The movie's id.")
-    kind = ListedChoiceField(choices=Interaction.Kind.choices)
+    kind = ListedChoiceField(choices=KIND_CHOICES)
     value = serializers.FloatField(
         required=False, allow_null=True, help_text="With kind rating: 0.5 to 5 in steps of 0.5. Otherwise absent."
     )

@@ -7,7 +7,8 @@ from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import serializers
 
-from events.models import MAX_RATING, MIN_RATING, Interaction
+from events.kinds import KIND_CHOICES, Kind
+from events.models import MAX_RATING, MIN_RATING
 from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.fields import BoundedListField, ListedChoiceField
@@ -127,11 +128,11 @@ _remembered = lru_cache(maxsize=1000)(_parsed)
 
 class SessionEventSerializer(serializers.Serializer):
     movie = serializers.IntegerField(min_value=1, max_value=_MAX_ID)
-    kind = ListedChoiceField(choices=Interaction.Kind.choices, default=Interaction.Kind.LIKE)
+    kind = ListedChoiceField(choices=KIND_CHOICES, default=Kind.LIKE.value)
     value = serializers.FloatField(required=False, min_value=MIN_RATING, max_value=MAX_RATING)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if (attrs["kind"] == Interaction.Kind.RATING) != ("value" in attrs):
+        if (attrs["kind"] == Kind.RATING) != ("value" in attrs):
             raise serializers.ValidationError({"value": "A rating needs a value, and nothing else has one."})
         return attrs
 
@@ -169,6 +170,6 @@ class SessionSerializer(FilterSerializer):
     def signals(self) -> list[Signal]:
         """The signals of a valid body, newest first, one a movie."""
         now = timezone.now()
-        liked = [{"movie": movie_id, "kind": "like"} for movie_id in self.validated_data.get("movie_ids", [])]
+        liked = [{"movie": movie_id, "kind": Kind.LIKE.value} for movie_id in self.validated_data.get("movie_ids", [])]
         last = {event["movie"]: event for event in [*liked, *self.validated_data.get("events", [])]}
         return [Signal(movie, event["kind"], event.get("value"), now) for movie, event in reversed(last.items())]

@@ -2,20 +2,12 @@
 
 from typing import NotRequired, TypedDict
 
-from events.models import Interaction
+from events.kinds import KIND_TABLE, LIKED_FROM, Kind
 from events.selectors import Signal
 
 # A signal is named when it gives at least this share of all that the person's newest signals say for the item: with
 # fifty signals nothing stands out by chance at this height.
 NOTABLE_SHARE = 0.12
-LIKED_FROM = 3.5
-
-_BY_KIND = {
-    Interaction.Kind.RATING: ("because_liked", "Because you liked {}"),
-    Interaction.Kind.LIKE: ("because_liked", "Because you liked {}"),
-    Interaction.Kind.WATCH: ("because_watched", "Because you watched {}"),
-    Interaction.Kind.VIEW: ("because_viewed", "Because you looked at {}"),
-}
 
 
 class Reason(TypedDict):
@@ -58,8 +50,7 @@ def because_of(signal: Signal, title: str) -> Reason:
 
     Just their taste where that was no liking: what they turned down or rated low speaks for what is unlike it.
     """
-    kind = Interaction.Kind(signal.kind)
-    if kind not in _BY_KIND or (signal.value is not None and signal.value < LIKED_FROM):
+    reason = KIND_TABLE[Kind(signal.kind)].reason
+    if reason is None or (signal.value is not None and signal.value < LIKED_FROM):
         return TASTE
-    code, text = _BY_KIND[kind]
-    return {"code": code, "text": text.format(title), "movie_id": signal.movie_id}
+    return {"code": reason.code, "text": reason.text.format(title), "movie_id": signal.movie_id}

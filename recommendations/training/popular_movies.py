@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from events.models import Interaction
+from events.kinds import KIND_TABLE
 from events.training_data import movie_votes_read
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import transaction_lock
@@ -22,11 +22,7 @@ from recommendations.models import PopularMovie
 logger = logging.getLogger(__name__)
 
 # What an event says as a rating, where the person has not rated the movie.
-AS_RATINGS = {
-    Interaction.Kind.LIKE.value: 4.5,
-    Interaction.Kind.WATCH.value: 3.5,
-    Interaction.Kind.DISLIKE.value: 1.5,
-}
+AS_RATINGS = {kind.value: row.as_rating for kind, row in KIND_TABLE.items() if row.as_rating is not None}
 
 
 def popularity_config() -> PopularityConfig:
