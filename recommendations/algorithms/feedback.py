@@ -1,56 +1,30 @@
-"""What each kind of feedback says about taste: one number between -1 and 1 a (person, movie) pair.
+"""Turns rows of feedback into preference weights: one number from -1 to 1 for each (person, movie) pair.
 
-========================  ======  =========================================================
-feedback                  weight  why
-========================  ======  =========================================================
-rating of 4 and up          1.0   what published protocols call a like
-rating of 3.5               0.85
-rating of 3                 0.7   found fair: still a choice of that movie (0.7 ranked best on ML-1M validation data)
-rating of 2.5              -0.25
-rating of 2                -0.5
-rating of 1.5 and below    -1.0
-like                        1.0
-watch                       0.7   chosen, but not yet judged
-view                        0.2   its page was opened; does not keep the movie off later lists
-hide                       -0.5   unwanted now, which is milder than disliked
-dislike                    -1.0
-========================  ======  =========================================================
-
-Where one person gave several kinds for one movie, an explicit judgement (rating, like, dislike; the newest of them)
-outranks a watch, a watch outranks a hide, and a hide outranks a view. ``FeedbackConfig`` moves what validation data can
-judge: how much a fair rating counts, and whether feedback fades with age.
+``events.kinds`` has the table of what each kind of event weighs and which of several kinds counts. ``FeedbackConfig``
+moves what validation data can judge: how much a fair rating counts, and whether feedback fades with age.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from events.kinds import KIND_TABLE, RATING_WEIGHTS, Kind
 from recommendations.algorithms.interactions import Interactions
 
+# Columns of the table by the code of the kind; NaN where it has none.
+_ROWS = sorted(KIND_TABLE.values(), key=lambda row: row.code)
+_WEIGHTS = np.array([np.nan if row.weight is None else row.weight for row in _ROWS], np.float32)
+_AS_RATING = np.array([np.nan if row.as_rating is None else row.as_rating for row in _ROWS], np.float32)
+_PRECEDENCE = np.array([row.precedence for row in _ROWS], np.int8)
+_SEEN = np.array([row.seen for row in _ROWS], np.bool_)
 
-class Kind(IntEnum):
-    """Kinds of feedback in columns of numbers."""
-
-    RATING = 0
-    LIKE = 1
-    DISLIKE = 2
-    WATCH = 3
-    HIDE = 4
-    VIEW = 5
-
-
-_WEIGHTS = np.array([0.0, 1.0, -1.0, 0.7, -0.5, 0.2], np.float32)
-# What the kind would have been as a rating, for averages; a view and a hide do not judge the movie.
-_AS_RATING = np.array([np.nan, 4.5, 1.5, 3.5, np.nan, np.nan], np.float32)
-_PRECEDENCE = np.array([3, 3, 3, 2, 1, 0], np.int8)
-
-_RATING_STEPS = np.array([1.75, 2.25, 2.75, 3.25, 3.75], np.float32)
-_RATING_WEIGHTS = np.array([-1.0, -0.5, -0.25, 0.7, 0.85, 1.0], np.float32)
-
+# A rating between two half stars weighs what the nearer weighs, so each step begins a quarter earlier.
+_RATING_STEPS = np.array([rating - 0.25 for rating, _ in RATING_WEIGHTS[1:]], np.float32)
+_RATING_WEIGHTS = np.array([weight for _, weight in RATING_WEIGHTS], np.float32)
+_FAIR = [rating for rating, _ in RATING_WEIGHTS].index(3.0)
 
 # However old, a like stays a like: what it says of the person's taste fades, that it was one does not.
 _FADED = 0.1
@@ -59,10 +33,10 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class FeedbackConfig:
-    """What tuning may change about the table above; it never changes a sign."""
+    """What tuning may change about the weights of ``events.kinds``; it never changes a sign."""
 
     # Weight of a rating of 3; that of 3.5 lies midway between it and 1.
-    fair_rating: float = 0.7
+    fair_rating: float = RATING_WEIGHTS[_FAIR][1]
     # Days in which a weight halves, counted back from the newest feedback; None: age says nothing.
     age_half_life_days: float | None = None
 
@@ -78,7 +52,7 @@ def rating_weights(ratings: NDArray[np.floating], config: FeedbackConfig | None 
     table = _RATING_WEIGHTS
     if config is not None:
         table = table.copy()
-        table[3:5] = config.fair_rating, (config.fair_rating + 1) / 2
+        table[_FAIR : _FAIR + 2] = config.fair_rating, (config.fair_rating + 1) / 2
     weights: NDArray[np.float32] = table[np.searchsorted(_RATING_STEPS, ratings, side="right")]
     return weights
 
@@ -86,9 +60,12 @@ def rating_weights(ratings: NDArray[np.floating], config: FeedbackConfig | None 
 def feedback_weights(
     kinds: NDArray[np.integer], ratings: NDArray[np.floating], config: FeedbackConfig | None = None
 ) -> NDArray[np.float32]:
-    """Preference weights of rows of feedback, shape (n,); ``ratings`` is read where the kind is RATING."""
+    """Preference weights of rows of feedback, shape (n,), float32.
+
+    kinds (n,): values of ``Kind.code``. ratings (n,): 0.5 to 5, read where the kind is RATING alone.
+    """
     weights = _WEIGHTS[kinds]
-    rated = kinds == Kind.RATING
+    rated = kinds == Kind.RATING.code
     weights[rated] = rating_weights(ratings[rated], config)
     return weights
 
@@ -114,10 +91,11 @@ def feedback_merge(
     *,
     config: FeedbackConfig | None = None,
 ) -> Interactions:
-    """One entry per (person, item) from rows of feedback, each column of shape (n,), in any order.
+    """One entry for each (person, item) from rows of feedback, each column of shape (n,), in any order.
 
-    An entry's rating is the row's own, or what its kind stands for; NaN where that says nothing. Everything but a
-    view excludes the movie from later lists, whichever row won.
+    kinds: values of ``Kind.code``. timestamps: Unix seconds. An entry's rating is the row's own, or the one its kind
+    stands for; NaN where there is none. A kind by which a movie counts as seen excludes it from later lists, whichever
+    row counts.
     """
     order = np.lexsort((timestamps, _PRECEDENCE[kinds], item_ids, user_ids))
     people, movies, kinds = user_ids[order], item_ids[order], kinds[order]
@@ -127,7 +105,7 @@ def feedback_merge(
     starts = np.flatnonzero(first)
     # The order within a pair is by precedence, then time: its last row is the one that counts.
     last = np.append(starts[1:], len(order)) - 1 if len(order) else starts
-    excludes = np.logical_or.reduceat(kinds != Kind.VIEW, starts) if len(order) else np.zeros(0, np.bool_)
+    excludes = np.logical_or.reduceat(_SEEN[kinds], starts) if len(order) else np.zeros(0, np.bool_)
     kind = kinds[last]
     config = config or FeedbackConfig()
     weights = feedback_weights(kind, ratings[last], config)
@@ -136,7 +114,7 @@ def feedback_merge(
         people[last],
         movies[last],
         weights=weights,
-        ratings=np.where(kind == Kind.RATING, ratings[last], _AS_RATING[kind]),
+        ratings=np.where(kind == Kind.RATING.code, ratings[last], _AS_RATING[kind]),
         timestamps=timestamps[last],
         excludes=excludes,
     )

@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from events.kinds import Kind
 from movies.movielens.archive import open_archive
 from movies.movielens.errors import ArchiveError
 from movies.movielens.files import FileSource, Source, open_source
 from recommendations.algorithms.content.lsa import MovieContent
-from recommendations.algorithms.feedback import FeedbackConfig, Kind, feedback_merge
+from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.standalone.tabular import read_tabular
 
@@ -81,7 +82,7 @@ def _from_tabular(source: Source, file: str, name: str) -> OfflineData:
     ratings = np.full(n, np.nan, np.float32) if rows.ratings is None else rows.ratings
     contents = [MovieContent(position, "") for position in range(len(item_ids))]
     return OfflineData(
-        name, user_ids, item_ids, users, items, np.full(n, kind, np.int8), ratings, rows.timestamps, contents
+        name, user_ids, item_ids, users, items, np.full(n, kind.code, np.int8), ratings, rows.timestamps, contents
     )
 
 
@@ -107,7 +108,7 @@ def _from_archive(path: Path) -> OfflineData:
         item_ids=item_ids.astype(np.str_),
         users=users.astype(np.int64),
         items=np.searchsorted(item_ids, frame["movie"].to_numpy()).astype(np.int64),
-        kinds=np.full(frame.height, Kind.RATING, np.int8),
+        kinds=np.full(frame.height, Kind.RATING.code, np.int8),
         ratings=frame["rating"].to_numpy().astype(np.float32),
         timestamps=frame["timestamp"].to_numpy().astype(np.int64),
         contents=contents,

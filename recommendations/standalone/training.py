@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from recommendations.algorithms.feedback import Kind
+from events.kinds import Kind
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.algorithms.pipeline.train import ALGORITHM, OnProgress, TrainingConfig, train
 from recommendations.algorithms.pipeline.tune import Limits, Trial, TunedConfig, tune
@@ -106,7 +106,7 @@ def offline_config(options: OfflineOptions, data: OfflineData) -> TrainingConfig
     )
     return TrainingConfig(
         ranker=ranker,
-        rating=options.rating if (data.kinds == Kind.RATING).any() else None,
+        rating=options.rating if (data.kinds == Kind.RATING.code).any() else None,
         evaluated_people=options.evaluated_people,
         random_state=options.seed,
     )

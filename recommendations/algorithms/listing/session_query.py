@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.feedback import Kind, feedback_weights
+from events.kinds import Kind
+from recommendations.algorithms.feedback import feedback_weights
 
 # The factors' directions that were learned from likes; those past them are for movies without any likes.
 LEARNED_DIRECTIONS = 64
@@ -45,7 +46,7 @@ def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDAr
     kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds. They weigh
     what they weigh in the nightly model.
     """
-    codes = np.array([Kind[kind.upper()] for kind in kinds], np.int8)
+    codes = np.array([Kind(kind).code for kind in kinds], np.int8)
     return feedback_weights(codes, np.array([np.nan if value is None else value for value in values], np.float32))
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.feedback import FeedbackConfig, Kind, feedback_merge, feedback_weights, rating_weights
+from events.kinds import Kind
+from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge, feedback_weights, rating_weights
 
 
 def merge(*rows: tuple[int, int, Kind, float, int]):
@@ -9,7 +10,7 @@ def merge(*rows: tuple[int, int, Kind, float, int]):
     return feedback_merge(
         np.array(users, np.int64),
         np.array(items, np.int64),
-        np.array(kinds, np.int8),
+        np.array([kind.code for kind in kinds], np.int8),
         np.array(ratings, np.float32),
         np.array(times, np.int64),
     )
@@ -26,9 +27,10 @@ def test_a_higher_rating_never_weighs_less():
 
 
 def test_each_kind_has_its_documented_weight():
-    kinds = np.array([Kind.LIKE, Kind.DISLIKE, Kind.WATCH, Kind.HIDE, Kind.VIEW, Kind.RATING], np.int8)
+    kinds = [Kind.LIKE, Kind.DISLIKE, Kind.WATCH, Kind.HIDE, Kind.VIEW, Kind.RATING]
+    codes = np.array([kind.code for kind in kinds], np.int8)
 
-    weights = feedback_weights(kinds, np.array([NONE] * 5 + [2.0], np.float32))
+    weights = feedback_weights(codes, np.array([NONE] * 5 + [2.0], np.float32))
 
     assert weights.tolist() == pytest.approx([1, -1, 0.7, -0.5, 0.2, -0.5])
 
@@ -75,11 +77,11 @@ NEWEST = 1_000 * DAY
 
 def test_with_a_half_life_older_feedback_weighs_less_and_keeps_its_sign():
     rows = [
-        (1, 1, Kind.RATING, 5.0, NEWEST),
-        (1, 2, Kind.RATING, 5.0, NEWEST - 30 * DAY),
-        (1, 3, Kind.RATING, 1.0, NEWEST - 60 * DAY),
-        (1, 4, Kind.LIKE, NONE, NEWEST - 900 * DAY),
-        (1, 5, Kind.LIKE, NONE, 0),
+        (1, 1, Kind.RATING.code, 5.0, NEWEST),
+        (1, 2, Kind.RATING.code, 5.0, NEWEST - 30 * DAY),
+        (1, 3, Kind.RATING.code, 1.0, NEWEST - 60 * DAY),
+        (1, 4, Kind.LIKE.code, NONE, NEWEST - 900 * DAY),
+        (1, 5, Kind.LIKE.code, NONE, 0),
     ]
     columns = [np.array(column) for column in zip(*rows, strict=True)]
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.feedback import FeedbackConfig, Kind, feedback_merge
+from events.kinds import Kind
+from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.splitting import hold_out
@@ -25,7 +26,7 @@ def read():
         odds = np.where(np.arange(40) % 4 == taste, 0.75, 0.12)
         for item in np.flatnonzero(rng.random(40) < odds):
             rating = rng.choice([3.0, 4.0, 5.0]) if item % 4 == taste else rng.choice([1.0, 4.0])
-            rows.append((person, item, Kind.RATING, rating, int(rng.integers(1, 2000)) * DAY))
+            rows.append((person, item, Kind.RATING.code, rating, int(rng.integers(1, 2000)) * DAY))
     columns = [np.array(column) for column in zip(*rows, strict=True)]
 
     def merged(config: FeedbackConfig) -> Interactions:
