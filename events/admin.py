@@ -21,15 +21,15 @@ MAX_MATCHES = 1_000
 
 
 class NumberWidget(ForeignKeyRawIdWidget):
-    """A person by their number alone, for staff who may not see who that is."""
+    """Shows a person's id alone, for staff who may not view people."""
 
     def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
-        """Nothing: it would be the person's e-mail address."""
+        """Empty: the label would be the person's e-mail address."""
         return "", ""
 
 
 class BigTableAdmin(admin.ModelAdmin):
-    """A table of millions of rows: no full count, newest first by key, and a search that stays on its indexes."""
+    """A table of millions of rows: no full count, newest first by key, and a search that uses indexes."""
 
     show_full_result_count = False
     paginator = EstimatedCountPaginator
@@ -50,7 +50,7 @@ class BigTableAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Looks people and movies up first: a join on a title would read the whole table."""
+        """Finds people and movies first: a join on a title would read the whole table."""
         term = search_term.replace("\x00", "").strip()
         if not term:
             return queryset, False
@@ -63,7 +63,7 @@ class BigTableAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """A log: nobody adds to it or rewrites it here. Its rows go with the person or the movie they are about."""
+    """A log: nobody adds or edits rows here. They are deleted with their person or movie."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -72,7 +72,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only as part of deleting something else, whose page asks this of every row that would go with it."""
+        """Only as part of deleting another object, whose page asks this for every row deleted with it."""
         page = (request.resolver_match and request.resolver_match.url_name) or ""
         own = f"{self.opts.app_label}_{self.opts.model_name}_"
         return not page.startswith(own) and super().has_delete_permission(request, obj)
@@ -98,7 +98,7 @@ class RatingAdmin(AnnouncingAdmin, BigTableAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rating]) -> None:
-        """In one transaction, so that no deletion is without what says that lists may be wrong."""
+        """In one transaction, so that every deletion comes with the invalidation of the list."""
         people = set(queryset.order_by().values_list("user_id", flat=True))
         super().delete_queryset(request, queryset)
         for user_id in people:

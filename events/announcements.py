@@ -25,14 +25,14 @@ from movies.models import CacheInvalidation
 
 logger = structlog.get_logger(__name__)
 
-# Events received up to so long before the last sweep are looked at again: for transactions that took their time, and
-# clocks that differ from one machine to the next.
+# A sweep reads the events of this long before the last sweep again: for slow transactions, and clocks that differ
+# between machines.
 _OVERLAP = timedelta(seconds=60)
-# An event received a moment ago may be about to be announced.
-_UNDERWAY = timedelta(seconds=5)
-_BLOCK = 5000
-_AWAY = "the tokens were not set"
-# Tokens of old changes become one row of the same meaning. One statement: nobody sees a state in between.
+# An event received less than this ago may be about to be announced.
+_GRACE = timedelta(seconds=5)
+_BATCH_SIZE = 5000
+_TOKENS_NOT_SET = "the tokens were not set"
+# Tokens of old changes become one row with the same meaning. One statement, so that no reader sees a state in between.
 _MERGED_AFTER = timedelta(hours=1)
 _MERGE = """
     WITH old AS (
@@ -47,10 +47,10 @@ _MERGE = """
 
 
 def changes_announce() -> int:
-    """Announces what was committed and not announced; says how many changes that were. With Redis away it logs and
-    does nothing: the next sweep looks as far back as the last one that succeeded.
+    """Announces changes that were committed and not announced; returns how many. If Redis does not answer, logs that
+    and does nothing: the next sweep reads from the last successful one on.
 
-    A few queries and round trips where nothing was lost.
+    A few queries and round trips if nothing was lost.
     """
     try:
         count = _recorded_announce() + _events_announce()
@@ -64,51 +64,52 @@ def changes_announce() -> int:
 
 
 def changes_merge() -> None:
-    """Makes one row of the catalogue's changes of more than an hour ago."""
+    """Merges the catalogue's changes of more than an hour ago into one row."""
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(_MERGE, {"name": CATALOGUE, "before": now - _MERGED_AFTER, "now": now})
 
 
 def _recorded_announce() -> int:
-    """Changes that staff made about people; each is announced once more if it was before."""
+    """Announces the recorded changes of people, some perhaps for the second time; returns how many."""
     with transaction.atomic():
         changes = CacheInvalidation.objects.exclude(name=CATALOGUE).select_for_update(skip_locked=True)
         found = list(changes.values_list("pk", "name"))
         if not invalidate_each((name, "") for _, name in found):
-            raise RedisConnectionError(_AWAY)
+            raise RedisConnectionError(_TOKENS_NOT_SET)
         CacheInvalidation.objects.filter(pk__in=[pk for pk, _ in found]).delete()
     return len(found)
 
 
 def _events_announce() -> int:
+    """Announces the events whose id is missing in Redis; returns how many."""
     redis: Any = get_redis_connection("default")
     started = timezone.now()
     swept = redis.get(_swept_key())
     if swept is None:
-        # Nobody swept for as long as a list is kept, or Redis lost what it knew: one token ends all lists, where
-        # looking for marks would take a minute for a million events.
+        # No sweep ran for as long as a list is cached, or Redis lost its data: one token invalidates all lists, while
+        # looking up the marks of a million events would take a minute.
         if not invalidate_each([(CATALOGUE, "")]):
-            raise RedisConnectionError(_AWAY)
-        _swept(redis, started)
+            raise RedisConnectionError(_TOKENS_NOT_SET)
+        _sweep_record(redis, started)
         return 0
     since = min(started, datetime.fromtimestamp(float(swept), UTC))
     lost = 0
-    received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _UNDERWAY)
+    received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _GRACE)
     rows = list(received.order_by("received_at").values_list("pk", "user_id"))
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in block])
-        unmarked = [row for row, mark in zip(block, marks, strict=True) if mark is None]
+    for start in range(0, len(rows), _BATCH_SIZE):
+        batch = rows[start : start + _BATCH_SIZE]
+        marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in batch])
+        unmarked = [row for row, mark in zip(batch, marks, strict=True) if mark is None]
         if not invalidate_users(unmarked):
-            raise RedisConnectionError(_AWAY)
+            raise RedisConnectionError(_TOKENS_NOT_SET)
         lost += len(unmarked)
-    _swept(redis, started)
+    _sweep_record(redis, started)
     return lost
 
 
-def _swept(redis: Any, started: datetime) -> None:
-    """Remembers where the next sweep begins, and drops the marks of events that it does not look at."""
+def _sweep_record(redis: Any, started: datetime) -> None:
+    """Stores where the next sweep begins, and drops the marks of events that it will not read."""
     redis.set(_swept_key(), f"{started.timestamp():.3f}", ex=TOKEN_SECONDS)
     redis.zremrangebyscore(announced_key(), "-inf", (started - _OVERLAP).timestamp())
 

@@ -1,4 +1,4 @@
-"""Ends a person's cached list: their version token is replaced. movies.caching.version_tokens says how tokens work."""
+"""Invalidates a person's cached list by replacing their version token; see movies.caching.version_tokens."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -20,19 +20,19 @@ from movies.models import CacheInvalidation
 
 
 def invalidate_user(user_id: int, interaction_id: int | None = None) -> None:
-    """Says that this person's list may be wrong: they did something, which is in the row ``interaction_id`` if any."""
+    """Invalidates this person's list, because of the event ``interaction_id`` if one is given."""
     invalidate(_name(user_id), change="" if interaction_id is None else str(interaction_id))
 
 
 def invalidate_users(interactions: Iterable[tuple[int, int]]) -> bool:
-    """The same for many interactions, each with its person's id; says whether Redis took them."""
+    """Invalidates lists for pairs of (interaction id, user id); returns whether Redis took the tokens."""
     return invalidate_each((_name(user_id), str(interaction_id)) for interaction_id, user_id in interactions)
 
 
 def invalidate_user_on_commit(user_id: int, interaction_id: int | None = None) -> None:
-    """The same, once the transaction this runs in has committed.
+    """Invalidates this person's list once the current transaction has committed.
 
-    Without an interaction, which is a trace by itself, the change is recorded in PostgreSQL for the sweep.
+    The sweep finds an interaction by its row; without one, the change is recorded in PostgreSQL for the sweep.
     """
     if interaction_id is None:
         record_invalidation(_name(user_id))
@@ -40,14 +40,14 @@ def invalidate_user_on_commit(user_id: int, interaction_id: int | None = None) -
 
 
 def _invalidate_committed(user_id: int, interaction_id: int | None) -> None:
-    """Leaves nothing of a person who was deleted between the commit and this."""
+    """Leaves no token of a person who was deleted between the commit and this call."""
     invalidate_user(user_id, interaction_id)
     if not user_exists(user_id=user_id):
         forget_token(_name(user_id))
 
 
 def forget_user_on_commit(user: User) -> None:
-    """Removes what was recorded about a person who is being deleted, and their token once that has committed."""
+    """Removes the recorded changes of a person who is being deleted, and their token once that has committed."""
     CacheInvalidation.objects.filter(name=_name(user.pk)).delete()
     transaction.on_commit(partial(forget_token, _name(user.pk)))
 

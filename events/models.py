@@ -22,9 +22,9 @@ FUTURE_TOLERANCE = timedelta(minutes=5)
 
 
 def clamp_to_now(moment: datetime, field: str) -> datetime:
-    """The moment, or now if that is earlier: what lies in the future would be the newest for ever.
+    """The moment, or now if that is earlier: a time in the future would be the newest until then.
 
-    Raises ValidationError naming ``field`` for what is further ahead than FUTURE_TOLERANCE.
+    Raises ValidationError naming ``field`` if the moment is further ahead than FUTURE_TOLERANCE.
     """
     now = timezone.now()
     if moment > now + FUTURE_TOLERANCE:
@@ -33,7 +33,7 @@ def clamp_to_now(moment: datetime, field: str) -> datetime:
 
 
 class Interaction(models.Model):
-    """One thing one person did with one movie. Append-only: a change of mind is a new row."""
+    """One event: what one person did with one movie. Append-only: a change of mind is a new row."""
 
     event_id = models.UUIDField(default=uuid.uuid4, help_text="The client's id of this event: sent twice, stored once.")
     user = models.ForeignKey(
@@ -48,14 +48,14 @@ class Interaction(models.Model):
 
     class Meta:
         constraints = [
-            # Consumer: event ingestion, which drops an event it already has.
+            # Consumer: event ingestion, which drops an event that is already stored.
             models.UniqueConstraint(fields=["user", "event_id"], name="interaction_event_once"),
             models.CheckConstraint(
                 condition=models.Q(kind=Kind.RATING.value, value__range=(MIN_RATING, MAX_RATING))
                 | (~models.Q(kind=Kind.RATING.value) & models.Q(value__isnull=True)),
                 name="interaction_value_iff_rating",
             ),
-            # What lies in the future would be a person's newest judgement for ever.
+            # An event in the future would be a person's newest judgement until then.
             models.CheckConstraint(
                 condition=models.Q(occurred_at__lte=models.F("received_at")), name="interaction_occurred_by_receipt"
             ),
@@ -69,14 +69,14 @@ class Interaction(models.Model):
                 condition=models.Q(kind__in=[kind.value for kind in VOTE_EVENTS]),
                 name="interaction_newest_votes",
             ),
-            # Consumer: what is trending, which asks of each vote whether the same person said something else since.
-            # Without views and ratings, which are most events.
+            # Consumer: what is trending, which checks whether the same person replaced or withdrew a vote. Without
+            # views and ratings, which are most events.
             models.Index(
                 fields=["user", "movie", "occurred_at"],
                 condition=models.Q(kind__in=[kind.value for kind in OPINION_EVENTS]),
                 name="interaction_opinions",
             ),
-            # Consumer: the sweep for events that nobody announced, which reads the newest received.
+            # Consumer: the sweep for events that were not announced, which reads the newest received.
             models.Index(fields=["received_at"], name="interaction_received_at"),
         ]
 
@@ -91,7 +91,7 @@ class Interaction(models.Model):
 
 
 class Rating(models.Model):
-    """What a person thinks of a movie now: imported, or the newest of their rating events."""
+    """A person's current rating of a movie: imported, or the newest of their rating events."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="ratings")
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="ratings")
@@ -105,8 +105,8 @@ class Rating(models.Model):
             models.CheckConstraint(condition=models.Q(value__range=(MIN_RATING, MAX_RATING)), name="rating_in_range"),
         ]
         indexes = [
-            # Consumer: what is trending, which reads everybody's newest votes for a movie. Without the other ratings it
-            # cannot be taken by mistake for a person's newest ones.
+            # Consumer: what is trending, which reads everybody's newest votes for a movie. Without the other ratings,
+            # so that the planner cannot choose it to find one person's newest ratings.
             models.Index(fields=["rated_at"], condition=models.Q(value__gte=POSITIVE_FROM), name="rating_newest_votes"),
         ]
 
@@ -114,13 +114,13 @@ class Rating(models.Model):
         return f"{self.user_id} gave {self.movie_id} {self.value}"
 
     def clean(self) -> None:
-        """Forms take no time of the future."""
+        """Refuses a time in the future, for forms."""
         if self.rated_at is not None:
             self.rated_at = clamp_to_now(self.rated_at, "rated_at")
 
 
 class Tag(models.Model):
-    """A word a person put on a movie, from the data sets that have them."""
+    """A tag that a person gave a movie, imported from the data sets that have tags."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="tags")
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="tags")
@@ -137,14 +137,14 @@ class Tag(models.Model):
         return self.text
 
     def clean(self) -> None:
-        """Brings the text of a form to the form in which the import stores it; takes no time of the future."""
+        """Normalises the text as the import does, and refuses a time in the future, for forms."""
         self.text = normalise_line(self.text)
         if self.tagged_at is not None:
             self.tagged_at = clamp_to_now(self.tagged_at, "tagged_at")
 
 
 class ServedRecommendation(models.Model):
-    """One list that was computed and shown; its id comes back with the events it led to."""
+    """One list that was computed and shown. Events that it led to carry its id."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(

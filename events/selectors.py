@@ -1,6 +1,6 @@
 """Reads of what people did."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ _NOT_SEEN_BY = [kind.value for kind in NOT_SEEN_BY]
 _PRECEDENCE: dict[str, int] = {kind.value: row.precedence for kind, row in KIND_TABLE.items()}
 # What a person is shown of an event of theirs.
 _EVENT = ("event_id", "user_id", "movie_id", "kind", "value", "occurred_at", "recommendation_id")
-# Every missed list asks these; putting them together as querysets took longer than PostgreSQL takes to answer.
+# Every missed list runs these; building them as querysets took longer than PostgreSQL takes to answer.
 _SEEN = """
     ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)
     || ARRAY(SELECT movie_id FROM events_interaction WHERE user_id = %(user)s AND kind <> ALL(%(not_seen_by)s::text[]))
@@ -33,13 +33,13 @@ _HISTORY = f"""
     SELECT NULL, NULL, NULL, NULL, {_SEEN}
 """  # noqa: S608 -- no input in it.
 _HISTORIES = f"""
-    SELECT person.id, done.* FROM unnest(%(users)s::bigint[]) person (id),
-    LATERAL ({_HISTORY.replace("%(user)s", "person.id")}) done
+    SELECT person.id, history.* FROM unnest(%(users)s::bigint[]) person (id),
+    LATERAL ({_HISTORY.replace("%(user)s", "person.id")}) history
 """  # noqa: S608 -- no input in it.
 
 
 class Signal(NamedTuple):
-    """The one thing that says most about what a person thinks of a movie."""
+    """The rating or event that counts for one person and one movie."""
 
     movie_id: int
     kind: str
@@ -54,8 +54,8 @@ def events_of(user: User) -> QuerySet[Interaction]:
 
 
 def event_cards(events: Iterable[Interaction], expand: Collection[str] = ()) -> dict[int, Card]:
-    """The card of each event's movie, by the movie's id, with what ``expand`` adds; of a movie that is not published
-    its title alone. A query, and those of ``movie_expansions``, if the events come from ``events_of``."""
+    """The card of each event's movie, by movie id, with what ``expand`` adds; the title alone of a movie that is not
+    published. One query, and those of ``movie_expansions``, if the events come from ``events_of``."""
     named = {event.movie_id: event for event in events}
     cards = {card["id"]: card for card in cards_listed(list(named), expand)}
     return {pk: cards.get(pk) or title_card(pk, event.movie.title, expand) for pk, event in named.items()}
@@ -69,43 +69,41 @@ def seen_movie_ids(user_id: int) -> set[int]:
 
 
 def history(user_id: int, limit: int) -> tuple[list[Signal], set[int]]:
-    """What the person thinks of the ``limit`` movies they had to do with last, newest first, one signal a movie; and
-    what they have seen, as in ``seen_movie_ids``. One query.
+    """The person's signals about the ``limit`` movies they interacted with last, newest first, one for each movie; and
+    the movies they have seen, as in ``seen_movie_ids``. One query.
 
-    Of several things done with one movie, the newest judgement counts (rating, like, dislike); without one, a watch
-    outranks a hide, and a hide a view.
+    Of several events with one movie, the newest of the highest precedence counts: see ``events.kinds``.
     """
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_HISTORY, {"user": user_id, **_newest(limit)})
-        return _told(cursor.fetchall(), limit)
+        return _split_rows(cursor.fetchall(), limit)
 
 
 def histories(user_ids: Collection[int], limit: int) -> dict[int, tuple[list[Signal], set[int]]]:
-    """The same of several people, by their ids. One query."""
+    """``history`` of several people, by user id. One query."""
     rows: dict[int, list[tuple[Any, ...]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_HISTORIES, {"users": list(user_ids), **_newest(limit)})
         for user_id, *row in cursor:
             rows.setdefault(user_id, []).append(tuple(row))
-    return {user_id: _told(of_one, limit) for user_id, of_one in rows.items()}
+    return {user_id: _split_rows(of_one, limit) for user_id, of_one in rows.items()}
 
 
 def _newest(limit: int) -> dict[str, Any]:
-    # An API rating stands in both tables, so twice the limit still gives `limit` movies unless one movie has many.
+    # A rating event is in both tables, so twice the limit still gives `limit` movies unless one movie has many.
     return {"rating": Kind.RATING.value, "newest": 2 * limit, "not_seen_by": _NOT_SEEN_BY}
 
 
-def _told(rows: Iterable[tuple[Any, ...]], limit: int) -> tuple[list[Signal], set[int]]:
-    """Signals and seen movies out of the rows of one person; the one without a movie holds what they have seen."""
-    done = list(rows)
-    seen = next(row[4] for row in done if row[0] is None)
-    return latest_per_movie(Signal(*row[:4]) for row in done if row[0] is not None)[:limit], set(seen)
+def _split_rows(rows: Sequence[tuple[Any, ...]], limit: int) -> tuple[list[Signal], set[int]]:
+    """Splits the rows of one person into signals and seen movies, which are in the row without a movie."""
+    seen = next(row[4] for row in rows if row[0] is None)
+    return latest_per_movie(Signal(*row[:4]) for row in rows if row[0] is not None)[:limit], set(seen)
 
 
 def latest_per_movie(signals: Iterable[Signal]) -> list[Signal]:
-    """The signal that counts of each movie, newest first; among equals of time the highest movie id first."""
+    """The signal that counts for each movie, newest first; at equal times the highest movie id first."""
     chosen: dict[int, Signal] = {}
-    # Rows come newest first, ratings before events: of two at one time the one received later stays ahead, and counts.
+    # Rows come newest first, ratings before events: of two at one time the one received later stays first, and counts.
     for signal in sorted(signals, key=_importance, reverse=True):
         chosen.setdefault(signal.movie_id, signal)
     return sorted(chosen.values(), key=lambda signal: (signal.occurred_at, signal.movie_id), reverse=True)

@@ -1,4 +1,4 @@
-"""Records what people do, once each, and says at once that their list may be wrong."""
+"""Records each event once, invalidates the person's cached list, and logs served lists."""
 
 import math
 import uuid
@@ -22,15 +22,15 @@ from movies.models import Movie
 RATING_STEP = 0.5
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SERVED = """
-    WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+    WITH async_commit AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO events_servedrecommendation
         (id, user_id, endpoint, model_version_id, movie_ids, scores, explored, request_id, served_at)
-    SELECT %s, %s, %s, %s::bigint, %s::bigint[], %s::real[], %s::bigint[], %s, now() FROM hurry
+    SELECT %s, %s, %s, %s::bigint, %s::bigint[], %s::real[], %s::bigint[], %s, now() FROM async_commit
 """
 
 
 class EventConflictError(Exception):
-    """An event id came again with other content."""
+    """An event id was sent again with other content."""
 
 
 def interaction_record(
@@ -43,23 +43,24 @@ def interaction_record(
     event_id: uuid.UUID | None = None,
     recommendation_id: uuid.UUID | None = None,
 ) -> tuple[Interaction, bool]:
-    """Stores one event; with a rating, also what the person thinks of the movie now, unless a newer rating stands.
+    """Stores one event; for a rating, also updates the person's rating of the movie, unless theirs is newer.
 
-    Returns the event and whether it is new: the same ``event_id`` with the same content is the stored event again.
-    A time without a zone is UTC. One of the future, within FUTURE_TOLERANCE, is that of a clock ahead of ours and
-    becomes the moment of receipt: kept as it is, it would be newer than what the person does next. Raises
-    ValidationError naming the field, EventConflictError, or User.DoesNotExist where the person was deleted meanwhile;
-    then nothing has changed. The person's cached list stops being valid when the transaction commits.
+    Returns the event and whether it is new: the same ``event_id`` with the same content returns the stored event.
+    A time without a zone is UTC. A time in the future, within FUTURE_TOLERANCE, comes from a clock ahead of ours and
+    becomes the moment of receipt: unchanged, it would be newer than what the person does next. Raises
+    ValidationError naming the field, EventConflictError, or User.DoesNotExist if the person was deleted meanwhile;
+    then nothing has changed. The person's cached list becomes invalid when the transaction commits.
     """
     received_at = timezone.now()
     if occurred_at is not None and timezone.is_naive(occurred_at):
         occurred_at = occurred_at.replace(tzinfo=UTC)
     _check(kind, value, occurred_at, received_at)
     content = {"movie_id": movie_id, "kind": kind, "value": value, "recommendation_id": recommendation_id}
-    if event_id is not None and (known := _known_event(user, event_id, content, occurred_at)) is not None:
-        # A client sends an event again that nobody answered: who stored it may have died before it could say so.
-        invalidate_user_on_commit(user.pk, known.pk)
-        return known, False
+    if event_id is not None and (stored := _stored_event(user, event_id, content, occurred_at)) is not None:
+        # A client resends an event that got no answer: the process that stored it may have died before it invalidated
+        # the list.
+        invalidate_user_on_commit(user.pk, stored.pk)
+        return stored, False
     if not Movie.objects.filter(pk=movie_id, status=Movie.Status.PUBLISHED).exists():
         raise ValidationError({"movie": f"There is no published movie {movie_id}."})
     event = Interaction(
@@ -77,12 +78,12 @@ def interaction_record(
                 _rating_upsert(user, movie_id, value, event.occurred_at)
             invalidate_user_on_commit(user.pk, event.pk)
     except IntegrityError:
-        # The same event came twice at once, and the other request won.
-        known = _known_event(user, event.event_id, content, occurred_at)
-        if known is None:
+        # The same event came in two requests at once, and the other one stored it.
+        stored = _stored_event(user, event.event_id, content, occurred_at)
+        if stored is None:
             raise
-        invalidate_user_on_commit(user.pk, known.pk)
-        return known, False
+        invalidate_user_on_commit(user.pk, stored.pk)
+        return stored, False
     return event, True
 
 
@@ -97,11 +98,11 @@ def served_record(
     explored: Sequence[int] = (),
     request_id: str = "",
 ) -> None:
-    """Logs a list that is about to be shown, best first; ``explored`` are those of its movies that stand there because
-    they are new. One statement.
+    """Logs a list that is about to be shown, best first; ``explored`` are those of its movies that were inserted
+    because they are new. One statement.
 
-    It does not wait for the disk: when PostgreSQL's machine fails, the log of the last second may be missing. Raises
-    User.DoesNotExist where the person was deleted meanwhile.
+    The commit does not wait for the disk: if PostgreSQL's machine fails, the log of the last second may be missing.
+    Raises User.DoesNotExist if the person was deleted meanwhile.
     """
     row = [recommendation_id, user.pk, endpoint, model_version_id]
     row += [_array(movie_ids), _array(scores), _array(explored), request_id]
@@ -115,12 +116,12 @@ def served_record(
 
 
 def _array(numbers: Sequence[float]) -> str:
-    """Numbers as PostgreSQL reads an array of them; in text, which is several times as fast to put together."""
+    """An array literal of PostgreSQL: as text, several times as fast to build as the driver's array."""
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _check(kind: str, value: float | None, occurred_at: datetime | None, received_at: datetime) -> None:
-    """Raises ValidationError naming the field that makes no sense."""
+    """Raises ValidationError naming the invalid field."""
     if kind not in KIND_TABLE:
         raise ValidationError({"kind": f"One of {', '.join(KIND_TABLE)}."})
     if kind == Kind.RATING:
@@ -136,25 +137,25 @@ def _check(kind: str, value: float | None, occurred_at: datetime | None, receive
         raise ValidationError({"occurred_at": f"Nothing is recorded from before {EARLIEST.year}."})
 
 
-def _known_event(
+def _stored_event(
     user: User, event_id: uuid.UUID, content: dict[str, Any], occurred_at: datetime | None
 ) -> Interaction | None:
-    """The stored event of this id, if any. Raises EventConflictError if it says something else."""
-    known = Interaction.objects.filter(user=user, event_id=event_id).first()
-    if known is None:
+    """The stored event of this id, if any. Raises EventConflictError if its content differs."""
+    stored = Interaction.objects.filter(user=user, event_id=event_id).first()
+    if stored is None:
         return None
-    same = all(getattr(known, name) == given for name, given in content.items())
-    # A client that gives no time means "now", which differs from one attempt to the next; one whose clock is ahead
-    # gives the time that was clamped when the event first came.
-    if not same or (occurred_at is not None and min(occurred_at, known.received_at) != known.occurred_at):
+    same = all(getattr(stored, name) == given for name, given in content.items())
+    # A client that sends no time means "now", which differs between attempts; one whose clock is ahead sends the time
+    # that was clamped when the event first came.
+    if not same or (occurred_at is not None and min(occurred_at, stored.received_at) != stored.occurred_at):
         raise EventConflictError(f"Event {event_id} is already stored with other content.")
-    return known
+    return stored
 
 
 def _rating_upsert(user: User, movie_id: int, value: float, rated_at: datetime) -> None:
-    """Makes this the person's rating, unless theirs is newer; of two at one time the one sent later wins.
+    """Makes this the person's rating, unless theirs is newer; of two at one time the one received later counts.
 
-    A stored time of the future, as this machine's clock leaves behind when it is set back, is newer than nothing.
+    A stored time in the future, which remains when this machine's clock is set back, never counts as newer.
     """
     rating, created = Rating.objects.get_or_create(
         user=user, movie_id=movie_id, defaults={"value": value, "rated_at": rated_at}

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from events.kinds import Kind
 from movies.db.binary_copy import copy_rows_out, row_type
 
-_ROWS_A_PIECE = 500_000
+_BATCH_ROWS = 500_000
 
 _RATINGS = f"""
     SELECT user_id::int8, movie_id::int8, {Kind.RATING.code}::int2, value::float4, extract(epoch FROM rated_at)::int8
     FROM events_rating
 """  # noqa: S608 -- no input in it.
-# Of one person's several events of one kind about one movie the newest counts.
+# Of several events of one kind by one person with one movie, the newest counts.
 _EVENTS = """
     SELECT user_id::int8, movie_id::int8, code::int2, 'NaN'::float4, extract(epoch FROM max(occurred_at))::int8
     FROM events_interaction
@@ -27,7 +27,7 @@ _EVENTS = """
     GROUP BY user_id, movie_id, code
 """
 _ROW = row_type(user=">i8", movie=">i8", kind=">i2", value=">f4", time=">i8")
-_HELD_AS = {"user": np.int64, "movie": np.int64, "kind": np.int8, "value": np.float32, "time": np.int64}
+_DTYPES = {"user": np.int64, "movie": np.int64, "kind": np.int8, "value": np.float32, "time": np.int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +48,30 @@ class FeedbackColumns:
 
 
 def training_data_read() -> FeedbackColumns:
-    """Everybody's ratings and other feedback. Two queries over whole tables; 29 bytes a row are held at the end."""
+    """Everybody's ratings and other feedback. Two queries over whole tables; the result takes 29 bytes a row."""
     codes = ", ".join(f"('{kind}', {kind.code})" for kind in Kind if kind is not Kind.RATING)
-    pieces = [
-        {name: rows[name].astype(dtype) for name, dtype in _HELD_AS.items()}
+    batches = [
+        {name: rows[name].astype(dtype) for name, dtype in _DTYPES.items()}
         for query in (_RATINGS, _EVENTS.format(codes=codes))
-        for rows in copy_rows_out(query, _ROW, rows_a_piece=_ROWS_A_PIECE)
+        for rows in copy_rows_out(query, _ROW, rows_a_piece=_BATCH_ROWS)
     ]
     return FeedbackColumns(
-        user_ids=_column(pieces, "user"),
-        movie_ids=_column(pieces, "movie"),
-        kinds=_column(pieces, "kind"),
-        ratings=_column(pieces, "value"),
-        timestamps=_column(pieces, "time"),
+        user_ids=_column(batches, "user"),
+        movie_ids=_column(batches, "movie"),
+        kinds=_column(batches, "kind"),
+        ratings=_column(batches, "value"),
+        timestamps=_column(batches, "time"),
     )
 
 
-def _column(pieces: list[dict[str, NDArray]], name: str) -> NDArray:
-    """One column of all pieces; the pieces let go of it, so that no column is held twice for long."""
-    return np.concatenate([piece.pop(name) for piece in pieces])
+def _column(batches: list[dict[str, NDArray]], name: str) -> NDArray:
+    """One column of all batches, removed from them so that no column is in memory twice for long."""
+    return np.concatenate([batch.pop(name) for batch in batches])
 
 
 @dataclass(frozen=True, slots=True)
 class MovieVotes:
-    """Judgements summed by movie: columns of shape (m,), one entry for each movie that has any."""
+    """Votes summed by movie: columns of shape (m,), one entry for each movie that has any."""
 
     movie_ids: NDArray[np.int64]
     # Sums of the votes' weights, and of weight times rating.
@@ -79,7 +79,7 @@ class MovieVotes:
     totals: NDArray[np.float64]
 
 
-# A like and the like are worth the rating they stand for; who also rated the movie counts by that rating alone.
+# An event counts as the rating its kind stands for; a person who also rated the movie counts by that rating alone.
 _VOTES = """
     WITH votes AS (
         SELECT movie_id, value, rated_at AS at FROM events_rating
@@ -106,9 +106,10 @@ _VOTES = """
 
 
 def movie_votes_read(*, now: datetime, half_life_days: float, floor: float, as_ratings: dict[str, float]) -> MovieVotes:
-    """Every movie's votes, fading with age to ``floor``: ratings, and the kinds in ``as_ratings`` at that rating.
+    """Every movie's votes, whose weight decays with age to ``floor``: ratings, and the kinds in ``as_ratings``, each
+    at the rating it stands for.
 
-    Summed in the database: one query over both tables, one row a movie comes back.
+    Summed in the database: one query over both tables, which returns one row for each movie.
     """
     parameters: dict[str, Any] = {
         "now": now,

@@ -1,4 +1,4 @@
-"""How many people lately voted for each movie, against the time before."""
+"""How many people voted for each movie recently, compared with the time before."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -11,12 +11,12 @@ from django.db import connection
 
 from events.kinds import KIND_TABLE, OPINION_EVENTS, POSITIVE_FROM, VOTE_EVENTS, Kind, KindRow
 
-# How many windows before the newest one say what is usual.
-USUAL_WINDOWS = 4
-# What one person alone voted for is not a trend.
+# The windows before the newest one that give the baseline.
+BASELINE_WINDOWS = 4
+# A movie that one person alone voted for is not a trend.
 MIN_PEOPLE_A_MOVIE = 2
-# Votes read from each table to find a window that has enough of them: first a few, which nearly always do, then more.
-_PIECES = (200, 5_000, 100_000)
+# Votes read from each table to find a window that has enough: first a few, which are nearly always enough, then more.
+_BATCH_SIZES = (200, 5_000, 100_000)
 
 
 def _sql(kinds: Iterable[Kind]) -> str:
@@ -83,16 +83,16 @@ _COUNTS = f"""
     HAVING count(*) FILTER (WHERE at > %(since)s) >= %(people)s
 """  # noqa: S608 -- no input in it.
 _NEWEST = f"""
-    (SELECT 0, user_id, at FROM ({_RATING_VOTES} ORDER BY rated_at DESC LIMIT %(piece)s) AS ratings)
+    (SELECT 0, user_id, at FROM ({_RATING_VOTES} ORDER BY rated_at DESC LIMIT %(limit)s) AS ratings)
     UNION ALL
-    (SELECT 1, user_id, at FROM ({_EVENT_VOTES} ORDER BY occurred_at DESC LIMIT %(piece)s) AS events)
+    (SELECT 1, user_id, at FROM ({_EVENT_VOTES} ORDER BY occurred_at DESC LIMIT %(limit)s) AS events)
 """  # noqa: S608 -- no input in it.
-_EVER: dict[str, Any] = {"positive": POSITIVE_FROM, "first": "-infinity"}
+_ALL_TIME: dict[str, Any] = {"positive": POSITIVE_FROM, "first": "-infinity"}
 
 
 @dataclass(frozen=True)
 class Trend:
-    """People who voted for a movie: in the newest window, and before it in USUAL_WINDOWS windows together."""
+    """People who voted for a movie: in the newest window, and in the BASELINE_WINDOWS before it together."""
 
     movie_id: int
     recent: int
@@ -100,9 +100,9 @@ class Trend:
 
     @property
     def score(self) -> float:
-        """How far the newest window stands out from what is usual, in its standard deviations (counts are Poisson)."""
-        usual = self.before / USUAL_WINDOWS
-        return (self.recent - usual) / (usual + 1) ** 0.5
+        """How far the newest window is above the baseline, in standard deviations (counts are Poisson)."""
+        baseline = self.before / BASELINE_WINDOWS
+        return (self.recent - baseline) / (baseline + 1) ** 0.5
 
 
 class _Vote(NamedTuple):
@@ -111,14 +111,14 @@ class _Vote(NamedTuple):
 
 
 def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
-    """The movies that MIN_PEOPLE_A_MOVIE or more voted for in the ``window`` that ends ``until``, in no order.
+    """The movies that MIN_PEOPLE_A_MOVIE people or more voted for in the ``window`` that ends at ``until``, unordered.
 
     One query, over the votes of five windows.
     """
     since = until - window
     params: dict[str, Any] = {
-        **_EVER,
-        "first": since - USUAL_WINDOWS * window,
+        **_ALL_TIME,
+        "first": since - BASELINE_WINDOWS * window,
         "since": since,
         "until": until,
         "people": MIN_PEOPLE_A_MOVIE,
@@ -129,35 +129,35 @@ def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
 
 
 def newest_window_end(*, now: datetime, window: timedelta, votes: int, people: int) -> datetime | None:
-    """The end of the newest ``window`` that has so many votes by so many different people; None if there is none.
+    """The end of the newest ``window`` with ``votes`` votes by ``people`` different people; None if there is none.
 
-    ``now`` where the window before it has enough, else the time of its last vote. Reads the newest votes alone, by
-    their indexes, and no more than 100,000 of each table: one to three queries.
+    ``now`` if the window that ends now has enough, else the time of the window's last vote. Reads only the newest
+    votes, by their indexes, and at most 100,000 of each table: one to three queries.
     """
-    for piece in _PIECES:
-        newest, whole = _newest_votes(now, piece)
+    for limit in _BATCH_SIZES:
+        newest, complete = _newest_votes(now, limit)
         recent = [vote for vote in newest if vote.at > now - window]
         if len(recent) >= votes and len({vote.user_id for vote in recent}) >= people:
             return now
-        if (end := _enough_before(newest, window, votes, people)) is not None or whole:
+        if (end := _window_end(newest, window, votes, people)) is not None or complete:
             return end
     return None
 
 
-def _newest_votes(now: datetime, piece: int) -> tuple[list[_Vote], bool]:
-    """The newest votes until ``now``, newest first, and whether these are all there are."""
+def _newest_votes(now: datetime, limit: int) -> tuple[list[_Vote], bool]:
+    """Up to ``limit`` votes of each table until ``now``, newest first, and whether these are all there are."""
     tables: tuple[list[_Vote], list[_Vote]] = ([], [])
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, {**_EVER, "until": now, "piece": piece})
+        cursor.execute(_NEWEST, {**_ALL_TIME, "until": now, "limit": limit})
         for table, user_id, at in cursor:
             tables[table].append(_Vote(user_id, at))
-    cut = [min(vote.at for vote in found) for found in tables if len(found) == piece]
-    # Where a table had more, the other's older votes would stand alone.
+    cut = [min(vote.at for vote in found) for found in tables if len(found) == limit]
+    # If one table has more votes, those of the other that are older than its last one are incomplete.
     known = [vote for found in tables for vote in found if not cut or vote.at >= max(cut)]
     return sorted(known, key=lambda vote: vote.at, reverse=True), not cut
 
 
-def _enough_before(newest: Sequence[_Vote], window: timedelta, votes: int, people: int) -> datetime | None:
+def _window_end(newest: Sequence[_Vote], window: timedelta, votes: int, people: int) -> datetime | None:
     """The time of the newest vote that ends a window with enough votes by enough people."""
     ends = [-vote.at.timestamp() for vote in newest]
     span = window.total_seconds()

@@ -125,7 +125,7 @@ def test_marks_that_no_sweep_looks_at_are_dropped(cast):
 
 
 def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
-    monkeypatch.setattr(announcements, "_BLOCK", 2)
+    monkeypatch.setattr(announcements, "_BATCH_SIZE", 2)
     for movie in cast.movies.values():
         event(cast.bob, movie)
 

@@ -46,8 +46,8 @@ def test_ratings_and_the_newest_event_of_each_other_kind_come_back(db):
     ]
 
 
-def test_many_rows_come_in_pieces_and_lose_none(db, monkeypatch):
-    monkeypatch.setattr(training_data, "_ROWS_A_PIECE", 7)
+def test_many_rows_come_in_batches_and_lose_none(db, monkeypatch):
+    monkeypatch.setattr(training_data, "_BATCH_ROWS", 7)
     people = [make_user() for _ in range(5)]
     movies = [make_movie() for _ in range(6)]
     Rating.objects.bulk_create(Rating(user=user, movie=movie, value=4) for user in people for movie in movies)

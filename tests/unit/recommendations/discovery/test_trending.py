@@ -209,7 +209,7 @@ def of_votes(queries: CaptureQueriesContext) -> int:
 
 
 def test_few_votes_are_read_where_they_are_enough(cast, people, monkeypatch):
-    monkeypatch.setattr(trends, "_PIECES", (6, 1000))
+    monkeypatch.setattr(trends, "_BATCH_SIZES", (6, 1000))
     for n, person in enumerate(people[:5]):
         Rating.objects.create(user=person, movie=cast["Heat"], value=5, rated_at=END - n * DAY / 2)
     with CaptureQueriesContext(connection) as found:
