@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+from django.conf import settings
 
 from events.kinds import KIND_CHOICES, KIND_TABLE, LIKED_FROM, POSITIVE_FROM, RATING_WEIGHTS, Kind
 from events.models import Interaction, Rating
@@ -193,3 +195,16 @@ def test_a_kind_gives_a_reason_only_if_it_speaks_for_the_movie(kind):
 def test_a_rating_is_a_reason_from_its_own_threshold_on():
     assert because_of(Signal(7, Kind.RATING.value, LIKED_FROM, NOON), "Heat")["code"] == "because_liked"
     assert because_of(Signal(7, Kind.RATING.value, LIKED_FROM - 0.5, NOON), "Heat") == TASTE
+
+
+@every_kind
+def test_the_api_page_documents_each_kind(kind):
+    lines = (Path(settings.BASE_DIR) / "docs/api.md").read_text().splitlines()
+    row = KIND_TABLE[kind]
+    (cells,) = [line.split("|")[1:-1] for line in lines if line.startswith(f"| `{kind}`")]
+    _, weight, as_rating, seen, trending = (cell.strip() for cell in cells)
+
+    assert row.weight is None or float(weight) == row.weight
+    assert kind is Kind.RATING or as_rating == ("no" if row.as_rating is None else str(row.as_rating))
+    assert seen == ("yes" if row.seen else "no")
+    assert trending.split(" from ")[0] == ("a vote" if row.votes else "withdraws a vote" if row.withdraws else "no")
