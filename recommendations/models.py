@@ -1,6 +1,6 @@
 """What training publishes: versions, lists, popular movies and vectors."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +13,12 @@ from movies.models import Genre, Movie
 
 CONTENT_DIMENSIONS = 384
 FACTOR_DIMENSIONS = 128
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def live(self) -> Self:
+        """The live version: one row, or none before the first training."""
+        return self.filter(status=ModelVersion.Status.LIVE)
 
 
 class ModelVersion(models.Model):
@@ -60,6 +66,8 @@ class ModelVersion(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     live_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ModelVersionQuerySet.as_manager()
+
     class Meta:
         ordering = ["-id"]
         constraints = [
@@ -69,6 +77,10 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.pk} ({self.status})"
+
+
+# The condition of ``ModelVersion.objects.live()`` for raw SQL, on recommendations_modelversion as ``version``.
+LIVE_VERSION = f"version.status = '{ModelVersion.Status.LIVE.value}'"
 
 
 class BatchRecommendation(models.Model):

@@ -89,7 +89,7 @@ def _guarded(name: str, check: Callable[[], str]) -> str:
 
 def live_version() -> ModelVersion | None:
     """The live version, as far as its files go."""
-    return ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).only("pk", "artefacts").first()
+    return ModelVersion.objects.live().only("pk", "artefacts").first()
 
 
 _CHECKS: dict[str, Callable[[], str]] = {"database": _database, "redis": _redis, "migrations": _migrations}

@@ -40,7 +40,7 @@ def recommendations_export_live(
     what follows them moves up. Two queries over whole tables, streamed. Raises ExportError, OSError.
     """
     check_target(path)
-    version = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).first()
+    version = ModelVersion.objects.live().first()
     if version is None:
         raise ExportError("No model is live: train one with manage.py train.")
     name = "" if internal else _dataset(dataset)

@@ -12,18 +12,18 @@ from typing import NamedTuple
 from django.db import connection
 
 from movies.caching.version_tokens import CATALOGUE, read_token
-from recommendations.models import ModelVersion
+from recommendations.models import LIVE_VERSION
 
 # How long a process keeps the state, which is how late it may find a change whose token was not set.
 KEPT_SECONDS = 1.0
 # The last two change when a backup is restored, even if the rows look the same.
-_STATE = """
+_STATE = f"""
     SELECT
-        (SELECT id FROM recommendations_modelversion WHERE status = %(live)s),
+        (SELECT version.id FROM recommendations_modelversion version WHERE {LIVE_VERSION}),
         (SELECT bit_xor(token) FROM movies_cacheinvalidation WHERE name = %(catalogue)s),
         pg_relation_filenode('movies_cacheinvalidation'),
         extract(epoch FROM pg_postmaster_start_time())
-"""
+"""  # noqa: S608 -- no input in it.
 
 
 class DatabaseState(NamedTuple):
@@ -74,7 +74,7 @@ def _read(token: bytes) -> DatabaseState:
     # Before the query: it may be older than it says, never younger.
     read_at = time.monotonic()
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_STATE, {"live": str(ModelVersion.Status.LIVE), "catalogue": CATALOGUE})
+        cursor.execute(_STATE, {"catalogue": CATALOGUE})
         row = cursor.fetchone()
     _held = state = DatabaseState(":".join(map(str, row)).encode(), token, read_at)
     return state

@@ -136,7 +136,7 @@ def trainings_sweep(*, locked: bool = False) -> int:
 def _publish_orphan(version: ModelVersion) -> None:
     """Publish a version that is trained and let through, unless a newer one is live or parts of it are gone."""
     # Their numbers do not say which is newer: a training that is tried again keeps its number.
-    newer = ModelVersion.objects.filter(status=Status.LIVE, started_at__gt=version.started_at).first()
+    newer = ModelVersion.objects.live().filter(started_at__gt=version.started_at).first()
     if newer is not None:
         _end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
         return

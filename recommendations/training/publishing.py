@@ -107,7 +107,7 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
                     "version, the one before it and the newest refused one are kept."
                 }
             )
-        retired = list(ModelVersion.objects.filter(status=Status.LIVE).values_list("pk", flat=True))
+        retired = list(ModelVersion.objects.live().values_list("pk", flat=True))
         ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
         version.status, version.live_at = Status.LIVE, timezone.now()
         version.save(update_fields=["status", "live_at"])
@@ -158,7 +158,7 @@ def _superseded() -> QuerySet[ModelVersion]:
 
 def _live_begun() -> datetime | None:
     """When the training of the live version began."""
-    return ModelVersion.objects.filter(status=Status.LIVE).values_list(_BEGUN, flat=True).first()
+    return ModelVersion.objects.live().values_list(_BEGUN, flat=True).first()
 
 
 def _has_rows(version_id: int) -> bool:

@@ -177,7 +177,7 @@ def _train(version: ModelVersion, progress: _Progress, *, force: bool) -> ModelV
 
 def _refusal(version: ModelVersion) -> str:
     """Why the gate refuses it, beside the version that is live now; empty if it does not."""
-    live = ModelVersion.objects.filter(status=Status.LIVE).first()
+    live = ModelVersion.objects.live().first()
     config = GateConfig(max_shrink=settings.GATE_MAX_SHRINK, min_people=settings.GATE_MIN_PEOPLE)
     return gate(_trained(version), None if live is None else _trained(live), config)
 

@@ -34,7 +34,7 @@ def embeddings_refresh() -> int:
     one query; otherwise cached lists are told. Without a live version, or without its files on this machine, it logs
     why and does nothing.
     """
-    version = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).first()
+    version = ModelVersion.objects.live().first()
     if version is None:
         return 0
     with session_lock("embeddings") as held:

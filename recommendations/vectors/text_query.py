@@ -45,7 +45,7 @@ _lock = threading.Lock()
 
 def live_encoder() -> tuple[int, ContentEncoder] | None:
     """The live version and its encoder, read once a process and version; None without a version or its files."""
-    version = ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).only("pk", "artefacts").first()
+    version = ModelVersion.objects.live().only("pk", "artefacts").first()
     if version is None:
         return None
     with _lock:

@@ -109,7 +109,7 @@ def _standing() -> dict[str, int]:
 def _has_live_version() -> bool:
     from recommendations.models import ModelVersion  # noqa: PLC0415 -- as above.
 
-    return ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).exists()
+    return ModelVersion.objects.live().exists()
 
 
 def _import(steps: Steps, progress: Progress, command: str, path: Path) -> bool:
