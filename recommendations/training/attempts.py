@@ -6,12 +6,12 @@ what comes next, so a lost message or process changes nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import psycopg
+import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, transaction
@@ -24,7 +24,7 @@ from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.training.publishing import LOCK_LOST, version_drop, version_publish
 from recommendations.vectors.artefacts import artefacts_sweep, artefacts_whole
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
 
@@ -110,7 +110,7 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
                 return
             _end(mine, reason, retry=transient)
     except Exception:
-        logger.exception("training_failure_not_recorded", extra={"version": version.pk})
+        logger.exception("training_failure_not_recorded", version=version.pk)
 
 
 def trainings_sweep(*, locked: bool = False) -> int:
@@ -124,7 +124,7 @@ def trainings_sweep(*, locked: bool = False) -> int:
             return trainings_sweep(locked=True) if held else 0
     orphans = list(ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.READY]).order_by("pk"))
     for version in orphans:
-        logger.error("training_crashed", extra={"version": version.pk, "status": version.status})
+        logger.error("training_crashed", version=version.pk, status=version.status)
         if version.status == Status.READY:
             _publish_orphan(version)
         else:
@@ -176,4 +176,4 @@ def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
         values["error"] = text
     unpublished = ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.READY])
     version_drop(version_id=version.pk, among=unpublished.all, **values)
-    logger.error("training_attempt_ended", extra={"version": version.pk, "status": values["status"], "reason": reason})
+    logger.error("training_attempt_ended", version=version.pk, status=values["status"], reason=reason)

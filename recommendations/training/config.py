@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
+import structlog
 from django.conf import settings
 
 from recommendations.algorithms.configs import ConfigError, config_from_json
@@ -12,7 +12,7 @@ from recommendations.algorithms.pipeline.tune import TunedConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.models import TuningRun
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 def shipped_config() -> TunedConfig:
@@ -31,6 +31,6 @@ def tuned_config() -> TunedConfig:
     try:
         found = config_from_json(TunedConfig, run.configuration)
     except ConfigError as error:
-        logger.error("tuning_not_readable", extra={"run": run.pk, "reason": str(error)})
+        logger.error("tuning_not_readable", run=run.pk, reason=str(error))
         return shipped_config()
     return replace(found, ranker=replace(found.ranker, max_items=settings.TRAINING_MAX_ITEMS))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -16,7 +16,7 @@ from recommendations.models import ModelVersion
 from recommendations.training.attempts import LOCK, trainings_sweep
 from recommendations.training.services import training_run
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
 NIGHTLY = "nightly"
@@ -73,5 +73,5 @@ def night_request(*, slot: datetime) -> ModelVersion | None:
         if done.exists():
             return None
         version = ModelVersion.objects.create(trigger=NIGHTLY, scheduled_for=slot, stage="waiting")
-    logger.info("training_due", extra={"version": version.pk, "scheduled_for": slot.isoformat()})
+    logger.info("training_due", version=version.pk, scheduled_for=slot.isoformat())
     return version

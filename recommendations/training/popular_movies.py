@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 
 import numpy as np
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -19,7 +19,7 @@ from movies.models import Movie
 from recommendations.algorithms.rankers.popularity import PopularityConfig, best_of, damped_popularity
 from recommendations.models import PopularMovie
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # What an event says as a rating, where the person has not rated the movie.
 AS_RATINGS = {kind.value: row.as_rating for kind, row in KIND_TABLE.items() if row.as_rating is not None}
@@ -50,7 +50,7 @@ def popular_refresh(*, now: datetime | None = None) -> int:
         after = list(PopularMovie.objects.order_by("genre", "rank").values_list("genre_id", "movie_id"))
         if after != before:
             invalidate_catalogue_on_commit()
-    logger.info("popular_refreshed", extra={"rows": len(rows), "changed": after != before})
+    logger.info("popular_refreshed", rows=len(rows), changed=after != before)
     return len(rows)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import numpy as np
+import structlog
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -23,7 +23,7 @@ from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbed
 from recommendations.vectors.artefacts import artefacts_delete, artefacts_folder
 from recommendations.vectors.indexes import vector_indexes_build, vector_indexes_drop
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
 # Orders versions by age. Their numbers do not: a training that is tried again keeps its number.
@@ -112,7 +112,7 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
         version.status, version.live_at = Status.LIVE, timezone.now()
         version.save(update_fields=["status", "live_at"])
         invalidate_catalogue_on_commit()
-    logger.info("version_published", extra={"version": version.pk, "retired": retired, "refusal": version.refusal})
+    logger.info("version_published", version=version.pk, retired=retired, refusal=version.refusal)
     versions_prune()
     return version
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 from threadpoolctl import threadpool_limits
@@ -41,7 +41,7 @@ from recommendations.vectors.artefacts import artefacts_save
 from recommendations.vectors.contents import movie_contents_read
 from recommendations.vectors.writing import embeddings_write
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
 OnProgress = Callable[[str, float], None]
@@ -57,11 +57,13 @@ def training_run(
     version: ModelVersion | None = None,
     trigger: str = MANUAL,
     on_progress: OnProgress | None = None,
+    log_stages: bool = True,
     force: bool = False,
 ) -> ModelVersion:
     """Train, evaluate, write and make live; the version that comes back is live, or was refused and says why.
 
-    version: one that was requested; else a new one is made. on_progress is called as each stage begins. force: publish
+    version: one that was requested; else a new one is made. on_progress is called as each stage begins. log_stages:
+    whether each stage is logged, too; False where on_progress shows it in the same terminal. force: publish
     what the gate refuses, too. Raises TrainingBusyError while another process trains, TrainingError when it fails: the
     live version stays as it was; the one that failed says why, waits for its next attempt if it was not asked for by
     hand, and leaves no other rows. Must not run inside a transaction.
@@ -72,12 +74,13 @@ def training_run(
         trainings_sweep(locked=True)
         version = attempt_begin(version=version, trigger=trigger)
         try:
-            return _train(version, _Progress(version, on_progress), force=force)
+            return _train(version, _Progress(version, on_progress, log_stages), force=force)
         except BaseException as error:
             # A time limit or an interrupt ends the training too, and must not leave half of it behind.
             logger.error(
                 "training_failed",
-                extra={"version": version.pk, "reason": _reason(error)},
+                version=version.pk,
+                reason=_reason(error),
                 exc_info=None if isinstance(error, TrainingError) else error,
             )
             attempt_failed(version=version, error=error, reason=_reason(error))
@@ -89,15 +92,17 @@ def training_run(
 class _Progress:
     """Writes each stage to the version's row, where staff follow it, and hands it on."""
 
-    def __init__(self, version: ModelVersion, on_progress: OnProgress | None) -> None:
+    def __init__(self, version: ModelVersion, on_progress: OnProgress | None, log_stages: bool) -> None:
         self.version = version
         self.on_progress = on_progress
+        self.log_stages = log_stages
 
     def __call__(self, stage: str, progress: float) -> None:
         self.version.stage, self.version.progress = stage, round(progress, 3)
         with attempt_owned(self.version):
             self.version.save(update_fields=["stage", "progress"])
-        logger.info("training_stage", extra={"version": self.version.pk, "stage": stage, "progress": progress})
+        if self.log_stages:
+            logger.info("training_stage", version=self.version.pk, stage=stage, progress=progress)
         if self.on_progress is not None:
             self.on_progress(stage, progress)
 
@@ -167,7 +172,7 @@ def _train(version: ModelVersion, progress: _Progress, *, force: bool) -> ModelV
         version.finished_at = timezone.now()
         version.save()
     if version.status == Status.REFUSED:
-        logger.error("training_refused", extra={"version": version.pk, "reason": version.refusal})
+        logger.error("training_refused", version=version.pk, reason=version.refusal)
         versions_prune()
         return version
     published = version_publish(version=version, holding=LOCK)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 from threadpoolctl import threadpool_limits
@@ -20,7 +20,7 @@ from recommendations.training.attempts import CRASHED, LOCK, TrainingBusyError, 
 from recommendations.training.config import shipped_config, tuned_config
 from recommendations.training.services import NOTHING_TO_TRAIN_ON
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Status = TuningRun.Status
 WEEKLY = "weekly"
@@ -121,7 +121,7 @@ def _record(run: TuningRun, trial: Trial) -> None:
         seconds=round(trial.seconds, 3),
         state=TuningTrial.State.COMPLETE if trial.value is not None else TuningTrial.State.FAILED,
     )
-    logger.info("tuning_trial", extra={"run": run.pk, "trial": trial.number, "part": trial.part, "value": trial.value})
+    logger.info("tuning_trial", run=run.pk, trial=trial.number, part=trial.part, value=trial.value)
 
 
 def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
@@ -131,7 +131,7 @@ def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
     run.shipped_confirmed, run.best_confirmed = result.shipped_confirmed, result.best_confirmed
     run.configuration = result.best.as_dict()
     run.save()
-    logger.info("tuning_finished", extra={"run": run.pk, "pays": run.pays, "value": run.best_confirmed})
+    logger.info("tuning_finished", run=run.pk, pays=run.pays, value=run.best_confirmed)
     return run
 
 
@@ -144,4 +144,4 @@ def _fail(run: TuningRun, error: BaseException) -> None:
             status=Status.FAILED, error=reason[:2000], interrupted=interrupted, finished_at=timezone.now()
         )
     except Exception:
-        logger.exception("tuning_failure_not_recorded", extra={"run": run.pk})
+        logger.exception("tuning_failure_not_recorded", run=run.pk)

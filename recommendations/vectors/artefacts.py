@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 import secrets
@@ -12,6 +11,7 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
+import structlog
 from django.conf import settings
 
 from recommendations.algorithms.content.cold_start import FoldIn
@@ -21,7 +21,7 @@ from recommendations.algorithms.model_files import ModelFileError
 from recommendations.algorithms.pipeline.train import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
 from recommendations.models import ModelVersion
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # "7" is version 7's folder; ".7-0f3a" is one that is being written.
 _FOLDER = re.compile(r"(?P<version>\d+)|\.\d+-\w+")
@@ -145,11 +145,11 @@ def artefacts_sweep() -> list[str]:
                 continue
             shutil.rmtree(path)
         except OSError as error:
-            logger.warning("model_folder_not_removed", extra={"folder": str(path), "reason": str(error)})
+            logger.warning("model_folder_not_removed", folder=str(path), reason=str(error))
             continue
         removed.append(path.name)
     if removed:
-        logger.info("model_folders_removed", extra={"folders": removed})
+        logger.info("model_folders_removed", folders=removed)
     return removed
 
 

@@ -5,15 +5,15 @@ half the precision, which ranks the same and takes two thirds of the room; and a
 rows to them, cannot use them by accident, since it sorts by another expression.
 """
 
-import logging
 import re
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, MovieEmbedding
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # What the search functions of migration 0005 look for: embedding_factors_7 is of version 7.
 _INDEXES = {
@@ -51,7 +51,7 @@ def vector_indexes_build(*, version_id: int) -> list[str]:
                 )
             built.append(name)
         except DatabaseError as error:
-            logger.error("vector_index_not_built", extra={"index": name, "reason": str(error)})
+            logger.error("vector_index_not_built", index=name, reason=str(error))
     return built
 
 
@@ -68,7 +68,7 @@ def vector_indexes_drop(*, version_id: int) -> None:
                 cursor.execute(f"SET LOCAL lock_timeout = '{_DROP_PATIENCE}'")
                 cursor.execute(f"DROP INDEX IF EXISTS {name}")
         except OperationalError as error:
-            logger.warning("vector_index_not_dropped", extra={"index": name, "reason": str(error)})
+            logger.warning("vector_index_not_dropped", index=name, reason=str(error))
 
 
 def _existing() -> dict[str, int]:

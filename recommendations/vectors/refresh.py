@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
+import structlog
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -22,7 +22,7 @@ from recommendations.vectors.contents import movie_contents_read
 from recommendations.vectors.indexes import vector_indexes_build
 from recommendations.vectors.writing import embeddings_write
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 _BLOCK = 1000
 
@@ -46,7 +46,7 @@ def embeddings_refresh() -> int:
         try:
             encoder, fold_in = artefacts_load(version=version)
         except ModelFileError as error:
-            logger.error("embeddings_not_refreshed", extra={"version": version.pk, "reason": str(error)})
+            logger.error("embeddings_not_refreshed", version=version.pk, reason=str(error))
             return 0
         for start in range(0, len(movie_ids), _BLOCK):
             with transaction.atomic():
@@ -55,7 +55,7 @@ def embeddings_refresh() -> int:
                 invalidate_catalogue_on_commit()
     # A catalogue may grow between two trainings.
     vector_indexes_build(version_id=version.pk)
-    logger.info("embeddings_refreshed", extra={"version": version.pk, "movies": len(movie_ids)})
+    logger.info("embeddings_refreshed", version=version.pk, movies=len(movie_ids))
     return len(movie_ids)
 
 

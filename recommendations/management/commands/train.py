@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -66,7 +63,7 @@ class Command(AnnouncingCommand):
             raise CommandError("--force goes without --data: a folder takes no version's place.")
         version: ModelVersion | None = None
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
-        with _no_stage_lines(console), Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=console) as progress:
             bar = progress.add_task("starting", total=1.0)
 
             def show(stage: str, share: float) -> None:
@@ -76,7 +73,8 @@ class Command(AnnouncingCommand):
             if options["data"]:
                 table = _train_file(options, show)
             else:
-                version = _train_database(show, force=options["force"])
+                # On a terminal lines of the log would break the bar, which shows each stage anyway.
+                version = _train_database(show, log_stages=not console.is_terminal, force=options["force"])
                 table = _summary(version)
             show("done", 1.0)
         console.print(table)
@@ -96,22 +94,9 @@ class Command(AnnouncingCommand):
         )
 
 
-@contextmanager
-def _no_stage_lines(console: Console) -> Iterator[None]:
-    """Keeps each stage's line of the log off a terminal, where it would break the bar, which shows the stage too."""
-    log = logging.getLogger("recommendations.training.services")
-    before = log.level
-    if console.is_terminal:
-        log.setLevel(logging.WARNING)
+def _train_database(show: OnProgress, *, log_stages: bool, force: bool) -> ModelVersion:
     try:
-        yield
-    finally:
-        log.setLevel(before)
-
-
-def _train_database(show: OnProgress, *, force: bool) -> ModelVersion:
-    try:
-        return training_run(on_progress=show, force=force)
+        return training_run(on_progress=show, log_stages=log_stages, force=force)
     except TrainingError as error:
         raise CommandError(str(error)) from error
 
