@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
+import structlog
 from celery import Task
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 _DAY = 86_400
 
@@ -33,7 +33,7 @@ class BaseTask(Task):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.request.called_directly or self._deliveries() <= self.max_deliveries:
             return self.run(*args, **kwargs)
-        logger.error("task_dropped", extra={"task": self.name, "deliveries": self.max_deliveries})
+        logger.error("task_dropped", task=self.name, deliveries=self.max_deliveries)
         return None
 
     def _deliveries(self) -> int:

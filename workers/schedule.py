@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from django.db.migrations.recorder import MigrationRecorder
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.tzcrontab import TzAwareCrontab
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # How far back a crontab is searched for its newest time, the nearest first: hourly, daily, weekly, monthly, yearly.
 _LOOK_BACK = [timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366)]
@@ -34,7 +34,7 @@ def _slot(entry: PeriodicTask, now: datetime) -> datetime | None:
             slot = latest_of_crontab(entry.crontab.schedule, now)
         except ValueError as error:
             # A day that no calendar has; beat leaves such an entry out.
-            logger.error("schedule_not_readable", extra={"entry": entry.name, "reason": str(error)})
+            logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
     elif entry.interval is not None:
         every = entry.interval.schedule.run_every
         slot = datetime.fromtimestamp(now.timestamp() // every.total_seconds() * every.total_seconds(), UTC)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
 from django.db import Error, connection
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # The first half of each key, so that other users of advisory locks in the same database do not meet ours.
 _NAMESPACE = 0x5EC5
@@ -48,7 +48,7 @@ def _release(name: str) -> None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_NAMESPACE, _key(name)])
     except Error as error:
-        logger.warning("lock_already_gone", extra={"lock": name, "reason": str(error)})
+        logger.warning("lock_already_gone", lock=name, reason=str(error))
         close_broken_connection()
 
 

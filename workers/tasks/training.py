@@ -6,10 +6,10 @@ nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+import structlog
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
@@ -21,7 +21,7 @@ from recommendations.training.attempts import TrainingBusyError, TrainingError
 from workers.base import BaseTask
 from workers.schedule import latest_slot
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Made = TypeVar("Made", ModelVersion, TuningRun)
 
@@ -58,7 +58,7 @@ def _finish(run: Callable[[], Made | None]) -> Made | None:
     try:
         return run()
     except TrainingBusyError:
-        logger.info("training_skipped", extra={"reason": "another training is running"})
+        logger.info("training_skipped", reason="another training is running")
     except TrainingError as error:
-        logger.error("training_not_done", extra={"reason": str(error)})
+        logger.error("training_not_done", reason=str(error))
     return None

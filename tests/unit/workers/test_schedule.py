@@ -120,7 +120,7 @@ def test_a_day_that_no_calendar_has_is_logged_and_left(delivered, caplog):
     entry.save()
 
     assert latest_slot(TRAIN, now=at("2026-05-10 12:00")) is None
-    assert "schedule_not_readable" in caplog.messages
+    assert "schedule_not_readable" in caplog.text
 
 
 def test_a_night_before_the_system_was_there_was_not_missed(delivered):
