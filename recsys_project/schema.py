@@ -1,4 +1,4 @@
-"""The OpenAPI schema at ``/api/schema/``, made and rendered once a process instead of with each request."""
+"""The OpenAPI schema, made and rendered once a process instead of with each request, and its page."""
 
 from functools import lru_cache
 from threading import Lock
@@ -8,20 +8,17 @@ from django.http import HttpResponse
 from django.urls import get_script_prefix
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView
-from rest_framework.permissions import AllowAny
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
+
+from accounts.api.public import PublicView
 
 _making = Lock()
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(PublicView, SpectacularAPIView):
     """drf-spectacular's view without ``lang`` and ``version``: there is one language and one version, and what stands
     in these would be made anew for each, or go into a header as it is."""
-
-    # No token is read: an expired one must not keep anybody from the schema.
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -34,6 +31,10 @@ class SchemaView(SpectacularAPIView):
             content_type=f"{renderer.media_type}; charset=utf-8",
             headers={"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'},
         )
+
+
+class DocsView(PublicView, SpectacularSwaggerView):
+    """The page at ``/api/docs/`` that shows the schema."""
 
 
 # One for each kind of answer; where the site stands is in the schema, too.

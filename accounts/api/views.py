@@ -6,24 +6,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.parsers import FormParser
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
 from accounts.api import serializers
+from accounts.api.public import PublicView
 from accounts.models import User
-
-
-class PublicView(APIView):
-    """A view for people who are not signed in; a refusal still asks for a Bearer token, as RFC 6750 has it."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-    def get_authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="api"'
 
 
 class RegisterView(PublicView):

@@ -5,10 +5,10 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.public import PublicView
 from movies import selectors
 from movies.api.expand import ExpandQuerySerializer, expansions_asked
 from movies.api.filters import MovieFilter
@@ -23,12 +23,9 @@ from movies.models import Movie
     parameters=[ExpandQuerySerializer],
     auth=[],
 )
-class MovieListView(generics.ListAPIView):
+class MovieListView(PublicView, generics.ListAPIView):
     """Published movies by title, a page at a time."""
 
-    # No token is read: an expired one must not keep anybody from the open catalogue.
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
     serializer_class = MovieCardSerializer
     filterset_class = MovieFilter
     pagination_class = ListPagination
@@ -43,11 +40,9 @@ class MovieListView(generics.ListAPIView):
 
 
 @extend_schema(tags=["movies"], summary="Read one published movie", auth=[])
-class MovieDetailView(generics.RetrieveAPIView):
+class MovieDetailView(PublicView, generics.RetrieveAPIView):
     """One published movie with its people. 404 when there is none of that id or it is not published."""
 
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
     serializer_class = MovieSerializer
     filter_backends: list[type] = []
 

@@ -4,11 +4,10 @@ The search is routed under ``/api/movies/`` and the genres under ``/api/genres/`
 """
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from accounts.api.public import PublicView
 from movies.api.pagination import envelope
 from recommendations.api.discovery_serializers import (
     GenreListSerializer,
@@ -24,12 +23,8 @@ from recommendations.discovery.search import search_list
 from recommendations.discovery.trending import trending_list
 
 
-class SearchView(APIView):
+class SearchView(PublicView):
     """Movies by what somebody typed."""
-
-    # No token is read: an expired one must not keep anybody from the open catalogue.
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         tags=["movies"],
@@ -46,11 +41,8 @@ class SearchView(APIView):
         return Response(envelope(**search_list(**query.validated_data)))
 
 
-class TrendingListView(APIView):
+class TrendingListView(PublicView):
     """What more people than usual voted for lately."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         tags=["recommendations"],
@@ -65,11 +57,8 @@ class TrendingListView(APIView):
         return Response(envelope(**trending_list(**query.validated_data)))
 
 
-class LatestListView(APIView):
+class LatestListView(PublicView):
     """What came to the catalogue last."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         tags=["recommendations"],
@@ -84,11 +73,8 @@ class LatestListView(APIView):
         return Response(envelope(latest_list(**query.validated_data)))
 
 
-class GenreListView(APIView):
+class GenreListView(PublicView):
     """What genres there are."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer, auth=[])
     def get(self, request: Request) -> Response:

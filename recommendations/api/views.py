@@ -3,11 +3,11 @@
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.public import PublicView
 from movies.api.pagination import envelope
 from movies.models import Movie
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
@@ -45,11 +45,8 @@ class RecommendationListView(APIView):
         return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
 
 
-class SessionListView(APIView):
+class SessionListView(PublicView):
     """A guest's list, from what they did in this session. Nothing is stored."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         tags=["recommendations"],
@@ -73,11 +70,8 @@ class SessionListView(APIView):
         return Response(envelope(**answer), headers={"Cache-Control": "no-store"})
 
 
-class PopularListView(APIView):
+class PopularListView(PublicView):
     """What everyone likes now, for anyone who asks."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         tags=["recommendations"],
@@ -92,11 +86,8 @@ class PopularListView(APIView):
         return Response(envelope(popular_list(**query.validated_data)))
 
 
-class SimilarListView(APIView):
+class SimilarListView(PublicView):
     """Movies like one movie, for anyone who asks."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         tags=["movies"],
