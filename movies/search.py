@@ -19,6 +19,7 @@ from django.contrib.postgres.search import (
 from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.functions import Least, Length, Sqrt
 
+from movies.filters import MovieFilter
 from movies.models import Credit, Movie, Person
 from movies.text import normalise_query, search_key, unaccented
 
@@ -63,26 +64,6 @@ _TWIST = re.compile(
 # As in a web search: a word after a minus must not occur.
 _SIGNS = re.compile(r"[\"]|(?:^|\s)-|\bor\b", re.IGNORECASE)
 _REFUSED = re.compile(r"(?:^|\s)-\S+")
-
-
-@dataclass(frozen=True)
-class MovieFilter:
-    """Which movies may be found; nothing said is every published one."""
-
-    genre_id: int | None = None
-    year_from: int | None = None
-    year_to: int | None = None
-
-    def condition(self, prefix: str = "") -> Q:
-        """The same as a condition on movies, or with ``prefix`` ("movie__") on what refers to them."""
-        wanted: dict[str, object] = {f"{prefix}status": Movie.Status.PUBLISHED}
-        if self.genre_id is not None:
-            wanted[f"{prefix}genres"] = self.genre_id
-        if self.year_from is not None:
-            wanted[f"{prefix}year__gte"] = self.year_from
-        if self.year_to is not None:
-            wanted[f"{prefix}year__lte"] = self.year_to
-        return Q(**wanted)
 
 
 @dataclass
@@ -136,7 +117,7 @@ def movies_matching(query: str, wanted: MovieFilter) -> dict[int, TextMatch]:
     words = query_words(query)
     if not words:
         return {}
-    movies = Movie.objects.filter(wanted.condition()).order_by()
+    movies = wanted.movies()
     matches = _Matches()
     _match_titles(matches, movies, " ".join(words))
     _match_words(matches, movies, query, words)

@@ -1,4 +1,4 @@
-"""The catalogue's query filters; a value that makes no sense is an error that names its parameter."""
+"""The query parameters that filter the catalogue; a value that makes no sense is an error that names its parameter."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 
+from movies.filters import MovieFilter
 from movies.models import Genre, Movie
-from movies.text import search_key_typed
 
 _YEARS = {"min_value": 1, "max_value": 9999}
 
@@ -21,24 +21,30 @@ class YearFilter(django_filters.NumberFilter):
         return None
 
 
-class TitleFilter(django_filters.CharFilter):
-    """A part of the title in any case and with or without accents, which the trigram index of the titles answers."""
+class MovieFilterSet(django_filters.FilterSet):
+    """Declares and validates the parameters; ``MovieFilter`` makes the condition, and ``field_name`` only tells the
+    OpenAPI schema their types."""
 
-    def filter(self, qs: QuerySet[Movie], value: str) -> QuerySet[Movie]:
-        return super().filter(qs, search_key_typed(value) if value else value)
-
-
-class MovieFilter(django_filters.FilterSet):
-    search = TitleFilter(
-        field_name="search_title", lookup_expr="contains", max_length=100, label="Part of the title, accents or not."
-    )
+    search = django_filters.CharFilter(max_length=100, label="Part of the title, accents or not.")
     genre = django_filters.ModelChoiceFilter(
         field_name="genres", queryset=Genre.objects.all(), to_field_name="slug", label="A genre, by its slug."
     )
     year = YearFilter(label="Released that year.", **_YEARS)
-    year_from = YearFilter(field_name="year", lookup_expr="gte", label="Released that year or later.", **_YEARS)
-    year_to = YearFilter(field_name="year", lookup_expr="lte", label="Released that year or earlier.", **_YEARS)
+    year_from = YearFilter(field_name="year", label="Released that year or later.", **_YEARS)
+    year_to = YearFilter(field_name="year", label="Released that year or earlier.", **_YEARS)
 
     class Meta:
         model = Movie
         fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Movie]) -> QuerySet[Movie]:
+        """The movies of ``queryset`` that pass the valid parameters."""
+        given = self.form.cleaned_data
+        movie_filter = MovieFilter(
+            title=given["search"],
+            genre_id=given["genre"].pk if given["genre"] else None,
+            year=given["year"],
+            year_from=given["year_from"],
+            year_to=given["year_to"],
+        )
+        return queryset.filter(movie_filter.restriction())

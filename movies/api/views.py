@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from accounts.api.public import PublicView
 from movies import selectors
 from movies.api.expand import ExpandQuerySerializer, expansions_asked
-from movies.api.filters import MovieFilter
+from movies.api.filters import MovieFilterSet
 from movies.api.pagination import ListPagination
 from movies.api.serializers import MovieCardSerializer, MovieSerializer
 from movies.models import Movie
@@ -27,7 +27,7 @@ class MovieListView(PublicView, generics.ListAPIView):
     """Published movies by title, a page at a time."""
 
     serializer_class = MovieCardSerializer
-    filterset_class = MovieFilter
+    filterset_class = MovieFilterSet
     pagination_class = ListPagination
 
     def get_queryset(self) -> QuerySet[Movie]:

@@ -7,11 +7,7 @@ from rest_framework import serializers
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
 from movies.search import MAX_QUERY
 from recommendations.api.fields import SearchTextField
-from recommendations.api.serializers import LimitSerializer, NoticeSerializer
-
-
-class GenreQuerySerializer(LimitSerializer):
-    genre = serializers.CharField(max_length=40, required=False, help_text="Only this genre, by its slug.")
+from recommendations.api.serializers import GenreQuerySerializer, NoticeSerializer
 
 
 class SearchQuerySerializer(GenreQuerySerializer):

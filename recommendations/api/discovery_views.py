@@ -11,12 +11,12 @@ from accounts.api.public import PublicView
 from movies.api.pagination import envelope
 from recommendations.api.discovery_serializers import (
     GenreListSerializer,
-    GenreQuerySerializer,
     LatestListSerializer,
     SearchListSerializer,
     SearchQuerySerializer,
     TrendingListSerializer,
 )
+from recommendations.api.serializers import GenreQuerySerializer
 from recommendations.discovery.genres import genre_list
 from recommendations.discovery.latest import latest_list
 from recommendations.discovery.search import search_list

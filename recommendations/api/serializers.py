@@ -14,7 +14,9 @@ class LimitSerializer(ExpandQuerySerializer):
     limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
 
 
-class PopularQuerySerializer(LimitSerializer):
+class GenreQuerySerializer(LimitSerializer):
+    """The query of a list that may be of one genre."""
+
     genre = serializers.CharField(max_length=40, required=False, help_text="Only this genre, by its slug.")
 
 

@@ -12,9 +12,9 @@ from movies.api.pagination import envelope
 from movies.models import Movie
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
+    GenreQuerySerializer,
     LimitSerializer,
     PopularListSerializer,
-    PopularQuerySerializer,
     RecommendationListSerializer,
     SessionListSerializer,
     SimilarListSerializer,
@@ -76,12 +76,12 @@ class PopularListView(PublicView):
     @extend_schema(
         tags=["recommendations"],
         summary="What is popular now",
-        parameters=[PopularQuerySerializer],
+        parameters=[GenreQuerySerializer],
         responses=PopularListSerializer,
         auth=[],
     )
     def get(self, request: Request) -> Response:
-        query = PopularQuerySerializer(data=request.query_params)
+        query = GenreQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         return Response(envelope(popular_list(**query.validated_data)))
 

@@ -6,8 +6,7 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import TruncDate
 
-from movies.models import Movie
-from movies.search import MovieFilter
+from movies.filters import MovieFilter
 from movies.selectors import items_expanded, movie_cards
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import MAX_CACHED, cached
@@ -27,9 +26,11 @@ def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection
 
 
 def _latest(genre_id: int | None) -> list[tuple[int, str]]:
-    movies = Movie.objects.filter(MovieFilter(genre_id).condition())
-    ordered = movies.annotate(day=TruncDate("created_at")).order_by(
-        F("day").desc(), F("year").desc(nulls_last=True), "-created_at", "-pk"
+    ordered = (
+        MovieFilter(genre_id=genre_id)
+        .movies()
+        .annotate(day=TruncDate("created_at"))
+        .order_by(F("day").desc(), F("year").desc(nulls_last=True), "-created_at", "-pk")
     )
     return [
         (movie_id, at.isoformat(timespec="seconds").replace("+00:00", "Z"))

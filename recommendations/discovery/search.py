@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from movies.search import MAX_QUERY, MovieFilter, TextMatch, movies_matching
+from movies.filters import MovieFilter
+from movies.search import MAX_QUERY, TextMatch, movies_matching
 from movies.selectors import items_expanded, movie_cards
 from movies.text import normalise_query
 from recommendations.discovery.genres import genre_id_of
@@ -47,7 +48,7 @@ def search_list(
         raise ValidationError({"q": f"A search takes at most {MAX_QUERY} letters."})
     asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
     name = f"search:{hashlib.sha256(asked.encode()).hexdigest()}"
-    wanted = MovieFilter(genre_id_of(genre), year_from, year_to)
+    wanted = MovieFilter(genre_id=genre_id_of(genre), year_from=year_from, year_to=year_to)
     found = cached(name, serving_config().search_cache_seconds, lambda: _found(q, wanted, limit))
     return found | {"items": items_expanded(found["items"], expand)}
 

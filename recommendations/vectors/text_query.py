@@ -9,8 +9,9 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from movies.filters import MovieFilter
 from movies.models import Movie
-from movies.search import MovieFilter, query_words, word_groups
+from movies.search import query_words, word_groups
 from movies.text import normalise_query
 from recommendations.algorithms.content.lsa import ContentEncoder, LsaEncoder, MovieContent
 from recommendations.algorithms.model_files import ModelFileError

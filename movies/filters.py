@@ -1,0 +1,94 @@
+"""Which movies somebody asks for: the one filter of the catalogue, the search and the lists."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+
+from movies.models import Genre, Movie
+from movies.text import search_key_typed
+
+
+@dataclass(frozen=True)
+class MovieFilter:
+    """Restricts movies by what they are; a field at its default restricts nothing.
+
+    title: a part of the title, in any case, with or without accents; the trigram index of the titles answers it.
+    genre_id: of this genre, by a join, so that a page in an index's order ends where it is full.
+    genres: of any of these genres, by slug. The ids of their movies are read once, as an array: a join of three tables
+    looks at every triple of their rows where PostgreSQL takes the tables for empty.
+    year, year_from, year_to: released in, from and up to that year, both ends included. language: ISO 639-1, in any
+    case. max_runtime: in minutes.
+    """
+
+    title: str = ""
+    genre_id: int | None = None
+    genres: tuple[str, ...] = ()
+    year: int | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+    language: str = ""
+    max_runtime: int | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether any field restricts anything."""
+        return any(getattr(self, field.name) != field.default for field in fields(MovieFilter))
+
+    def restriction(self, prefix: str = "") -> Q:
+        """The condition on movies, published or not; ``prefix`` ("movie__") makes it one on rows that refer to them."""
+        conditions: list[tuple[str, Any]] = []
+        if self.title:
+            conditions.append(("search_title__contains", search_key_typed(self.title)))
+        if self.genre_id is not None:
+            conditions.append(("genres", self.genre_id))
+        if self.genres:
+            conditions.append(("pk__any_of", ArraySubquery(self._ids_by_genre())))
+        if self.year is not None:
+            conditions.append(("year", self.year))
+        if self.year_from is not None:
+            conditions.append(("year__gte", self.year_from))
+        if self.year_to is not None:
+            conditions.append(("year__lte", self.year_to))
+        if self.language:
+            conditions.append(("language__iexact", self.language))
+        if self.max_runtime is not None:
+            conditions.append(("runtime_minutes__lte", self.max_runtime))
+        return Q(*((prefix + name, value) for name, value in conditions))
+
+    def condition(self, prefix: str = "") -> Q:
+        """``restriction``, and the movie is published."""
+        return Q(**{f"{prefix}status": Movie.Status.PUBLISHED}) & self.restriction(prefix)
+
+    def movies(self) -> QuerySet[Movie]:
+        """The published movies that pass, unordered."""
+        return Movie.objects.filter(self.condition()).order_by()
+
+    def movie_ids(self) -> QuerySet[Any]:
+        """The ids of the movies that pass, unordered, for a search that asks for published movies itself.
+
+        By ``genres`` alone they are read from the genres, without the table of movies; unpublished ones are among them.
+        """
+        if self.genres and not replace(self, genres=()).narrows:
+            return self._ids_by_genre().distinct()
+        return self.movies().values("pk")
+
+    def check(self) -> None:
+        """Raises ValidationError that names what nothing can pass: unknown ``genres``, years in the wrong order.
+
+        One query with ``genres``, else none.
+        """
+        known = set(Genre.objects.filter(slug__in=self.genres).values_list("slug", flat=True)) if self.genres else set()
+        unknown = [slug for slug in self.genres if slug not in known]
+        if unknown:
+            raise ValidationError({"genre": f"There is no genre of the slug {unknown[0]}."})
+        if self.year_from is not None and self.year_to is not None and self.year_from > self.year_to:
+            raise ValidationError({"year_from": "year_from must not be after year_to."})
+
+    def _ids_by_genre(self) -> QuerySet[Any]:
+        """The ids of the movies of any of ``genres``; a movie of several of them comes several times."""
+        genres = Genre.objects.filter(slug__in=self.genres).order_by().values("pk")
+        through = Movie.genres.through.objects.filter(genre_id__any_of=ArraySubquery(genres))
+        return through.order_by().values("movie_id")
