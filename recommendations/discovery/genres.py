@@ -1,4 +1,4 @@
-"""The genres, and the genre of a slug."""
+"""The list of genres, and the lookup of a genre by its slug."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from recommendations.retrieval.config import serving_config
 
 
 def genre_id_of(slug: str | None) -> int | None:
-    """The genre's id; None for no slug. Raises ValidationError naming ``genre`` when there is none of that slug."""
+    """The id of the genre with this slug; None without a slug. One query with a slug.
+
+    Raises ValidationError that names ``genre`` if there is no such genre.
+    """
     if slug is None:
         return None
     genre_id = Genre.objects.filter(slug=slug).values_list("pk", flat=True).first()
@@ -21,8 +24,8 @@ def genre_id_of(slug: str | None) -> int | None:
 
 
 def genre_list() -> list[dict[str, Any]]:
-    """All genres by name: ``{"slug", "name", "movie_count"}``, the count of published movies.
+    """All genres by name: ``{"slug", "name", "movie_count"}``, with the number of published movies.
 
-    Kept for GENRES_CACHE_SECONDS, or until the catalogue changes.
+    Cached for GENRES_CACHE_SECONDS, or until the catalogue changes.
     """
     return cached("genres", serving_config().genres_cache_seconds, genre_counts)

@@ -1,4 +1,4 @@
-"""What was added to the catalogue last."""
+"""The movies that were added to the catalogue last."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,18 +14,20 @@ from recommendations.retrieval.config import serving_config
 
 
 def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
-    """The newest published movies: ``{"movie", "added_at"}``, by the day they were added, then by their year.
+    """The newest published movies: ``{"movie", "added_at"}``, by the day they were added, then by year of release.
 
-    A movie added or hidden a moment ago shows at once. Raises ValidationError for a genre that does not exist.
+    Cached for LATEST_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError for a genre that does not
+    exist.
     """
     genre_id = genre_id_of(genre)
-    found = cached(f"latest:{genre_id or ''}", serving_config().latest_cache_seconds, lambda: _latest(genre_id))
-    cards = movie_cards([movie_id for movie_id, _ in found])
-    items = [{"movie": cards[movie_id], "added_at": at} for movie_id, at in found if movie_id in cards][:limit]
+    dated = cached(f"latest:{genre_id or ''}", serving_config().latest_cache_seconds, lambda: _latest(genre_id))
+    cards = movie_cards([movie_id for movie_id, _ in dated])
+    items = [{"movie": cards[movie_id], "added_at": at} for movie_id, at in dated if movie_id in cards][:limit]
     return items_expanded(items, expand)
 
 
 def _latest(genre_id: int | None) -> list[tuple[int, str]]:
+    """Ids of the newest published movies with the time they were added, ISO 8601."""
     ordered = (
         MovieFilter(genre_id=genre_id)
         .movies()

@@ -1,4 +1,4 @@
-"""What is popular with everyone, or in one genre."""
+"""Movies that are popular with everyone, or within a genre."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,10 +11,10 @@ from recommendations.retrieval.config import serving_config
 
 
 def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Movies popular with everyone, or in the genre of that slug: ``{"movie", "score", "rank"}``, ranked from 1.
+    """Movies popular with everyone, or within the genre of this slug: ``{"movie", "score", "rank"}``, ranked from 1.
 
-    Kept for POPULAR_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError naming ``genre`` when there
-    is none of that slug.
+    Cached for POPULAR_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError that names ``genre`` if
+    there is no such genre.
     """
     name = f"popular:{genre or ''}:{limit}"
     items = cached(name, serving_config().popular_cache_seconds, lambda: _popular_list(genre, limit))

@@ -1,4 +1,4 @@
-"""Movies by what somebody typed: titles, people, words and meaning."""
+"""Search for movies: by titles, people, words and meaning."""
 
 import hashlib
 from collections.abc import Collection
@@ -18,11 +18,11 @@ from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import of_search
 from recommendations.vectors.text_query import movies_meant, text_meaning
 
-# Of what fits alike the more popular comes first: the most popular movie of all is worth this much more.
+# Among equal matches the more popular movie comes first: added to the score of the most popular one, less below it.
 POPULAR_BONUS = 0.15
-# Nothing the encoder finds stands above a title that is typed in full.
+# The weight of a cosine of 1; low enough that a title typed in full always comes first.
 MEANING_WEIGHT = 0.8
-# The least of what a movie means that is worth showing without a word of the query in it.
+# A movie that contains no word of the query is shown from this cosine on.
 MEANING_FLOOR = 0.12
 
 
@@ -35,35 +35,37 @@ def search_list(
     limit: int = 20,
     expand: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Movies that fit what somebody typed, best first: ``{"notices", "items": [{"movie", "score", "matched"}]}``.
+    """Movies that match a typed query, best first: ``{"notices", "items": [{"movie", "score", "matched"}]}``.
 
-    By words of their texts, by titles and names with typing errors, and by meaning, which needs a live model and its
-    files: without them the rest still answers, and a notice says so. Scores are comparable within one list; ``matched``
-    says what found it.
-    Kept for SEARCH_CACHE_SECONDS, or until the catalogue changes.
+    Matches titles and names in spite of typing errors, words of texts, and meaning. Meaning needs a live model and its
+    files: without them the other matchers still answer, and a notice says so. Scores are comparable within one list;
+    ``matched`` names the matchers that found the movie.
+
+    Cached for SEARCH_CACHE_SECONDS, or until the catalogue changes.
     Raises ValidationError for a query longer than MAX_QUERY and for a genre that does not exist.
     """
     q = normalise_query(q)
     if len(q) > MAX_QUERY:
         raise ValidationError({"q": f"A search takes at most {MAX_QUERY} letters."})
-    asked = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
-    name = f"search:{hashlib.sha256(asked.encode()).hexdigest()}"
-    wanted = MovieFilter(genre_id=genre_id_of(genre), year_from=year_from, year_to=year_to)
-    found = cached(name, serving_config().search_cache_seconds, lambda: _found(q, wanted, limit))
+    request = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
+    name = f"search:{hashlib.sha256(request.encode()).hexdigest()}"
+    movie_filter = MovieFilter(genre_id=genre_id_of(genre), year_from=year_from, year_to=year_to)
+    found = cached(name, serving_config().search_cache_seconds, lambda: _search(q, movie_filter, limit))
     return found | {"items": items_expanded(found["items"], expand)}
 
 
-def _found(q: str, wanted: MovieFilter, limit: int) -> dict[str, Any]:
-    by_text = movies_matching(q, wanted)
-    meant = text_meaning(q)
-    by_meaning = movies_meant(meant, wanted)
+def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
+    """The answer that is cached: cards without what ``expand`` adds."""
+    by_text = movies_matching(q, movie_filter)
+    meaning = text_meaning(q)
+    by_meaning = movies_meant(meaning, movie_filter)
     scores: dict[int, float] = {}
     for movie_id in by_text.keys() | by_meaning.keys():
-        meaning = by_meaning.get(movie_id, 0.0)
+        cosine = by_meaning.get(movie_id, 0.0)
         text = by_text.get(movie_id)
-        if text is not None or meaning >= MEANING_FLOOR:
-            scores[movie_id] = (text.score if text else 0.0) + MEANING_WEIGHT * meaning
-    _favour_popular(scores)
+        if text is not None or cosine >= MEANING_FLOOR:
+            scores[movie_id] = (text.score if text else 0.0) + MEANING_WEIGHT * cosine
+    _add_popularity(scores)
     best = sorted(scores, key=lambda movie_id: (-scores[movie_id], movie_id))[:limit]
     cards = movie_cards(best) if best else {}
     items = [
@@ -75,10 +77,11 @@ def _found(q: str, wanted: MovieFilter, limit: int) -> dict[str, Any]:
         for movie_id in best
         if movie_id in cards
     ]
-    return {"notices": of_search(meant), "items": items}
+    return {"notices": of_search(meaning), "items": items}
 
 
-def _favour_popular(scores: dict[int, float]) -> None:
+def _add_popularity(scores: dict[int, float]) -> None:
+    """Adds up to POPULAR_BONUS to the movies of the popular list, by rank, in place. One query."""
     if not scores:
         return
     size = serving_config().popular_list_size
@@ -87,6 +90,7 @@ def _favour_popular(scores: dict[int, float]) -> None:
         scores[movie_id] += POPULAR_BONUS * (1 - (rank - 1) / size)
 
 
-def _matched(text: TextMatch | None, meaning: float) -> list[str]:
-    found = [arm for arm, fit in asdict(text).items() if fit > 0] if text else []
-    return [*found, "meaning"] if meaning >= MEANING_FLOOR else found
+def _matched(text: TextMatch | None, cosine: float) -> list[str]:
+    """The names of the matchers that found a movie."""
+    matchers = [matcher for matcher, score in asdict(text).items() if score > 0] if text else []
+    return [*matchers, "meaning"] if cosine >= MEANING_FLOOR else matchers

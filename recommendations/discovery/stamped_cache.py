@@ -1,4 +1,8 @@
-"""What is the same for everyone and costly to compute, in Redis for a short while, or until the catalogue changes."""
+"""A cache in Redis for answers that are the same for everyone.
+
+An entry is stamped with the catalogue's version token and the database's state as they were before it was computed. It
+is valid until it expires or either of them changes.
+"""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,37 +21,36 @@ logger = structlog.get_logger(__name__)
 
 Value = TypeVar("Value")
 
-# What is kept of a list that is the same for everyone: more than is shown, because some will be hidden since.
+# How many items of a list are cached: more than are shown, because some may be hidden before it expires.
 MAX_CACHED = 150
-# Changes when the shape of what is cached changes, so that a new release never reads an old one's answers.
+# Increase it when the format of an entry changes, so that a new release never reads the entries of an old one.
 _FORMAT = 2
 
 
 def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
-    """``compute()``'s answer, of plain JSON, at most ``seconds`` old and never older than the catalogue's last change,
-    or by a second where nobody could announce that.
+    """The answer of ``compute()``, which must be plain JSON, cached under ``name`` for at most ``seconds``.
 
-    With Redis away it computes each time.
+    It is never older than the last change of the catalogue, or by at most a second if the change's token was not set.
+    Without Redis every call computes it. One round trip to Redis, two if it computes.
     """
     if not flush_pending():
         return compute()
     try:
-        # Kept with the token and the state read before computing: what was computed during a change is never served
-        # after it.
+        # Read before computing, so that an answer computed during a change is never served after it.
         key = cache.make_key(f"short:{_FORMAT}:{name}")
         stored, token = get_redis_connection("default").mget([key, catalogue_token_key()])
         token = token or b"-"
-        under = f"{token.decode()} {state_under(token).text.decode()}"
+        stamp = f"{token.decode()} {state_under(token).text.decode()}"
         if stored is not None:
-            known, value = orjson.loads(stored)
-            if known == under:
+            stored_stamp, value = orjson.loads(stored)
+            if stored_stamp == stamp:
                 return value
     except (RedisError, OSError) as error:
-        logger.warning("short_cache_away", reason=type(error).__name__)
+        logger.warning("stamped_cache_away", reason=type(error).__name__)
         return compute()
     value = compute()
     try:
-        get_redis_connection("default").set(key, orjson.dumps([under, value]), ex=seconds)
+        get_redis_connection("default").set(key, orjson.dumps([stamp, value]), ex=seconds)
     except (RedisError, OSError) as error:
-        logger.warning("short_cache_away", reason=type(error).__name__)
+        logger.warning("stamped_cache_away", reason=type(error).__name__)
     return value

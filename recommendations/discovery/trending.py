@@ -1,4 +1,4 @@
-"""What more people than usual vote for."""
+"""Movies that more people than usual vote for."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -17,27 +17,28 @@ from recommendations.retrieval.reasons import POPULAR, TRENDING
 
 
 def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> dict[str, Any]:
-    """Movies that more people than usual voted for lately, filled up with popular ones to ``limit``.
+    """Movies that more people than usual voted for recently, filled up with popular ones to ``limit``.
 
-    ``{"basis", "until", "items": [{"movie", "score", "rank", "reason"}]}``. Lately is the newest TRENDING_WINDOW_DAYS
-    with TRENDING_MIN_VOTES votes by TRENDING_MIN_PEOPLE people: those before now ("now") or, where too little happened
-    since, earlier ones, as with an imported history ("history"). Where nothing stands out all is popular ("popular").
-    An item's ``reason`` says which of the two it is, "trending" or "popular"; popular ones follow, without a score.
-    Raises ValidationError for a genre that does not exist.
+    ``{"basis", "until", "items": [{"movie", "score", "rank", "reason"}]}``. The votes are those of the newest
+    TRENDING_WINDOW_DAYS with TRENDING_MIN_VOTES votes by TRENDING_MIN_PEOPLE people. ``basis`` is "now" if these days
+    end now, "history" if they are earlier ones, as after an import, and "popular" if no movie is trending.
+    ``reason`` says whether an item is trending or popular; popular items come last and have no score.
+    Trends are cached for TRENDING_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError for a genre
+    that does not exist.
     """
     genre_id = genre_id_of(genre)
-    found = cached("trending", serving_config().trending_cache_seconds, _trends)
-    scores = dict(found["items"])
+    trends = cached("trending", serving_config().trending_cache_seconds, _trends)
+    scores = dict(trends["items"])
     if genre_id is not None:
-        of_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
-        scores = {movie_id: score for movie_id, score in scores.items() if movie_id in of_genre}
+        in_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
+        scores = {movie_id: score for movie_id, score in scores.items() if movie_id in in_genre}
     rising = list(scores)[: 2 * limit]
-    filling: list[int] = []
-    # Some of a list that is kept may have been hidden since.
+    popular: list[int] = []
+    # Twice the limit, because movies of a cached list may be hidden by now.
     if len(rising) < 2 * limit:
-        filling, _ = candidates.popular_movies(limit, exclude=rising, genre_id=genre_id)
-    cards = movie_cards([*rising, *filling])
-    shown = [movie_id for movie_id in (*rising, *filling) if movie_id in cards][:limit]
+        popular, _ = candidates.popular_movies(limit, exclude=rising, genre_id=genre_id)
+    cards = movie_cards([*rising, *popular])
+    shown = [movie_id for movie_id in (*rising, *popular) if movie_id in cards][:limit]
     items = [
         {
             "movie": cards[movie_id],
@@ -47,16 +48,16 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
         }
         for rank, movie_id in enumerate(shown, start=1)
     ]
-    known = any(movie_id in scores for movie_id in shown)
+    any_trending = any(movie_id in scores for movie_id in shown)
     return {
-        "basis": found["basis"] if known else "popular",
-        "until": found["until"] if known else None,
+        "basis": trends["basis"] if any_trending else "popular",
+        "until": trends["until"] if any_trending else None,
         "items": items_expanded(items, expand),
     }
 
 
 def _trends() -> dict[str, Any]:
-    """The trending movies of all genres, as JSON keeps them."""
+    """The trending movies of all genres, as plain JSON."""
     config = serving_config()
     now, window = timezone.now(), timedelta(days=config.trending_window_days)
     until = newest_window_end(
@@ -64,7 +65,7 @@ def _trends() -> dict[str, Any]:
     )
     if until is None:
         return {"basis": "popular", "until": None, "items": []}
-    rising = _rising(movie_trends(until=until, window=window))
+    rising = _published_rising(movie_trends(until=until, window=window))
     rising.sort(key=lambda trend: (-trend.score, -trend.recent, trend.movie_id))
     return {
         "basis": "now" if until == now else "history",
@@ -73,8 +74,8 @@ def _trends() -> dict[str, Any]:
     }
 
 
-def _rising(trends: list[Trend]) -> list[Trend]:
-    """Those above what is usual, of movies that are published."""
+def _published_rising(trends: list[Trend]) -> list[Trend]:
+    """The trends with more votes than usual, of published movies."""
     rising = [trend for trend in trends if trend.score > 0]
     ids = [trend.movie_id for trend in rising]
     published = set(Movie.objects.filter(pk__in=ids, status=Movie.Status.PUBLISHED).values_list("pk", flat=True))
