@@ -14,7 +14,7 @@ from events import selectors, services
 from events.api.filters import EventFilter
 from events.api.serializers import EventSerializer, EventWriteSerializer
 from events.models import Interaction
-from movies.api.expand import ExpandQuerySerializer, expansions_asked
+from movies.api.expand import ExpandQuerySerializer, expansions_requested
 from movies.api.pagination import ListPagination
 
 
@@ -45,7 +45,7 @@ class EventListView(generics.ListAPIView):
         return selectors.events_of(self.request.user)  # type: ignore[arg-type]  # IsAuthenticated holds.
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        expand = expansions_asked(request)
+        expand = expansions_requested(request)
         events = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         return self.get_paginated_response(_shown(events, expand))
 

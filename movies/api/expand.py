@@ -1,4 +1,4 @@
-"""``expand``: what a client asks to see of each movie beside its card."""
+"""The parameter ``expand``: fields of each movie that a client asks for beside its card."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +10,7 @@ from movies.selectors import EXPANSIONS
 
 
 class ExpandField(serializers.CharField):
-    """Names of EXPANSIONS with commas between, or given several times in an address; as a tuple without repetitions."""
+    """Names of EXPANSIONS, separated by commas or given several times in a query; a tuple without duplicates."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs = {"required": False, "max_length": 100} | kwargs
@@ -32,13 +32,13 @@ class ExpandField(serializers.CharField):
 
 
 class ExpandQuerySerializer(serializers.Serializer):
-    """The part of a query that every list of movies knows."""
+    """The part of the query that all lists of movies share."""
 
     expand = ExpandField()
 
 
-def expansions_asked(request: Request) -> tuple[str, ...]:
-    """What the request's address asks to expand. Raises ValidationError naming ``expand``."""
+def expansions_requested(request: Request) -> tuple[str, ...]:
+    """The expansions that a request asks for. Raises ValidationError that names ``expand``."""
     query = ExpandQuerySerializer(data=request.query_params)
     query.is_valid(raise_exception=True)
     return query.validated_data.get("expand", ())

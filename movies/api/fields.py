@@ -1,4 +1,4 @@
-"""Fields of what the API reads that every app above may use."""
+"""Serializer fields that all apps share."""
 
 from collections.abc import Mapping, Sized
 from typing import Any
@@ -7,9 +7,9 @@ from rest_framework import serializers
 
 
 class BoundedListField(serializers.ListField):
-    """A list of at most ``max_length`` items, which are not looked at where there are more.
+    """A list of at most ``max_length`` items; a longer one is refused before its items are validated.
 
-    REST framework's own field validates every item, with an error for each, before it says that they are too many.
+    REST framework's own field first validates every item, with an error for each.
     """
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:
@@ -22,7 +22,7 @@ class BoundedListField(serializers.ListField):
 
 
 class ListedChoiceField(serializers.ChoiceField):
-    """A choice whose error names what can be chosen."""
+    """A choice field whose error names the choices."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)

@@ -1,4 +1,4 @@
-"""The query parameters that filter the catalogue; a value that makes no sense is an error that names its parameter."""
+"""The query parameters that filter the catalogue. An invalid value is an error that names its parameter."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _YEARS = {"min_value": 1, "max_value": 9999}
 
 
 class YearFilter(django_filters.NumberFilter):
-    """A whole year, where a plain number filter would take 1995.5."""
+    """A whole year; a plain NumberFilter accepts 1995.5."""
 
     field_class = forms.IntegerField
 
@@ -22,8 +22,10 @@ class YearFilter(django_filters.NumberFilter):
 
 
 class MovieFilterSet(django_filters.FilterSet):
-    """Declares and validates the parameters; ``MovieFilter`` makes the condition, and ``field_name`` only tells the
-    OpenAPI schema their types."""
+    """Declares and validates the parameters; ``MovieFilter`` builds the condition.
+
+    Here ``field_name`` serves only the OpenAPI schema, which takes a parameter's type from the field.
+    """
 
     search = django_filters.CharFilter(max_length=100, label="Part of the title, accents or not.")
     genre = django_filters.ModelChoiceFilter(

@@ -1,4 +1,4 @@
-"""The envelope of every list, and pages by cursor for lists that are read from a table."""
+"""The envelope of every list, and cursor pagination for lists that are read from a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -13,28 +13,28 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 MAX_PAGE_SIZE = 100
-# Parameters that change which page is shown, or how, and not which rows there are.
-_NOT_CHOOSING = frozenset({"cursor", "page_size", "expand", "format"})
+# Parameters that select the page or its form, but not the rows of the list.
+_PAGE_PARAMETERS = frozenset({"cursor", "page_size", "expand", "format"})
 NEXT_CURSOR_HELP = "Ask for the next page with it; null where there is none."
 
 
-def envelope(items: Sequence[Any], next_cursor: str | None = None, **beside: Any) -> dict[str, Any]:
-    """The body of every list: what it says of itself, its items, and the cursor of the next page, None at its end."""
-    return {**beside, "items": items, "next_cursor": next_cursor}
+def envelope(items: Sequence[Any], next_cursor: str | None = None, **others: Any) -> dict[str, Any]:
+    """The body of every list: its other fields, its items, and the cursor of the next page, None on the last page."""
+    return {**others, "items": items, "next_cursor": next_cursor}
 
 
 class ListPagination(BasePagination):
     """Pages of ``page_size``, 1 to 100, in the queryset's own order, which must be total and end in a unique field.
 
-    A cursor holds the ordered fields of the last row shown, and the next page begins after those: rows that come or go
-    meanwhile make it neither repeat nor skip any, however many are alike but for their ids. It is signed, and good for
-    the list it came from: one model's, under the same filters.
+    A cursor contains the ordering fields of the last row shown, and the next page starts after them: rows that are
+    added or removed meanwhile cause no repeated and no skipped rows, also among rows that differ only in their ids. It
+    is signed, and valid only for the list it came from: the same model and the same filters.
     """
 
     page_size = 20
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
-        """One page of a queryset. Raises ValidationError naming ``page_size`` or ``cursor``."""
+        """One page of a queryset. Raises ValidationError that names ``page_size`` or ``cursor``."""
         size = self._size(request)
         salt = _salt(queryset.model, request)
         fields = [str(name) for name in queryset.query.order_by]
@@ -70,51 +70,53 @@ class ListPagination(BasePagination):
         ]
 
     def _size(self, request: Request) -> int:
-        asked = request.query_params.get("page_size")
-        if asked is None:
+        text = request.query_params.get("page_size")
+        if text is None:
             return self.page_size
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= 9 and 1 <= int(asked) <= MAX_PAGE_SIZE):
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MAX_PAGE_SIZE):
             raise ValidationError({"page_size": [f"A whole number from 1 to {MAX_PAGE_SIZE}."]})
-        return int(asked)
+        return int(text)
 
 
 def _salt(model: type[Model], request: Request) -> str:
-    """What a cursor is good for: the rows of one model under one choice of filters and order."""
-    chosen = sorted((name, *values) for name, values in request.query_params.lists() if name not in _NOT_CHOOSING)
-    return f"cursor.{model._meta.label_lower}.{chosen}"
+    """The list for which a cursor is valid: one model under one set of filters."""
+    parameters = sorted(
+        (name, *values) for name, values in request.query_params.lists() if name not in _PAGE_PARAMETERS
+    )
+    return f"cursor.{model._meta.label_lower}.{parameters}"
 
 
 def _read(text: str, salt: str, fields: Sequence[str]) -> list[Any]:
-    """The position in a cursor. Raises ValidationError naming ``cursor`` unless it was given here."""
+    """The position in a cursor. Raises ValidationError that names ``cursor`` unless it was issued for this list."""
     try:
         position = signing.loads(text, salt=salt)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise ValidationError({"cursor": ["This is not a cursor of this list."]}) from error
-    # A release that orders otherwise does not know where an older one's cursor stands.
+    # After an upgrade that changes the order, an older cursor has no position in it.
     if not isinstance(position, list) or len(position) != len(fields):
         raise ValidationError({"cursor": ["This is not a cursor of this list."]})
     return position
 
 
 def _after(model: type[Model], fields: Sequence[str], position: Sequence[Any]) -> Q:
-    """What comes after the row of that position, in PostgreSQL's order: rows without a value last, going up."""
+    """The rows after a position, in PostgreSQL's order: NULL comes last in ascending order."""
     try:
         columns = [(name, cast(Field, model._meta.get_field(name.lstrip("-")))) for name in fields]
         values = [field.to_python(value) for (_, field), value in zip(columns, position, strict=True)]
     except FieldError as error:
         raise ValidationError({"cursor": ["This is not a cursor of this list."]}) from error
-    alike, after = Q(), Q(pk__in=[])
+    equal, after = Q(), Q(pk__in=[])
     for (name, field), value in zip(columns, values, strict=True):
-        bare = name.lstrip("-")
+        column = name.lstrip("-")
         if value is not None:
-            further = Q(**{f"{bare}__lt" if name != bare else f"{bare}__gt": value})
-            if field.null and name == bare:
-                further |= Q(**{f"{bare}__isnull": True})
-            after |= alike & further
-        elif name != bare:
-            after |= alike & Q(**{f"{bare}__isnull": False})
-        alike &= Q(**{bare: value}) if value is not None else Q(**{f"{bare}__isnull": True})
-    # The same of the first field alone, so that an index finds where to begin.
+            further = Q(**{f"{column}__lt" if name != column else f"{column}__gt": value})
+            if field.null and name == column:
+                further |= Q(**{f"{column}__isnull": True})
+            after |= equal & further
+        elif name != column:
+            after |= equal & Q(**{f"{column}__isnull": False})
+        equal &= Q(**{column: value}) if value is not None else Q(**{f"{column}__isnull": True})
+    # The same condition on the first field alone lets an index find the start of the page.
     (first, field), value = columns[0], values[0]
     if value is None or field.null:
         return after

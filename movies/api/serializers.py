@@ -1,4 +1,4 @@
-"""How movies look in the API."""
+"""Movies as the API shows them."""
 
 from rest_framework import serializers
 
@@ -13,7 +13,7 @@ class GenreSerializer(serializers.ModelSerializer):
 
 
 class PersonCreditSerializer(serializers.ModelSerializer):
-    """Somebody and what they did in a movie."""
+    """A person and their role in a movie."""
 
     id = serializers.IntegerField(source="person_id", read_only=True)
     name = serializers.CharField(source="person.name", read_only=True)
@@ -24,7 +24,7 @@ class PersonCreditSerializer(serializers.ModelSerializer):
 
 
 class MovieCardSerializer(serializers.Serializer):
-    """What every list shows of a movie, and what ``expand`` adds."""
+    """A movie as every list shows it, with the fields that ``expand`` adds."""
 
     id = serializers.IntegerField()
     title = serializers.CharField()
@@ -45,7 +45,7 @@ class MovieSerializer(MovieCardSerializer):
     """Everything about a movie."""
 
     overview = serializers.CharField(allow_blank=True)
-    # Expects them prefetched with their people, directors first.
+    # The queryset must prefetch credits with their people, directors first.
     people = PersonCreditSerializer(many=True, source="credits", help_text="Directors, then the cast, as billed.")
     keywords = serializers.ListField(child=serializers.CharField())
     movielens_id = serializers.IntegerField(allow_null=True)

@@ -1,4 +1,4 @@
-"""The catalogue, open to everyone."""
+"""The public catalogue of movies."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.api.public import PublicView
 from movies import selectors
-from movies.api.expand import ExpandQuerySerializer, expansions_asked
+from movies.api.expand import ExpandQuerySerializer, expansions_requested
 from movies.api.filters import MovieFilterSet
 from movies.api.pagination import ListPagination
 from movies.api.serializers import MovieCardSerializer, MovieSerializer
@@ -34,7 +34,7 @@ class MovieListView(PublicView, generics.ListAPIView):
         return selectors.movies_published().only("id", "title", "year")
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        expand = expansions_asked(request)
+        expand = expansions_requested(request)
         movies = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         return self.get_paginated_response(selectors.cards_listed([movie.pk for movie in movies], expand))
 
