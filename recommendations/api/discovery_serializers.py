@@ -1,4 +1,4 @@
-"""What search, trending and latest movies take and give. The answers are declared for the schema."""
+"""Requests and answers of search, trending, latest and genres. The answers are declared for the OpenAPI schema."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class SearchQuerySerializer(GenreQuerySerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuses years that leave nothing."""
+        """Refuses years in the wrong order."""
         if attrs.get("year_from", 1) > attrs.get("year_to", 9999):
             raise serializers.ValidationError({"year_to": "This is before year_from."})
         return attrs

@@ -1,6 +1,6 @@
-"""Search, trending and latest movies and the genres, for anyone who asks.
+"""Search, trending and latest movies, and the genres, all public.
 
-The search is routed under ``/api/movies/`` and the genres under ``/api/genres/`` by the root.
+The site's URL map adds the search under ``/api/movies/`` and the genres under ``/api/genres/``.
 """
 
 from drf_spectacular.utils import extend_schema
@@ -24,7 +24,7 @@ from recommendations.discovery.trending import trending_list
 
 
 class SearchView(PublicView):
-    """Movies by what somebody typed."""
+    """Movies that match a typed query."""
 
     @extend_schema(
         tags=["movies"],
@@ -42,7 +42,7 @@ class SearchView(PublicView):
 
 
 class TrendingListView(PublicView):
-    """What more people than usual voted for lately."""
+    """Movies that more people than usual voted for recently."""
 
     @extend_schema(
         tags=["recommendations"],
@@ -58,7 +58,7 @@ class TrendingListView(PublicView):
 
 
 class LatestListView(PublicView):
-    """What came to the catalogue last."""
+    """Movies that were added to the catalogue last."""
 
     @extend_schema(
         tags=["recommendations"],
@@ -74,7 +74,7 @@ class LatestListView(PublicView):
 
 
 class GenreListView(PublicView):
-    """What genres there are."""
+    """All genres."""
 
     @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer, auth=[])
     def get(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""A list for several people."""
+"""The list for a group."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,7 +12,7 @@ from recommendations.serving.group_services import group_recommendation
 
 
 class GroupListView(APIView):
-    """What some people may watch together."""
+    """Recommendations for several people together."""
 
     @extend_schema(
         tags=["recommendations"],

@@ -1,4 +1,4 @@
-"""What the list endpoints are asked with: filters, pages and what a guest did."""
+"""Requests of the list endpoints: filters, pages, groups, and the events of a guest."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,45 +20,45 @@ from recommendations.serving.group_services import MAX_LIMIT, MAX_MEMBERS, MIN_M
 MAX_SIGNALS = 200
 MAX_GENRES = 50
 _MAX_ID = 2**31 - 1
-# Enough text for as many ids as may be excluded, and not much more.
+# The length of MAX_EXCLUDED ids of ten digits with their commas.
 _MAX_EXCLUDE_TEXT = MAX_EXCLUDED * 11
-# Queries no longer than this are remembered; longer ones hold cursors and ids that hardly come again.
-_SHORT = 100
+# Longer query strings are not cached: they contain cursors and ids, which are rarely repeated.
+_MAX_CACHED_LENGTH = 100
 
 
 class IdsField(serializers.CharField):
-    """Ids parted by commas, as a set."""
+    """Ids separated by commas, as a set."""
 
     def to_internal_value(self, data: Any) -> frozenset[int]:  # type: ignore[override]
         text = super().to_internal_value(data)
-        if text.count(",") > MAX_EXCLUDED or len(parts := _parts(text)) > MAX_EXCLUDED:
+        if text.count(",") > MAX_EXCLUDED or len(parts := _split(text)) > MAX_EXCLUDED:
             raise serializers.ValidationError(f"At most {MAX_EXCLUDED} ids.")
         if not parts or not all(
             part.isascii() and part.isdigit() and len(part) <= 10 and int(part) <= _MAX_ID for part in parts
         ):
-            raise serializers.ValidationError("Ids parted by commas, as in 12,345.")
+            raise serializers.ValidationError("Ids separated by commas, as in 12,345.")
         return frozenset(int(part) for part in parts)
 
 
 class SlugsField(serializers.CharField):
-    """Slugs parted by commas."""
+    """Slugs separated by commas, as a tuple without duplicates."""
 
     def to_internal_value(self, data: Any) -> tuple[str, ...]:  # type: ignore[override]
         text = super().to_internal_value(data)
-        if text.count(",") > MAX_GENRES or len(slugs := _parts(text)) > MAX_GENRES:
+        if text.count(",") > MAX_GENRES or len(slugs := _split(text)) > MAX_GENRES:
             raise serializers.ValidationError(f"At most {MAX_GENRES} slugs.")
         if not slugs or not all(slug.isascii() and slug.isprintable() for slug in slugs):
-            raise serializers.ValidationError("Slugs parted by commas, as in drama,film-noir.")
+            raise serializers.ValidationError("Slugs separated by commas, as in drama,film-noir.")
         return tuple(dict.fromkeys(slugs))
 
 
-def _parts(text: str) -> list[str]:
-    """What stands between the commas, without what is empty."""
+def _split(text: str) -> list[str]:
+    """The values between the commas, stripped, without empty ones."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class FilterSerializer(ExpandQuerySerializer):
-    """The query of a list that may be narrowed."""
+    """The query of a list that can be filtered."""
 
     limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
     genre = SlugsField(required=False, max_length=400, help_text="Any of these genres: slugs, commas between.")
@@ -84,14 +84,14 @@ class FilterSerializer(ExpandQuerySerializer):
 
 
 class ListQuerySerializer(FilterSerializer):
-    """The query of one's own list."""
+    """The query of a person's own list."""
 
     cursor = serializers.CharField(required=False, max_length=500, help_text="next_cursor of the page before.")
-    explain = serializers.BooleanField(default=False, help_text="Also say how the list came about.")
+    explain = serializers.BooleanField(default=False, help_text="Also return an explanation of the list.")
 
 
 class ListQuery(NamedTuple):
-    """What a person asks of their own list."""
+    """The valid query of a person's own list."""
 
     limit: int
     filters: ListFilters
@@ -101,15 +101,14 @@ class ListQuery(NamedTuple):
 
 
 def list_query(query_string: str) -> ListQuery:
-    """The parsed query, as it stands in the address; ``genre``, ``exclude`` and ``expand`` given several times
-    are joined.
+    """The query of a request's raw query string; repeated ``genre``, ``exclude`` and ``expand`` are joined.
 
-    Raises REST framework's ValidationError naming the parameter.
+    Raises REST framework's ValidationError that names the parameter.
     """
-    return _remembered(query_string) if len(query_string) <= _SHORT else _parsed(query_string)
+    return _parse_cached(query_string) if len(query_string) <= _MAX_CACHED_LENGTH else _parse(query_string)
 
 
-def _parsed(query_string: str) -> ListQuery:
+def _parse(query_string: str) -> ListQuery:
     given = QueryDict(query_string.encode("latin-1"))
     joined = {"genre", "exclude", "expand"}
     query = ListQuerySerializer(
@@ -122,8 +121,8 @@ def _parsed(query_string: str) -> ListQuery:
     )
 
 
-# Most requests ask alike, and a query means the same each time.
-_remembered = lru_cache(maxsize=1000)(_parsed)
+# Most requests have one of a few query strings, and the result depends on nothing else.
+_parse_cached = lru_cache(maxsize=1000)(_parse)
 
 
 class SessionEventSerializer(serializers.Serializer):
@@ -138,7 +137,7 @@ class SessionEventSerializer(serializers.Serializer):
 
 
 class GroupSerializer(ExpandQuerySerializer):
-    """Whom a list is for, and how they are brought together."""
+    """The members of a group, and the strategy that aggregates their scores."""
 
     limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=MAX_LIMIT, help_text="How many movies.")
     members = BoundedListField(
@@ -153,7 +152,7 @@ class GroupSerializer(ExpandQuerySerializer):
     )
 
 
-# By these somebody could find out movie by movie what a member has seen: what is missing has been.
+# With these parameters a caller could find out what a member has seen, from the movies that are missing.
 NOT_FOR_GROUPS = dict.fromkeys(
     sorted(ListQuerySerializer().fields.keys() - GroupSerializer().fields.keys()), "This is not supported for groups."
 )
@@ -168,7 +167,7 @@ class SessionSerializer(FilterSerializer):
     events = BoundedListField(child=SessionEventSerializer(), required=False, max_length=MAX_SIGNALS)
 
     def signals(self) -> list[Signal]:
-        """The signals of a valid body, newest first, one a movie."""
+        """The signals of a valid body, newest first, one per movie."""
         now = timezone.now()
         liked = [{"movie": movie_id, "kind": Kind.LIKE.value} for movie_id in self.validated_data.get("movie_ids", [])]
         last = {event["movie"]: event for event in [*liked, *self.validated_data.get("events", [])]}

@@ -1,4 +1,5 @@
-"""What the recommendation endpoints take and give. The answers are declared for the schema; services make them."""
+"""Requests and answers of the recommendation endpoints. Services make the answers; they are declared for the OpenAPI
+schema."""
 
 from rest_framework import serializers
 
@@ -15,7 +16,7 @@ class LimitSerializer(ExpandQuerySerializer):
 
 
 class GenreQuerySerializer(LimitSerializer):
-    """The query of a list that may be of one genre."""
+    """The query of a list that may be restricted to one genre."""
 
     genre = serializers.CharField(max_length=40, required=False, help_text="Only this genre, by its slug.")
 
@@ -70,7 +71,7 @@ class RecommendationListSerializer(EnvelopeSerializer):
     )
     notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
     items = RecommendedSerializer(many=True)
-    explanation = serializers.DictField(required=False, help_text="How the list came about, where asked for.")
+    explanation = serializers.DictField(required=False, help_text="How the list was computed, with explain=true.")
 
 
 class SessionListSerializer(EnvelopeSerializer):

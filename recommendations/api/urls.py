@@ -1,4 +1,4 @@
-"""The routes under ``/api/recommendations/``; SimilarListView is routed under ``/api/movies/`` by the root."""
+"""The routes under ``/api/recommendations/``; the site's URL map adds SimilarListView under ``/api/movies/``."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""Lists for one person, for everyone, and around one movie."""
+"""Lists for one person, for guests, for everyone, and of similar movies."""
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -41,7 +41,7 @@ class RecommendationListView(APIView):
             request_id=getattr(request, "request_id", ""),
             **query._asdict(),
         )
-        # The list is kept rendered; one person's list must not stay in a cache that others share.
+        # The list comes rendered from the cache. A shared cache on the way must not store it: it is one person's.
         return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
 
 
@@ -71,7 +71,7 @@ class SessionListView(PublicView):
 
 
 class PopularListView(PublicView):
-    """What everyone likes now, for anyone who asks."""
+    """Movies that are popular with everyone now."""
 
     @extend_schema(
         tags=["recommendations"],
@@ -87,7 +87,7 @@ class PopularListView(PublicView):
 
 
 class SimilarListView(PublicView):
-    """Movies like one movie, for anyone who asks."""
+    """Movies similar to one movie."""
 
     @extend_schema(
         tags=["movies"],
