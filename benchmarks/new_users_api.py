@@ -175,13 +175,13 @@ def start_server() -> subprocess.Popen:
 
 
 def ask(person: Person) -> Iterator[tuple[int, list[int]]]:
-    """Sends the likes one by one; yields after each number of SHOWN the list that is read then."""
+    """Sends the likes one by one; yields after each number of LIKES_SHOWN the list that is read then."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-    for number, movie_id in enumerate(person.likes[: max(new_users.SHOWN)], start=1):
-        if len(person.likes) < number + new_users.LEFT_TO_FIND:
+    for number, movie_id in enumerate(person.likes[: max(new_users.LIKES_SHOWN)], start=1):
+        if len(person.likes) < number + new_users.MIN_LIKES_LEFT:
             break
         call(connection, person, "POST", "/api/events/", {"movie": movie_id, "kind": "rating", "value": 5})
-        if number in new_users.SHOWN:
+        if number in new_users.LIKES_SHOWN:
             answer = call(connection, person, "GET", f"/api/recommendations/?limit={K}")
             yield number, [item["movie"]["id"] for item in answer["items"]]
     connection.close()
@@ -207,7 +207,7 @@ def report(
     table = Table(title=f"nDCG@{K} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", title_justify="left")
     for column in ("likes sent", "people", "read over HTTP", "simulated", "the same ten", "in the same order"):
         table.add_column(column, justify="right")
-    for shown in new_users.SHOWN:
+    for shown in new_users.LIKES_SHOWN:
         asked = [(person, answer[shown]) for person, answer in zip(people, answers, strict=True) if shown in answer]
         if not asked:
             continue

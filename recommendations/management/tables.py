@@ -8,14 +8,14 @@ from rich.table import Table
 
 from recommendations.algorithms.pipeline.tune import Trial
 
-SHOWN = 10
+MAX_TRIALS_SHOWN = 10
 
 
 def trials_table(trials: Iterable[Trial]) -> Table:
     """The best trials, best first."""
     table = Table("trial", "searched", "nDCG@10", "seconds", "parameters", title="Best trials")
     best = sorted((trial for trial in trials if trial.value is not None), key=lambda trial: -(trial.value or 0))
-    for trial in best[:SHOWN]:
+    for trial in best[:MAX_TRIALS_SHOWN]:
         parameters = ", ".join(f"{name} {_short(value)}" for name, value in trial.parameters.items())
         table.add_row(str(trial.number), trial.part, f"{trial.value:.4f}", f"{trial.seconds:.1f}", parameters)
     return table

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.model_files import ModelFileError, load_arrays, save_arrays
 from recommendations.algorithms.pipeline.train import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
-from recommendations.standalone.data import OfflineData
+from recommendations.standalone.data import StandaloneData
 
 FORMAT = "recsys-model"
 FORMAT_VERSION = 1
@@ -108,7 +108,7 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def bundle_write(folder: Path, model: TrainedModel, data: OfflineData, length: int) -> None:
+def bundle_write(folder: Path, model: TrainedModel, data: StandaloneData, length: int) -> None:
     """Everything but the manifest into an existing folder: lists of ``length``, factors, ids. Raises OSError."""
     save_arrays(folder / IDS, "ids", {"users": data.user_ids, "items": data.item_ids})
     trained = {"query_factors": model.query_factors, "item_factors": model.item_factors, "trained": model.trained}

@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
-class OfflineData:
+class StandaloneData:
     """Feedback in columns of shape (n,), with ids as positions in the texts ``user_ids`` and ``item_ids``."""
 
     name: str
@@ -52,7 +52,7 @@ class OfflineData:
         return feedback_merge(self.users, self.items, self.kinds, self.ratings, self.timestamps, config=config)
 
 
-def read_offline_data(path: Path) -> OfflineData:
+def read_standalone_data(path: Path) -> StandaloneData:
     """Read an archive, a tab-separated file, or a folder or zip that holds one such file and nothing else of use.
 
     Raises ImportFailed (ArchiveError, BadLineError) with a message for the person who asked.
@@ -72,7 +72,7 @@ def read_offline_data(path: Path) -> OfflineData:
         source.close()
 
 
-def _from_tabular(source: Source, file: str, name: str) -> OfflineData:
+def _from_tabular(source: Source, file: str, name: str) -> StandaloneData:
     rows = read_tabular(source, file)
     user_ids, users = _encode(rows.users)
     item_ids, items = _encode(rows.items)
@@ -81,12 +81,12 @@ def _from_tabular(source: Source, file: str, name: str) -> OfflineData:
     n = len(users)
     ratings = np.full(n, np.nan, np.float32) if rows.ratings is None else rows.ratings
     contents = [MovieContent(position, "") for position in range(len(item_ids))]
-    return OfflineData(
+    return StandaloneData(
         name, user_ids, item_ids, users, items, np.full(n, kind.code, np.int8), ratings, rows.timestamps, contents
     )
 
 
-def _from_archive(path: Path) -> OfflineData:
+def _from_archive(path: Path) -> StandaloneData:
     with open_archive(path) as archive:
         frame = pl.concat(list(archive.ratings()))
         movies = {movie.id: movie for movie in archive.movies()}
@@ -102,7 +102,7 @@ def _from_archive(path: Path) -> OfflineData:
             if movie
             else MovieContent(position, "")
         )
-    return OfflineData(
+    return StandaloneData(
         name=name,
         user_ids=user_ids.astype(np.str_),
         item_ids=item_ids.astype(np.str_),

@@ -16,7 +16,7 @@ from recommendations.algorithms.pipeline.tune import Limits, Trial, TunedConfig,
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 from recommendations.standalone.bundle import bundle_write, check_out, manifest_write, replaced_folder
-from recommendations.standalone.data import OfflineData, read_offline_data
+from recommendations.standalone.data import StandaloneData, read_standalone_data
 
 LIST_LENGTH = 100
 _READ_SHARE = 0.05
@@ -24,7 +24,7 @@ _WRITE_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class OfflineOptions:
+class StandaloneOptions:
     """threads of linear algebra, 0 for one for each core; evaluated_people 0 leaves measuring out.
 
     rating: how ratings are predicted where the data has any; None predicts none.
@@ -37,10 +37,10 @@ class OfflineOptions:
     rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
 
 
-def offline_train(
+def standalone_train(
     path: Path,
     out: Path,
-    options: OfflineOptions,
+    options: StandaloneOptions,
     *,
     limits: Limits | None = None,
     on_progress: OnProgress = lambda stage, share: None,
@@ -55,9 +55,9 @@ def offline_train(
     peak_memory_reset()
     started = time.perf_counter()
     on_progress("reading", 0.0)
-    data = read_offline_data(path)
+    data = read_standalone_data(path)
     seconds = {"reading": time.perf_counter() - started}
-    config, tuning = offline_config(options, data), None
+    config, tuning = standalone_config(options, data), None
     with threadpool_limits(options.threads or None):
         if limits is not None:
             on_progress("tuning", _READ_SHARE)
@@ -95,7 +95,7 @@ def offline_train(
     return facts
 
 
-def offline_config(options: OfflineOptions, data: OfflineData) -> TrainingConfig:
+def standalone_config(options: StandaloneOptions, data: StandaloneData) -> TrainingConfig:
     """The shipped hyperparameters, everything that is drawn at random drawn by the seed."""
     shipped = EnsembleConfig()
     ranker = replace(
@@ -113,7 +113,7 @@ def offline_config(options: OfflineOptions, data: OfflineData) -> TrainingConfig
 
 
 def _tuned(
-    data: OfflineData, config: TrainingConfig, limits: Limits, on_progress: OnProgress
+    data: StandaloneData, config: TrainingConfig, limits: Limits, on_progress: OnProgress
 ) -> tuple[TrainingConfig, dict[str, Any]]:
     """The configuration with what the search found, if it pays; and how the search went."""
 

@@ -16,7 +16,7 @@ from events.training_data import movie_votes_read
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import transaction_lock
 from movies.models import Movie
-from recommendations.algorithms.rankers.popularity import PopularityConfig, best_of, damped_popularity
+from recommendations.algorithms.rankers.popularity import PopularityConfig, damped_popularity, top_scored
 from recommendations.models import PopularMovie
 
 logger = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def _rank(movie_ids: NDArray[np.int64], scores: NDArray[np.float32], now: dateti
     groups: list[tuple[int | None, NDArray[np.bool_]]] = [(None, allowed)]
     groups += [(genre_id, allowed & np.isin(movie_ids, list(members[genre_id]))) for genre_id in sorted(members)]
     for group, mask in groups:
-        positions, values = best_of(scores, settings.POPULAR_LIST_SIZE, mask)
+        positions, values = top_scored(scores, settings.POPULAR_LIST_SIZE, mask)
         rows += [
             PopularMovie(genre_id=group, movie_id=int(movie_ids[at]), rank=rank, score=float(score), computed_at=now)
             for rank, (at, score) in enumerate(zip(positions, values, strict=True), start=1)

@@ -23,7 +23,7 @@ Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class UnratedConfig:
+class ColdStartFactorsConfig:
     """Hyperparameters, chosen on movies of ML-1M held out under other seeds than the published one."""
 
     # What is liked by many is asked with often: its row counts (likes) to this power in the factorisation.
@@ -41,7 +41,7 @@ def cold_start_factors(
     factors: Factors,
     autoencoder: LinearAutoencoder,
     likes: NDArray[np.floating],
-    config: UnratedConfig,
+    config: ColdStartFactorsConfig,
     random_state: int = 0,
     *,
     reserved: int = 0,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.content.cold_start import FoldIn, FoldInConfig
-from recommendations.algorithms.content.cold_start_factors import UnratedConfig, cold_start_factors
+from recommendations.algorithms.content.cold_start_factors import ColdStartFactorsConfig, cold_start_factors
 from recommendations.algorithms.content.lsa import ContentEncoder, MovieContent
 from recommendations.algorithms.content.sentence_encoder import new_encoder
 from recommendations.algorithms.feedback import FeedbackConfig
@@ -26,8 +26,8 @@ from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
-from recommendations.algorithms.rankers.few_shot import FewShotItemModel, NewcomersConfig
-from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, best_of
+from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
+from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, top_scored
 from recommendations.algorithms.ratings.base import RatingModel
 from recommendations.algorithms.ratings.evaluation import fit_measured
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
@@ -51,8 +51,8 @@ class TrainingConfig:
     # Applied where the interactions are read, before ``train``; kept here so that the version's row tells it.
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
-    newcomers: NewcomersConfig = field(default_factory=NewcomersConfig)
-    unrated: UnratedConfig = field(default_factory=UnratedConfig)
+    newcomers: FewShotConfig = field(default_factory=FewShotConfig)
+    unrated: ColdStartFactorsConfig = field(default_factory=ColdStartFactorsConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     # One of sentence_encoder.ENCODERS.
@@ -284,7 +284,7 @@ def _popular_lists(popular: Popularity, kept: Interactions, users: NDArray[np.in
     seen = kept.seen()
     # Enough of the head that the most eager person still has a full list of unseen ones.
     depth = int(seen[users].count_nonzero(axis=1).max(initial=0)) + EVALUATED_AT
-    head, _ = best_of(popular.item_scores, depth)
+    head, _ = top_scored(popular.item_scores, depth)
     lists = np.full((len(users), EVALUATED_AT), -1, np.int32)
     for row, user in enumerate(users):
         own = seen.indices[seen.indptr[user] : seen.indptr[user + 1]]

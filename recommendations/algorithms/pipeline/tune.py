@@ -29,7 +29,7 @@ from recommendations.algorithms.rankers.ensemble import (
     EnsembleConfig,
     Member,
     RankingEnsemble,
-    kept_items,
+    most_liked_items,
     standardise,
     z_scores,
 )
@@ -177,7 +177,7 @@ class _Bench:
         self._users = np.unique(interactions.users[self._held]).astype(np.int64)
         self.people = len(self._users)
         kept = interactions.take(~self._held)
-        self._items = kept_items(kept.likes(), shipped.ranker.max_items)
+        self._items = most_liked_items(kept.likes(), shipped.ranker.max_items)
         # Members other than the autoencoder look at which items were liked, not how strongly.
         self._likes = kept.likes()[:, self._items]
         self._asked = self._likes[self._users]
@@ -208,7 +208,7 @@ class _Bench:
         ranked = np.where(positions >= 0, self._items[positions], -1)
         return float(np.nanmean(metrics.ndcg(ranked, self._relevant, MEASURED_AT)))
 
-    def forget_als(self, kept: tuple[AlsConfig, ...]) -> None:
+    def evict_als(self, kept: tuple[AlsConfig, ...]) -> None:
         """Let go of the scores of every factorisation but these."""
         self._members = {
             key: part for key, part in self._members.items() if not isinstance(key, AlsConfig) or key in kept
@@ -275,7 +275,7 @@ class _Search:
         self._on_trial(trial)
         return value
 
-    def _may_go_on(self, trials: float, until: float) -> bool:
+    def _has_budget(self, trials: float, until: float) -> bool:
         spent = time.monotonic() - self._started
         return len(self.trials) < self._limits.trials * trials and spent < self._limits.seconds * until
 
@@ -283,7 +283,7 @@ class _Search:
         """The autoencoder's six parameters, and how feedback is weighed."""
         start = self.best
         study = _study(seed, _autoencoder_parameters(start, self.bench))
-        while self._may_go_on(_AUTOENCODER_TRIALS, _AUTOENCODER_UNTIL):
+        while self._has_budget(_AUTOENCODER_TRIALS, _AUTOENCODER_UNTIL):
             trial = study.ask()
             config = _suggest_autoencoder(trial, start, self.bench)
             _tell(study, trial, self.measure("autoencoder", config, trial.params))
@@ -297,7 +297,7 @@ class _Search:
         names = ("unobserved_weight", "regularization", "exponent")
         study = _study(seed, {name: getattr(first, name) for name in names})
         # One trial is left for the weights.
-        while len(self.trials) < self._limits.trials - 1 and self._may_go_on(1.0, _ALS_UNTIL):
+        while len(self.trials) < self._limits.trials - 1 and self._has_budget(1.0, _ALS_UNTIL):
             trial = study.ask()
             found: dict[str, Any] = {
                 "unobserved_weight": trial.suggest_float("unobserved_weight", 0.01, 0.6, log=True),
@@ -307,7 +307,7 @@ class _Search:
             als = tuple(replace(one, **found) for one in start.ranker.als)
             value = self.measure("als", replace(start, ranker=replace(start.ranker, als=als)), trial.params)
             _tell(study, trial, value)
-            self.bench.forget_als((*start.ranker.als, *self.best.ranker.als))
+            self.bench.evict_als((*start.ranker.als, *self.best.ranker.als))
 
     def weights(self) -> None:
         """Coordinate ascent: one weight at a time is multiplied, and what improves is kept; the autoencoder's is 1."""

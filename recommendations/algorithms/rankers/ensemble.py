@@ -20,10 +20,10 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.rankers.user_knn import (
-    SimilarPeopleConfig,
     SpectralConfig,
     SpectralFilter,
     UserKNN,
+    UserKNNConfig,
 )
 from recommendations.algorithms.sparse import column_counts, row_counts
 from recommendations.algorithms.top_n import top_n
@@ -58,7 +58,7 @@ class EnsembleConfig:
     # Each of these factorisations votes with ``als_weight``.
     als: tuple[AlsConfig, ...] = (AlsConfig(),)
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
-    similar_people: SimilarPeopleConfig = field(default_factory=SimilarPeopleConfig)
+    similar_people: UserKNNConfig = field(default_factory=UserKNNConfig)
     # The autoencoder's own weight is 1.
     als_weight: float = 0.7
     spectral_weight: float = 0.2
@@ -121,7 +121,7 @@ class RankingEnsemble:
         """Fit every member on the same likes; needs about (items kept)^2 x 12 bytes at its peak."""
         likes = interactions.likes()
         self.item_count = likes.shape[1]
-        self.kept = kept_items(likes, self.config.max_items)
+        self.kept = most_liked_items(likes, self.config.max_items)
         known = likes[:, self.kept]
         self._popularity = z_scores(column_counts(known))
         if not len(self.kept):
@@ -190,7 +190,7 @@ class RankingEnsemble:
             yield rows, positions, values
 
 
-def kept_items(likes: csr_array, most: int) -> NDArray[np.int64]:
+def most_liked_items(likes: csr_array, most: int) -> NDArray[np.int64]:
     """Positions of the items anybody likes, ascending; of more than ``most`` of them the most liked."""
     liked_by = likes.count_nonzero(axis=0)
     liked = np.flatnonzero(liked_by)

@@ -37,7 +37,7 @@ WHOLE_HISTORIES = LinearAutoencoderConfig(
 
 
 @dataclass(frozen=True, slots=True)
-class NewcomersConfig:
+class FewShotConfig:
     """Hyperparameters, chosen on people of ML-1M held out from training for that (docs/evaluation.md)."""
 
     first: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30)
@@ -68,8 +68,8 @@ class NewcomersConfig:
 class FewShotItemModel:
     """weights: B, float32, shape (I, I), row = from, column = to, with a zero diagonal."""
 
-    def __init__(self, config: NewcomersConfig | None = None) -> None:
-        self.config = config or NewcomersConfig()
+    def __init__(self, config: FewShotConfig | None = None) -> None:
+        self.config = config or FewShotConfig()
         self._model = LinearAutoencoder(self.config.autoencoder)
 
     @property

@@ -59,7 +59,7 @@ def damped_popularity(
     return np.asarray(count * average, np.float32)
 
 
-def best_of(
+def top_scored(
     scores: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Positions and scores of the ``n`` best items with a score above 0, of those in ``mask`` (a genre, say)."""

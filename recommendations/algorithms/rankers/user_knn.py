@@ -60,7 +60,7 @@ class SpectralFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarPeopleConfig:
+class UserKNNConfig:
     """``locality``: power of the cosine between people; the exponents damp popular items in cosine and in votes."""
 
     locality: int = 5
@@ -74,8 +74,8 @@ class UserKNN:
     A fitted person votes for themselves too; that reaches only items they have, which no list of theirs may hold.
     """
 
-    def __init__(self, config: SimilarPeopleConfig | None = None) -> None:
-        self.config = config or SimilarPeopleConfig()
+    def __init__(self, config: UserKNNConfig | None = None) -> None:
+        self.config = config or UserKNNConfig()
         self._likes = csr_array((0, 0), dtype=np.float32)
         self._popularity: NDArray[np.float64] = np.zeros(0)
 

@@ -26,7 +26,7 @@ from recommendations.algorithms.ratings.surprise_svd import SurpriseSvd, Surpris
 logger = logging.getLogger(__name__)
 
 # More different ratings than this are a continuous scale, not an ordinal one.
-_MOST_LEVELS = 20
+_MAX_LEVELS = 20
 _CHAIN_ARRAYS = ("users", "items", "parameters", "levels")
 
 
@@ -92,7 +92,7 @@ class RatingPredictor(RatingModel):
             self._svd = self._fit_svd(ratings, config.large_svd)
             on_share(1.0)
             return
-        ordinal = 1 < len(np.unique(ratings.values)) <= _MOST_LEVELS
+        ordinal = 1 < len(np.unique(ratings.values)) <= _MAX_LEVELS
         responses: tuple[Response, ...] = config.responses if ordinal else ("gaussian",)
         # Thousands of tiny products: more threads would only cost, and their number change the last digits.
         with threadpool_limits(limits=1):
@@ -130,7 +130,7 @@ class RatingPredictor(RatingModel):
         ]
         if "svd_people" in arrays:
             config = self.config.svd if self._chains else self.config.large_svd
-            self._svd = SurpriseSvd.of_vectors(config, self, (arrays["svd_people"], arrays["svd_movies"]))
+            self._svd = SurpriseSvd.from_vectors(config, self, (arrays["svd_people"], arrays["svd_movies"]))
 
     @classmethod
     def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class SurpriseSvd(_SurpriseModel):
         return np.column_stack([svd.pu, svd.bu]), np.column_stack([svd.qi, svd.bi])
 
     @classmethod
-    def of_vectors(cls, config: SurpriseSvdConfig, fitted: RatingModel, vectors: tuple[Floats, Floats]) -> Self:
+    def from_vectors(cls, config: SurpriseSvdConfig, fitted: RatingModel, vectors: tuple[Floats, Floats]) -> Self:
         """A model made of what an earlier one learned, on the data that ``fitted`` was fitted on."""
         model = cls(config)
         model.scale, model._means, model.vectors = fitted.scale, fitted.means, vectors

@@ -87,7 +87,7 @@ def cold_scores(
     missing = np.setdiff1d(cold, [content.movie_id for content in contents])
     # A movie the archive rates and does not list is known by nothing: its place is that of no content.
     listed = [*contents, *(MovieContent(int(movie), "") for movie in missing)]
-    model = train(feedback_of(known), listed, CONFIG)
+    model = train(interactions_from_ratings(known), listed, CONFIG)
     liked = known.ratings >= LIKE_FROM
     likes: csr_array = matrix_over(np.stack([known.users, known.items], 1)[liked], people, model.movie_ids)
     count = np.maximum(np.diff(likes.indptr), 1).astype(np.float32)
@@ -96,7 +96,7 @@ def cold_scores(
     return np.asarray(query @ model.item_factors[place].T, np.float32)
 
 
-def feedback_of(ratings: Ratings) -> Interactions:
+def interactions_from_ratings(ratings: Ratings) -> Interactions:
     """Ratings as the nightly training reads them from the database."""
     return Interactions.from_columns(
         ratings.users,

@@ -21,7 +21,7 @@ from recommendations.evaluation.protocols.base import ProtocolError
 # What published protocols call a like.
 LIKE_FROM = 4.0
 # As many names of a cast as the catalogue keeps for content vectors.
-CAST_KEPT = 10
+MAX_CAST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def read_contents(path: Path, metadata: Path | None = None) -> list[MovieContent
     contents = []
     for movie in movies:
         line = lines.get(movie.id)
-        people = (*line.directors, *line.cast[:CAST_KEPT]) if line else ()
+        people = (*line.directors, *line.cast[:MAX_CAST]) if line else ()
         contents.append(
             MovieContent(
                 movie.id,

@@ -23,7 +23,7 @@ from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoenco
 from recommendations.algorithms.sparse import binarised
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
-from recommendations.evaluation.protocols.ranking import Scorer, ablations, popularity_scorer, task_of
+from recommendations.evaluation.protocols.ranking import Scorer, ablations, popularity_scorer, ranking_task
 from recommendations.evaluation.published import ML100K_75_25
 from recommendations.evaluation.report import EvaluationReport, ModelRow, ranking_row
 
@@ -85,7 +85,7 @@ def _one_split(
     strengths = (1 + RATING_STRENGTH * (kept.ratings - 3.5)).astype(np.float32)
     train = Interactions.from_columns(kept.users, kept.items, weights=strengths)
     pairs = np.stack([ratings.users, ratings.items], axis=1)
-    task = task_of(pairs[~held], pairs[held], items=train.item_ids, strengths=strengths)
+    task = ranking_task(pairs[~held], pairs[held], items=train.item_ids, strengths=strengths)
     found = []
     for model, fit in models.items():
         with watch.stage(f"fitting {model}", progress):

@@ -20,7 +20,7 @@ from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingE
 from recommendations.algorithms.rankers.linear_autoencoder import EASE_ML1M, LinearAutoencoder
 from recommendations.evaluation.protocols.base import Options, Stopwatch
 from recommendations.evaluation.protocols.data import as_likes, read_fold
-from recommendations.evaluation.protocols.ranking import Scorer, ablations, popularity_scorer, task_of
+from recommendations.evaluation.protocols.ranking import Scorer, ablations, popularity_scorer, ranking_task
 from recommendations.evaluation.published import ML1M_FOLD
 from recommendations.evaluation.report import EvaluationReport, ModelRow, ranking_row
 
@@ -37,7 +37,7 @@ def run(path: Path, options: Options) -> EvaluationReport:
         fold = read_fold(path)
         interactions = as_likes(fold.train[:, 0], fold.train[:, 1])
         likes = interactions.likes()
-        task = task_of(fold.train, fold.test, items=interactions.item_ids)
+        task = ranking_task(fold.train, fold.test, items=interactions.item_ids)
     config = EnsembleConfig()
     models: dict[str, Callable[[], Scorer]] = {
         "ours": partial(_fit, config, interactions),

@@ -19,18 +19,18 @@ from recommendations.algorithms.measuring.bootstrap import mean_interval
 from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
 from recommendations.algorithms.rankers.linear_autoencoder import EASE_ML1M, LinearAutoencoder
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
-from recommendations.evaluation.protocols.cold_movies import feedback_of
+from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
-from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY, Scorer, popularity_scorer, task_of
+from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY, Scorer, popularity_scorer, ranking_task
 from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.evaluation.published import NEW_USERS
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "new-users"
-SHOWN = (1, 3, 5, 10, 20)
-MAIN_SHOWN = 10
+LIKES_SHOWN = (1, 3, 5, 10, 20)
+MAIN_LIKES_SHOWN = 10
 HELD_OUT_PEOPLE = 1000
-LEFT_TO_FIND = 5
+MIN_LIKES_LEFT = 5
 # The speed layer reads the factors alone: the members that vote in nightly lists are left out.
 CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
 
@@ -48,30 +48,30 @@ def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> Evalu
     held = held_out_people(np.unique(likes.users), people, options.seed)
     others, their_likes = ratings.take(~np.isin(ratings.users, held)), likes.take(~np.isin(likes.users, held))
     with watch.stage("fitting ours", 0.1):
-        model = train(feedback_of(others), contents, CONFIG)
+        model = train(interactions_from_ratings(others), contents, CONFIG)
         simulator = ServingSimulator.of(model, CONFIG.popularity)
     with watch.stage("fitting EASE", 0.5):
-        known = task_of(_pairs(their_likes), _pairs(likes), items=np.unique(their_likes.items)).known
+        known = ranking_task(_pairs(their_likes), _pairs(likes), items=np.unique(their_likes.items)).known
         baselines: dict[str, Scorer] = {
             "EASE": LinearAutoencoder(EASE_ML1M).fit(known).scores,
             "popularity": popularity_scorer(known),
         }
     per_person: dict[str, dict[int, NDArray[np.float64]]] = {row: {} for row in ("ours", *baselines)}
     facts: dict[str, int | float | str] = {"people held out": len(held)}
-    for number, count in enumerate(SHOWN):
-        with watch.stage("scoring", 0.6 + 0.4 * number / len(SHOWN)):
+    for number, count in enumerate(LIKES_SHOWN):
+        with watch.stage("scoring", 0.6 + 0.4 * number / len(LIKES_SHOWN)):
             shown, hidden = first_likes(likes.take(np.isin(likes.users, held)), count)
             if not len(hidden):
                 continue
-            facts[f"people with {count} shown and {LEFT_TO_FIND} left"] = len(np.unique(hidden.users))
-            task = task_of(_pairs(shown), _pairs(hidden), items=np.unique(their_likes.items))
+            facts[f"people with {count} shown and {MIN_LIKES_LEFT} left"] = len(np.unique(hidden.users))
+            task = ranking_task(_pairs(shown), _pairs(hidden), items=np.unique(their_likes.items))
             for baseline, scorer in baselines.items():
                 ranked = task.ranked(scorer, options.k)
                 per_person[baseline][count] = metrics.ndcg(ranked, task.relevant, options.k)
             per_person["ours"][count] = _ours(simulator, model, shown, hidden, options.k)
     if not per_person["ours"]:
-        raise ProtocolError(f"The test part is empty: nobody has {LEFT_TO_FIND + 1} likes.")
-    main = MAIN_SHOWN if MAIN_SHOWN in per_person["ours"] else max(per_person["ours"])
+        raise ProtocolError(f"The test part is empty: nobody has {MIN_LIKES_LEFT + 1} likes.")
+    main = MAIN_LIKES_SHOWN if MAIN_LIKES_SHOWN in per_person["ours"] else max(per_person["ours"])
     rows = [_row(model_name, found, main, options) for model_name, found in per_person.items()]
     facts |= watch.facts()
     used = {"training": asdict(CONFIG), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
@@ -86,10 +86,10 @@ def held_out_people(people: NDArray[np.int64], count: int, seed: int) -> NDArray
 
 
 def first_likes(likes: Ratings, count: int) -> tuple[Ratings, Ratings]:
-    """The first ``count`` likes of each person by time, and the rest, of people with LEFT_TO_FIND or more left."""
+    """The first ``count`` likes of each person by time, and the rest, of people with MIN_LIKES_LEFT or more left."""
     _, starts, sizes = np.unique(likes.users, return_index=True, return_counts=True)
     place = np.arange(len(likes)) - np.repeat(starts, sizes)
-    enough = np.repeat(sizes >= count + LEFT_TO_FIND, sizes)
+    enough = np.repeat(sizes >= count + MIN_LIKES_LEFT, sizes)
     return likes.take(enough & (place < count)), likes.take(enough & (place >= count))
 
 
@@ -105,7 +105,7 @@ def _ours(
         lists[row] = simulator.answer(
             places.tolist(), own.ratings[::-1].tolist(), places, k, blending=BlendConfig(), batch=None
         )
-    wanted = task_of(_pairs(shown), _pairs(hidden), items=model.movie_ids)
+    wanted = ranking_task(_pairs(shown), _pairs(hidden), items=model.movie_ids)
     return metrics.ndcg(lists, wanted.relevant, k)
 
 

@@ -55,7 +55,7 @@ class Task:
         return lists
 
 
-def task_of(
+def ranking_task(
     train: NDArray[np.int64], test: NDArray[np.int64], *, items: NDArray[np.int64], strengths: NDArray | None = None
 ) -> Task:
     """The task of ranking ``items`` (ascending ids) for the people of ``test``; pairs are int64 (n, 2).

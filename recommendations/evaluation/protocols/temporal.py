@@ -24,7 +24,7 @@ from recommendations.algorithms.measuring.bootstrap import Interval, difference_
 from recommendations.algorithms.measuring.splitting import split_at
 from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
-from recommendations.evaluation.protocols.cold_movies import feedback_of
+from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
 from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.evaluation.report import EvaluationReport, ModelRow
@@ -77,12 +77,12 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
         except ValueError as error:
             raise ProtocolError(str(error)) from error
     with watch.stage("fitting", 0.1):
-        model = train(feedback_of(ratings.take(~later)), contents, CONFIG)
+        model = train(interactions_from_ratings(ratings.take(~later)), contents, CONFIG)
         simulator = ServingSimulator.of(model, CONFIG.popularity)
         rows = _nightly_lists(model)
     catalogue = model.movie_ids
     ratings = ratings.take(np.isin(ratings.items, catalogue))
-    points = list(points_of(ratings, moment, catalogue, seed=options.seed))
+    points = list(evaluation_points(ratings, moment, catalogue, seed=options.seed))
     if not points:
         raise ProtocolError("The test part is empty: nobody likes anything after the moment of training.")
     if options.k > len(catalogue):
@@ -108,7 +108,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
     )
 
 
-def points_of(
+def evaluation_points(
     ratings: Ratings, moment: int, catalogue: NDArray[np.int64], *, seed: int = 0, people: int = MAX_PEOPLE
 ) -> Iterator[Point]:
     """The points of at most ``people`` who rate after ``moment``, drawn by ``seed``, for both kinds alike.
@@ -122,10 +122,10 @@ def points_of(
         group = active[known == kind]
         for person in np.sort(rng.permutation(group)[: people // 2]):
             own = ratings.take(ratings.users == person)
-            yield from _points_of_one(int(person), kind, own, moment, catalogue)
+            yield from _points_of_person(int(person), kind, own, moment, catalogue)
 
 
-def _points_of_one(
+def _points_of_person(
     person: int, known: bool, own: Ratings, moment: int, catalogue: NDArray[np.int64]
 ) -> Iterator[Point]:
     places = np.searchsorted(catalogue, own.items)

@@ -18,7 +18,7 @@ from recommendations.evaluation.plotting import plot_report
 from recommendations.evaluation.protocols import PROTOCOLS, Options, Protocol, ProtocolError
 from recommendations.evaluation.report import EvaluationReport
 
-WIDTH_OF_FILES = 160
+FILE_WIDTH = 160
 
 
 class Command(BaseCommand):
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             raise CommandError(f"--seed must be 0 or more, not {options['seed']}.")
         report = self._run(protocol, options)
         # In a file or a pipe nothing limits the width, and rich's guess of 80 columns breaks numbers apart.
-        width = None if self.stdout.isatty() else WIDTH_OF_FILES
+        width = None if self.stdout.isatty() else FILE_WIDTH
         Console(file=cast(IO[str], self.stdout), width=width).print(_table(report), _facts(report))
         try:
             if options["json"]:

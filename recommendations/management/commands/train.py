@@ -19,7 +19,7 @@ from recommendations.management.commands.tune import limits_from
 from recommendations.management.tables import outcome_table
 from recommendations.models import ModelVersion
 from recommendations.standalone.bundle import BundleError
-from recommendations.standalone.training import OfflineOptions, offline_train
+from recommendations.standalone.training import StandaloneOptions, standalone_train
 from recommendations.training.attempts import TrainingError
 from recommendations.training.services import rating_config, training_run
 
@@ -79,9 +79,9 @@ class Command(AnnouncingCommand):
             show("done", 1.0)
         console.print(table)
         if version is not None:
-            self._tell_refusal(version)
+            self._report_refusal(version)
 
-    def _tell_refusal(self, version: ModelVersion) -> None:
+    def _report_refusal(self, version: ModelVersion) -> None:
         """Raises CommandError where the version did not go live."""
         if not version.refusal:
             return
@@ -103,7 +103,7 @@ def _train_database(show: OnProgress, *, log_stages: bool, force: bool) -> Model
 
 def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
     limits = limits_from(options)
-    chosen = OfflineOptions(
+    chosen = StandaloneOptions(
         seed=options["seed"],
         threads=settings.TRAINING_THREADS,
         max_items=settings.TRAINING_MAX_ITEMS,
@@ -111,17 +111,17 @@ def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
         rating=rating_config(),
     )
     try:
-        facts = offline_train(
+        facts = standalone_train(
             options["data"], options["out"], chosen, limits=limits if options["tune"] else None, on_progress=show
         )
     except (ImportFailed, BundleError, NothingToTrainOnError, TooLittleFeedbackError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{options['out']} was not written: {error}") from error
-    return _offline_summary(options["out"], facts)
+    return _standalone_summary(options["out"], facts)
 
 
-def _offline_summary(out: Path, facts: dict[str, Any]) -> Group:
+def _standalone_summary(out: Path, facts: dict[str, Any]) -> Group:
     table = Table(title=f"{facts['dataset']} is trained: {out}", show_header=False)
     for name in ("people", "items", "interactions", "repeated"):
         table.add_row(name, f"{facts[name]:,}")

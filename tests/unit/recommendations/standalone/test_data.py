@@ -6,7 +6,7 @@ import pytest
 
 from movies.movielens.errors import ArchiveError, BadLineError
 from recommendations.algorithms.feedback import FeedbackConfig
-from recommendations.standalone.data import read_offline_data
+from recommendations.standalone.data import read_standalone_data
 from tests.archives import CSV, write_folder, write_zip
 
 
@@ -21,7 +21,7 @@ def pairs(data) -> list[tuple[str, str]]:
 
 
 def test_without_ratings_every_line_is_a_like(tmp_path):
-    data = read_offline_data(tsv(tmp_path, "10\t7\n2\t7\n2\t30\n"))
+    data = read_standalone_data(tsv(tmp_path, "10\t7\n2\t7\n2\t30\n"))
 
     assert data.name == "train"
     assert data.user_ids.tolist() == ["2", "10"]
@@ -31,7 +31,7 @@ def test_without_ratings_every_line_is_a_like(tmp_path):
 
 
 def test_ratings_weigh_as_in_the_nightly_training(tmp_path):
-    data = read_offline_data(tsv(tmp_path, "1\t1\t5\t100\n1\t2\t3\t100\n1\t3\t1\t100\n"))
+    data = read_standalone_data(tsv(tmp_path, "1\t1\t5\t100\n1\t2\t3\t100\n1\t3\t1\t100\n"))
 
     interactions = data.interactions()
     assert interactions.weights.tolist() == pytest.approx([1.0, 0.7, -1.0])
@@ -41,21 +41,21 @@ def test_ratings_weigh_as_in_the_nightly_training(tmp_path):
 
 
 def test_ratings_of_four_and_up_are_likes_and_nothing_else(tmp_path):
-    rated = read_offline_data(tsv(tmp_path, "1\t1\t5\n1\t2\t4\n2\t1\t4.5\n", "a.tsv")).interactions()
-    bare = read_offline_data(tsv(tmp_path, "1\t1\n1\t2\n2\t1\n", "b.tsv")).interactions()
+    rated = read_standalone_data(tsv(tmp_path, "1\t1\t5\n1\t2\t4\n2\t1\t4.5\n", "a.tsv")).interactions()
+    bare = read_standalone_data(tsv(tmp_path, "1\t1\n1\t2\n2\t1\n", "b.tsv")).interactions()
 
     assert (rated.likes() != bare.likes()).nnz == 0
     assert rated.dislikes().nnz == 0
 
 
 def test_of_a_repeated_pair_the_newest_rating_counts(tmp_path):
-    data = read_offline_data(tsv(tmp_path, "1\t1\t5\t200\n1\t1\t1\t100\n"))
+    data = read_standalone_data(tsv(tmp_path, "1\t1\t5\t200\n1\t1\t1\t100\n"))
 
     assert data.interactions().ratings.tolist() == [5]
 
 
 def test_ids_may_be_any_text_and_stay_what_they_are(tmp_path):
-    data = read_offline_data(tsv(tmp_path, "Zoë\t007\r\nann lee\t7\r\nZoë\t7"))
+    data = read_standalone_data(tsv(tmp_path, "Zoë\t007\r\nann lee\t7\r\nZoë\t7"))
 
     assert data.user_ids.tolist() == ["Zoë", "ann lee"]
     assert pairs(data) == [("Zoë", "007"), ("ann lee", "7"), ("Zoë", "7")]
@@ -63,7 +63,7 @@ def test_ids_may_be_any_text_and_stay_what_they_are(tmp_path):
 
 @pytest.mark.parametrize("header", ["user\titem\trating", "user_id:token\titem_id:token\trating:float"])
 def test_a_header_and_blank_lines_are_passed_over(tmp_path, header):
-    data = read_offline_data(tsv(tmp_path, f"\n{header}\n1\t2\t4\n\n3\t4\t2.5\n"))
+    data = read_standalone_data(tsv(tmp_path, f"\n{header}\n1\t2\t4\n\n3\t4\t2.5\n"))
 
     assert pairs(data) == [("1", "2"), ("3", "4")]
     assert data.ratings.tolist() == [4, 2.5]
@@ -91,7 +91,7 @@ def test_a_header_and_blank_lines_are_passed_over(tmp_path, header):
 )
 def test_a_malformed_line_is_named_with_its_reason(tmp_path, text, message):
     with pytest.raises(BadLineError) as caught:
-        read_offline_data(tsv(tmp_path, text))
+        read_standalone_data(tsv(tmp_path, text))
 
     assert message in str(caught.value)
 
@@ -99,12 +99,12 @@ def test_a_malformed_line_is_named_with_its_reason(tmp_path, text, message):
 @pytest.mark.parametrize("text", ["", "\n\n", "user\titem\n"])
 def test_a_file_without_lines_is_an_error(tmp_path, text):
     with pytest.raises(ArchiveError, match=r"train\.tsv holds no lines"):
-        read_offline_data(tsv(tmp_path, text))
+        read_standalone_data(tsv(tmp_path, text))
 
 
 def test_a_path_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ArchiveError, match="nothing at"):
-        read_offline_data(tmp_path / "gone.tsv")
+        read_standalone_data(tmp_path / "gone.tsv")
 
 
 def test_a_zip_with_one_file_is_read_and_one_with_several_asks_which(tmp_path):
@@ -114,14 +114,14 @@ def test_a_zip_with_one_file_is_read_and_one_with_several_asks_which(tmp_path):
             for name in names:
                 archive.writestr(name, "1\t2\n")
 
-    assert pairs(read_offline_data(one)) == [("1", "2")]
+    assert pairs(read_standalone_data(one)) == [("1", "2")]
     with pytest.raises(ArchiveError, match=r"several files of feedback: f/test\.tsv, f/train\.tsv"):
-        read_offline_data(two)
+        read_standalone_data(two)
 
 
 @pytest.mark.parametrize("write", [write_folder, write_zip])
 def test_an_archive_gives_its_ids_texts_and_unrated_movies(tmp_path, write):
-    data = read_offline_data(write(tmp_path, "ml-test", CSV))
+    data = read_standalone_data(write(tmp_path, "ml-test", CSV))
 
     assert data.name == "ml-test"
     assert data.item_ids.tolist() == ["1", "29", "2571", "171495"]

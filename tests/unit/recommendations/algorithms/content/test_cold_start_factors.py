@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from recommendations.algorithms.content.cold_start_factors import UnratedConfig, cold_start_factors
+from recommendations.algorithms.content.cold_start_factors import ColdStartFactorsConfig, cold_start_factors
 from recommendations.algorithms.pipeline.train import TrainingConfig, train
-from recommendations.algorithms.rankers.few_shot import FewShotItemModel, NewcomersConfig
+from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder
 from tests.unit.recommendations.algorithms.pipeline.test_train import catalogue, two_tastes
 
@@ -15,13 +15,13 @@ WIDTH = 32
 @pytest.fixture(scope="module")
 def fitted():
     data = two_tastes()
-    learned = FewShotItemModel(NewcomersConfig(rank=4)).fit(data).factorise(WIDTH)
+    learned = FewShotItemModel(FewShotConfig(rank=4)).fit(data).factorise(WIDTH)
     return learned, LinearAutoencoder().fit(data.likes()), np.bincount(data.items).astype(float)
 
 
 def test_rated_movies_score_as_if_there_were_no_others(fitted):
     learned, autoencoder, likes = fitted
-    query, beside = cold_start_factors(learned, autoencoder, likes, UnratedConfig())
+    query, beside = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig())
 
     assert query @ learned[1].T == pytest.approx(learned[0] @ learned[1].T, abs=1e-6)
     assert not (learned[1] @ beside.T).any()
@@ -29,7 +29,7 @@ def test_rated_movies_score_as_if_there_were_no_others(fitted):
 
 def test_unrated_movies_score_by_the_autoencoder(fitted):
     learned, autoencoder, likes = fitted
-    query, beside = cold_start_factors(learned, autoencoder, likes, UnratedConfig(row_exponent=0.0))
+    query, beside = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig(row_exponent=0.0))
     told = np.corrcoef((query @ beside.T).ravel(), autoencoder.weights.ravel())[0, 1]
 
     assert told > 0.99
@@ -37,8 +37,8 @@ def test_unrated_movies_score_by_the_autoencoder(fitted):
 
 def test_their_size_is_that_of_the_rated_ones_times_the_setting(fitted):
     learned, autoencoder, likes = fitted
-    _, once = cold_start_factors(learned, autoencoder, likes, UnratedConfig(size=1.0))
-    _, twice = cold_start_factors(learned, autoencoder, likes, UnratedConfig(size=2.0))
+    _, once = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig(size=1.0))
+    _, twice = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig(size=2.0))
 
     assert twice == pytest.approx(2 * once, rel=1e-5)
 
@@ -47,12 +47,12 @@ def test_without_a_free_dimension_there_is_nothing_beside(fitted):
     _, autoencoder, likes = fitted
     full = np.ones((len(likes), 3), np.float32)
 
-    assert cold_start_factors((full, full), autoencoder, likes, UnratedConfig()) is None
+    assert cold_start_factors((full, full), autoencoder, likes, ColdStartFactorsConfig()) is None
 
 
 def test_reserved_dimensions_stay_free(fitted):
     learned, autoencoder, likes = fitted
-    query, beside = cold_start_factors(learned, autoencoder, likes, UnratedConfig(), reserved=9)
+    query, beside = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig(), reserved=9)
 
     assert not query[:, 4:9].any()
     assert not beside[:, :9].any()
@@ -61,11 +61,11 @@ def test_reserved_dimensions_stay_free(fitted):
 
 def test_a_size_of_nothing_is_refused():
     with pytest.raises(ValueError, match="size"):
-        UnratedConfig(size=0.0)
+        ColdStartFactorsConfig(size=0.0)
 
 
 def test_training_publishes_both_in_one_space():
-    config = TrainingConfig(evaluated_people=0, rating=None, newcomers=NewcomersConfig(rank=4))
+    config = TrainingConfig(evaluated_people=0, rating=None, newcomers=FewShotConfig(rank=4))
     model = train(two_tastes(), catalogue(26), config)
     rated, unrated = model.item_factors[:24], model.item_factors[24:]
     odd, even = model.query_factors[:24:2].mean(axis=0), model.query_factors[1:24:2].mean(axis=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.rankers.few_shot import FewShotItemModel, NewcomersConfig
+from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
 
 
 def _two_tastes(people=60, weights=None):
@@ -24,7 +24,7 @@ def test_the_first_like_of_a_taste_leads_to_that_taste():
 def test_what_people_begin_with_counts_and_not_only_what_goes_together():
     # The same pairs in the opposite order: nobody begins with the last item, so that little is learned of it.
     data = _two_tastes()
-    alone = NewcomersConfig(whole_histories=0.0, first=(1, 2))
+    alone = FewShotConfig(whole_histories=0.0, first=(1, 2))
     forward = FewShotItemModel(alone).fit(data).weights
     assert np.abs(forward[0]).sum() > 0
     assert np.abs(forward[7]).sum() == 0
@@ -63,7 +63,7 @@ def test_only_the_kept_items_have_a_row():
 
 
 def test_the_factors_are_of_the_asked_width_with_nothing_past_the_rank():
-    A, V = FewShotItemModel(NewcomersConfig(rank=3)).fit(_two_tastes()).factorise(6)
+    A, V = FewShotItemModel(FewShotConfig(rank=3)).fit(_two_tastes()).factorise(6)
     assert A.shape == V.shape == (16, 6)
     assert not A[:, 3:].any()
     scores = (A @ V.T)[0]
@@ -75,11 +75,11 @@ def test_the_factors_are_of_the_asked_width_with_nothing_past_the_rank():
 )
 def test_hyperparameters_out_of_range_are_errors(wrong):
     with pytest.raises(ValueError, match="must"):
-        NewcomersConfig(**wrong)
+        FewShotConfig(**wrong)
 
 
 def test_the_directions_stand_in_the_order_of_their_strength():
-    A, V = FewShotItemModel(NewcomersConfig(rank=6)).fit(_two_tastes()).factorise(6)
+    A, V = FewShotItemModel(FewShotConfig(rank=6)).fit(_two_tastes()).factorise(6)
     strength = np.linalg.norm(A, axis=0) * np.linalg.norm(V, axis=0)
 
     assert (np.diff(strength) <= 1e-5).all()

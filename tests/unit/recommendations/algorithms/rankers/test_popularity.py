@@ -6,9 +6,9 @@ from recommendations.algorithms.rankers.popularity import (
     SECONDS_A_DAY,
     Popularity,
     PopularityConfig,
-    best_of,
     damped_popularity,
     decay,
+    top_scored,
 )
 
 CONFIG = PopularityConfig(half_life_days=10, floor=0.2, damping=5)
@@ -39,9 +39,9 @@ def test_a_single_top_rating_does_not_beat_many_good_ones():
 def test_the_best_of_a_genre_are_only_of_that_genre_and_have_votes():
     scores = np.array([3, 9, 0, 5], np.float32)
 
-    assert best_of(scores, 10)[0].tolist() == [1, 3, 0]
-    assert best_of(scores, 2, np.array([True, False, True, True]))[0].tolist() == [3, 0]
-    assert best_of(scores, 2, np.zeros(4, np.bool_))[0].tolist() == []
+    assert top_scored(scores, 10)[0].tolist() == [1, 3, 0]
+    assert top_scored(scores, 2, np.array([True, False, True, True]))[0].tolist() == [3, 0]
+    assert top_scored(scores, 2, np.zeros(4, np.bool_))[0].tolist() == []
 
 
 def test_newer_ratings_count_more_and_views_do_not_count():

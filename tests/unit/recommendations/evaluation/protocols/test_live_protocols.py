@@ -55,7 +55,7 @@ def test_every_point_knows_only_what_is_older_than_all_that_is_to_be_found(tmp_p
     ratings = ratings.take(order)
     moment = int(np.quantile(ratings.timestamps, 0.5))
     catalogue = np.unique(ratings.items)
-    points = list(temporal.points_of(ratings, moment, catalogue))
+    points = list(temporal.evaluation_points(ratings, moment, catalogue))
 
     assert {point.step for point in points} >= {0, 2}
     for point in points:
@@ -86,9 +86,11 @@ def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeyp
 
 def test_an_earlier_window_ends_before_the_ratings_that_are_reported(tmp_path, monkeypatch):
     seen = []
-    real = temporal.points_of
+    real = temporal.evaluation_points
     monkeypatch.setattr(
-        temporal, "points_of", lambda ratings, *rest, **named: seen.append(ratings) or real(ratings, *rest, **named)
+        temporal,
+        "evaluation_points",
+        lambda ratings, *rest, **named: seen.append(ratings) or real(ratings, *rest, **named),
     )
     path = movielens_zip(tmp_path)
     temporal.run(path, Options(k=3), until=0.8)

@@ -6,7 +6,7 @@ import pytest
 from movies.movielens.errors import ArchiveError
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.evaluation.protocols import PROTOCOLS, Options, ProtocolError, ml1m_fold, ml100k
-from recommendations.evaluation.protocols.ranking import ablations, popularity_scorer, task_of
+from recommendations.evaluation.protocols.ranking import ablations, popularity_scorer, ranking_task
 from recommendations.evaluation.report import ranking_row
 from tests.archives import real_data, write_folder, write_zip
 from tests.evaluation.small import fold_zip, movielens_zip
@@ -42,8 +42,8 @@ def test_an_ablation_removes_each_part_in_turn(tmp_path):
 
 def test_items_and_people_that_training_lacks_count_in_the_ideal_list():
     test = np.array([[1, 30], [1, 99], [8, 10]])
-    task = task_of(TRAIN, test, items=np.array([10, 20, 30]))
-    ranked = task.ranked(popularity_scorer(task_of(TRAIN, TRAIN, items=np.array([10, 20, 30])).known), 2)
+    task = ranking_task(TRAIN, test, items=np.array([10, 20, 30]))
+    ranked = task.ranked(popularity_scorer(ranking_task(TRAIN, TRAIN, items=np.array([10, 20, 30])).known), 2)
 
     assert ranked[0].tolist() == [2, -1, -1]
     row, per_person = ranking_row("popularity", ranked, task.relevant, k=2)
@@ -53,7 +53,7 @@ def test_items_and_people_that_training_lacks_count_in_the_ideal_list():
 
 
 def test_what_a_person_has_never_stands_in_their_list():
-    task = task_of(TRAIN, np.array([[1, 30], [2, 20]]), items=np.array([10, 20, 30]))
+    task = ranking_task(TRAIN, np.array([[1, 30], [2, 20]]), items=np.array([10, 20, 30]))
     ranked = task.ranked(popularity_scorer(task.known), 3)
     assert not {0, 1} & set(ranked[0].tolist())
     assert 0 not in ranked[1]
