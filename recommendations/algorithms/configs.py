@@ -1,4 +1,4 @@
-"""Hyperparameters from JSON back to their frozen dataclasses; strict, since a typo would train another model."""
+"""Read hyperparameters from JSON into their frozen dataclasses. Strict, because a typo would train another model."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 class ConfigError(ValueError):
-    """JSON that is not the configuration it should be; the message names the place."""
+    """The JSON does not fit the configuration; the message names the place."""
 
 
 def config_from_json(kind: type[T], value: object, place: str = "configuration") -> T:
-    """What ``dataclasses.asdict`` and JSON made of a ``kind``, as a ``kind`` again; absent keys keep their defaults.
+    """Build a ``kind`` from what ``dataclasses.asdict`` and JSON made of one; absent keys keep their defaults.
 
-    Raises ConfigError for an unknown key, a value of another type, and a value the dataclass refuses.
+    Raises ConfigError for an unknown key, a value of another type, and a value that the dataclass rejects.
     """
     if not isinstance(value, dict):
         raise ConfigError(f"{place} must be an object, not {value!r}.")

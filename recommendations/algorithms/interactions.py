@@ -1,4 +1,4 @@
-"""The data every algorithm reads: people, items and how strongly each liked each, in columns."""
+"""The data that every algorithm reads: interactions of people with items and their weights, in columns."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from scipy.sparse import csr_array
 class Interactions:
     """Feedback of U people on I items, one entry per (person, item) pair.
 
-    user_ids, item_ids: int64, shapes (U,) and (I,), sorted, unique: the ids outside.
+    user_ids, item_ids: int64, shapes (U,) and (I,), sorted, unique: the external ids.
     users, items: int32, shape (n,): positions in ``user_ids`` and ``item_ids``.
-    weights: float32, shape (n,): preference strength; positive is liked, zero or negative is not.
+    weights: float32, shape (n,): preference strength; positive is a like, zero or negative is not.
     ratings: float32, shape (n,): the rating on its own scale, NaN where there is none.
     timestamps: int64, shape (n,): unix seconds; 0 where unknown.
-    excludes: bool, shape (n,): whether the person must not be recommended this item any more.
+    excludes: bool, shape (n,): whether this item must not be recommended to the person any more.
     """
 
     user_ids: NDArray[np.int64]
@@ -45,9 +45,9 @@ class Interactions:
         timestamps: NDArray[np.int64] | None = None,
         excludes: NDArray[np.bool_] | None = None,
     ) -> Self:
-        """Encode columns of outside ids, each of shape (n,); a (person, item) pair must not occur twice.
+        """Encode columns of external ids, each of shape (n,); a (person, item) pair must not occur twice.
 
-        Absent columns are: weight 1, no rating, time unknown, excluded from recommending.
+        Defaults of absent columns: weight 1, no rating, unknown time, excluded from recommendation.
 
         Raises ValueError when the columns differ in length.
         """
@@ -72,7 +72,7 @@ class Interactions:
         )
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
-        """The entries that ``rows`` (mask or positions) selects, over the same people and items."""
+        """Select the entries ``rows`` (a mask or positions), over the same people and items."""
         return Interactions(
             user_ids=self.user_ids,
             item_ids=self.item_ids,

@@ -1,4 +1,4 @@
-"""Models as .npz files: numbers and text only, never pickle, written whole or not at all."""
+"""Models as .npz files: numbers and text only, never pickle, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 
 class ModelFileError(ValueError):
-    """A model's file is missing or is not what its name says."""
+    """A model's file is missing or does not hold what its name says."""
 
 
 def save_arrays(path: Path, kind: str, arrays: Mapping[str, NDArray]) -> None:
-    """Write ``arrays`` with the name of what they are; a reader sees the old file or the new one, never a part."""
+    """Write ``arrays`` and the name of their kind; a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -28,7 +28,7 @@ def save_arrays(path: Path, kind: str, arrays: Mapping[str, NDArray]) -> None:
 
 
 def load_arrays(path: Path, kind: str) -> dict[str, NDArray]:
-    """The arrays of a file that ``save_arrays`` wrote. Raises ModelFileError, naming the file."""
+    """Read the arrays of a file that ``save_arrays`` wrote. Raises ModelFileError, naming the file."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-# Keeps powers of a count finite where it is 0.
+# Added to counts, so that negative powers of 0 stay finite.
 POPULARITY_SMOOTHING = 0.1
 
 

@@ -1,4 +1,4 @@
-"""The best n of many scores, with ties broken the same way every time."""
+"""The n best of many scores, with deterministic ties."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 def top_n(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Positions and scores of each row's ``n`` highest scores, best first, both of shape (rows, min(n, columns)).
 
-    Equal scores stand in the order of their positions. Entries of -inf are never a choice: where a row has fewer
-    than ``n`` others, its remaining positions are -1 and its remaining scores -inf.
+    Equal scores keep the order of their positions. Entries of -inf are never chosen: if a row has fewer than ``n``
+    others, its remaining positions are -1 and its remaining scores -inf.
     Raises ValueError when ``n`` is below 1.
     """
     if n < 1:
@@ -20,7 +20,7 @@ def top_n(scores: NDArray[np.float32], n: int) -> tuple[NDArray[np.int32], NDArr
         return np.empty((len(scores), 0), np.int32), np.empty((len(scores), 0), np.float32)
     chosen = np.argpartition(-scores, n - 1, axis=1)[:, :n]
     values = np.take_along_axis(scores, chosen, axis=1)
-    # argpartition picks any of the scores that tie at the boundary: those rows are chosen again, by position.
+    # argpartition picks arbitrary scores among those that tie at the boundary: choose in those rows again, by position.
     boundary = values.min(axis=1, keepdims=True)
     tied = np.flatnonzero((scores >= boundary).sum(axis=1) > n)
     for row in tied:

@@ -1,8 +1,7 @@
-"""Factors for movies nobody rated yet: kernel ridge regression from content to the factors of movies people rated.
+"""Factors for unrated movies: kernel ridge regression from content to the factors of rated movies.
 
-Two movies are alike by what is written about them, their genres and their age, and by these together: a kernel is a
-weighted sum of such likenesses and their products. C. Saunders et al., Ridge Regression Learning Algorithm in Dual
-Variables, ICML 1998.
+The kernel is a weighted sum of similarities between two movies (of text, genres, year and length of the text) and of
+their products. C. Saunders et al., Ridge Regression Learning Algorithm in Dual Variables, ICML 1998.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.model_files import load_arrays, save_arrays
 
 _KIND = "kernel_fold_in"
-# Added to a movie's likes before their logarithm, so that few likes are not minus infinity.
+# Added to a movie's likes before the logarithm, so that 0 likes do not give minus infinity.
 _SMOOTHING = 5.0
 
 
@@ -30,24 +29,24 @@ class FoldInConfig:
 
     regularization: float = 1.0
     popularity_regularization: float = 4.0
-    # The weights of the kernel's parts, each a likeness from 0 to 1 (of texts -1 to 1).
+    # Weights of the kernel's parts, each a similarity from 0 to 1 (texts: -1 to 1).
     text: float = 1.0
     genres: float = 0.25
     year: float = 0.25
-    # How much is written about a movie says how well known it is.
+    # The amount of text about a movie is evidence of how well known it is.
     length: float = 0.3
     text_and_genres: float = 0.5
     text_and_year: float = 0.5
     genres_and_year: float = 1.0
     all_three: float = 0.5
-    # Years apart at which two movies' age is as alike as exp(-1/2).
+    # Difference in years at which the similarity of two movies' years is exp(-1/2).
     year_width: float = 15.0
     length_width: float = 0.3
-    # Item factors are learned divided by likes to this power, which is predicted on its own and put back.
+    # The fit divides item factors by (likes to this power), predicts that power separately, and multiplies it back.
     likes_exponent: float = 0.25
-    # What a movie says in the fit: its likes, relative to the mean, to this power.
+    # A movie's weight in the fit: its likes, relative to the mean, to this power.
     evidence_exponent: float = 0.5
-    # The kernel is a dense square of this side: a larger catalogue keeps its most liked movies.
+    # The kernel is a dense matrix with this many rows and columns; a larger catalogue keeps its most liked movies.
     max_movies: int = 6000
 
     def __post_init__(self) -> None:
@@ -61,8 +60,10 @@ class FoldInConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Features:
-    """What the kernel compares, one row a movie: text (n, C) and genres (n, G) of unit length or zero, years (n,),
-    lengths (n, 3)."""
+    """What the kernel compares, one row per movie.
+
+    text (n, C) and genres (n, G): unit length or zero; years: (n,); lengths: (n, 3).
+    """
 
     text: NDArray[np.float32]
     genres: NDArray[np.float32]
@@ -76,11 +77,12 @@ class FoldIn:
     def __init__(self, config: FoldInConfig | None = None) -> None:
         self.config = config or FoldInConfig()
         self.genres: list[str] = []
-        # The year of a movie that has none.
-        self.usual_year = 0.0
+        # Used for a movie without a year.
+        self.median_year = 0.0
         self._known = self._features([], np.zeros((0, 0), np.float32))
-        # Of [query factors, scaled item factors, log likes]: what is usual, (2 rank + 1,), and the rest's weights.
-        self._usual: NDArray[np.float32] = np.zeros(1, np.float32)
+        # Of the targets [query factors, scaled item factors, log likes]: their means, (2 rank + 1,), and the dual
+        # weights of the residuals.
+        self._means: NDArray[np.float32] = np.zeros(1, np.float32)
         self._weights: NDArray[np.float32] = np.zeros((0, 1), np.float32)
 
     def fit(
@@ -92,25 +94,25 @@ class FoldIn:
     ) -> Self:
         """Learn from rated movies: contents, vectors (I, C), (query, item) factors, each (I, rank), likes (I,).
 
-        Memory: 4 squares of float32 with a side of the movies kept.
+        Memory: four (kept movies, kept movies) matrices of float32.
         """
         kept = np.sort(np.argsort(-evidence, kind="stable")[: self.config.max_movies])
         contents, likes = [contents[row] for row in kept], np.asarray(evidence, np.float64)[kept]
         self.genres = sorted({genre for content in contents for genre in content.genres})
         years = [content.year for content in contents if content.year is not None]
-        self.usual_year = float(np.median(years)) if years else 0.0
+        self.median_year = float(np.median(years)) if years else 0.0
         self._known = self._features(contents, vectors[kept])
         kernel = self._kernel(self._known)
-        say = (likes / max(likes.mean(), 1e-9)) ** self.config.evidence_exponent
+        row_weight = (likes / max(likes.mean(), 1e-9)) ** self.config.evidence_exponent
         scale = (likes + _SMOOTHING) ** self.config.likes_exponent
         Y = np.hstack([factors[0][kept], factors[1][kept] / scale[:, None]])
-        usual = np.average(Y, axis=0, weights=np.maximum(say, 1e-6))
-        weights = _solve(kernel, self.config.regularization / np.maximum(say, 0.05), Y - usual)
+        means = np.average(Y, axis=0, weights=np.maximum(row_weight, 1e-6))
+        weights = _solve(kernel, self.config.regularization / np.maximum(row_weight, 0.05), Y - means)
         popularity = np.log(likes + _SMOOTHING)[:, None]
-        usual_popularity = popularity.mean(axis=0)
+        mean_popularity = popularity.mean(axis=0)
         penalty = np.full(len(likes), self.config.popularity_regularization)
-        popular = _solve(kernel, penalty, popularity - usual_popularity)
-        self._usual = np.concatenate([usual, usual_popularity]).astype(np.float32)
+        popular = _solve(kernel, penalty, popularity - mean_popularity)
+        self._means = np.concatenate([means, mean_popularity]).astype(np.float32)
         self._weights = np.hstack([weights, popular]).astype(np.float32)
         return self
 
@@ -118,7 +120,7 @@ class FoldIn:
         self, contents: Sequence[MovieContent], vectors: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Query and item factors of movies, each float32 of shape (movies, rank)."""
-        predicted = self._kernel(self._features(contents, vectors)) @ self._weights + self._usual
+        predicted = self._kernel(self._features(contents, vectors)) @ self._weights + self._means
         rank = (predicted.shape[1] - 1) // 2
         scale = np.exp(self.config.likes_exponent * predicted[:, -1:])
         return predicted[:, :rank], predicted[:, rank:-1] * scale
@@ -129,7 +131,7 @@ class FoldIn:
         for row, content in enumerate(contents):
             flags[row, [position[genre] for genre in content.genres if genre in position]] = 1
         flags /= np.sqrt(np.maximum(flags.sum(axis=1, keepdims=True), 1))
-        years = [self.usual_year if content.year is None else content.year for content in contents]
+        years = [self.median_year if content.year is None else content.year for content in contents]
         lengths = [
             (float(bool(content.overview)), np.log1p(len(content.overview)) / 7, min(len(content.people), 10) / 10)
             for content in contents
@@ -142,13 +144,13 @@ class FoldIn:
         )
 
     def _kernel(self, movies: _Features) -> NDArray[np.float32]:
-        """How alike ``movies`` and the known ones are, float32, shape (movies, known)."""
+        """The kernel between ``movies`` and the rated ones, float32, shape (movies, rated)."""
         config, known = self.config, self._known
         text = movies.text @ known.text.T
         genres = movies.genres @ known.genres.T
-        year = _bell(movies.years[:, None], known.years[:, None], config.year_width)
-        kernel = config.length * _bell(movies.lengths, known.lengths, config.length_width)
-        # Grouped so that few squares are held at once.
+        year = _gaussian(movies.years[:, None], known.years[:, None], config.year_width)
+        kernel = config.length * _gaussian(movies.lengths, known.lengths, config.length_width)
+        # Grouped so that few matrices are in memory at once.
         kernel += year * (config.year + config.genres_and_year * genres)
         kernel += config.genres * genres
         kernel += text * (config.text + config.text_and_year * year)
@@ -161,8 +163,8 @@ class FoldIn:
         arrays = {
             **{name: np.array(value) for name, value in asdict(self.config).items()},
             "genre_names": np.frombuffer("\n".join(self.genres).encode(), np.uint8),
-            "usual_year": np.array(self.usual_year),
-            "usual": self._usual,
+            "usual_year": np.array(self.median_year),
+            "usual": self._means,
             "weights": self._weights,
             **{f"known_{name}": value for name, value in asdict(self._known).items()},
         }
@@ -176,13 +178,13 @@ class FoldIn:
         model = cls(FoldInConfig(**{name: arrays[name].item() for name in names}))
         text = arrays["genre_names"].tobytes().decode()
         model.genres = text.split("\n") if text else []
-        model.usual_year = arrays["usual_year"].item()
-        model._usual, model._weights = arrays["usual"], arrays["weights"]
+        model.median_year = arrays["usual_year"].item()
+        model._means, model._weights = arrays["usual"], arrays["weights"]
         model._known = _Features(*(arrays[f"known_{name}"] for name in _Features.__dataclass_fields__))
         return model
 
 
-def _bell(a: NDArray[np.float32], b: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+def _gaussian(a: NDArray[np.float32], b: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """exp(-distance^2 / (2 width^2)) of each row of ``a`` (n, d) to each of ``b`` (m, d): shape (n, m)."""
     squared = np.zeros((len(a), len(b)), np.float32)
     for column in range(a.shape[1]):

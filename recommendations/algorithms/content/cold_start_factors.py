@@ -1,11 +1,11 @@
-"""Where movies that nobody has rated stand among the factors: in dimensions of their own, beside those of the others.
+"""Target factors for cold-start movies, in dimensions of their own.
 
-The speed layer's factors are made for people of whom little is known, and say of a movie how it differs from what is
-popular; what is written about a movie foretells less of that than of what the ranker's autoencoder knows: who likes
-it, and how many. So that model is factorised as well. Its query factors fill the dimensions that the speed layer's
-leave free, in every movie's query factors; its item factors stand there in unrated movies alone, whose other
-dimensions are zero, as theirs are in these. A person's query is then a point of both spaces at once: one inner product
-scores a rated movie by the one model and an unrated movie by the other.
+The speed layer's factors are fitted for people with few interactions and describe how a movie differs from what is
+popular. Content predicts that less well than what the ranker's autoencoder describes: who likes a movie, and how many
+do. So this module also factorises the autoencoder. Its query factors fill the dimensions that the speed layer leaves
+free, for every movie. Its item factors fill them for unrated movies only: an unrated movie is zero in the speed layer's
+dimensions, and a rated movie is zero in these. A person's query vector then lives in both spaces at once, and one inner
+product scores a rated movie by the first model and an unrated movie by the second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder
 
-# Added to an item's likes, so that the weight of a rare one is not zero.
+# Added to an item's likes, so that an item with none does not get a weight of zero.
 _SMOOTHING = 5.0
 Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -26,10 +26,10 @@ Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
 class ColdStartFactorsConfig:
     """Hyperparameters, chosen on movies of ML-1M held out under other seeds than the published one."""
 
-    # What is liked by many is asked with often: its row counts (likes) to this power in the factorisation.
+    # Popular items occur in many queries: an item's row weighs (likes) to this power in the factorisation.
     row_exponent: float = 0.5
-    # Predicted factors are smaller than learned ones would be. At this size of them, relative to the speed layer's
-    # model, unrated movies in people's lists were liked as often as the others there.
+    # Predicted factors are smaller than learned ones. At this size, relative to the speed layer's model, people liked
+    # the unrated movies in their lists as often as the others there.
     size: float = 2.0
 
     def __post_init__(self) -> None:
@@ -46,12 +46,12 @@ def cold_start_factors(
     *,
     reserved: int = 0,
 ) -> Factors | None:
-    """Query factors for every item and the item factors it would have if it were unrated, each (I, width).
+    """Compute query factors for every item, and the item factors it would have if it were unrated, each (I, width).
 
     factors: the speed layer's query and item factors, (I, width), zero past their rank; autoencoder: fitted on the same
-    I items; likes: how many each has, (I,); reserved: so many dimensions are not free, used or not. The query factors
-    are the speed layer's with the free dimensions filled. None where there is no free dimension, or nothing to put
-    there.
+    I items; likes: number of likes of each, (I,); reserved: the first dimensions that are never free, used or not. The
+    query factors are the speed layer's, with the free dimensions filled. Returns None if no dimension is free, or if
+    there is nothing to fill them with.
     """
     A, V = factors
     rank = int(np.flatnonzero(A.any(axis=0) | V.any(axis=0)).max(initial=-1)) + 1
@@ -64,7 +64,7 @@ def cold_start_factors(
     weighted.weights = autoencoder.weights * weight[:, None].astype(np.float32)
     query, item = weighted.factorise(free, random_state)
     query /= weight[:, None].astype(np.float32)
-    # Both models' matrices are as large as one another when the one that is predicted is multiplied by this.
+    # Scales the predicted model's matrix to the size of the speed layer's.
     own = float(np.sum((query.T @ query) * (item.T @ item)))
     common = float(np.sum((A[:, :rank].T @ query) * (V[:, :rank].T @ item)))
     if own <= 0 or common <= 0:

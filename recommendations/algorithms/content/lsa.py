@@ -1,4 +1,4 @@
-"""Movies as vectors of what is written about them: LSA, which is TF-IDF followed by a truncated SVD."""
+"""Content vectors of movies by LSA: TF-IDF followed by a truncated SVD."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W_]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class MovieContent:
-    """What is written about one movie. ``movie_id`` is the id outside."""
+    """The texts and metadata of one movie. ``movie_id`` is the external id."""
 
     movie_id: int
     title: str
@@ -35,7 +35,7 @@ class MovieContent:
 
 
 class ContentEncoder(Protocol):
-    """Turns movies' texts into vectors of ``dimensions`` numbers, each of unit length."""
+    """Encodes movies' texts as vectors of ``dimensions`` numbers, each of unit length."""
 
     dimensions: int
 
@@ -44,7 +44,7 @@ class ContentEncoder(Protocol):
         ...
 
     def transform(self, contents: Sequence[MovieContent]) -> NDArray[np.float32]:
-        """Vectors of movies, old or new, shape (movies, dimensions)."""
+        """Vectors of known or new movies, shape (movies, dimensions)."""
         ...
 
     def save(self, path: Path) -> None:
@@ -62,11 +62,11 @@ def singular(word: str) -> str:
 
 
 def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
-    """Words, if ``singulars`` in the singular, and pairs of neighbouring words of the text, and each genre, person,
-    keyword and decade as one token that no word can equal."""
+    """The tokens of a movie: words (singular if ``singulars``) and pairs of neighbouring words of the text, and each
+    genre, person, keyword and decade as one token that differs from every word."""
     text = _WORD.findall(f"{content.title} {content.overview}".lower())
     words = [singular(word) if singulars else word for word in text if word not in ENGLISH_STOP_WORDS]
-    # A pair may be a name: who directed or wrote a film often stands in its text alone.
+    # A pair may be a name: often only the text names the director or writer.
     pairs = (
         f"{first} {second}"
         for first, second in pairwise(text)
@@ -82,17 +82,17 @@ def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
 
 
 class LsaEncoder:
-    """LSA over title, overview, genres, people, keywords and decade; nothing to download, and fast on a CPU.
+    """LSA over title, overview, genres, people, keywords and decade. It needs no download and is fast on a CPU.
 
-    A catalogue that gives fewer than ``dimensions`` independent directions has zeros in the rest. A text in which the
-    encoder knows no word is the zero vector.
+    If a catalogue has fewer than ``dimensions`` independent directions, the rest is zero. A text without any known word
+    is the zero vector.
     """
 
     def __init__(self, dimensions: int = 384, max_features: int = 60_000, random_state: int = 0) -> None:
         self.dimensions = dimensions
         self.max_features = max_features
         self.random_state = random_state
-        # Encoders saved by earlier releases know plurals as words of their own.
+        # Encoders saved by earlier releases treat plurals as separate words.
         self._singulars = True
         self._vectorizer: TfidfVectorizer | None = None
         self._components: NDArray[np.float32] = np.zeros((0, 0), np.float32)
@@ -103,7 +103,7 @@ class LsaEncoder:
         documents = [_tokens(content) for content in contents]
         if not any(documents):
             return self
-        # A word of one movie relates it to nothing, but in a tiny catalogue every word may be like that.
+        # A word that only one movie has relates it to no other; but in a tiny catalogue every word may be like that.
         repeated = len(documents) > 100
         self._vectorizer = self._new_vectorizer(min_df=2 if repeated else 1, max_features=self.max_features)
         matrix = self._vectorizer.fit_transform(documents)
@@ -114,7 +114,7 @@ class LsaEncoder:
         """The leading right singular vectors, shape (up to dimensions, words)."""
         smaller = min(matrix.shape)
         if smaller <= 2 * self.dimensions:
-            # Through the small Gram matrix: exact, and the movies or the words are few.
+            # Exact: one of the two sides is small.
             _, S, Vt = np.linalg.svd(matrix.toarray(), full_matrices=False)
         else:
             _, S, Vt = randomized_svd(matrix, self.dimensions, n_iter=4, random_state=self.random_state)
@@ -125,11 +125,11 @@ class LsaEncoder:
 
     @staticmethod
     def _new_vectorizer(**options: object) -> TfidfVectorizer:
-        # Documents come as lists of tokens, so the analyzer hands them through.
-        return TfidfVectorizer(analyzer=_as_is, sublinear_tf=True, dtype=np.float32, **options)
+        # Documents are lists of tokens already, so the analyzer returns them unchanged.
+        return TfidfVectorizer(analyzer=_identity, sublinear_tf=True, dtype=np.float32, **options)
 
     def transform(self, contents: Sequence[MovieContent]) -> NDArray[np.float32]:
-        """Vectors of movies, old or new, shape (movies, dimensions), float32, unit length (or zero)."""
+        """Vectors of known or new movies, shape (movies, dimensions), float32, unit length (or zero)."""
         vectors = np.zeros((len(contents), self.dimensions), np.float32)
         if self._vectorizer is None or not len(contents):
             return vectors
@@ -174,5 +174,5 @@ class LsaEncoder:
         return encoder
 
 
-def _as_is(tokens: list[str]) -> list[str]:
+def _identity(tokens: list[str]) -> list[str]:
     return tokens

@@ -1,4 +1,4 @@
-"""Movies as sentence embeddings of their texts: MiniLM, which is optional and fetches its weights on first use."""
+"""Content vectors of movies by sentence embeddings: MiniLM, an option that downloads its weights on first use."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recommendations.algorithms.model_files import ModelFileError, load_arrays, 
 _KIND = "sentences"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 ENCODERS = ("lsa", "minilm")
-# MiniLM reads 256 word pieces: more of an overview would be cut off anyway.
-_LETTERS = 2000
+# MiniLM reads 256 word pieces and cuts off the rest of an overview.
+_MAX_CHARACTERS = 2000
 
 
 class EncoderMissingError(ModelFileError):
-    """An encoder was chosen whose packages or weights are not there. Says what to do."""
+    """The packages or weights of the chosen encoder are missing. The message says what to do."""
 
 
 def _load_model(name: str) -> Any:
@@ -34,13 +34,15 @@ def _load_model(name: str) -> Any:
     try:
         return transformers.SentenceTransformer(name, device="cpu")
     except OSError as error:
-        raise EncoderMissingError(f"The weights of {name} are neither here nor to be fetched: {error}") from error
+        raise EncoderMissingError(
+            f"The weights of {name} are not installed and cannot be downloaded: {error}"
+        ) from error
 
 
 class SentenceEncoder:
-    """Sentence embeddings by a trained model; nothing is learned from the catalogue.
+    """Sentence embeddings by a pretrained model; it learns nothing from the catalogue.
 
-    load_model: makes, from its name, what has ``encode(texts, normalize_embeddings=True) -> (texts, dimensions)``.
+    load_model: returns, for a name, an object with ``encode(texts, normalize_embeddings=True) -> (texts, dimensions)``.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class SentenceEncoder:
         return self._model
 
     def save(self, path: Path) -> None:
-        """Write which model it is; the weights stay where sentence-transformers keeps them."""
+        """Write the model's name; the weights stay in the cache of sentence-transformers."""
         name = np.frombuffer(self.name.encode(), np.uint8)
         save_arrays(path, _KIND, {"name": name, "dimensions": np.array(self.dimensions)})
 
@@ -81,7 +83,7 @@ class SentenceEncoder:
 
 
 def new_encoder(name: str, dimensions: int, random_state: int = 0) -> ContentEncoder:
-    """The encoder of that name, not fitted. Raises ValueError for a name that is none of ENCODERS."""
+    """Create the encoder ``name``, not fitted. Raises ValueError for a name that is not in ENCODERS."""
     if name == "lsa":
         return LsaEncoder(dimensions, random_state=random_state)
     if name == "minilm":
@@ -101,6 +103,6 @@ def load_encoder(path: Path) -> ContentEncoder:
 
 
 def _text(content: MovieContent) -> str:
-    """What is written about a movie, as sentences; each name once, so that a search is its own words."""
+    """A movie's texts as sentences. Each name occurs once, so that the text of a search is just its own words."""
     facts = ", ".join(dict.fromkeys([*content.genres, *content.keywords, *content.people]))
-    return ". ".join(part for part in (content.title, content.overview[:_LETTERS], facts) if part)
+    return ". ".join(part for part in (content.title, content.overview[:_MAX_CHARACTERS], facts) if part)

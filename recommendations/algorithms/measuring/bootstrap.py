@@ -1,4 +1,4 @@
-"""How sure a mean over people is: percentile bootstrap intervals.
+"""Confidence intervals of means over people, by percentile bootstrap.
 
 B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 """
@@ -23,16 +23,16 @@ class Interval:
 def mean_interval(
     values: NDArray[np.floating], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> Interval:
-    """Mean of ``values``, shape (people,), with its bootstrap interval over people; NaN entries do not count.
+    """Mean of ``values``, shape (people,), with its bootstrap interval over people; NaN entries are ignored.
 
-    Raises ValueError when nothing is left to average, or for a confidence outside (0, 1).
+    Raises ValueError if no value is left, or for a confidence outside (0, 1).
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     if not len(known):
-        raise ValueError("There is nobody to average over: the test part is empty.")
+        raise ValueError("There are no people to average over: the test part is empty.")
     rng = np.random.default_rng(seed)
     means = np.array([known[rng.integers(0, len(known), len(known))].mean() for _ in range(resamples)])
     tail = (1 - confidence) / 2

@@ -1,8 +1,8 @@
 """Ranking metrics with binary relevance, for all people at once.
 
 ``ranked``: item positions, best first, shape (people, n), padded with -1. ``relevant``: sparse (people, items), an
-entry for each held-out item. ``k`` must be between 1 and n. Each function returns one number a person, shape (people,);
-a person with nothing to find gets NaN, so that means are taken with ``nanmean``.
+entry for each held-out item. ``k`` must be between 1 and n. Each function returns one number per person, shape
+(people,); a person without relevant items gets NaN, so take means with ``nanmean``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 
 def hits(ranked: NDArray[np.integer], relevant: csr_array) -> NDArray[np.bool_]:
-    """Which places of the lists hold a relevant item, shape (people, n)."""
+    """Whether each place of each list holds a relevant item, shape (people, n)."""
     people, items = relevant.shape
     if ranked.shape[0] != people:
         raise ValueError(f"There are {ranked.shape[0]} lists for {people} people.")
@@ -28,7 +28,7 @@ def hits(ranked: NDArray[np.integer], relevant: csr_array) -> NDArray[np.bool_]:
 
 
 def ndcg(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArray[np.float64]:
-    """Discounted gain by log2(place + 1) over the best possible one for min(k, relevant items)."""
+    """Gain discounted by log2(place + 1), divided by the best possible one for min(k, relevant items)."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])
     found = _first(ranked, relevant, k)
@@ -36,7 +36,7 @@ def ndcg(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArray[np
 
 
 def recall(ranked: NDArray[np.integer], relevant: csr_array, k: int) -> NDArray[np.float64]:
-    """Share of the relevant items that stand in the first k."""
+    """Share of the relevant items that are in the first k places."""
     return _ratio(_first(ranked, relevant, k).sum(axis=1), _counts(relevant))
 
 

@@ -1,4 +1,4 @@
-"""How far predicted ratings are off, on the scale of the data."""
+"""Errors of predicted ratings, on the scale of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting feedback into a part to learn from and a part to find again."""
+"""Split interactions into a training part and a test part."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def hold_out(
 ) -> NDArray[np.bool_]:
     """Which entries are held out, shape (n,): ``share`` of the likes of people with ``minimum`` likes or more.
 
-    people: at most so many people, drawn by ``seed``; all by default. by: "random" draws the likes, "time" takes each
-    person's newest. The rest, with every dislike, stays for learning.
-    Raises ValueError for a share outside (0, 1) or a minimum below 2, which would leave someone nothing to learn from.
+    people: the maximum number of people, drawn by ``seed``; all by default. by: "random" draws the likes, "time" takes
+    each person's newest. The rest, with every dislike, stays for training.
+    Raises ValueError for a share outside (0, 1) or a minimum below 2, which would leave a person no training data.
     """
     if not 0 < share < 1:
         raise ValueError(f"share must be between 0 and 1, not {share}.")
@@ -52,10 +52,10 @@ def hold_out(
 def split_per_person(
     users: NDArray[np.integer], *, share: float, timestamps: NDArray[np.integer] | None = None, seed: int = 0
 ) -> NDArray[np.bool_]:
-    """Which rows, shape (n,), are each person's test part: ``share`` of theirs, rounded so that training gets halves.
+    """Which rows, shape (n,), are each person's test part: ``share`` of their rows; halves go to training.
 
-    Drawn by ``seed``; with ``timestamps``, shape (n,), each person's newest, rows of one second drawn by ``seed``.
-    A person of one row keeps it for training. Raises ValueError for a share outside (0, 1).
+    Drawn by ``seed``; with ``timestamps``, shape (n,), each person's newest rows, with ties drawn by ``seed``.
+    A person with one row keeps it for training. Raises ValueError for a share outside (0, 1).
     """
     if not 0 < share < 1:
         raise ValueError(f"share must be between 0 and 1, not {share}.")
@@ -70,10 +70,10 @@ def split_per_person(
 
 
 def split_at(timestamps: NDArray[np.integer], *, share: float) -> tuple[int, NDArray[np.bool_]]:
-    """The moment after which about ``share`` of all rows lie, and which rows, shape (n,), are later than it.
+    """The time after which about ``share`` of all rows lie, and whether each row, shape (n,), is later than it.
 
-    Rows of that very second are training: nothing of the test part is as old as anything trained on.
-    Raises ValueError for a share outside (0, 1), or when one part would be empty.
+    Rows of that second belong to the training part, so every test row is newer than every training row.
+    Raises ValueError for a share outside (0, 1), or if a part would be empty.
     """
     if not 0 < share < 1:
         raise ValueError(f"share must be between 0 and 1, not {share}.")

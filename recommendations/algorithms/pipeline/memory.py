@@ -1,4 +1,4 @@
-"""How much memory a stretch of work needed."""
+"""Peak memory of a part of the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 def peak_memory_reset() -> None:
-    """Start counting anew, where the system can: a worker's earlier tasks would count else."""
+    """Reset the peak where the system allows it, so that a worker's earlier tasks do not count."""
     try:
         _CLEAR.write_text("5")
     except OSError:

@@ -1,7 +1,7 @@
-"""The nightly training from columns to publishable arrays, without a database.
+"""The nightly training from interactions to publishable arrays, without a database.
 
 ``train`` evaluates on a held-out split, fits on everything, factorises, encodes the texts and predicts factors for
-movies without feedback. What publishes the result (tables or files) stands elsewhere.
+movies without feedback. Other modules publish the result, to tables or to files.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ ALGORITHM = "linear autoencoder with ALS and neighbours"
 
 EVALUATED_AT = 10
 
-# Called with a stage's name and how much of the training lies behind it, 0 to 1.
+# Called with a stage's name and the share of the training that is done, 0 to 1.
 OnProgress = Callable[[str, float], None]
 
 
 class NothingToTrainOnError(ValueError):
-    """There is no feedback that a model could learn from."""
+    """No feedback to learn from: nobody likes anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """Hyperparameters of one nightly training."""
 
-    # Applied where the interactions are read, before ``train``; kept here so that the version's row tells it.
+    # Applied when the interactions are read, before ``train``; part of this class so that the version's row records it.
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
+    # The field names are keys of stored hyperparameters.
     newcomers: FewShotConfig = field(default_factory=FewShotConfig)
     unrated: ColdStartFactorsConfig = field(default_factory=ColdStartFactorsConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
@@ -59,22 +60,23 @@ class TrainingConfig:
     encoder: str = "lsa"
     content_dimensions: int = 384
     rank: int = 128
-    # People whose likes are partly held out to measure the model; 0 leaves measuring out.
+    # Number of people whose likes are partly held out to measure the model; 0 skips the measurement.
     evaluated_people: int = 1000
     evaluated_share: float = 0.2
-    # None predicts no ratings. This share of the ratings is kept out of the predictor's fit, to measure it.
+    # None predicts no ratings. ``rating_held_out`` is the share of the ratings that the predictor's fit leaves out, to
+    # measure it.
     rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
     rating_held_out: float = 0.05
     random_state: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers and text, as JSON keeps them."""
+        """The hyperparameters as plain numbers and text, ready for JSON."""
         return asdict(self)
 
 
 @dataclass(slots=True)
 class TrainedModel:
-    """What a training made. Rows of the catalogue's arrays follow ``movie_ids`` (ascending, M of them)."""
+    """The result of a training. Rows of the catalogue's arrays follow ``movie_ids`` (ascending, M of them)."""
 
     interactions: Interactions
     ranker: RankingEnsemble
@@ -85,7 +87,7 @@ class TrainedModel:
     content: NDArray[np.float32]
     query_factors: NDArray[np.float32]
     item_factors: NDArray[np.float32]
-    # Shape (M,): whether the factors were learned; the others are predicted from content, or zero with no fold_in.
+    # Shape (M,): whether the factors were learned. The others are predicted from content, or zero without fold_in.
     trained: NDArray[np.bool_]
     metrics: dict[str, Any]
     seconds: dict[str, float]
@@ -96,7 +98,7 @@ class TrainedModel:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
         """Everybody's list, in blocks of people: (user ids, movie ids, scores), the last two of shape (people, n).
 
-        recommendable: ids of the movies that may stand in a list. A list that runs out ends in movie ids of -1.
+        recommendable: ids of the candidate movies. A list with fewer than n candidates is padded with ids of -1.
         """
         data = self.interactions
         candidates = np.isin(data.item_ids, recommendable)
@@ -107,7 +109,7 @@ class TrainedModel:
     def predicted_ratings(
         self, user_ids: NDArray[np.int64], movie_ids: NDArray[np.int64]
     ) -> NDArray[np.float32] | None:
-        """What each person would give each movie of their list, float32 in the shape of ``movie_ids`` (people, n).
+        """Predicted ratings of each person's list, float32 in the shape of ``movie_ids`` (people, n).
 
         NaN for movies nobody has rated and for people who have rated nothing; None when ratings are not predicted.
         """
@@ -121,7 +123,7 @@ class TrainedModel:
         return predicted.reshape(movie_ids.shape)
 
     def save(self, folder: Path) -> None:
-        """Write what turns a new movie into vectors: encoder and regression. Raises OSError."""
+        """Write the encoder and the regression, which turn a new movie into vectors. Raises OSError."""
         self.encoder.save(folder / ENCODER_FILE)
         if self.fold_in is not None:
             self.fold_in.save(folder / FOLD_IN_FILE)
@@ -132,13 +134,13 @@ FOLD_IN_FILE = "fold_in.npz"
 
 
 def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each wanted id stands in the ascending ``ids``; -1 where it does not."""
+    """Positions of ``wanted`` in the ascending ``ids``; -1 for an absent id."""
     places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
     return np.where(ids[places] == wanted, places, -1)
 
 
 class _Stages:
-    """Reports each stage as it starts and keeps how long it took."""
+    """Reports each stage as it starts and records its seconds."""
 
     def __init__(self, on_progress: OnProgress | None) -> None:
         self.seconds: dict[str, float] = {}
@@ -153,8 +155,8 @@ class _Stages:
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
 
-    def within(self, name: str, progress: float) -> None:
-        """Report a long stage again once it is a twentieth of the training further."""
+    def advance(self, name: str, progress: float) -> None:
+        """Report a long stage again whenever another twentieth of the training is done."""
         if progress >= self._reported + 0.05:
             self._report(name, progress)
             self._reported = progress
@@ -166,10 +168,10 @@ def train(
     config: TrainingConfig | None = None,
     on_progress: OnProgress | None = None,
 ) -> TrainedModel:
-    """Train on feedback and on the texts of the catalogue, which may hold movies without feedback and lack others.
+    """Train on feedback and on the texts of the catalogue. The two need not cover the same movies.
 
-    on_progress is called with each stage's name and how much of the training (0 to 1) lies behind it.
-    The same input gives the same model. Raises NothingToTrainOnError when nobody likes anything.
+    on_progress is called with each stage's name and the share of the training that is done, 0 to 1.
+    The same input gives the same model. Raises NothingToTrainOnError if nobody likes anything.
     """
     config = config or TrainingConfig()
     if not (interactions.weights > 0).any():
@@ -207,14 +209,14 @@ def train(
 def _rating_model(
     interactions: Interactions, config: TrainingConfig, stages: _Stages
 ) -> tuple[RatingModel | None, dict[str, float | int]]:
-    """The last and, with many ratings, the longest stage: what predicts ratings, and how far it is off."""
+    """Fit and measure the rating predictor: the last and, with many ratings, the longest stage."""
     with stages.stage("predicting ratings", 0.5):
         return fit_measured(
             interactions,
             config.rating,
             held_out=config.rating_held_out,
             seed=config.random_state,
-            on_share=lambda share: stages.within("predicting ratings", 0.5 + 0.5 * share),
+            on_share=lambda share: stages.advance("predicting ratings", 0.5 + 0.5 * share),
         )
 
 
@@ -225,16 +227,16 @@ def _catalogue_factors(
     vectors: NDArray[np.float32],
     config: TrainingConfig,
 ) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """The regression, the whole catalogue's query and item factors, and which of them were learned."""
-    learned = FewShotItemModel(config.newcomers).fit(interactions, model.kept).factorise(config.rank)
-    # A movie that nobody clearly likes has no factors to learn: content predicts them.
-    known = model.kept[learned[0].any(axis=1) | learned[1].any(axis=1)]
+    """The regression, the query and item factors of the whole catalogue, and whether each was learned."""
+    learned = FewShotItemModel(config.newcomers).fit(interactions, model.known_items).factorise(config.rank)
+    # Nothing can be learned for a movie without a clear like: content predicts its factors.
+    known = model.known_items[learned[0].any(axis=1) | learned[1].any(axis=1)]
     liked = interactions.items[interactions.weights > 0]
-    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.kept].astype(np.float64)
+    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.known_items].astype(np.float64)
     reserved, seed = config.newcomers.rank, config.random_state
     targets = cold_start_factors(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
-    known_ids = interactions.item_ids[model.kept]
+    known_ids = interactions.item_ids[model.known_items]
     trained = np.isin(movie_ids, interactions.item_ids[known])
     A = np.zeros((len(movie_ids), config.rank), np.float32)
     V = np.zeros_like(A)
@@ -243,8 +245,8 @@ def _catalogue_factors(
     if not trained.any():
         return None, A, V, trained
     rated = [content for content, known in zip(contents, trained, strict=True) if known]
-    beside = targets[0][position], targets[1][position]
-    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], beside, likes[position])
+    rated_factors = targets[0][position], targets[1][position]
+    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], rated_factors, likes[position])
     if not trained.all():
         others = [content for content, known in zip(contents, trained, strict=True) if not known]
         A[~trained], V[~trained] = fold_in.predict(others, vectors[~trained])
@@ -252,7 +254,7 @@ def _catalogue_factors(
 
 
 def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, Any]:
-    """The model against popularity on likes it has not seen, of a sample of people; empty when nobody has enough."""
+    """Measure model and popularity on held-out likes of a sample of people; empty if nobody has enough likes."""
     held = (
         hold_out(interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state)
         if config.evaluated_people
@@ -274,7 +276,7 @@ def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, An
         "held_out": int(held.sum()),
         **_measure(ours, relevant),
         "popularity": _measure(theirs, relevant),
-        # The 95% interval of how far its nDCG is above popularity's, paired by person.
+        # The 95% interval of its nDCG minus popularity's, paired by person.
         "above_popularity": [round(above.low, 5), round(above.high, 5)],
     }
 
@@ -282,7 +284,7 @@ def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, An
 def _popular_lists(popular: Popularity, kept: Interactions, users: NDArray[np.int64]) -> NDArray[np.int32]:
     """Each person's most popular unseen items, shape (people, EVALUATED_AT)."""
     seen = kept.seen()
-    # Enough of the head that the most eager person still has a full list of unseen ones.
+    # Deep enough that the person with the most interactions still gets a full list of unseen items.
     depth = int(seen[users].count_nonzero(axis=1).max(initial=0)) + EVALUATED_AT
     head, _ = top_scored(popular.item_scores, depth)
     lists = np.full((len(users), EVALUATED_AT), -1, np.int32)

@@ -1,10 +1,10 @@
 """The search for the ranker's hyperparameters, on a validation split cut from the training data.
 
-Tree-structured Parzen estimators (J. Bergstra et al., NeurIPS 2011; Optuna) propose the autoencoder's parameters, with
-how feedback is weighed, and then those of ALS; each proposal is judged in the blend with the other members, whose
-scores are computed once. The weights of the members are learned last, by coordinate ascent. What was found is held
-against the shipped configuration on a second split, which the search never saw, for the best of many trials flatters
-itself on the first. Test data never comes here.
+Tree-structured Parzen estimators (J. Bergstra et al., NeurIPS 2011; Optuna) propose the autoencoder's parameters and
+the weights of feedback, then the parameters of ALS. Each proposal is measured in the blend with the other members,
+whose scores are computed once. The weights of the members are learned last, by coordinate ascent. The result is
+compared with the shipped configuration on a second split that the search never read, because the best of many trials
+looks better than it is on the split that selected it. The search never reads test data.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from recommendations.algorithms.rankers.user_knn import SpectralFilter, UserKNN
 from recommendations.algorithms.sparse import column_counts, row_counts
 from recommendations.algorithms.top_n import top_n
 
-# A fifth held out, as evaluations do, would leave so much less to learn from that too strong a ridge wins.
+# Evaluations hold out a fifth. That leaves less to learn from, so a ridge that is too strong wins.
 HELD_OUT = 0.1
 MEASURED_AT = 10
-# The share of the time after which a part's search ends, whatever trials it has left.
+# A part's search ends after this share of the time, even if trials are left.
 _AUTOENCODER_UNTIL, _ALS_UNTIL = 0.6, 0.9
 _AUTOENCODER_TRIALS = 0.65
 _STEPS = (0.5, 0.8, 1.25, 2.0, 0.0)
@@ -50,29 +50,29 @@ _WEIGHTS = ("als_weight", "spectral_weight", "similar_people_weight", "popularit
 _HALF_LIVES = (None, 90.0, 365.0, 1460.0)
 
 Part = Literal["shipped", "incumbent", "autoencoder", "als", "weights"]
-# The feedback as weighed by a configuration: the same entries in the same order, with the same signs, each time.
-Read = Callable[[FeedbackConfig], Interactions]
+# Reads the feedback as a configuration weights it: always the same entries in the same order, with the same signs.
+ReadFeedback = Callable[[FeedbackConfig], Interactions]
 
 
 class TooLittleFeedbackError(ValueError):
-    """Nobody has likes enough that some could be held out."""
+    """Nobody has enough likes to hold some out."""
 
 
 @dataclass(frozen=True, slots=True)
 class TunedConfig:
-    """What tuning finds and the nightly training takes over."""
+    """The hyperparameters that tuning finds and the nightly training uses."""
 
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON keeps it; ``configs.config_from_json`` reads it again."""
+        """The hyperparameters, ready for JSON; ``configs.config_from_json`` reads them."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The search ends after so many trials or so many seconds, whichever comes first. people: so many are measured."""
+    """Limits of a search: it ends after ``trials`` or ``seconds``, whichever comes first. people: maximum measured."""
 
     trials: int = 30
     seconds: float = 1200.0
@@ -98,14 +98,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class TuningResult:
-    """``best`` is what the search ended with; all values are nDCG@10 over the measured people."""
+    """``best`` is the result of the search; all values are nDCG@10 over the measured people."""
 
     best: TunedConfig
     trials: tuple[Trial, ...]
     people: int
     shipped_value: float
     best_value: float
-    # The same two on the split that the search never saw.
+    # The same two on the second split, which the search never read.
     shipped_confirmed: float
     best_confirmed: float
 
@@ -116,7 +116,7 @@ class TuningResult:
 
 
 def tune(
-    read: Read,
+    read: ReadFeedback,
     *,
     shipped: TunedConfig,
     incumbent: TunedConfig | None = None,
@@ -124,13 +124,13 @@ def tune(
     seed: int = 0,
     on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> TuningResult:
-    """Search from ``shipped``, or from ``incumbent`` (found earlier) where that is better here.
+    """Search from ``shipped``, or from ``incumbent`` (found earlier) if that is better on this data.
 
-    on_trial hears of each trial as it ends. The same data, seed and number of trials give the same result.
+    on_trial is called with each trial as it ends. The same data, seed and number of trials give the same result.
     Raises TooLittleFeedbackError.
     """
     limits = limits or Limits()
-    search = _Search(_Bench(read, shipped, limits.people, seed), limits, on_trial)
+    search = _Search(_ValidationSplit(read, shipped, limits.people, seed), limits, on_trial)
     shipped_value = search.measure("shipped", shipped, {})
     if shipped_value is None:
         raise TooLittleFeedbackError("the shipped configuration cannot be fitted on this data")
@@ -140,13 +140,15 @@ def tune(
     search.als(seed)
     search.weights()
     best, best_value = search.best, search.best_value
-    confirmed = _confirm(read, shipped, best, limits.people, seed + 1)
+    confirmed = _holdout_values(read, shipped, best, limits.people, seed + 1)
     return TuningResult(
-        best, tuple(search.trials), search.bench.people, shipped_value, best_value, confirmed[0], confirmed[1]
+        best, tuple(search.trials), search.split.people, shipped_value, best_value, confirmed[0], confirmed[1]
     )
 
 
-def _held(read: Read, shipped: TunedConfig, people: int, seed: int) -> tuple[Interactions, NDArray[np.bool_]]:
+def _hold_out_likes(
+    read: ReadFeedback, shipped: TunedConfig, people: int, seed: int
+) -> tuple[Interactions, NDArray[np.bool_]]:
     interactions = read(shipped.feedback)
     held = hold_out(interactions, share=HELD_OUT, people=people, seed=seed)
     if not held.any():
@@ -154,9 +156,11 @@ def _held(read: Read, shipped: TunedConfig, people: int, seed: int) -> tuple[Int
     return interactions, held
 
 
-def _confirm(read: Read, shipped: TunedConfig, best: TunedConfig, people: int, seed: int) -> tuple[float, float]:
-    """nDCG@10 of both on a split of its own, by the ensemble itself."""
-    interactions, held = _held(read, shipped, people, seed)
+def _holdout_values(
+    read: ReadFeedback, shipped: TunedConfig, best: TunedConfig, people: int, seed: int
+) -> tuple[float, float]:
+    """nDCG@10 of both configurations on a second split, by the ensemble itself."""
+    interactions, held = _hold_out_likes(read, shipped, people, seed)
     users = np.unique(interactions.users[held]).astype(np.int64)
     relevant = interactions.take(held).likes()[users]
     values = []
@@ -168,24 +172,24 @@ def _confirm(read: Read, shipped: TunedConfig, best: TunedConfig, people: int, s
     return values[0], values[-1]
 
 
-class _Bench:
-    """The validation split, and what configurations score on it. Standardised scores of members are kept."""
+class _ValidationSplit:
+    """The validation split, and the nDCG@10 of configurations on it. Caches the members' standardised scores."""
 
-    def __init__(self, read: Read, shipped: TunedConfig, people: int, seed: int) -> None:
+    def __init__(self, read: ReadFeedback, shipped: TunedConfig, people: int, seed: int) -> None:
         self._read = read
-        interactions, self._held = _held(read, shipped, people, seed)
-        self._users = np.unique(interactions.users[self._held]).astype(np.int64)
+        interactions, self._held_out = _hold_out_likes(read, shipped, people, seed)
+        self._users = np.unique(interactions.users[self._held_out]).astype(np.int64)
         self.people = len(self._users)
-        kept = interactions.take(~self._held)
+        kept = interactions.take(~self._held_out)
         self._items = most_liked_items(kept.likes(), shipped.ranker.max_items)
-        # Members other than the autoencoder look at which items were liked, not how strongly.
+        # Members other than the autoencoder use which items were liked, not how strongly.
         self._likes = kept.likes()[:, self._items]
-        self._asked = self._likes[self._users]
+        self._measured_likes = self._likes[self._users]
         self._seen = kept.seen()[self._users][:, self._items].nonzero()
-        self._relevant = interactions.take(self._held).likes()[self._users]
-        self._counts = row_counts(self._asked)
+        self._relevant = interactions.take(self._held_out).likes()[self._users]
+        self._counts = row_counts(self._measured_likes)
         self._popularity = z_scores(column_counts(self._likes))
-        self._compares = self._likes.shape[0] <= shipped.ranker.max_people_compared
+        self._uses_user_knn = self._likes.shape[0] <= shipped.ranker.max_people_compared
         self._members: dict[Any, NDArray[np.float32]] = {}
         self._autoencoder: tuple[Any, tuple[NDArray[np.float32], NDArray[np.float32] | None]] | None = None
         rated = interactions.ratings[~np.isnan(interactions.ratings)]
@@ -209,7 +213,7 @@ class _Bench:
         return float(np.nanmean(metrics.ndcg(ranked, self._relevant, MEASURED_AT)))
 
     def evict_als(self, kept: tuple[AlsConfig, ...]) -> None:
-        """Let go of the scores of every factorisation but these."""
+        """Drop the cached scores of every factorisation except ``kept``."""
         self._members = {
             key: part for key, part in self._members.items() if not isinstance(key, AlsConfig) or key in kept
         }
@@ -219,27 +223,27 @@ class _Bench:
             yield ranker.als_weight, self._member(als, partial(ImplicitAls, als))
         if ranker.spectral_weight:
             yield ranker.spectral_weight, self._member(ranker.spectral, lambda: SpectralFilter(ranker.spectral))
-        if ranker.similar_people_weight and self._compares:
+        if ranker.similar_people_weight and self._uses_user_knn:
             people = ranker.similar_people
             yield ranker.similar_people_weight, self._member(people, lambda: UserKNN(people))
 
     def _member(self, key: Any, build: Callable[[], Member]) -> NDArray[np.float32]:
         if key not in self._members:
-            part = build().fit(self._likes).scores(self._asked)
-            standardise(part, self._asked)
+            part = build().fit(self._likes).scores(self._measured_likes)
+            standardise(part, self._measured_likes)
             self._members[key] = part
         return self._members[key]
 
     def _autoencoder_part(self, config: TunedConfig) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Standardised scores, and what dislikes push away in the same unit; those asked for last are kept."""
+        """Standardised scores, and the dislike penalty in the same unit. Caches those of the last configuration."""
         key = (config.ranker.autoencoder, config.feedback)
         if self._autoencoder is None or self._autoencoder[0] != key:
-            kept = self._read(config.feedback).take(~self._held)
+            kept = self._read(config.feedback).take(~self._held_out)
             likes = kept.likes()[:, self._items]
             model = LinearAutoencoder(config.ranker.autoencoder).fit(likes)
-            asked: csr_array = likes[self._users]
-            scores = model.scores(asked)
-            deviation = standardise(scores, asked)
+            likes_of_measured: csr_array = likes[self._users]
+            scores = model.scores(likes_of_measured)
+            deviation = standardise(scores, likes_of_measured)
             dislikes = kept.dislikes()[self._users][:, self._items]
             dislike_penalty = model.dislike_penalty(dislikes) / deviation if dislikes.nnz else None
             self._autoencoder = (key, (scores, dislike_penalty))
@@ -247,10 +251,10 @@ class _Bench:
 
 
 class _Search:
-    """The best so far, every trial, and what of the limits is left."""
+    """The best configuration so far, every trial, and the rest of the limits."""
 
-    def __init__(self, bench: _Bench, limits: Limits, on_trial: Callable[[Trial], None]) -> None:
-        self.bench = bench
+    def __init__(self, split: _ValidationSplit, limits: Limits, on_trial: Callable[[Trial], None]) -> None:
+        self.split = split
         self.trials: list[Trial] = []
         self.best = TunedConfig()
         self.best_value = -np.inf
@@ -259,18 +263,18 @@ class _Search:
         self._started = time.monotonic()
 
     def measure(self, part: Part, config: TunedConfig, parameters: dict[str, Any]) -> float | None:
-        """One trial; None where the configuration cannot be fitted."""
-        begun = time.monotonic()
+        """Run one trial; None if the configuration cannot be fitted."""
+        started = time.monotonic()
         value: float | None
         try:
-            value = self.bench.value(config)
+            value = self.split.value(config)
         except (np.linalg.LinAlgError, FloatingPointError):
             value = None
         if value is not None and not np.isfinite(value):
             value = None
         if value is not None and value > self.best_value:
             self.best, self.best_value = config, value
-        trial = Trial(len(self.trials), part, parameters, value, time.monotonic() - begun)
+        trial = Trial(len(self.trials), part, parameters, value, time.monotonic() - started)
         self.trials.append(trial)
         self._on_trial(trial)
         return value
@@ -280,16 +284,16 @@ class _Search:
         return len(self.trials) < self._limits.trials * trials and spent < self._limits.seconds * until
 
     def autoencoder(self, seed: int) -> None:
-        """The autoencoder's six parameters, and how feedback is weighed."""
+        """Search the autoencoder's six parameters and the weights of feedback."""
         start = self.best
-        study = _study(seed, _autoencoder_parameters(start, self.bench))
+        study = _study(seed, _autoencoder_parameters(start, self.split))
         while self._has_budget(_AUTOENCODER_TRIALS, _AUTOENCODER_UNTIL):
             trial = study.ask()
-            config = _suggest_autoencoder(trial, start, self.bench)
-            _tell(study, trial, self.measure("autoencoder", config, trial.params))
+            config = _suggest_autoencoder(trial, start, self.split)
+            _report_value(study, trial, self.measure("autoencoder", config, trial.params))
 
     def als(self, seed: int) -> None:
-        """What the factorisations are regularised by, all by the same."""
+        """Search the regularisation of the factorisations; all share it."""
         start = self.best
         if not (start.ranker.als and start.ranker.als_weight):
             return
@@ -306,22 +310,22 @@ class _Search:
             }
             als = tuple(replace(one, **found) for one in start.ranker.als)
             value = self.measure("als", replace(start, ranker=replace(start.ranker, als=als)), trial.params)
-            _tell(study, trial, value)
-            self.bench.evict_als((*start.ranker.als, *self.best.ranker.als))
+            _report_value(study, trial, value)
+            self.split.evict_als((*start.ranker.als, *self.best.ranker.als))
 
     def weights(self) -> None:
-        """Coordinate ascent: one weight at a time is multiplied, and what improves is kept; the autoencoder's is 1."""
-        begun = time.monotonic()
+        """Coordinate ascent: multiply one weight at a time and keep improvements. The autoencoder's weight stays 1."""
+        started = time.monotonic()
         config, value = self.best, self.best_value
         for _ in range(_ROUNDS):
             for name in _WEIGHTS:
                 for candidate in _steps(config, name):
-                    found = self.bench.value(candidate)
+                    found = self.split.value(candidate)
                     if found > value:
                         config, value = candidate, found
         learned = {name: getattr(config.ranker, name) for name in _WEIGHTS}
         self.best, self.best_value = config, value
-        trial = Trial(len(self.trials), "weights", learned, value, time.monotonic() - begun)
+        trial = Trial(len(self.trials), "weights", learned, value, time.monotonic() - started)
         self.trials.append(trial)
         self._on_trial(trial)
 
@@ -334,30 +338,30 @@ def _steps(config: TunedConfig, name: str) -> Iterator[TunedConfig]:
 
 
 def _study(seed: int, first: dict[str, Any]) -> optuna.Study:
-    """A study in memory that tries ``first`` first, so that the search knows what it has to beat."""
+    """A study in memory that starts with ``first``, so that the search knows the value to beat."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial(first)
     return study
 
 
-def _tell(study: optuna.Study, trial: optuna.Trial, value: float | None) -> None:
+def _report_value(study: optuna.Study, trial: optuna.Trial, value: float | None) -> None:
     if value is None:
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
     else:
         study.tell(trial, value)
 
 
-def _autoencoder_parameters(start: TunedConfig, bench: _Bench) -> dict[str, Any]:
+def _autoencoder_parameters(start: TunedConfig, split: _ValidationSplit) -> dict[str, Any]:
     parameters = asdict(start.ranker.autoencoder)
-    if bench.has_fair_ratings:
+    if split.has_fair_ratings:
         parameters["fair_rating"] = start.feedback.fair_rating
-    if bench.has_ages:
+    if split.has_ages:
         parameters["age_half_life_days"] = start.feedback.age_half_life_days
     return parameters
 
 
-def _suggest_autoencoder(trial: optuna.Trial, start: TunedConfig, bench: _Bench) -> TunedConfig:
+def _suggest_autoencoder(trial: optuna.Trial, start: TunedConfig, split: _ValidationSplit) -> TunedConfig:
     autoencoder = LinearAutoencoderConfig(
         regularization=trial.suggest_float("regularization", 5.0, 3000.0, log=True),
         regularization_popularity_exponent=trial.suggest_float("regularization_popularity_exponent", 0.0, 0.6),
@@ -367,9 +371,9 @@ def _suggest_autoencoder(trial: optuna.Trial, start: TunedConfig, bench: _Bench)
         target_popularity_exponent=trial.suggest_float("target_popularity_exponent", -0.4, 0.1),
     )
     feedback = start.feedback
-    if bench.has_fair_ratings:
+    if split.has_fair_ratings:
         feedback = replace(feedback, fair_rating=trial.suggest_float("fair_rating", 0.1, 1.0))
-    if bench.has_ages:
+    if split.has_ages:
         half_life = cast(float | None, trial.suggest_categorical("age_half_life_days", _HALF_LIVES))
         feedback = replace(feedback, age_half_life_days=half_life)
     return TunedConfig(replace(start.ranker, autoencoder=autoencoder), feedback)

@@ -3,7 +3,7 @@
 Y. Hu, Y. Koren, C. Volinsky, Collaborative Filtering for Implicit Feedback Datasets, ICDM 2008.
 S. Rendle, W. Krichene, L. Zhang, Y. Koren, Revisiting the Performance of iALS on Item Recommendation Benchmarks,
 RecSys 2022, equations 3 to 5: with this regularisation ALS is competitive, with a constant one it is not. The package
-``implicit`` has the constant one only; ``ConstantAls`` runs it, to be measured against.
+``implicit`` has the constant one only; ``ConstantAls`` runs it as a baseline.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class AlsConfig:
 
 
 class ImplicitAls:
-    """Matrix factorisation. People are folded in exactly, so its state is the item factors, float32 (I, factors)."""
+    """Matrix factorisation. It folds people in exactly, so its only state is the item factors, float32 (I, factors)."""
 
     def __init__(self, config: AlsConfig | None = None) -> None:
         self.config = config or AlsConfig()
         self.item_factors: NDArray[np.float32] = np.zeros((0, self.config.factors), np.float32)
 
     def fit(self, likes: csr_array) -> Self:
-        """Alternate exact least squares over which items (columns) people (rows) liked."""
+        """Fit by alternating exact least squares on which items (columns) people (rows) liked."""
         by_person = binarised(likes)
         by_item = by_person.T.tocsr()
         rng = np.random.default_rng(self.config.random_state)
@@ -72,7 +72,7 @@ class ImplicitAls:
         config = self.config
         counts = np.diff(rows.indptr)
         ridge = config.regularization * (counts + config.unobserved_weight * len(other)) ** config.exponent
-        # An item that nobody liked in a catalogue of none still needs a system that can be solved.
+        # Keeps the system solvable for an item without likes in an empty catalogue.
         ridge = np.maximum(ridge, 1e-6)
         base = config.unobserved_weight * (other.T @ other)
         right = np.asarray(rows @ other)
@@ -89,7 +89,7 @@ class ImplicitAls:
 
 
 class ConstantAls:
-    """ALS of the package ``implicit``: the same loss with one regularisation for all; a baseline, not shipped."""
+    """A baseline, not shipped: ALS of the package ``implicit``, the same loss with one regularisation for all."""
 
     def __init__(
         self, factors: int = 64, regularization: float = 0.05, alpha: float = 1.0, iterations: int = 15
@@ -98,8 +98,8 @@ class ConstantAls:
         self._iterations = iterations
 
     def fit(self, likes: csr_array) -> Self:
-        """Alternate least squares by conjugate gradients over which items (columns) people (rows) liked."""
-        # Imported here: nothing that is shipped needs it, and it looks for a GPU when imported.
+        """Fit by alternating least squares with conjugate gradients on which items (columns) people (rows) liked."""
+        # Imported here: shipped code does not need it, and importing it searches for a GPU.
         from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
 
         with threadpool_limits(1, "blas"):
@@ -110,7 +110,7 @@ class ConstantAls:
         return self
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
-        """float32 of shape (people, I); the people are folded in."""
+        """float32 of shape (people, I); folds the people in."""
         rows = csr_matrix(binarised(likes))
         people = self._model.recalculate_user(np.arange(rows.shape[0]), rows)
         return np.asarray(people @ self._model.item_factors.T, np.float32)

@@ -1,7 +1,7 @@
-"""The nightly ranker: a linear autoencoder with ALS and neighbours voting beside it.
+"""The nightly ranker: an ensemble of a linear autoencoder, ALS, a spectral filter and user kNN.
 
-Each member's scores are standardised per person over what the person has not seen, and added by weights that were
-learned on a validation split (``recommendations.algorithms.pipeline.tune``), never on test data.
+Each member's scores are standardised per person over the unseen items, and added with weights that were learned
+on a validation split (``recommendations.algorithms.pipeline.tune``), never on test data.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from recommendations.algorithms.top_n import top_n
 logger = logging.getLogger(__name__)
 
 _EPSILON = 1e-9
-# float32 keeps seven digits, and a sum over thousands of items loses three of them.
+# float32 has seven digits, and a sum over thousands of items loses three of them.
 _ROUNDING = 1e-4
 
 
 class Member(Protocol):
-    """A model of the ensemble: learns from strengths of likes, csr (people, I), and scores such rows."""
+    """A model of the ensemble: fits strengths of likes, csr (people, I), and scores such rows."""
 
     def fit(self, likes: csr_array) -> Self:
-        """Learn."""
+        """Fit."""
         ...
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
@@ -49,13 +49,13 @@ class Member(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnsembleConfig:
-    """Hyperparameters of ``RankingEnsemble``. A member of weight 0 is neither fitted nor asked.
+    """Hyperparameters of ``RankingEnsemble``. A member with weight 0 is neither fitted nor scored.
 
     The defaults were chosen on validation data cut from ML-1M's published training part.
     """
 
     autoencoder: LinearAutoencoderConfig = field(default_factory=LinearAutoencoderConfig)
-    # Each of these factorisations votes with ``als_weight``.
+    # Each of these factorisations has the weight ``als_weight``.
     als: tuple[AlsConfig, ...] = (AlsConfig(),)
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
     similar_people: UserKNNConfig = field(default_factory=UserKNNConfig)
@@ -63,14 +63,14 @@ class EnsembleConfig:
     als_weight: float = 0.7
     spectral_weight: float = 0.2
     similar_people_weight: float = 0.15
-    # A disliked item takes this much of what the autoencoder says it attracts, and gives nothing.
+    # Share of the autoencoder's positive weights of a disliked item that is subtracted from the scores.
     dislike_strength: float = 0.5
-    # Weight of the standardised popularity over (likes of the person)^2: it decides where little else does, and is
-    # gone where validation says that it harms people who were fitted.
+    # Weight of the standardised popularity, divided by (likes of the person)^2: it dominates for people with few
+    # likes and vanishes for people with many, whom it harms in validation.
     popularity_prior: float = 4.0
-    # The autoencoder's matrix is dense, (items)^2 floats: a catalogue above the cap keeps its most liked items.
+    # The autoencoder's matrix is dense, (items)^2 floats: a larger catalogue keeps its most liked items.
     max_items: int = 20_000
-    # Similar people compare everyone with everyone: above the cap they do not vote.
+    # User kNN compares everyone with everyone: with more people it is left out.
     max_people_compared: int = 25_000
 
     def __post_init__(self) -> None:
@@ -81,8 +81,8 @@ class EnsembleConfig:
             raise ValueError(f"max_items must be 1 or more, not {self.max_items}.")
 
 
-# Where every rating counts as a find and its value only says how much (published ML-100k protocol); chosen on
-# validation data cut from that protocol's training parts. Strengths there: 1 + RATING_STRENGTH (rating - 3.5).
+# For data in which every rating is relevant and its value only sets the strength (the published ML-100k protocol);
+# chosen on validation data cut from that protocol's training parts. Strengths: 1 + RATING_STRENGTH (rating - 3.5).
 EVERY_RATING = EnsembleConfig(
     autoencoder=LinearAutoencoderConfig(
         regularization=300.0,
@@ -106,30 +106,30 @@ RATING_STRENGTH = 0.08
 
 
 class RankingEnsemble:
-    """Ranks items for people, the fitted ones and new ones alike."""
+    """Ranks items for people, fitted or new."""
 
     def __init__(self, config: EnsembleConfig | None = None) -> None:
         self.config = config or EnsembleConfig()
         self.item_count = 0
-        # Positions of the items the members know, ascending, shape (K,).
-        self.kept: NDArray[np.int64] = np.zeros(0, np.int64)
+        # Positions of the items that the members were fitted on, ascending, shape (K,).
+        self.known_items: NDArray[np.int64] = np.zeros(0, np.int64)
         self.autoencoder = LinearAutoencoder(self.config.autoencoder)
         self._members: list[tuple[float, Member]] = []
         self._popularity: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def fit(self, interactions: Interactions) -> Self:
-        """Fit every member on the same likes; needs about (items kept)^2 x 12 bytes at its peak."""
+        """Fit every member on the same likes. Peak memory: about (known items)^2 x 12 bytes."""
         likes = interactions.likes()
         self.item_count = likes.shape[1]
-        self.kept = most_liked_items(likes, self.config.max_items)
-        known = likes[:, self.kept]
+        self.known_items = most_liked_items(likes, self.config.max_items)
+        known = likes[:, self.known_items]
         self._popularity = z_scores(column_counts(known))
-        if not len(self.kept):
+        if not len(self.known_items):
             return self
-        self._members = [(weight, build().fit(known)) for weight, build in self._wanted(likes.shape[0])]
+        self._members = [(weight, build().fit(known)) for weight, build in self._member_builders(likes.shape[0])]
         return self
 
-    def _wanted(self, people: int) -> Iterator[tuple[float, Callable[[], Member]]]:
+    def _member_builders(self, people: int) -> Iterator[tuple[float, Callable[[], Member]]]:
         config = self.config
         yield 1.0, lambda: self.autoencoder
         for als in config.als if config.als_weight else ():
@@ -139,17 +139,17 @@ class RankingEnsemble:
         if config.similar_people_weight and people <= config.max_people_compared:
             yield config.similar_people_weight, lambda: UserKNN(config.similar_people)
         elif config.similar_people_weight:
-            logger.warning("%d people are too many to compare with each other; similar people do not vote.", people)
+            logger.warning("%d people are too many to compare with each other; user kNN is left out.", people)
 
     def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
         """float32 of shape (people, I) from strengths of liked and disliked items, both (people, I), above 0.
 
-        A dislike lowers what is like it and raises nothing. Items the model does not know score -inf.
+        A dislike lowers similar items and raises none. Unknown items score -inf.
         """
-        known = likes[:, self.kept]
+        known = likes[:, self.known_items]
         prior = (self.config.popularity_prior / row_counts(known) ** 2).astype(np.float32)
         total = prior[:, None] * self._popularity
-        if not len(self.kept):
+        if not len(self.known_items):
             return np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
         for place, (weight, member) in enumerate(self._members):
             part = member.scores(known)
@@ -157,10 +157,10 @@ class RankingEnsemble:
             part *= np.float32(weight)
             total += part
             if place == 0 and dislikes is not None and dislikes.nnz:
-                dislike_penalty = self.autoencoder.dislike_penalty(dislikes[:, self.kept])
+                dislike_penalty = self.autoencoder.dislike_penalty(dislikes[:, self.known_items])
                 total -= self.config.dislike_strength * dislike_penalty / deviation
         full = np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
-        full[:, self.kept] = total
+        full[:, self.known_items] = total
         return full
 
     def recommend(
@@ -174,9 +174,9 @@ class RankingEnsemble:
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]]:
         """Lists of ``n`` for people, in blocks: (user positions, item positions, scores).
 
-        interactions: over the same items the model was fitted on; what it marks as excluded is left out.
-        candidates: which items may be recommended, shape (I,); users: whose lists, all by default.
-        A list that runs out of items ends in positions of -1. Memory: ``block`` x I x 16 bytes.
+        interactions: over the same items as in ``fit``; excluded pairs are left out.
+        candidates: which items may be recommended, shape (I,); users: positions of the people, all by default.
+        A list with fewer than n items is padded with positions of -1. Memory: ``block`` x I x 16 bytes.
         """
         everyone = np.arange(len(interactions.user_ids)) if users is None else users
         likes, dislikes, seen = interactions.likes(), interactions.dislikes(), interactions.seen()
@@ -190,28 +190,28 @@ class RankingEnsemble:
             yield rows, positions, values
 
 
-def most_liked_items(likes: csr_array, most: int) -> NDArray[np.int64]:
-    """Positions of the items anybody likes, ascending; of more than ``most`` of them the most liked."""
+def most_liked_items(likes: csr_array, max_items: int) -> NDArray[np.int64]:
+    """Positions of the liked items, ascending; the ``max_items`` most liked if there are more."""
     liked_by = likes.count_nonzero(axis=0)
     liked = np.flatnonzero(liked_by)
-    if len(liked) <= most:
+    if len(liked) <= max_items:
         return liked
-    logger.warning("The catalogue has %d liked items; the ranker keeps the %d most liked.", len(liked), most)
+    logger.warning("The catalogue has %d liked items; the ranker keeps the %d most liked.", len(liked), max_items)
     order = np.lexsort((liked, -liked_by[liked]))
-    return np.sort(liked[order[:most]])
+    return np.sort(liked[order[:max_items]])
 
 
 def z_scores(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """How many standard deviations each value lies from the mean, shape as given."""
+    """Distance of each value from the mean in standard deviations, in the shape of ``values``."""
     if not len(values):
         return values.astype(np.float32)
     return ((values - values.mean()) / (values.std() + _EPSILON)).astype(np.float32)
 
 
 def standardise(scores: NDArray[np.float32], seen: csr_array) -> NDArray[np.float32]:
-    """Bring each row to mean 0 and deviation 1 over the items not in ``seen``, in place; returns the deviations.
+    """Scale each row in place to mean 0 and deviation 1 over the items not in ``seen``; returns the deviations.
 
-    Where the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.
+    If the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.
     """
     size = np.abs(scores).max(axis=1, keepdims=True, initial=0.0)
     index = np.repeat(np.arange(len(scores)), np.diff(seen.indptr))

@@ -1,10 +1,10 @@
-"""The item-item model of the speed layer: what people liked first, against all they came to like.
+"""The few-shot item-item model of the speed layer: a regression from people's first likes to all of their likes.
 
-The nightly ranker knows people by hundreds of likes; the speed layer is asked about people of whom it knows a few, and
-the two want different weights. So this model is trained on that very task: ridge regression, in closed form, from
-people's first k likes, scaled by k^-1/2 as the mean of k signals is worth so much, for several k at once, to all of
-their likes. What does not depend on the likes (what is popular) is left to the prior of popularity: both sides are
-centred. A denoising autoencoder over whole histories is added, which knows the rare movies that few people begin with.
+The nightly ranker knows people by hundreds of likes. The speed layer ranks for people with a few, and that needs other
+weights. So this model is fitted on that task: ridge regression in closed form from people's first k likes, for several
+k at once, to all of their likes. The inputs are scaled by k^-1/2, because a query vector is the mean of k signals. Both
+sides are centred, so that the prior of popularity alone covers what does not depend on the likes. A denoising
+autoencoder over whole histories is added; it knows the rare movies that few people begin with.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.sparse import binarised, row_counts, scale_rows
 
-# Strengths from here on are likes: a film found fair, watched or viewed says little of someone of whom little is known.
+# The lowest strength of a clear like: a fair rating, a watch or a view says little about a person with few signals.
 CLEAR_LIKE = 0.8
 
 # Over whole histories: a stronger ridge and more dropout than the ranker's, and no damping of popular items.
@@ -38,19 +38,20 @@ WHOLE_HISTORIES = LinearAutoencoderConfig(
 
 @dataclass(frozen=True, slots=True)
 class FewShotConfig:
-    """Hyperparameters, chosen on people of ML-1M held out from training for that (docs/evaluation.md)."""
+    """Hyperparameters, chosen on people of ML-1M who were held out for that (docs/evaluation.md)."""
 
+    # The values of k.
     first: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30)
-    # People with fewer likes after the first k teach nothing about k.
+    # People with fewer likes after their first k are left out for that k.
     left: int = 5
     # Ridge for each of ``first``.
     regularization: float = 6.0
     # A person weighs (number of likes) to minus this power.
     person_exponent: float = 0.3
-    # Size of the autoencoder over whole histories beside this model's own.
+    # Norm of the added autoencoder over whole histories, relative to this model's own.
     whole_histories: float = 0.5
     autoencoder: LinearAutoencoderConfig = field(default=WHOLE_HISTORIES)
-    # More directions than this fit the noise. Serving leaves out some of these for people of whom little is known.
+    # More directions than this fit noise. Serving drops some of these for people with few signals.
     rank: int = LEARNED_DIRECTIONS
     random_state: int = 0
 
@@ -66,7 +67,7 @@ class FewShotConfig:
 
 
 class FewShotItemModel:
-    """weights: B, float32, shape (I, I), row = from, column = to, with a zero diagonal."""
+    """A linear item-item model. weights: B, float32, shape (I, I), row = from, column = to, with a zero diagonal."""
 
     def __init__(self, config: FewShotConfig | None = None) -> None:
         self.config = config or FewShotConfig()
@@ -77,16 +78,16 @@ class FewShotItemModel:
         """B, see the class."""
         return self._model.weights
 
-    def fit(self, interactions: Interactions, kept: NDArray[np.int64] | None = None) -> Self:
-        """Learn from the likes in their order of time; I is the number of items, or of positions ``kept``.
+    def fit(self, interactions: Interactions, items: NDArray[np.int64] | None = None) -> Self:
+        """Fit the likes in their order of time. I is the number of items, or of the positions ``items``.
 
-        Memory: (I, I) in float32, four times.
+        Memory: four float32 matrices of (I, I).
         """
         clear = interactions.weights >= CLEAR_LIKE
-        # Data without a clear like has to do with what it has.
+        # Data without a clear like uses all positive weights.
         interactions = interactions.take(clear if clear.any() else interactions.weights > 0)
         likes = interactions.likes()
-        columns = np.arange(likes.shape[1]) if kept is None else kept
+        columns = np.arange(likes.shape[1]) if items is None else items
         likes = likes[:, columns]
         self._model.fit(likes)
         B = self._first_likes(likes, self._order(interactions, columns, likes))
@@ -101,7 +102,7 @@ class FewShotItemModel:
     def _order(self, interactions: Interactions, columns: NDArray[np.int64], likes: csr_array) -> csr_array:
         """The place of each like in its person's history, from 0, as a matrix with the structure of ``likes``."""
         liked = np.flatnonzero(np.isin(interactions.items, columns))
-        # Likes of one second, and those whose time is unknown, come in a random order.
+        # Likes of the same second, and those of unknown time, get a random order.
         draw = np.random.default_rng(self.config.random_state).random(len(liked))
         liked = liked[np.lexsort((draw, interactions.timestamps[liked], interactions.users[liked]))]
         users = interactions.users[liked]
@@ -143,7 +144,7 @@ class FewShotItemModel:
     def factorise(self, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Query factors A and item factors V, float32, shape (I, width), with B ~ A V'; zero past ``rank``.
 
-        The columns stand in the order of their strength, the strongest first.
+        The columns are sorted by strength, the strongest first.
         """
         rank = min(self.config.rank, width)
         A, V = self._model.factorise(rank, self.config.random_state)
@@ -152,7 +153,7 @@ class FewShotItemModel:
 
 
 def _first(order: csr_array, count: int) -> csr_array:
-    """The first ``count`` likes of each person, each count^-1/2, float32."""
+    """The first ``count`` likes of each person, each with the value count^-1/2, float32."""
     kept = order.data < count
     rows = np.repeat(np.arange(order.shape[0]), np.diff(order.indptr))[kept]
     values = np.full(len(rows), count**-0.5, np.float32)

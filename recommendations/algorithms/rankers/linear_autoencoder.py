@@ -1,4 +1,4 @@
-"""Linear item-item autoencoders with a closed form: the model that ranks.
+"""Linear item-item autoencoders with a closed form, the main member of the ranker.
 
 H. Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019 (EASE: the zero diagonal).
 H. Steck, Autoencoders that don't overfit towards the Identity, NeurIPS 2020 (EDLAE: dropout in expectation).
@@ -33,16 +33,16 @@ _KIND = "linear_autoencoder"
 class LinearAutoencoderConfig:
     """Hyperparameters; the defaults were chosen on validation data cut from ML-1M's published training part."""
 
-    # Ridge of an item of average popularity; an item's own grows with (popularity / mean) to the exponent.
+    # Ridge of an item of average popularity; each item's ridge grows with (popularity / mean) to the exponent.
     regularization: float = 240.0
     regularization_popularity_exponent: float = 0.10
     # p / (1 - p) of dropout p, times the diagonal of the Gram matrix.
     dropout_ratio: float = 1.75
-    # A person's row weighs (number of likes) to minus this power: with many likes, each says less.
+    # A person's row weighs (number of likes) to minus this power: each of many likes is weaker evidence.
     person_exponent: float = 0.49
     # 1 leaves the diagonal free (denoising), 0 constrains it to zero (EASE), between relaxes the constraint.
     diagonal_relaxation: float = 0.78
-    # Columns of B are scaled by (popularity / mean) to this power: below 0 damps popular items.
+    # Columns of B are scaled by (popularity / mean) to this power; a negative power damps popular items.
     target_popularity_exponent: float = -0.13
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ EASE_ML1M = LinearAutoencoderConfig(696.786, 0.0, 0.0, 0.0, 0.0, 0.0)
 class LinearAutoencoder:
     """Scores of a person = (the strengths of their likes) times B.
 
-    weights: B, float32, shape (I, I), row = from, column = to; its diagonal is zero, for no item recommends itself.
+    weights: B, float32, shape (I, I), row = from, column = to. Its diagonal is zero: no item recommends itself.
     """
 
     def __init__(self, config: LinearAutoencoderConfig | None = None) -> None:
@@ -71,8 +71,8 @@ class LinearAutoencoder:
     def fit(self, likes: csr_array) -> Self:
         """Solve for B from strengths of likes, shape (people, I), above 0.
 
-        What is reconstructed is always which items were liked, the strengths only weigh the input.
-        Memory: (I, I) in float32, three times.
+        The target is always which items were liked; the strengths only weight the input.
+        Memory: three float32 matrices of (I, I).
         """
         config = self.config
         person = row_counts(likes) ** -config.person_exponent
@@ -82,7 +82,7 @@ class LinearAutoencoder:
         relative = (diagonal + POPULARITY_SMOOTHING) / max(diagonal.mean(), 1e-9)
         ridge = config.regularization * relative**config.regularization_popularity_exponent
         ridge += config.dropout_ratio * diagonal
-        # Where every like is as strong as the next, the target's Gram matrix is the input's: see _solve.
+        # If all strengths are equal, the target's Gram matrix equals the input's: see _solve.
         uniform = bool(likes.nnz == 0 or (likes.data == 1).all())
         target = None if uniform else np.asarray((weighted @ binarised(likes)).toarray(), np.float32)
         self.weights = self._solve(gram, target, ridge)
@@ -97,7 +97,7 @@ class LinearAutoencoder:
         """B, (I, I), from the Gram matrices of the input and of the target; ``gram`` is overwritten.
 
         With L = diag(ridge) and P = inverse(G + L): B = P T - P diag(c), c chosen so that the diagonal is
-        ``diagonal_relaxation`` of what it would be if free. For T = G, P T is I - P L and needs no product.
+        ``diagonal_relaxation`` of its free value. For T = G, P T is I - P L and needs no product.
         """
         gram[np.diag_indices_from(gram)] += ridge.astype(np.float32)
         P = _inverse(gram)
@@ -105,7 +105,7 @@ class LinearAutoencoder:
         if target is None:
             free = 1 - diagonal * ridge
             excess = free / diagonal * (1 - self.config.diagonal_relaxation)
-            # Off the diagonal, where alone B is read, I - P L - P diag(c) is P times minus (L + c).
+            # Only the entries off the diagonal are used; there, I - P L - P diag(c) is P times -(L + c).
             np.multiply(P, -(ridge + excess).astype(np.float32), out=P)
             return P
         B = P @ target
@@ -118,14 +118,14 @@ class LinearAutoencoder:
         return np.asarray(likes @ self.weights, np.float32)
 
     def dislike_penalty(self, dislikes: csr_array) -> NDArray[np.float32]:
-        """How much each item is like what people disliked, 0 or more, shape (people, I); strengths above 0."""
+        """Similarity of each item to what people disliked, 0 or more, shape (people, I); strengths above 0."""
         touched = np.unique(dislikes.indices)
         return np.asarray(dislikes[:, touched] @ np.maximum(self.weights[touched], 0), np.float32)
 
     def factorise(self, rank: int, random_state: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Query factors A and item factors V, float32, shape (I, rank), with B ~ A V' (truncated SVD, split evenly).
 
-        Columns past the rank that B has are zero.
+        Columns past the rank of B are zero.
         """
         size = len(self.weights)
         A, V = np.zeros((size, rank), np.float32), np.zeros((size, rank), np.float32)
@@ -156,7 +156,7 @@ class LinearAutoencoder:
 
 
 def _inverse(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Inverse of a symmetric positive definite matrix, by Cholesky and in place."""
+    """Invert a symmetric positive definite matrix in place, by Cholesky."""
     if not len(matrix):
         return matrix
     # The matrix is symmetric, so its transpose is the Fortran order that LAPACK overwrites in place.

@@ -1,4 +1,4 @@
-"""What everyone likes: counts of feedback that fade with age, damped towards the mean rating."""
+"""Popularity: counts of ratings with time decay, times ratings damped towards the mean."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class PopularityConfig:
     """Hyperparameters of ``Popularity``."""
 
     half_life_days: float = 180.0
-    # Old feedback keeps this share of its weight for ever: one vote of today must not outweigh a classic's thousands.
+    # Old feedback always keeps this share of its weight: one new vote must not outweigh a classic's thousands.
     floor: float = 0.1
-    # So many ratings at the overall mean are added to each movie's own.
+    # Number of ratings at the overall mean that are added to each movie's own.
     damping: float = 20.0
 
     def __post_init__(self) -> None:
@@ -49,9 +49,9 @@ def damped_popularity(
 ) -> NDArray[np.float32]:
     """Scores of movies from their decayed number of ratings and the decayed sum of them, all of shape (I,).
 
-    score = count x (total + damping x mean) / (count + damping), where mean is the overall mean rating: how many
-    people rated a movie, times its Bayesian average. 0 for a movie without ratings. With the logarithm of the count in
-    place of the count, nDCG@10 falls from .200 to .184 on ML-1M.
+    score = count x (total + damping x mean) / (count + damping), where mean is the overall mean rating: the number
+    of people who rated a movie, times its Bayesian average. 0 for a movie without ratings. With the logarithm of the
+    count in place of the count, nDCG@10 falls from .200 to .184 on ML-1M.
     """
     everything = count.sum()
     mean = total.sum() / everything if everything else 0.0
@@ -62,7 +62,7 @@ def damped_popularity(
 def top_scored(
     scores: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Positions and scores of the ``n`` best items with a score above 0, of those in ``mask`` (a genre, say)."""
+    """Positions and scores of the ``n`` best items with a score above 0, within ``mask`` (a genre, for example)."""
     allowed = scores > 0 if mask is None else (scores > 0) & mask
     positions, values = top_n(np.where(allowed, scores, -np.inf)[None].astype(np.float32), n)
     real = positions[0] >= 0
@@ -70,14 +70,14 @@ def top_scored(
 
 
 class Popularity:
-    """Recommends the same to everyone; the baseline of every evaluation."""
+    """Recommends the same items to everyone; the baseline of every evaluation."""
 
     def __init__(self, config: PopularityConfig | None = None) -> None:
         self.config = config or PopularityConfig()
         self.item_scores: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def fit(self, interactions: Interactions) -> Self:
-        """Count what carries a rating; ages are measured from the newest entry."""
+        """Count the entries with a rating; ages are measured from the newest of them."""
         judged = np.isfinite(interactions.ratings)
         items, ratings = interactions.items[judged], interactions.ratings[judged]
         times = interactions.timestamps[judged]
@@ -89,7 +89,7 @@ class Popularity:
         return self
 
     def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
-        """The same row for each of the people, shape (people, I)."""
+        """The same row for each person, shape (people, I)."""
         return np.repeat(self.item_scores[None], likes.shape[0], axis=0)
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two cheap models that vote beside the autoencoder: a spectral graph filter, and similar people.
+"""Two cheap members of the ensemble: a spectral graph filter and user kNN.
 
 Y. Shen et al., How Powerful is Graph Convolution for Recommendation?, CIKM 2021 (GF-CF: the ideal low-pass filter).
 F. Aiolli, Efficient Top-N Recommendation for Very Large Scale Binary Rated Datasets, RecSys 2013 (a power of the cosine
@@ -36,7 +36,7 @@ class SpectralConfig:
 
 
 class SpectralFilter:
-    """Projects people on the top singular vectors of the degree-normalised matrix of likes."""
+    """Projects people onto the top singular vectors of the degree-normalised matrix of likes."""
 
     def __init__(self, config: SpectralConfig | None = None) -> None:
         self.config = config or SpectralConfig()
@@ -44,7 +44,7 @@ class SpectralFilter:
         self.item_factors: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
     def fit(self, likes: csr_array) -> Self:
-        """Learn from which items (columns) people (rows) liked."""
+        """Fit which items (columns) people (rows) liked."""
         binary = binarised(likes)
         degree = np.sqrt(column_counts(binary) + POPULARITY_SMOOTHING)
         normalised = scale_columns(scale_rows(binary, row_counts(binary) ** -0.5), 1 / degree)
@@ -69,9 +69,9 @@ class UserKNNConfig:
 
 
 class UserKNN:
-    """The vote of all people for what they liked, weighted by a power of the cosine to the person asked about.
+    """Sums the likes of all fitted people, weighted by a power of their cosine to the person that is scored.
 
-    A fitted person votes for themselves too; that reaches only items they have, which no list of theirs may hold.
+    A fitted person is their own neighbour, too; that raises only items they have seen, which their list leaves out.
     """
 
     def __init__(self, config: UserKNNConfig | None = None) -> None:
@@ -80,25 +80,25 @@ class UserKNN:
         self._popularity: NDArray[np.float64] = np.zeros(0)
 
     def fit(self, likes: csr_array) -> Self:
-        """Remember which items (columns) people (rows) liked."""
+        """Store which items (columns) people (rows) liked."""
         self._likes = binarised(likes)
         self._popularity = column_counts(self._likes) + POPULARITY_SMOOTHING
         return self
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
-        """float32 of shape (people, I); the people may be new. Time grows with people asked about x people fitted."""
-        asked = self._unit(binarised(likes))
+        """float32 of shape (people, I); the people may be new. Time grows with people scored x people fitted."""
+        queries = self._unit(binarised(likes))
         everyone = self._unit(self._likes).T.tocsc()
         votes = self._likes.T.tocsr()
         damping = (self._popularity**self.config.vote_popularity_exponent).astype(np.float32)
         scores = np.empty(likes.shape, np.float32)
         for start in range(0, likes.shape[0], _BLOCK):
-            cosine = (asked[start : start + _BLOCK] @ everyone).toarray() ** self.config.locality
+            cosine = (queries[start : start + _BLOCK] @ everyone).toarray() ** self.config.locality
             scores[start : start + _BLOCK] = np.asarray(votes @ cosine.T).T * damping
         return scores
 
     def _unit(self, rows: csr_array) -> csr_array:
-        """Rows damped by popularity and brought to length 1."""
+        """Rows damped by popularity and scaled to length 1."""
         damped = scale_columns(rows, self._popularity**self.config.cosine_popularity_exponent)
         lengths = np.sqrt(np.asarray(damped.multiply(damped).sum(axis=1)).ravel())
         return scale_rows(damped, 1 / np.maximum(lengths, 1e-12))

@@ -1,7 +1,7 @@
-"""What every rating predictor shares: the ratings it reads, who is known, what to say of the unknown, and its file.
+"""The base of rating predictors: the ratings they read, damped means for unknown people and items, and the file.
 
-A rating predictor says what a person would give a movie. It is never the ranker: what someone would rate highly is
-not what they will choose next.
+A rating predictor predicts the rating that a person would give a movie. It is never the ranker: people do not choose
+next what they would rate highest.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from recommendations.algorithms.model_files import load_arrays, save_arrays
 
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int32]
-# Called with how much of the fitting is done, 0 to 1.
+# Called with the share of the fit that is done, 0 to 1.
 OnShare = Callable[[float], None]
 
-# Ratings that each offset is damped by, as in Surprise's baselines.
+# Damping of each offset, in ratings, as in Surprise's baselines.
 ITEM_DAMPING = 10.0
 USER_DAMPING = 15.0
 _PAIR_BLOCK = 65_536
 
 
 class NoRatingsError(ValueError):
-    """There is no rating that a predictor could learn from."""
+    """There is no rating to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """n ratings of U people for I items, at most one a pair.
+    """n ratings of U people for I items, at most one per pair.
 
     users, items: int32, shape (n,): positions; values: float32, shape (n,), finite; shape: (U, I).
     """
@@ -48,7 +48,7 @@ class Ratings:
 
     @classmethod
     def of(cls, interactions: Interactions) -> Self:
-        """The entries that have a rating. Raises NoRatingsError when none has one, ValueError for an infinite one."""
+        """The entries that have a rating. Raises NoRatingsError if none has, ValueError for an infinite one."""
         rated = ~np.isnan(interactions.ratings)
         if not rated.any():
             raise NoRatingsError("There are no ratings to learn from.")
@@ -69,9 +69,9 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class DampedMeans:
-    """The mean rating, and how far each person and item lies from it, damped towards it where ratings are few.
+    """The mean rating, and each person's and item's offset from it, damped towards 0 if they have few ratings.
 
-    users (U,) and items (I,): float32 offsets in ratings. user_counts, item_counts: int32, their numbers of ratings.
+    users (U,) and items (I,): float32 offsets, in ratings. user_counts, item_counts: int32 numbers of ratings.
     """
 
     mean: float
@@ -82,7 +82,7 @@ class DampedMeans:
 
     @classmethod
     def fit(cls, ratings: Ratings) -> Self:
-        """Items' offsets first, then people's from what is left."""
+        """Fit items' offsets first, then people's from the residuals."""
         mean = float(np.mean(ratings.values, dtype=np.float64))
         user_counts = np.bincount(ratings.users, minlength=ratings.shape[0])
         item_counts = np.bincount(ratings.items, minlength=ratings.shape[1])
@@ -100,10 +100,10 @@ class DampedMeans:
 
 
 class RatingModel(ABC):
-    """Fitted on ``Interactions``; people and items below are positions in its ids, and any integer is allowed.
+    """Fitted on ``Interactions``. People and items below are positions in its ids; any integer is allowed.
 
-    The unknown are never the model's own guess: an unknown person gets the item's damped mean, an unknown item the
-    person's, and both unknown the mean of all ratings. Predictions stay within the ratings that occur in the data.
+    The model does not guess for unknowns: an unknown person gets the item's damped mean, an unknown item the person's,
+    and an unknown pair the mean of all ratings. Predictions stay within the ratings that occur in the data.
     """
 
     KIND: ClassVar[str]
@@ -114,14 +114,14 @@ class RatingModel(ABC):
         self._means: DampedMeans | None = None
 
     def fit(self, interactions: Interactions, on_share: OnShare | None = None) -> Self:
-        """Learn from the entries that have a rating; the same data and configuration give the same model.
+        """Fit the entries that have a rating. The same data and configuration give the same model.
 
-        on_share is called now and then with how much is done, 0 to 1. Raises NoRatingsError.
+        on_share is called several times with the share that is done, 0 to 1. Raises NoRatingsError.
         """
         return self.fit_ratings(Ratings.of(interactions), on_share)
 
     def fit_ratings(self, ratings: Ratings, on_share: OnShare | None = None) -> Self:
-        """The same from ratings as they are."""
+        """As ``fit``, from ``Ratings``."""
         self.scale = ratings.scale
         self._means = DampedMeans.fit(ratings)
         self._learn(ratings, on_share or (lambda share: None))
@@ -130,7 +130,7 @@ class RatingModel(ABC):
     def predict(self, users: ArrayLike, items: ArrayLike) -> Floats:
         """Ratings, float32 of shape (n,), for pairs of positions, each integers of shape (n,).
 
-        Raises RuntimeError before ``fit``, ValueError when the two differ in length.
+        Raises RuntimeError before ``fit``, ValueError if the two differ in length.
         """
         means = self.means
         people, movies = (np.atleast_1d(np.asarray(column, np.int64)) for column in (users, items))
@@ -181,7 +181,7 @@ class RatingModel(ABC):
 
     @abstractmethod
     def _learn(self, ratings: Ratings, on_share: OnShare) -> None:
-        """Fit what goes beyond the damped means."""
+        """Fit the part of the model beyond the damped means."""
 
     @abstractmethod
     def _score(self, users: Positions, items: Positions) -> Floats:
@@ -189,25 +189,25 @@ class RatingModel(ABC):
 
     @abstractmethod
     def _state(self) -> dict[str, NDArray]:
-        """What ``_learn`` made, for the file."""
+        """The arrays that ``_learn`` fitted, for the file."""
 
     @abstractmethod
     def _restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """Take back what ``_state`` gave."""
+        """Restore the arrays that ``_state`` returned."""
 
     @classmethod
     @abstractmethod
     def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:
-        """The constructor's arguments from the configuration as JSON keeps it."""
+        """Build the constructor's arguments from the configuration in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineRatingsConfig:
-    """The damped means have no hyperparameters to choose."""
+    """The damped means have no hyperparameters."""
 
 
 class BaselineRatings(RatingModel):
-    """Mean + person's offset + item's offset: what every other predictor must beat."""
+    """Mean + person's offset + item's offset: the baseline of every other predictor."""
 
     KIND = "rating_baseline"
 

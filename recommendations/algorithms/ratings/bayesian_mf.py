@@ -28,9 +28,9 @@ from scipy.special import ndtr, ndtri
 from recommendations.algorithms.ratings.base import Floats, OnShare, Positions, Ratings, score_rows
 
 Response = Literal["gaussian", "ordinal"]
-# Rows whose (k, k) precision matrices are in memory at once.
+# Number of rows whose (k, k) precision matrices are in memory at once.
 _ROW_BLOCK = 4096
-# Pairs whose vectors are in memory, and in the processor's cache, at once.
+# Number of pairs whose vectors are in memory, and in the processor's cache, at once.
 _PAIR_BLOCK = 32_768
 
 
@@ -40,13 +40,13 @@ class ChainConfig:
 
     # Latent dimensions, without the offset.
     factors: int = 16
-    # Sweeps in all, sweeps thrown away first, and every how many one is kept.
+    # All sweeps, the first ones to discard, and the interval between kept ones.
     sweeps: int = 120
     burn_in: int = 30
     thin: int = 2
     # Ridge penalty of the prior mean on who rated what.
     link_regularization: float = 1.0
-    # So many of the most rated columns are evidence, 0 for none; it needs up to 8 x min(rows, link_columns)^2 bytes.
+    # Number of most rated columns that are evidence, 0 for none; needs up to 8 x min(rows, link_columns)^2 bytes.
     link_columns: int = 6000
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class ChainConfig:
 
 
 class _Link:
-    """The linear prior mean of one side's vectors, given which columns each row has rated. Holds no chain's state."""
+    """The linear prior mean of one side's vectors, given which columns each row has rated. Has no state of a chain."""
 
     def __init__(self, rated: csr_array, config: ChainConfig) -> None:
         popularity = np.bincount(rated.indices, minlength=rated.shape[1])
@@ -93,7 +93,7 @@ class _Link:
 
 
 class _Pattern:
-    """Who rated what, seen from one side: each row's columns together, and the link. Shared by the chains."""
+    """Who rated what, from one side: the columns grouped by row, and the link. The chains share it."""
 
     def __init__(self, rows: Positions, columns: Positions, shape: tuple[int, int], config: ChainConfig) -> None:
         self.order = np.argsort(rows, kind="stable")
@@ -105,7 +105,7 @@ class _Pattern:
 
 
 class _Side:
-    """People, or items: their vectors in one chain, the prior over them, and how to draw both."""
+    """One side (people or items) in one chain: draws its vectors and their prior."""
 
     def __init__(self, pattern: _Pattern, factors: int, rng: np.random.Generator) -> None:
         self._pattern = pattern
@@ -136,7 +136,7 @@ class _Side:
     def sample_vectors(self, other: Floats, target: Floats, noise_precision: float, rng: np.random.Generator) -> None:
         """Draw every row's vector given the other side's vectors (m, k) and targets (n,)."""
         k = other.shape[1]
-        # Columns: the other side's factors, 1 for the own bias, and room for the target.
+        # Columns: the other side's factors, 1 for this side's bias, and a place for the target.
         padded = np.concatenate([other[:, :-1], np.ones((len(other), 2), np.float32)], axis=1)
         left = target[self._pattern.order] - other[self._pattern.columns, -1]
         for first in range(0, len(self.vectors), _ROW_BLOCK):
@@ -152,7 +152,7 @@ class _Side:
     def _moments(self, padded: Floats, left: Floats, first: int, last: int) -> Floats:
         """Sums of outer products of [design, target] for rows first to last, (rows, k + 1, k + 1).
 
-        One small matrix product a row: a sparse product over the table of outer products takes four times as long.
+        One small matrix product per row: a sparse product over the table of outer products takes four times as long.
         """
         width = padded.shape[1]
         columns, starts = self._pattern.columns, self._pattern.starts[first : last + 1].tolist()
@@ -167,14 +167,14 @@ class _Side:
 
 
 class _ResponseModel(Protocol):
-    """How a score becomes a rating."""
+    """Maps scores to ratings."""
 
     def latent(self, scores: Floats, rng: np.random.Generator) -> tuple[Floats, float]:
-        """What the scores should have been, (n,), and how precisely that is known."""
+        """Draw the latent targets of the scores, (n,), and return them with their precision."""
         ...
 
     def parameters(self) -> NDArray[np.float64]:
-        """What turns a score into a rating, for the kept sample."""
+        """The parameters that map a score to a rating, for the kept sample."""
         ...
 
 
@@ -195,10 +195,10 @@ class _GaussianResponse:
 
 
 class _OrdinalResponse:
-    """Rating = the interval between cut points in which score + standard normal noise falls.
+    """Rating = the level whose interval between cut points holds score + standard normal noise.
 
-    The cut points take one Newton step (outer-product Fisher information) a sweep; with thousands
-    of ratings their posterior is so narrow that drawing them would change nothing.
+    The cut points take one Newton step (outer-product Fisher information) per sweep. With thousands of ratings their
+    posterior is too narrow for a draw to make a difference.
     """
 
     def __init__(self, ratings: Floats, levels: Floats) -> None:
@@ -232,11 +232,11 @@ class _OrdinalResponse:
 
         slope = total(at_high)[:-1] + total(at_low)[1:]
         curvature = np.diag(total(at_high**2)[:-1] + total(at_low**2)[1:] + 1.0)
-        beside = np.arange(count - 2)
-        curvature[beside, beside + 1] = curvature[beside + 1, beside] = total(at_low * at_high)[1:-1]
+        index = np.arange(count - 2)
+        curvature[index, index + 1] = curvature[index + 1, index] = total(at_low * at_high)[1:-1]
         step = np.linalg.solve(curvature, slope)
-        # No cut point moves far at once, and none more than half the way to its neighbour, so that all stay in order
-        # however rare a level is.
+        # Limits each step, and to at most half the distance to the neighbour, so that the cut points stay in order
+        # even for rare levels.
         closing = np.max(-np.diff(step) / np.diff(self._cuts), initial=0.0)
         self._cuts = self._cuts + step / max(1.0, np.abs(step).max() / 0.3, closing / 0.5)
 
@@ -274,7 +274,7 @@ def sample_posteriors(
 ) -> list[Posterior]:
     """One chain for each response, all over the same ratings; chain c is seeded by ``seed`` + c.
 
-    on_share is called with how much is done, 0 to 1, after each sweep.
+    on_share is called after each sweep with the share that is done, 0 to 1.
     """
     people = _Pattern(ratings.users, ratings.items, ratings.shape, config)
     movies = _Pattern(ratings.items, ratings.users, ratings.shape[::-1], config)
@@ -323,7 +323,7 @@ def _sample(
 
 
 def _inverse(matrix: Floats) -> Floats:
-    """The inverse of a symmetric positive definite matrix, which is overwritten; half the work of a general one."""
+    """Invert a symmetric positive definite matrix, which is overwritten; half the work of a general inverse."""
     factor, failed = lapack.spotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
     if not failed:
         inverse, failed = lapack.spotri(factor, lower=True, overwrite_c=True)

@@ -1,4 +1,4 @@
-"""The nightly predictor of ratings, measured on ratings it does not learn from."""
+"""Fit the nightly rating predictor and measure it on held-out ratings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recommendations.algorithms.measuring.rating_metrics import mae, rmse
 from recommendations.algorithms.ratings.base import BaselineRatings, OnShare, RatingModel
 from recommendations.algorithms.ratings.predictor import RatingPredictor, RatingPredictorConfig
 
-# People with fewer ratings lose none of them to measuring.
+# People with fewer ratings keep all of them for training.
 MIN_RATINGS = 20
 
 
@@ -22,11 +22,11 @@ def fit_measured(
     seed: int,
     on_share: OnShare | None = None,
 ) -> tuple[RatingModel | None, dict[str, float | int]]:
-    """A predictor fitted on all ratings but a random share ``held_out``, and its RMSE and MAE on that share.
+    """Fit a predictor on all ratings except a random share ``held_out``, and measure its RMSE and MAE on that share.
 
-    One fit both serves and is measured: a second one would double the time, and the share costs the predictions
-    about .001 of RMSE. No model and no figures come back without a configuration, or where all ratings are the same
-    or there are none; no figures where nobody has FEWEST_RATINGS.
+    One fit both serves and is measured: a second one would double the time, and the held-out share costs about .001 of
+    RMSE. Returns no model and no figures without a configuration, or if there are no two different ratings; no figures
+    if nobody has MIN_RATINGS.
     """
     rated = ~np.isnan(interactions.ratings)
     if config is None or len(np.unique(interactions.ratings[rated])) < 2:

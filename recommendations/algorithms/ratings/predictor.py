@@ -1,11 +1,10 @@
 """Rating prediction: "we think you would give it 4.2".
 
-The prediction is a weighted mean of two Bayesian factorisations, one with a Gaussian and one with an ordinal response
-(``bayesian_factorization``), and of Surprise's SVD (``surprise_ratings``). Data too large for the
-chains gets SVD alone.
+The prediction is a weighted mean of two Bayesian factorisations (``bayesian_mf``), one with a Gaussian and one with an
+ordinal response, and of Surprise's SVD (``surprise_svd``). If the data is too large for the chains, SVD predicts alone.
 
 5-fold RMSE: ML-100k .876, ML-1M .825 (the best published rows: .919 and .862). The hyperparameters and the weight of
-SVD were chosen on a tenth of the training part of fold 0, cut off as a validation part; no test part was read for it.
+SVD were chosen on a tenth of the training part of fold 0, used as a validation part; no test part was read for it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from recommendations.algorithms.ratings.surprise_svd import SurpriseSvd, Surpris
 
 logger = logging.getLogger(__name__)
 
-# More different ratings than this are a continuous scale, not an ordinal one.
+# With more distinct ratings than this, the scale is continuous, not ordinal.
 _MAX_LEVELS = 20
 _CHAIN_ARRAYS = ("users", "items", "parameters", "levels")
 
@@ -35,15 +34,15 @@ class RatingPredictorConfig:
     """Hyperparameters of ``RatingPredictor``."""
 
     chain: ChainConfig = field(default_factory=ChainConfig)
-    # One chain each; the ordinal one is left out where the ratings are on a continuous scale.
+    # One chain for each; a continuous scale leaves out the ordinal one.
     responses: tuple[Response, ...] = ("gaussian", "ordinal")
     svd: SurpriseSvdConfig = field(default_factory=lambda: SurpriseSvdConfig(epochs=60, regularization=0.06))
     # Share of SVD in the mean, below 1; the chains share the rest equally. 0 leaves SVD out.
     svd_weight: float = 0.05
-    # Above so many ratings or people the chains would take too long, and their samples too much memory.
+    # With more ratings or people, the chains would take too long and their samples too much memory.
     max_ratings: int = 5_000_000
     max_people: int = 100_000
-    # What then stands alone: as good as one of 40 epochs at half the rate, and a minute for ten million ratings.
+    # Predicts alone then. As good as 40 epochs at half the rate, and takes a minute for ten million ratings.
     large_svd: SurpriseSvdConfig = field(
         default_factory=lambda: SurpriseSvdConfig(factors=50, learning_rate=0.01, regularization=0.06)
     )
@@ -94,7 +93,7 @@ class RatingPredictor(RatingModel):
             return
         ordinal = 1 < len(np.unique(ratings.values)) <= _MAX_LEVELS
         responses: tuple[Response, ...] = config.responses if ordinal else ("gaussian",)
-        # Thousands of tiny products: more threads would only cost, and their number change the last digits.
+        # Thousands of tiny products: more threads would be slower, and their number would change the last digits.
         with threadpool_limits(limits=1):
             self._chains = sample_posteriors(ratings, config.chain, responses, config.random_state, on_share)
         if config.svd_weight:
@@ -104,7 +103,7 @@ class RatingPredictor(RatingModel):
         return SurpriseSvd(replace(config, random_state=self.config.random_state)).fit_ratings(ratings)
 
     def _score(self, users: Positions, items: Positions) -> Floats:
-        """The parts' weighted mean, each within the scale before it counts."""
+        """The weighted mean of the parts, each clipped to the scale first."""
         parts = [np.clip(chain.predict(users, items), *self.scale) for chain in self._chains]
         if self._svd is None:
             return _mean(parts)

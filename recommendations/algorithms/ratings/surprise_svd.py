@@ -1,7 +1,7 @@
 """Surprise's SVD and SVD++ as rating predictors, over arrays.
 
 S. Funk, Netflix update: try this at home, 2006 (SVD). Y. Koren, Factorization meets the neighborhood, KDD 2008
-(SVD++, which adds what someone has rated, whatever the rating). N. Hug, Surprise: a Python library for recommender
+(SVD++, which adds the set of items that a person has rated). N. Hug, Surprise: a Python library for recommender
 systems, JOSS 2020.
 """
 
@@ -23,7 +23,7 @@ _BLOCK = 65_536
 
 @dataclass(frozen=True, slots=True)
 class SurpriseSvdConfig:
-    """Hyperparameters of ``SurpriseSvd``; the defaults are Surprise's own, which the published rows were made with."""
+    """Hyperparameters of ``SurpriseSvd``; the defaults are Surprise's own, as in the published rows."""
 
     factors: int = 100
     epochs: int = 20
@@ -40,16 +40,16 @@ class SurpriseSvdConfig:
 
 @dataclass(frozen=True, slots=True)
 class SurpriseSvdppConfig(SurpriseSvdConfig):
-    """The same of ``SurpriseSvdpp``."""
+    """Hyperparameters of ``SurpriseSvdpp``."""
 
     factors: int = 20
     learning_rate: float = 0.007
 
 
 class _ArrayTrainset(Trainset):
-    """Surprise's trainset over arrays: what its SVDs read, with no dictionary and no tuple kept for each rating.
+    """Surprise's trainset over arrays: what its SVDs read, without a dictionary or a tuple for each rating.
 
-    Inner ids are the positions themselves.
+    Inner ids are the positions.
     """
 
     def __init__(self, ratings: Ratings) -> None:
@@ -64,14 +64,14 @@ class _ArrayTrainset(Trainset):
             yield from zip(*(column[start : start + _BLOCK].tolist() for column in columns), strict=True)
 
     def index_by_person(self) -> None:
-        """Make ``ur``, each person's (item, rating) pairs, which SVD++ needs and SVD does not."""
+        """Build ``ur``, each person's (item, rating) pairs, which SVD++ needs and SVD does not."""
         self.ur: dict[int, list[tuple[int, float]]] = {user: [] for user in range(self.n_users)}
         for user, item, rating in self.all_ratings():
             self.ur[user].append((item, rating))
 
 
 class _SurpriseModel(RatingModel):
-    """A rating is mean + b_u + b_i + p_u . q_i; the subclass says how the numbers are learned."""
+    """A rating is mean + b_u + b_i + p_u . q_i; the subclass fits the numbers."""
 
     config: SurpriseSvdConfig
 
@@ -88,7 +88,7 @@ class _SurpriseModel(RatingModel):
 
     @abstractmethod
     def _fitted(self, trainset: _ArrayTrainset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Both sides' vectors."""
+        """Fit and return both sides' vectors."""
 
     def _score(self, users: Positions, items: Positions) -> Floats:
         score: Floats = np.float32(self.means.mean) + score_rows(self.vectors[0][users], self.vectors[1][items])
@@ -101,7 +101,7 @@ class _SurpriseModel(RatingModel):
         self.vectors = (arrays["people"], arrays["movies"])
 
     def _options(self) -> dict[str, Any]:
-        """What both of Surprise's classes are made with."""
+        """Arguments of both of Surprise's classes."""
         return {
             "n_factors": self.config.factors,
             "n_epochs": self.config.epochs,
@@ -126,7 +126,7 @@ class SurpriseSvd(_SurpriseModel):
 
     @classmethod
     def from_vectors(cls, config: SurpriseSvdConfig, fitted: RatingModel, vectors: tuple[Floats, Floats]) -> Self:
-        """A model made of what an earlier one learned, on the data that ``fitted`` was fitted on."""
+        """Build a model from fitted vectors, on the data of ``fitted``."""
         model = cls(config)
         model.scale, model._means, model.vectors = fitted.scale, fitted.means, vectors
         return model
@@ -137,7 +137,7 @@ class SurpriseSvd(_SurpriseModel):
 
 
 class SurpriseSvdpp(_SurpriseModel):
-    """SVD, with each person's vector helped by which items they have rated. An epoch costs twenty of SVD's."""
+    """SVD that adds to each person's vector which items they have rated. An epoch costs as much as twenty of SVD's."""
 
     KIND = "surprise_svdpp"
 

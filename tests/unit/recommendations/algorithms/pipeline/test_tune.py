@@ -6,7 +6,7 @@ from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.splitting import hold_out
-from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackError, TunedConfig, _Bench, tune
+from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackError, TunedConfig, _ValidationSplit, tune
 from recommendations.algorithms.rankers.als import AlsConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoderConfig
@@ -97,7 +97,7 @@ def test_nothing_found_means_that_nothing_pays(read):
 
 def test_the_bench_measures_what_the_ensemble_itself_would_rank(read):
     shipped = TunedConfig(SMALL, FeedbackConfig(age_half_life_days=365.0))
-    bench = _Bench(read, shipped, people=40, seed=2)
+    split = _ValidationSplit(read, shipped, people=40, seed=2)
     whole = read(shipped.feedback)
     held = hold_out(whole, share=0.1, people=40, seed=2)
     users = np.unique(whole.users[held]).astype(np.int64)
@@ -106,7 +106,7 @@ def test_the_bench_measures_what_the_ensemble_itself_would_rank(read):
 
     expected = np.nanmean(metrics.ndcg(ranked, whole.take(held).likes()[users], 10))
 
-    assert bench.value(shipped) == pytest.approx(expected, abs=1e-4)
+    assert split.value(shipped) == pytest.approx(expected, abs=1e-4)
 
 
 def test_people_with_few_likes_are_too_little_to_tune_on():

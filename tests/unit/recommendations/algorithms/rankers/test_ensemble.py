@@ -70,7 +70,7 @@ def test_above_the_cap_the_most_liked_items_are_kept(caplog):
         model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data)
 
     assert "keeps the 10 most liked" in caplog.text
-    assert liked_by[model.kept].min() >= np.delete(liked_by, model.kept).max()
+    assert liked_by[model.known_items].min() >= np.delete(liked_by, model.known_items).max()
     scores = model.scores(data.likes()[:1])[0]
     assert np.isfinite(scores).sum() == 10
 

@@ -142,7 +142,7 @@ def test_items_nobody_liked_and_items_beyond_the_cap_are_never_recommended():
     weights = np.array([1, 1, 1, 1, 1, 1, -1], np.float32)
     data = Interactions.from_columns(*ids, weights=weights)
     model = RankingEnsemble(EnsembleConfig(SMALL.autoencoder, max_items=2)).fit(data)
-    assert model.kept.tolist() == [0, 1]
+    assert model.known_items.tolist() == [0, 1]
     recommended = np.concatenate([items.ravel() for _, items, _ in model.recommend(data, 4)])
     assert set(recommended) <= {-1, 0, 1}
 
