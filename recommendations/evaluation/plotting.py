@@ -1,4 +1,4 @@
-"""Plots of evaluations: nDCG against the length of the list, with published results as lines."""
+"""Plots of evaluations: nDCG by length of the list, with published results as lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recommendations.evaluation.report import EvaluationReport
 
 
 def plot_report(report: EvaluationReport, path: Path) -> None:
-    """Write a PNG of the report: curves where the rows have them, the main metric with its interval otherwise."""
+    """Write a PNG of the report: the rows' curves if they have any, else the main metric with its interval."""
     # Imported here: matplotlib takes a second to load and most commands never plot.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -28,7 +28,7 @@ def plot_report(report: EvaluationReport, path: Path) -> None:
         axes.set_xlabel(report.curve_over)
         axes.set_ylabel("nDCG, mean over people")
     else:
-        # Points and not bars: bars begin at nought, where differences of a few hundredths do not show.
+        # Points, not bars: bars start at 0, which hides differences of a few hundredths.
         values = [row.figures[report.main_metric] for row in report.rows]
         sides = [(row.interval.low, row.interval.high) if row.interval else (np.nan, np.nan) for row in report.rows]
         reach = np.abs(np.array(sides).T - values)

@@ -1,4 +1,4 @@
-"""Published figures, each with its protocol: what ours are held against in tables and plots."""
+"""Published figures, each with its protocol, for comparison in tables and plots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, in a form for people (rows of a table), machines (JSON) and plots (curves)."""
+"""The result of an evaluation, as rows of a table, as JSON and as curves of a plot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ModelRow:
     """One model's figures under a protocol.
 
     figures: metric name to mean over people. interval: the 95% interval of the protocol's main metric.
-    curve: cut-off k to nDCG@k, for ranking protocols; or nDCG against what ``EvaluationReport.curve_over`` says.
+    curve: cut-off k to nDCG@k, for ranking protocols; else nDCG over ``EvaluationReport.curve_over``.
     """
 
     model: str
@@ -34,7 +34,7 @@ class ModelRow:
 
 @dataclass(slots=True)
 class EvaluationReport:
-    """All rows of one run of one protocol, with what is needed to run it again."""
+    """All rows of one run of one protocol, with everything needed to repeat it."""
 
     protocol: str
     data: str
@@ -43,18 +43,18 @@ class EvaluationReport:
     published: tuple[PublishedRow, ...] = ()
     facts: dict[str, int | float | str] = field(default_factory=dict)
     hyperparameters: Mapping[str, object] = field(default_factory=dict)
-    # What the curves run over, for the plot's axis.
+    # Label of the plot's x axis.
     curve_over: str = "k, places of the list"
 
     def metric_names(self) -> list[str]:
-        """Every metric any row has, the main one first, in the order of the rows."""
+        """All metrics of all rows: the main one first, then in the order of the rows."""
         names = {self.main_metric: None}
         for figures in [row.figures for row in self.rows] + [row.figures for row in self.published]:
             names.update(dict.fromkeys(figures))
         return list(names)
 
     def write_json(self, path: Path) -> None:
-        """Write everything as one JSON object."""
+        """Write the report as one JSON object."""
         path.write_text(json.dumps(asdict(self), indent=2, default=str) + "\n")
 
 
@@ -66,7 +66,7 @@ def ranking_row(
     ranked: item positions, best first, shape (people, n) with n >= k. Raises ValueError for an empty test part.
     """
     if relevant.nnz == 0:
-        raise ValueError("The test part is empty: there is nothing to find.")
+        raise ValueError("The test part is empty: there are no relevant items.")
     per_person = metrics.ndcg(ranked, relevant, k)
     figures = {
         f"ndcg@{k}": float(np.nanmean(per_person)),

@@ -32,7 +32,7 @@ def mean_interval(
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     if not len(known):
-        raise ValueError("There are no people to average over: the test part is empty.")
+        raise ValueError("There is nobody to average over: the test part is empty.")
     rng = np.random.default_rng(seed)
     means = np.array([known[rng.integers(0, len(known), len(known))].mean() for _ in range(resamples)])
     tail = (1 - confidence) / 2

@@ -1,4 +1,4 @@
-"""Published and own protocols by name; ``manage.py evaluate`` runs them."""
+"""All protocols by name, published ones and the project's own; ``manage.py evaluate`` runs them."""
 
 from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k, new_users, rating, temporal
 from recommendations.evaluation.protocols.base import Options, Protocol, ProtocolError
@@ -10,7 +10,7 @@ _MOVIELENS = "a MovieLens archive with canonical movie ids, such as ml-1m.zip"
 PROTOCOLS: dict[str, Protocol] = {
     ml1m_fold.NAME: Protocol(
         ml1m_fold.run,
-        "top-N on ML-1M's published fold: likes, 10-core, 80/20 a person",
+        "top-N on ML-1M's published fold: likes, 10-core, 80/20 per person",
         "ml-1m-fold0.zip, or a folder or zip with train.tsv and test.tsv",
         can_ablate=True,
     ),
@@ -22,13 +22,13 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     rating.ML100K_NAME: Protocol(
         rating.run_ml100k,
-        "rating prediction: 5-fold cross-validation, RMSE and MAE, beside ML-100k's published rows",
+        "rating prediction: 5-fold cross-validation, RMSE and MAE, with ML-100k's published rows",
         "ml-100k.zip, or another MovieLens archive",
         can_ablate=True,
     ),
     rating.ML1M_NAME: Protocol(
         rating.run_ml1m,
-        "the same beside ML-1M's published rows; a quarter of an hour",
+        "the same with ML-1M's published rows; takes a quarter of an hour",
         "ml-1m.zip, or another MovieLens archive",
         can_ablate=True,
     ),
@@ -40,12 +40,12 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     new_users.NAME: Protocol(
         new_users.run,
-        "1,000 people held out whole: their first 1, 3, 5, 10 and 20 likes shown, the rest to be found",
+        "1,000 people held out completely: lists after their first 1, 3, 5, 10 and 20 likes, measured on the rest",
         _MOVIELENS,
     ),
     temporal.NAME: Protocol(
         temporal.run,
-        "what the live system would have done: trained at a moment, asked while people go on rating",
+        "the live system over time: trained once, then serving people while they rate on",
         "a MovieLens archive, such as ml-1m.zip",
     ),
 }

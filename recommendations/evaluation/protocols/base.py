@@ -1,4 +1,4 @@
-"""What a protocol is: a named way of cutting data and counting hits, against which results are published."""
+"""A protocol: a named way to split data and measure models, so that results are comparable."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.evaluation.report import EvaluationReport
 
-# Called with what is being done and how much of the run lies behind it, 0 to 1.
+# Called with the current stage and the share of the run that is done, 0 to 1.
 OnProgress = Callable[[str, float], None]
 
 
 class ProtocolError(ValueError):
-    """The data or the options do not fit the protocol; the message is meant for the person who started it."""
+    """The data or the options do not fit the protocol; the message is for the person who started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run a protocol. k: places of the list that count; metadata: texts of the movies, where they are used."""
+    """How to run a protocol. k: measured places of the list; metadata: texts of the movies, if used."""
 
     k: int = 10
     seed: int = 0
@@ -40,14 +40,14 @@ class Protocol:
 
     run: Callable[[Path, Options], EvaluationReport]
     description: str
-    # What PATH must be, for help texts.
+    # Describes PATH in help texts.
     data: str
     needs_metadata: bool = False
     can_ablate: bool = False
 
 
 class Stopwatch:
-    """Reports stages as they start, and keeps seconds by name and the memory needed since it was made."""
+    """Reports stages as they start, and measures their seconds and the peak memory since its creation."""
 
     def __init__(self, on_progress: OnProgress) -> None:
         self._report = on_progress
@@ -56,7 +56,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str, progress: float) -> Iterator[None]:
-        """Time a stage; stages of one name add up."""
+        """Time a stage; times of stages with the same name add up."""
         self._report(name, progress)
         started = time.perf_counter()
         yield

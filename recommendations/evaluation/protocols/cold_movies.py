@@ -1,8 +1,8 @@
-"""Movies nobody has rated: a fifth of the catalogue is held out whole and ranked among itself for each person.
+"""Cold-start movies: a fifth of the catalogue is held out completely and ranked among itself for each person.
 
-A like is a rating of 4 and up; the catalogue is every movie somebody likes. The nightly pipeline trains on the ratings
-of the other four fifths and on everybody's texts, and predicts the held-out movies' factors from content. A person's
-query vector is the mean of the query factors of what they liked in the part that was trained on.
+A like is a rating of 4 and up; the catalogue is every movie that somebody likes. The nightly pipeline trains on the
+ratings of the other four fifths and on everybody's texts, and predicts the held-out movies' factors from content. A
+person's query vector is the mean of the query factors of their likes in the training part.
 """
 
 from __future__ import annotations
@@ -76,16 +76,16 @@ def held_out_movies(catalogue: NDArray[np.int64], seed: int) -> NDArray[np.int64
 
 
 def genres_only(contents: Sequence[MovieContent]) -> list[MovieContent]:
-    """The same movies with nothing said of them but their genres."""
+    """The same movies with no content except their genres."""
     return [MovieContent(content.movie_id, "", genres=content.genres) for content in contents]
 
 
 def cold_scores(
     known: Ratings, contents: Sequence[MovieContent], people: NDArray[np.int64], cold: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Scores of the ``cold`` movies for ``people``, shape (people, cold), by the factors that would be published."""
+    """Scores of the ``cold`` movies for ``people``, shape (people, cold), by the published factors."""
     missing = np.setdiff1d(cold, [content.movie_id for content in contents])
-    # A movie the archive rates and does not list is known by nothing: its place is that of no content.
+    # A movie with ratings that the archive does not list has no content.
     listed = [*contents, *(MovieContent(int(movie), "") for movie in missing)]
     model = train(interactions_from_ratings(known), listed, CONFIG)
     liked = known.ratings >= LIKE_FROM

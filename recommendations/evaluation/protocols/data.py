@@ -1,4 +1,4 @@
-"""Data sets of protocols, read from archives or folders into columns; nothing here knows a database."""
+"""Reads the data sets of protocols from archives or folders into columns, without a database."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.interactions import Interactions
 from recommendations.evaluation.protocols.base import ProtocolError
 
-# What published protocols call a like.
+# The lowest rating that published protocols count as a like.
 LIKE_FROM = 4.0
-# As many names of a cast as the catalogue keeps for content vectors.
+# Names of a cast that are used, as for the catalogue's content vectors.
 MAX_CAST = 10
 
 
@@ -67,7 +67,7 @@ def read_ratings(path: Path) -> tuple[str, Ratings]:
 def read_fold(path: Path) -> Fold:
     """A folder or zip with train.tsv and test.tsv: tab-separated person, item and, ignored here, more columns.
 
-    Raises ArchiveError when it is none and ProtocolError for a malformed line or an empty part.
+    Raises ArchiveError if it is not one, and ProtocolError for a malformed line or an empty part.
     """
     source = open_source(path)
     try:
@@ -100,7 +100,7 @@ def _pairs(source: Source, file: str) -> NDArray[np.int64]:
 
 
 def read_contents(path: Path, metadata: Path | None = None) -> list[MovieContent]:
-    """What is known of each movie of an archive: title, year and genres, and with ``metadata`` text and people."""
+    """Read the content of each movie of an archive: title, year and genres, and from ``metadata`` text and people."""
     with open_archive(path) as archive:
         movies = archive.movies(BadLines())
     lines = _metadata_by_id(metadata) if metadata is not None else {}
@@ -131,16 +131,16 @@ def _metadata_by_id(path: Path) -> dict[int, MetadataLine]:
 
 
 def as_likes(users: NDArray[np.int64], items: NDArray[np.int64]) -> Interactions:
-    """Interactions of weight 1, one for each pair."""
+    """Interactions with weight 1, one for each pair."""
     return Interactions.from_columns(users, items)
 
 
 def matrix_over(
     pairs: NDArray[np.int64], users: NDArray[np.int64], items: NDArray[np.int64], *, width: int = 0
 ) -> csr_array:
-    """Ones where a pair stands, float32, shape (users, max(items, width)); rows follow ``users``, columns ``items``.
+    """A matrix with 1 for each pair, float32, shape (users, max(items, width)); rows are ``users``, columns ``items``.
 
-    Both id arrays ascend. A pair of another person or item is left out.
+    Both id arrays are ascending. Pairs of other people or items are left out.
     """
     rows, row_known = _positions(pairs[:, 0], users)
     columns, column_known = _positions(pairs[:, 1], items)

@@ -1,8 +1,8 @@
 """ML-100k, 75/25 at random per person, every test rating relevant: the table of recommenders-team/recommenders.
 
 Five splits, by the seeds 42 to 46 (``seed`` n moves them by 5n); figures are means over them, and the interval is over
-people, each with the mean of their five. The hyperparameters are constants, found on validation data cut from training
-parts: nothing here chooses by what the test parts say.
+people, each with their mean over the splits. The hyperparameters are constants, chosen on validation data cut from
+training parts. Nothing is chosen by the test parts.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ EASE = LinearAutoencoderConfig(400.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def run(path: Path, options: Options, *, splits: int = SPLITS) -> EvaluationReport:
-    """Our pipeline as tuned for feedback of which every rating counts, EASE and popularity; means over the splits.
+    """Measure our pipeline, tuned for data in which every rating is relevant, EASE and popularity over the splits.
 
-    Raises ArchiveError or ProtocolError when PATH is no MovieLens archive that can be split.
+    Raises ArchiveError or ProtocolError if PATH is not a MovieLens archive that can be split.
     """
     watch = Stopwatch(options.on_progress)
     with watch.stage("reading", 0.0):
@@ -77,10 +77,10 @@ def _one_split(
     watch: Stopwatch,
     progress: float,
 ) -> list[tuple[str, tuple[ModelRow, NDArray[np.float64]]]]:
-    """Every model's row and nDCG per person on one split."""
+    """Each model's row and nDCG per person on one split."""
     held = split_per_person(ratings.users, share=TEST_SHARE, seed=seed)
     if not held.any() or held.all():
-        raise ProtocolError("The test part is empty: nobody has ratings enough to hold a quarter of them out.")
+        raise ProtocolError("The test part is empty: nobody has enough ratings to hold out a quarter of them.")
     kept = ratings.take(~held)
     strengths = (1 + RATING_STRENGTH * (kept.ratings - 3.5)).astype(np.float32)
     train = Interactions.from_columns(kept.users, kept.items, weights=strengths)

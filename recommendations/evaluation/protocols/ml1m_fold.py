@@ -1,10 +1,10 @@
-"""ML-1M, the published fold: ratings of 4 and up, 10-core, 80/20 a person; every item not in training is ranked.
+"""ML-1M, the published fold: ratings of 4 and up, 10-core, 80/20 per person; ranks the items outside training.
 
 V. W. Anelli et al., Top-N Recommendation Algorithms: A Quest for the State of the Art, UMAP 2022. nDCG with binary
 gain, its ideal cut at min(k, test items); the mean over the people of the test part.
 
-The hyperparameters are constants, found on validation data cut from the training part: nothing here chooses by what
-the test part says.
+The hyperparameters are constants, chosen on validation data cut from the training part. Nothing is chosen by the test
+part.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ NAME = "ml1m-fold"
 
 
 def run(path: Path, options: Options) -> EvaluationReport:
-    """Our pipeline, EASE and popularity on the fold, and with ``ablation`` the pipeline without each of its parts.
+    """Measure our pipeline, EASE and popularity on the fold, and with ``ablation`` the pipeline without each part.
 
-    Raises ArchiveError or ProtocolError when PATH is no such fold.
+    Raises ArchiveError or ProtocolError if PATH is not such a fold.
     """
     watch = Stopwatch(options.on_progress)
     with watch.stage("reading", 0.0):

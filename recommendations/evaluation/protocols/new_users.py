@@ -1,8 +1,8 @@
-"""People the model has never seen: their first likes are shown, the rest is to be found.
+"""New people: lists from their first likes, measured on the rest.
 
-1,000 people are held out whole. A like is a rating of 4 and up; a person's first k likes by time are sent as events to
-the speed layer of a model trained on everybody else, and its list is held against their other likes, of people with at
-least five left to find.
+The protocol holds out 1,000 people completely. A like is a rating of 4 and up. A person's first k likes by time are
+events for the speed layer of a model trained on everybody else. Its list is compared with their other likes, for people
+with at least five left.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LIKES_SHOWN = (1, 3, 5, 10, 20)
 MAIN_LIKES_SHOWN = 10
 HELD_OUT_PEOPLE = 1000
 MIN_LIKES_LEFT = 5
-# The speed layer reads the factors alone: the members that vote in nightly lists are left out.
+# The speed layer uses the factors alone: the other members of the nightly ensemble are left out.
 CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
 
 
 def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> EvaluationReport:
-    """Ours (the speed layer, as serving uses it), exact EASE and popularity, after each number of likes.
+    """Measure ours (the speed layer, as in serving), exact EASE and popularity, after each number of likes.
 
-    Raises ArchiveError or ProtocolError for data that cannot be cut like this.
+    Raises ArchiveError or ProtocolError for data that cannot be split like this.
     """
     watch = Stopwatch(options.on_progress)
     with watch.stage("reading", 0.0):
@@ -81,7 +81,7 @@ def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> Evalu
 
 
 def held_out_people(people: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """``count`` of ``people`` drawn by ``seed``, at most a half of them; ascending ids."""
+    """``count`` of ``people`` drawn by ``seed``, at most half of them; ascending ids."""
     return np.sort(np.random.default_rng(seed).choice(people, min(count, len(people) // 2), replace=False))
 
 

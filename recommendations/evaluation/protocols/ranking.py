@@ -1,4 +1,4 @@
-"""What the ranking protocols share: lists of unseen items from scores, rows of the report, the models beside ours."""
+"""Shared by the ranking protocols: lists of unseen items from scores, baselines and ablations."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Scorer = Callable[[csr_array], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Lists to make and what should stand in them; rows are the people of the test part.
+    """A ranking task: known and relevant items, one row per person of the test part.
 
-    known: strengths of what each person's model may see, csr (people, I); those items are left out of the lists.
-    relevant: ones, csr (people, at least I): items the training lacks have columns of their own, past the last, so
-    that they count in the ideal list, as in the published protocols, and are never found.
+    known: strengths of each person's training items, csr (people, I); the lists leave them out.
+    relevant: ones, csr (people, at least I). Items that the training part lacks have columns after the last one: they
+    count in the ideal list, as in the published protocols, and are never found.
     """
 
     known: csr_array
@@ -37,10 +37,10 @@ class Task:
 
     def __post_init__(self) -> None:
         if self.relevant.nnz == 0:
-            raise ProtocolError("The test part is empty: there is nothing to find.")
+            raise ProtocolError("The test part is empty: there are no relevant items.")
 
     def ranked(self, scorer: Scorer, k: int) -> NDArray[np.int32]:
-        """Each person's best unseen items, shape (people, n), n the longest list the report looks at; -1 pads."""
+        """Each person's best unseen items, shape (people, n), n the longest list in the report; padded with -1."""
         items = self.known.shape[1]
         if k > items:
             raise ProtocolError(f"k = {k} is more than the {items} items there are to rank.")
@@ -48,7 +48,7 @@ class Task:
         lists = np.full((self.known.shape[0], length), -1, np.int32)
         for start in range(0, len(lists), _BLOCK):
             rows = self.known[start : start + _BLOCK]
-            # A copy: a scorer may hand out what it keeps.
+            # A copy: a scorer may return an array that it keeps.
             scores = np.array(scorer(rows), np.float32)
             scores[rows.nonzero()] = -np.inf
             lists[start : start + _BLOCK], _ = top_n(scores, length)
@@ -60,7 +60,7 @@ def ranking_task(
 ) -> Task:
     """The task of ranking ``items`` (ascending ids) for the people of ``test``; pairs are int64 (n, 2).
 
-    strengths: of the pairs of ``train``, shape (n,); 1 by default.
+    strengths: strengths of the pairs of ``train``, shape (n,); 1 by default.
     """
     people = np.unique(test[:, 0])
     unknown = np.setdiff1d(test[:, 1], items)
@@ -77,13 +77,13 @@ def ranking_task(
 
 
 def popularity_scorer(likes: csr_array) -> Scorer:
-    """The same order for everyone: how many people liked each item."""
+    """Scores each item by the number of people who liked it, for everyone."""
     counts = column_counts(likes).astype(np.float32)
     return lambda rows: np.repeat(counts[None], rows.shape[0], axis=0)
 
 
 def ablations(config: EnsembleConfig) -> dict[str, EnsembleConfig]:
-    """The shipped configuration with each of its parts removed in turn."""
+    """The configuration with each of its parts removed in turn."""
     parts: dict[str, dict[str, Any]] = {
         "without ALS": {"als_weight": 0.0},
         "without the spectral filter": {"spectral_weight": 0.0},
@@ -104,5 +104,5 @@ def ablations(config: EnsembleConfig) -> dict[str, EnsembleConfig]:
     variants = {name: replace(config, **changes) for name, changes in parts.items()}
     for name, changes in refinements.items():
         variants[name] = replace(config, autoencoder=replace(auto, **changes))
-    # A part that the configuration does not use cannot be removed.
+    # Leaves out parts that the configuration does not use.
     return {name: variant for name, variant in variants.items() if variant != config}

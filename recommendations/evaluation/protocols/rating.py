@@ -1,8 +1,8 @@
 """Rating prediction by 5-fold cross-validation, as in the README of Surprise: RMSE and MAE, means over the folds.
 
-The folds are those of Surprise's ``KFold(5, random_state=seed)`` on the ratings in the order of their file. What our
-predictor is made with (``RatingPredictorConfig``) was chosen on one validation part: a tenth of the *training* part of
-fold 0 of seed 0, on both data sets. Nothing here chooses by what a test part says; each is read once, to be scored.
+The folds are those of Surprise's ``KFold(5, random_state=seed)`` on the ratings in the order of their file. The
+hyperparameters of our predictor (``RatingPredictorConfig``) were chosen on one validation part: a tenth of the
+*training* part of fold 0 of seed 0, on both data sets. Nothing is chosen by a test part; each is read once, to measure.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ NIGHTLY = RatingPredictorConfig.nightly()
 Makers = dict[str, Callable[[], RatingModel]]
 
 
-# Predicted less actual rating, of one test part.
+# Predicted minus actual ratings of one test part.
 Errors = NDArray[np.float32]
 
 
 def run_ml100k(path: Path, options: Options) -> EvaluationReport:
-    """Our predictor, as published and as run nightly, Surprise's and damped means, beside ML-100k's published rows.
+    """Measure our predictor (full and nightly), Surprise's and damped means, with ML-100k's published rows.
 
-    Raises ArchiveError, BadLineError or ProtocolError for bad input. ``k`` of the options has no meaning here.
+    Raises ArchiveError, BadLineError or ProtocolError for bad input. Ignores the option ``k``.
     """
     return _run(ML100K_NAME, ML100K_RMSE, path, options)
 
 
 def run_ml1m(path: Path, options: Options) -> EvaluationReport:
-    """The same beside ML-1M's published rows."""
+    """As ``run_ml100k``, with ML-1M's published rows."""
     return _run(ML1M_NAME, ML1M_RMSE, path, options)
 
 
 def folds(n: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Positions of training and test part of each fold, as Surprise's KFold draws them from n ratings."""
     order = np.arange(n)
-    # The legacy generator, because the published folds are its.
+    # The published folds were drawn by the legacy generator.
     np.random.RandomState(seed).shuffle(order)
     parts = np.array_split(order, FOLDS)
     for number, test in enumerate(parts):
@@ -76,7 +76,7 @@ def _run(name: str, published: tuple[PublishedRow, ...], path: Path, options: Op
     with watch.stage("reading", 0.0):
         data_name, data = read_in_order(path)
     if len(data) < FOLDS:
-        raise ProtocolError(f"A test part is empty: {len(data)} ratings cannot be cut into {FOLDS} folds.")
+        raise ProtocolError(f"A test part is empty: {len(data)} ratings cannot be split into {FOLDS} folds.")
     models = _models(len(data), options)
     errors: dict[str, list[Errors]] = {model: [] for model in models}
     for number, (train, test) in enumerate(folds(len(data), options.seed)):
@@ -112,9 +112,9 @@ def read_in_order(path: Path) -> tuple[str, Interactions]:
 
 
 def _models(ratings: int, options: Options) -> Makers:
-    """What is fitted on each fold, by its name in the table, best guess first."""
+    """The models to fit on each fold, by their names in the table."""
     seed = options.seed
-    ours = {"ours": CONFIG, "ours, as every night": NIGHTLY}
+    ours = {"ours": CONFIG, "ours, nightly settings": NIGHTLY}
     if options.ablation:
         ours |= ablations()
     makers: Makers = {

@@ -1,10 +1,10 @@
-"""What the live system would have done: trained at one moment, then asked while people go on rating.
+"""The live system over time: trained once, then serving people while they rate on.
 
-The newest fifth of all ratings lies after the moment. The pipeline trains on what is older, and publishes lists,
-factors and popular movies, once. Each person who rates on after the moment is followed through their ratings: after
-0, 2, 5, 10, 20 and 40 of them, lists are made as serving makes them, from the nightly list (for those the training
-knows) and the newest signals, and held against the person's next ten likes. Ratings of one second are one step: what
-is known at a point is older than everything that is to be found.
+The protocol trains on the older four fifths of all ratings and publishes lists, factors and popular movies, once. It
+follows each person who rates on: after 0, 2, 5, 10, 20 and 40 later ratings it makes lists as serving does, from the
+nightly list (for people in the training data) and the newest signals, and compares them with the person's next ten
+likes. Ratings of the same second are one step, so everything that is known at a point is older than everything that is
+to be found.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "temporal"
 LATER_SHARE = 0.2
-# Ratings of a person since the moment after which lists are made.
+# Numbers of a person's ratings since the training after which lists are made.
 STEPS = (0, 2, 5, 10, 20, 40)
 NEXT_LIKES = 10
 MAX_PEOPLE = 1000
@@ -45,26 +45,26 @@ SOURCES = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One moment of one person. Positions in the catalogue: signals newest first with ratings, next_likes; by time."""
+    """One person at one time. signals: positions in the catalogue, newest first, with ratings; next_likes: by time."""
 
     person: int
     known: bool
     step: int
-    # Ratings since the moment, ``step`` of them or, where several came in one second, a few more.
+    # Number of ratings since the training: ``step``, or a few more if several came in one second.
     newer: int
     signals: NDArray[np.int64]
     ratings: NDArray[np.float32]
     next_likes: NDArray[np.int64]
-    # Times of the newest event that is known and of the oldest that is to be found.
+    # Times of the newest known event and of the oldest like to find.
     latest_known: int
     earliest_hidden: int
 
 
 def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport:
-    """The blend, each layer alone and popularity, over all points, and apart for known and for new people.
+    """Measure the blend, each layer alone and popularity, over all points, and separately for known and new people.
 
-    until: the share of the ratings, by time, that exists at all; hyperparameters are chosen with one below 1, on a
-    window that ends before the one that is reported. Raises ArchiveError or ProtocolError for data that cannot be cut.
+    until: the share of the ratings, by time, that is used; hyperparameters are chosen with a share below 1, on a window
+    that ends before the reported one. Raises ArchiveError or ProtocolError for data that cannot be split.
     """
     watch = Stopwatch(options.on_progress)
     with watch.stage("reading", 0.0):
@@ -84,7 +84,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
     ratings = ratings.take(np.isin(ratings.items, catalogue))
     points = list(evaluation_points(ratings, moment, catalogue, seed=options.seed))
     if not points:
-        raise ProtocolError("The test part is empty: nobody likes anything after the moment of training.")
+        raise ProtocolError("The test part is empty: nobody likes anything after the training.")
     if options.k > len(catalogue):
         raise ProtocolError(f"k = {options.k} is more than the {len(catalogue)} movies there are.")
     with watch.stage("serving", 0.6):
@@ -133,7 +133,7 @@ def _points_of_person(
     used = set()
     for step in STEPS:
         at = before + step
-        # Ratings of the same second as the last known one are known, too.
+        # Ratings of the same second as the last known one are also known.
         while 0 < at < len(own) and own.timestamps[at] == own.timestamps[at - 1]:
             at += 1
         if at >= len(own) or at in used:
@@ -156,7 +156,7 @@ def _points_of_person(
 
 
 def _nightly_lists(model: TrainedModel) -> dict[int, ScoredItems]:
-    """Everybody's published list by person."""
+    """Published lists by person."""
     rows = {}
     for users, movies, scores in model.lists(LIST_SIZE, model.movie_ids):
         for user, own, values in zip(users.tolist(), movies, scores, strict=True):
@@ -197,7 +197,7 @@ def _measure(
 
 
 def _per_person(values: NDArray[np.float64], points: list[Point]) -> NDArray[np.float64]:
-    """The mean over each person's points, so that nobody counts for more than another."""
+    """The mean over each person's points, so that each person counts once."""
     _, people = np.unique([point.person for point in points], return_inverse=True)
     means: NDArray[np.float64] = np.bincount(people, values) / np.bincount(people)
     return means

@@ -45,7 +45,7 @@ def test_ours_stand_beside_surprises_run_here_and_the_published_rows(tmp_path, q
 
     assert [row.model for row in report.rows] == [
         "ours",
-        "ours, as every night",
+        "ours, nightly settings",
         "SVD++ (Surprise), run here",
         "SVD (Surprise), run here",
         "damped means",
