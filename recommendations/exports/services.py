@@ -1,4 +1,4 @@
-"""Everybody's lists as a table: of the live version, in an imported data set's own ids; or of a model's folder."""
+"""Exports everybody's lists of the live version as a table, in the ids of an imported data set or of this database."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from movies.models import DatasetMovie, Movie
 from recommendations.models import BatchRecommendation, ModelVersion
 from recommendations.standalone.tables import ExportError, OnShare, check_target, list_frame, silent, table_write
 
-# People whose lists are held at a time: about 30 MB.
+# Number of people whose lists are in memory at a time: about 30 MB.
 _CHUNK = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What was written. ``left_out``: people with a list whom the data set does not know."""
+    """Counts of what was written. ``left_out``: people with a list who are not in the data set."""
 
     source: str
     people: int
@@ -35,9 +35,9 @@ def recommendations_export_live(
 ) -> ExportSummary:
     """Write the live version's lists to ``path`` (.csv or .parquet) in the ids of ``dataset``.
 
-    dataset: may be left out where one data set was imported. internal: this database's own ids instead, which
-    people who registered have too. Movies that are hidden by now, or that the data set does not know, are left out and
-    what follows them moves up. Two queries over whole tables, streamed. Raises ExportError, OSError.
+    dataset: optional if one data set was imported. internal: use this database's ids instead, which people who
+    registered on the site also have. Movies that are not published now, or not in the data set, are left out and the
+    rest moves up. Runs two queries over whole tables, streamed. Raises ExportError, OSError.
     """
     check_target(path)
     version = ModelVersion.objects.live().first()
@@ -69,7 +69,7 @@ def _dataset(wanted: str | None) -> str:
 
 
 def _movie_names(dataset: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids of the movies that may be written, ascending, and what each is written as; both of shape (movies,)."""
+    """Ids of the movies to export, ascending, and the id to write for each; both of shape (movies,)."""
     if not dataset:
         ids = np.array(Movie.objects.filter(status=Movie.Status.PUBLISHED).order_by("pk").values_list("pk"), np.int64)
         return ids.ravel(), ids.ravel()
@@ -81,7 +81,7 @@ def _movie_names(dataset: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _live_blocks(
     lists: QuerySet[BatchRecommendation], internal: bool
 ) -> Iterator[tuple[NDArray, NDArray[np.int64], NDArray[np.float32]]]:
-    """(ids of people, movie ids, scores), padded with -1, in the order of the ids; from one server-side cursor."""
+    """(ids of people, movie ids, scores), padded with -1, sorted by id; read through one server-side cursor."""
     name = "user_id" if internal else "user__dataset_user_id"
     rows = lists.order_by(name).values_list(name, "movie_ids", "scores").iterator(chunk_size=_CHUNK)
     held: list[tuple[int, list[int], list[float]]] = []

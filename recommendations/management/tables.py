@@ -22,7 +22,7 @@ def trials_table(trials: Iterable[Trial]) -> Table:
 
 
 def outcome_table(facts: Mapping[str, float | bool | None]) -> Table:
-    """Before and after, on the split that was searched on and on the one that was not."""
+    """nDCG@10 of the shipped and the found configuration, on the search's split and on the second one."""
     table = Table("nDCG@10", "shipped", "found", title="Validation")
     table.add_row("on the split searched on", _short(facts["shipped_value"]), _short(facts["best_value"]))
     table.add_row("on a second split", _short(facts["shipped_confirmed"]), _short(facts["best_confirmed"]))

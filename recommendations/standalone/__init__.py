@@ -1,1 +1,1 @@
-"""The nightly pipeline on a file, into a folder: no web application, no database."""
+"""Runs the nightly pipeline on a file and writes a folder, without the web application and its database."""

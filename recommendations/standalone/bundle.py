@@ -1,12 +1,12 @@
-"""A trained model as a folder: lists, factors, encoders and model.json. Whole or absent; no pickle anywhere.
+"""A trained model as a folder: lists, factors, encoders and model.json. Complete or absent; no pickle anywhere.
 
-model.json          what was trained on what, how, how well, how long; the SHA-256 of every other file
+model.json          data, algorithm, hyperparameters, metrics and seconds; the SHA-256 of every other file
 ids.npz             the ids of people and items, as text, in the order of the rows below
 list_items.npy      int32 (people, n): rows of ids.npz's items, best first, -1 where a list ends early
 list_scores.npy     float32 (people, n)
-list_ratings.npy    float32 (people, n): what each would rate each, NaN where unknown; only where ratings are predicted
-factors.npz         query_factors and item_factors, float32 (items, rank), and which items were trained
-encoder.npz, fold_in.npz   what turns a new item's text into vectors; only where the data has texts
+list_ratings.npy    float32 (people, n): predicted ratings, NaN if unknown; only if ratings are predicted
+factors.npz         query_factors and item_factors, float32 (items, rank), and whether each item was trained
+encoder.npz, fold_in.npz   turn a new item's text into vectors; only if the data has texts
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _BLOCK = 1024
 
 
 class BundleError(ValueError):
-    """A model's folder cannot be written or read; the message is meant for the person who asked."""
+    """A model's folder cannot be written or read; the message is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A folder that was read. The lists stay on disk and are paged in as they are used."""
+    """The content of a model's folder. The lists stay on disk and are paged in on use."""
 
     manifest: dict[str, Any]
     user_ids: NDArray[np.str_]
@@ -54,14 +54,14 @@ class Bundle:
     scores: NDArray[np.float32]
 
     def blocks(self, size: int = 4096) -> Iterator[tuple[NDArray[np.str_], NDArray[np.int32], NDArray[np.float32]]]:
-        """(user ids, item positions, scores) of some people at a time."""
+        """Blocks of (user ids, item positions, scores), ``size`` people at a time."""
         for start in range(0, len(self.user_ids), size):
             rows = slice(start, start + size)
             yield self.user_ids[rows], np.asarray(self.items[rows]), np.asarray(self.scores[rows])
 
 
 def check_out(folder: Path) -> None:
-    """Raises BundleError unless a model may be written to ``folder``: nothing there, an empty folder, or a model."""
+    """Check that ``folder`` does not exist, is empty or holds a model. Raises BundleError otherwise."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise BundleError(f"{folder} is not a folder.")
     if folder.is_dir():
@@ -87,13 +87,13 @@ def _is_ours(folder: Path) -> bool:
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes ``folder``'s place when the block ends well, and is removed when it does not."""
+    """An empty folder that replaces ``folder`` if the block succeeds, and is removed if it fails."""
     folder = folder.absolute()
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     aside = temporary.with_name(f"{temporary.name}-old")
     try:
         yield temporary
-        # mkdtemp makes folders that nobody else may read.
+        # mkdtemp creates folders that no other account may read.
         temporary.chmod(0o755)
         if folder.is_dir():
             folder.rename(aside)
@@ -109,7 +109,7 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
 
 
 def bundle_write(folder: Path, model: TrainedModel, data: StandaloneData, length: int) -> None:
-    """Everything but the manifest into an existing folder: lists of ``length``, factors, ids. Raises OSError."""
+    """Write everything except the manifest to an existing folder: lists of ``length``, factors, ids. Raises OSError."""
     save_arrays(folder / IDS, "ids", {"users": data.user_ids, "items": data.item_ids})
     trained = {"query_factors": model.query_factors, "item_factors": model.item_factors, "trained": model.trained}
     save_arrays(folder / FACTORS, "factors", trained)
@@ -119,7 +119,7 @@ def bundle_write(folder: Path, model: TrainedModel, data: StandaloneData, length
 
 
 def _write_lists(folder: Path, model: TrainedModel, people: int, n: int) -> None:
-    """Block by block into mapped files, so that memory does not grow with people."""
+    """Write block by block to memory-mapped files, so that memory does not grow with the number of people."""
     items = np.lib.format.open_memmap(folder / LIST_ITEMS, mode="w+", dtype=np.int32, shape=(people, n))
     scores = np.lib.format.open_memmap(folder / LIST_SCORES, mode="w+", dtype=np.float32, shape=(people, n))
     ratings: NDArray[np.float32] | None = None
@@ -137,14 +137,14 @@ def _write_lists(folder: Path, model: TrainedModel, people: int, n: int) -> None
 
 
 def manifest_write(folder: Path, facts: dict[str, Any]) -> None:
-    """model.json, last: with the digest of every file that stands in the folder by now."""
+    """Write model.json, after all other files, with the digest of each of them."""
     files = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
     whole = {"format": FORMAT, "format_version": FORMAT_VERSION, **facts, "files": files}
     (folder / MANIFEST).write_text(json.dumps(whole, indent=2) + "\n")
 
 
 def bundle_read(folder: Path) -> Bundle:
-    """Raises BundleError, naming the file, where the folder is not one that training wrote."""
+    """Read a model's folder. Raises BundleError, naming the file, if training did not write the folder like this."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except OSError as error:
@@ -155,7 +155,9 @@ def bundle_read(folder: Path) -> Bundle:
     if not described or not isinstance(manifest.get("files"), dict):
         raise BundleError(f"{folder / MANIFEST} does not describe a model.")
     if manifest.get("format_version") != FORMAT_VERSION:
-        raise BundleError(f"{folder} is of format {manifest.get('format_version')!r}; this reads {FORMAT_VERSION}.")
+        raise BundleError(
+            f"{folder} has format {manifest.get('format_version')!r}; this release reads {FORMAT_VERSION}."
+        )
     for name in sorted({IDS, LIST_ITEMS, LIST_SCORES} | set(manifest["files"])):
         path = folder / name
         if name not in _KNOWN or not path.is_file() or _digest(path) != manifest["files"].get(name):

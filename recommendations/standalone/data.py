@@ -1,4 +1,4 @@
-"""What ``train --data`` reads: a MovieLens archive, or a file of tab-separated feedback, as columns."""
+"""Reads the data of ``train --data``, a MovieLens archive or a file of tab-separated feedback, into columns."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.standalone.tabular import read_tabular
 
-# An id that says the same as a number and as text; only then do ids stand in the order of numbers.
+# An id that is the same as a number and as text. If all ids are, they are sorted as numbers.
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
 class StandaloneData:
-    """Feedback in columns of shape (n,), with ids as positions in the texts ``user_ids`` and ``item_ids``."""
+    """Feedback in columns of shape (n,); users and items are positions in the texts ``user_ids`` and ``item_ids``."""
 
     name: str
     user_ids: NDArray[np.str_]
@@ -36,7 +36,7 @@ class StandaloneData:
     kinds: NDArray[np.int8]
     ratings: NDArray[np.float32]
     timestamps: NDArray[np.int64]
-    # One for each item, in the order of ``item_ids``; items without a text have an empty title.
+    # One per item, in the order of ``item_ids``; items without a text have an empty title.
     contents: list[MovieContent]
 
     def __len__(self) -> int:
@@ -44,18 +44,18 @@ class StandaloneData:
 
     @property
     def has_texts(self) -> bool:
-        """Whether anything is written about any item."""
+        """Whether any item has a text."""
         return any(content.title for content in self.contents)
 
     def interactions(self, config: FeedbackConfig | None = None) -> Interactions:
-        """The feedback as weights, as the nightly training reads it; of a repeated pair the newest counts."""
+        """The feedback as weights, as in the nightly training; the newest entry of a repeated pair counts."""
         return feedback_merge(self.users, self.items, self.kinds, self.ratings, self.timestamps, config=config)
 
 
 def read_standalone_data(path: Path) -> StandaloneData:
-    """Read an archive, a tab-separated file, or a folder or zip that holds one such file and nothing else of use.
+    """Read an archive, a tab-separated file, or a folder or zip that holds one such file.
 
-    Raises ImportFailed (ArchiveError, BadLineError) with a message for the person who asked.
+    Raises ImportFailed (ArchiveError, BadLineError) with a message for the user.
     """
     if path.is_file() and not zipfile.is_zipfile(path):
         return _from_tabular(FileSource(path), path.name, path.stem)
@@ -76,7 +76,7 @@ def _from_tabular(source: Source, file: str, name: str) -> StandaloneData:
     rows = read_tabular(source, file)
     user_ids, users = _encode(rows.users)
     item_ids, items = _encode(rows.items)
-    # Without ratings every line says that the person chose the item.
+    # Without ratings, every line is a like.
     kind = Kind.LIKE if rows.ratings is None else Kind.RATING
     n = len(users)
     ratings = np.full(n, np.nan, np.float32) if rows.ratings is None else rows.ratings
@@ -92,7 +92,7 @@ def _from_archive(path: Path) -> StandaloneData:
         movies = {movie.id: movie for movie in archive.movies()}
         name = archive.name
     user_ids, users = np.unique(frame["user"].to_numpy(), return_inverse=True)
-    # The whole catalogue, rated or not: new movies get vectors too.
+    # The whole catalogue, also unrated movies: they get vectors, too.
     item_ids = np.union1d(frame["movie"].unique().to_numpy(), np.fromiter(movies, np.int64))
     contents = []
     for position, item in enumerate(item_ids.tolist()):
@@ -116,7 +116,7 @@ def _from_archive(path: Path) -> StandaloneData:
 
 
 def _encode(ids: pl.Series) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """The different ids, in the order of numbers where all are whole numbers and else of text; and each one's place."""
+    """The distinct ids, sorted as numbers if all are whole numbers, else as text; and the position of each entry."""
     different = ids.unique()
     if different.str.contains(f"^(?:{_WHOLE.pattern})$").all():
         ordered = different.cast(pl.Int64).sort().cast(pl.String)

@@ -1,4 +1,4 @@
-"""A model's folder as a table of recommendations."""
+"""Exports a model's folder as a table of recommendations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recommendations.standalone.tables import ExportError, OnShare, check_target
 def recommendations_export_bundle(*, folder: Path, path: Path, limit: int, on_share: OnShare = silent) -> int:
     """Write the lists of the model in ``folder`` to ``path``, in the ids of its data; returns the number of rows.
 
-    Ids that are whole numbers are written as numbers, others as text. Raises ExportError, BundleError, OSError.
+    If all ids are whole numbers, they are written as numbers, else as text. Raises ExportError, BundleError, OSError.
     """
     check_target(path)
     bundle = bundle_read(folder)
@@ -36,7 +36,7 @@ def _frames(bundle: Bundle, limit: int, on_share: OnShare) -> Iterator[pl.DataFr
 
 
 def _as_numbers(ids: NDArray[np.str_]) -> NDArray:
-    """The ids as int64 where every one stays the same text."""
+    """The ids as int64 if that changes the text of none."""
     try:
         numbers = ids.astype(np.int64)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Tables of recommendations as CSV or Parquet, written in blocks: whole or not at all, and memory stays bounded."""
+"""Writes tables of recommendations as CSV or Parquet, completely or not at all, in blocks of bounded memory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 HEADER = ("user", "movie", "rank", "score")
 SUFFIXES = (".csv", ".parquet")
-# A spreadsheet takes a cell that begins so for a formula; a number may begin with a sign.
+# A spreadsheet reads a cell with such a first character as a formula; a number may begin with a sign.
 _FORMULA = r"^[=+\-@\t\r]"
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 class ExportError(ValueError):
-    """There is nothing to export, or nowhere to; the message is meant for the person who asked."""
+    """There is nothing to export, or the target cannot be written; the message is for the user."""
 
 
 def check_target(path: Path) -> None:
-    """Raises ExportError unless a table can be written to ``path``; an existing file may be replaced."""
+    """Check that a table can be written to ``path``; an existing file may be replaced. Raises ExportError otherwise."""
     if path.suffix.lower() not in SUFFIXES:
         raise ExportError(f"{path} must end in {' or '.join(SUFFIXES)}.")
     if path.is_dir():
@@ -45,10 +45,10 @@ def check_target(path: Path) -> None:
 def list_frame(
     users: NDArray, items: NDArray[np.integer], scores: NDArray[np.floating], names: NDArray, limit: int
 ) -> pl.DataFrame:
-    """Rows of HEADER from lists of some people.
+    """Convert lists of some people to rows of HEADER.
 
-    users: whose lists, shape (people,). items: positions in ``names``, shape (people, n), best first; negative is left
-    out, and what follows moves up. limit: so many of each list.
+    users: ids of the people, shape (people,). items: positions in ``names``, shape (people, n), best first; negative
+    ones are left out, and the rest moves up. limit: the length of a list.
     """
     kept = items >= 0
     rank = np.cumsum(kept, axis=1)
@@ -59,9 +59,9 @@ def list_frame(
 
 
 def table_write(path: Path, frames: Iterable[pl.DataFrame]) -> int:
-    """Write frames of HEADER's columns, of one type each, in their order; returns the number of rows.
+    """Write frames with HEADER's columns, each of one type, in their order; returns the number of rows.
 
-    A file that stands at ``path`` is replaced once the new one is whole. Raises OSError; and whatever ``frames`` does.
+    An existing file is replaced once the new one is complete. Raises OSError, and what iterating ``frames`` raises.
     """
     write = _write_csv if path.suffix.lower() == ".csv" else _write_parquet
     with _replaced(path) as temporary:
@@ -70,7 +70,7 @@ def table_write(path: Path, frames: Iterable[pl.DataFrame]) -> int:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` that takes its place when the block ends well, and is removed when it does not."""
+    """A temporary path that replaces ``path`` if the block succeeds, and is removed if it fails."""
     path = path.resolve()
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     temporary = folder / path.name
@@ -94,7 +94,7 @@ def _write_csv(path: Path, frames: Iterable[pl.DataFrame]) -> int:
 
 
 def _escaped(frame: pl.DataFrame) -> pl.DataFrame:
-    """Ids that a spreadsheet would take for a formula get an apostrophe before them."""
+    """Put an apostrophe before ids that a spreadsheet would read as a formula."""
     texts = [name for name in HEADER[:2] if frame.schema[name] == pl.String]
     return frame.with_columns(
         pl.when(pl.col(name).str.contains(_FORMULA) & ~pl.col(name).str.contains(f"^(?:{_NUMBER.pattern})$"))
@@ -106,7 +106,7 @@ def _escaped(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _write_parquet(path: Path, frames: Iterable[pl.DataFrame]) -> int:
-    """Each frame becomes a file first, and the files one: Parquet's end says where every part of it stands."""
+    """Write each frame to a file, then merge the files: a Parquet footer lists the offsets of all parts."""
     parts: list[Path] = []
     rows = 0
     for frame in frames:
@@ -120,9 +120,9 @@ def _write_parquet(path: Path, frames: Iterable[pl.DataFrame]) -> int:
     return rows
 
 
-# Called with how much of the export is done, 0 to 1.
+# Called with the share of the export that is done, 0 to 1.
 OnShare = Callable[[float], None]
 
 
 def silent(share: float) -> None:
-    """Shows nothing."""
+    """Report nothing."""

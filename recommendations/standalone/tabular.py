@@ -1,6 +1,6 @@
 """Files of tab-separated ``user item [rating [timestamp]]``, parsed in blocks by polars, line by line where that fails.
 
-The line-by-line parser is the definition of what is valid; the fast one may only say "as it would" or "ask it".
+The line-by-line parser defines what is valid. The fast parser must return the same result, or None to fall back to it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MAX_ID_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class TabularRows:
-    """Columns of shape (n,), in the file's order; ids are text as it stands in the file.
+    """Columns of shape (n,), in the file's order; ids are text, unchanged.
 
-    ratings is None where the file has none, NaN nowhere; timestamps are unix seconds, 0 where the file has none.
+    ratings is None if the file has none, and never holds NaN; timestamps are unix seconds, 0 if the file has none.
     """
 
     users: pl.Series
@@ -38,9 +38,9 @@ class TabularRows:
 
 
 def read_tabular(source: Source, name: str) -> TabularRows:
-    """Read one file of ``source``. Blank lines, and a first line that names the columns, are passed over.
+    """Read one file of ``source``. Skips blank lines and a header.
 
-    Raises BadLineError with file, line and reason for the first malformed line, and ArchiveError where there are none.
+    Raises BadLineError with file, line and reason for the first malformed line, and ArchiveError for an empty file.
     """
     frames: list[pl.DataFrame] = []
     width = 0
@@ -60,7 +60,7 @@ def read_tabular(source: Source, name: str) -> TabularRows:
 
 
 def _after_header(block: bytes, first: int) -> tuple[bytes, int, int]:
-    """The block without a header, its first line's number, and how many columns the first line has; 0 if blank."""
+    """The block without its header, the number of its first line, and the columns of that line; 0 if all are blank."""
     for offset, raw in enumerate(block[:-1].split(b"\n")):
         fields = raw.removesuffix(b"\r").split(b"\t")
         if fields == [b""]:
@@ -75,7 +75,7 @@ def _after_header(block: bytes, first: int) -> tuple[bytes, int, int]:
 
 
 def _range(name: str) -> tuple[float, float]:
-    """The least and the most that a number may be. No time lies in the future: age is counted from the newest one."""
+    """The valid range of a number. No time may be in the future: ages are counted from the newest time."""
     return (MIN_RATING, MAX_RATING) if name == "rating" else (0, latest_timestamp())
 
 
@@ -85,15 +85,18 @@ def _schema(width: int) -> pl.Schema:
 
 
 def _parse_fast(block: bytes, width: int) -> pl.DataFrame | None:
-    """The block by polars, or None if any line of it might be malformed or blank."""
+    """Parse the block with polars; None if any line might be malformed or blank."""
     block = block.replace(b"\r\n", b"\n")
-    # A NUL and a lone carriage return go the slow way, as does everything below that the definition might not take.
+    # A NUL, a lone carriage return, and every row that the line parser might reject need the slow parser.
     if not 2 <= width <= len(COLUMNS) or b"\0" in block or b"\r" in block:
         return None
     texts = pl.Schema(dict.fromkeys(COLUMNS[:width], pl.String()))
     try:
         frame = pl.read_csv(block, separator="\t", has_header=False, quote_char=None, schema=texts)
-        if frame.height != block.count(b"\n") or frame.select(pl.any_horizontal(_odd(width)).any()).item() is not False:
+        if (
+            frame.height != block.count(b"\n")
+            or frame.select(pl.any_horizontal(_suspect_rows(width)).any()).item() is not False
+        ):
             return None
         numbers = [pl.col(name).cast(pl.Float64) for name in COLUMNS[2:width]]
         return frame.with_columns(numbers).cast(_schema(width)).rechunk()
@@ -101,8 +104,8 @@ def _parse_fast(block: bytes, width: int) -> pl.DataFrame | None:
         return None
 
 
-def _odd(width: int) -> Iterator[pl.Expr]:
-    """What tells a row that the definition might not take; null counts too."""
+def _suspect_rows(width: int) -> Iterator[pl.Expr]:
+    """Expressions that are true or null for a row that the line parser might reject."""
     for name in COLUMNS[:2]:
         text = pl.col(name)
         yield text.is_null() | text.str.contains(r"^\s*$") | (text.str.len_chars() > MAX_ID_LENGTH)
@@ -126,7 +129,7 @@ def _parse_slowly(block: bytes, first: int, width: int, file: str) -> pl.DataFra
 
 
 def parse_line(line: bytes, width: int) -> tuple[str | float | int, ...] | str:
-    """The fields of a line that should have ``width`` of them, as the first line has; or the reason why it has not."""
+    """Parse a line of ``width`` fields, as in the first line; returns the fields, or why the line is malformed."""
     if not 2 <= width <= len(COLUMNS):
         return "expected user, item and perhaps rating and timestamp, separated by tabs"
     try:

@@ -1,4 +1,4 @@
-"""``train --data PATH --out DIR``: the nightly pipeline with its shipped hyperparameters, from a file into a folder."""
+"""``train --data PATH --out DIR``: the nightly pipeline with its shipped hyperparameters, from a file to a folder."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _WRITE_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class StandaloneOptions:
-    """threads of linear algebra, 0 for one for each core; evaluated_people 0 leaves measuring out.
+    """threads: of linear algebra, 0 for all cores. evaluated_people: 0 skips the measurement.
 
-    rating: how ratings are predicted where the data has any; None predicts none.
+    rating: the rating predictor, if the data has ratings; None predicts none.
     """
 
     seed: int = 0
@@ -45,11 +45,11 @@ def standalone_train(
     limits: Limits | None = None,
     on_progress: OnProgress = lambda stage, share: None,
 ) -> dict[str, Any]:
-    """Train on the file at ``path``, write ``out`` whole or not at all, and return what model.json says.
+    """Train on the file at ``path``, write ``out`` completely or not at all, and return the content of model.json.
 
-    limits: of a search for hyperparameters, on validation splits of the same file; None trains with those shipped.
-    Raises ImportFailed for the file, BundleError for the folder, NothingToTrainOnError where nobody likes anything,
-    TooLittleFeedbackError where there is too little to tune on.
+    limits: of a search for hyperparameters, on validation splits of the same file; None trains with the shipped ones.
+    Raises ImportFailed for the file, BundleError for the folder, NothingToTrainOnError if nobody likes anything,
+    TooLittleFeedbackError if there is too little to tune on.
     """
     check_out(out)
     peak_memory_reset()
@@ -96,7 +96,7 @@ def standalone_train(
 
 
 def standalone_config(options: StandaloneOptions, data: StandaloneData) -> TrainingConfig:
-    """The shipped hyperparameters, everything that is drawn at random drawn by the seed."""
+    """The shipped hyperparameters, with the seed of the options for every random draw."""
     shipped = EnsembleConfig()
     ranker = replace(
         shipped,

@@ -1,4 +1,4 @@
-"""``manage.py evaluate``: one protocol on one data set, as a table, JSON and a plot. Needs no database."""
+"""``manage.py evaluate``: measures a protocol on a data set; prints a table, writes JSON and a plot. No database."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FILE_WIDTH = 160
 
 
 class Command(BaseCommand):
-    help = "Measures the nightly pipeline by a named protocol, beside published results."
-    # Evaluating reads files only: it must run where there is no database.
+    help = "Measures the nightly pipeline by a named protocol and compares it with published results."
+    # Evaluating reads files only, and must run without a database.
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
@@ -33,11 +33,13 @@ class Command(BaseCommand):
         parser.add_argument("--protocol", required=True, metavar="NAME", help=names)
         parser.add_argument("--data", required=True, type=Path, metavar="PATH", help=data)
         parser.add_argument("--metadata", type=Path, metavar="PATH", help="texts of the movies: movie-metadata.zip")
-        parser.add_argument("--k", type=int, default=10, help="places of a list that count (10)")
-        parser.add_argument("--seed", type=int, default=0, help="of whatever the protocol draws (0)")
+        parser.add_argument("--k", type=int, default=10, help="measured places of a list (10)")
+        parser.add_argument("--seed", type=int, default=0, help="seed of the protocol's random draws (0)")
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the report as JSON")
         parser.add_argument("--plot", type=Path, metavar="OUT.png", help="write a plot")
-        parser.add_argument("--ablation", action="store_true", help="also without each part of the pipeline in turn")
+        parser.add_argument(
+            "--ablation", action="store_true", help="also measure the pipeline without each of its parts in turn"
+        )
         parser.add_argument("--quiet", action="store_true", help="show no progress")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,7 +52,7 @@ class Command(BaseCommand):
         if options["seed"] < 0:
             raise CommandError(f"--seed must be 0 or more, not {options['seed']}.")
         report = self._run(protocol, options)
-        # In a file or a pipe nothing limits the width, and rich's guess of 80 columns breaks numbers apart.
+        # A file or a pipe has no width, and rich's default of 80 columns would break numbers.
         width = None if self.stdout.isatty() else FILE_WIDTH
         Console(file=cast(IO[str], self.stdout), width=width).print(_table(report), _facts(report))
         try:
@@ -88,7 +90,7 @@ def _protocol(name: str) -> Protocol:
 
 
 def _check_writable(path: Path | None, option: str) -> None:
-    """Raises CommandError when nothing can be written at ``path``."""
+    """Check that ``path`` can be written. Raises CommandError otherwise."""
     if path is None:
         return
     if path.is_dir():

@@ -18,22 +18,26 @@ from recommendations.standalone.tables import ExportError, OnShare
 class Command(BaseCommand):
     help = (
         "Writes everybody's list, best first, as user,movie,rank,score: of the live version, in the ids of the imported"
-        " data set; or, with --model, of a folder that train --out wrote, which needs no database. A file that stands"
-        " there is replaced once the new one is whole. In CSV an id that a spreadsheet would take for a formula has an"
-        " apostrophe before it; Parquet keeps it as it is."
+        " data set; or, with --model, of a folder that train --out wrote, which needs no database. An existing file is"
+        " replaced once the new one is complete. In CSV, an id that a spreadsheet would read as a formula gets an"
+        " apostrophe; Parquet keeps it unchanged."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, metavar="OUT.csv|OUT.parquet", help="the file to write")
         parser.add_argument("--model", type=Path, metavar="DIR", help="a folder that train --out wrote")
-        parser.add_argument("--limit", type=int, default=100, metavar="N", help="places of each list, 1 to 100 (100)")
-        parser.add_argument("--dataset", metavar="NAME", help="whose ids, where several data sets were imported")
+        parser.add_argument(
+            "--limit", type=int, default=100, metavar="N", help="maximum length of a list, 1 to 100 (100)"
+        )
+        parser.add_argument(
+            "--dataset", metavar="NAME", help="the data set whose ids are used, if several were imported"
+        )
         parser.add_argument(
             "--ids",
             choices=["dataset", "internal"],
             default="dataset",
-            help="internal: this database's own ids, and also the people who registered (dataset)",
+            help="internal: this database's ids, which includes people who registered on the site (dataset)",
         )
         parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
 
@@ -44,18 +48,20 @@ class Command(BaseCommand):
         if options["dataset"] is not None and (internal or options["model"]):
             raise CommandError("--dataset goes with the ids of an imported data set only.")
         if internal and options["model"]:
-            raise CommandError("--ids internal is of the live version; a model's folder has the ids of its data.")
+            raise CommandError(
+                "--ids internal goes with the live version only; a model's folder has the ids of its data."
+            )
         console = Console(file=cast(IO[str], self.stdout), quiet=options["quiet"], soft_wrap=True)
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
         try:
             with Progress(*columns, console=console) as progress:
                 bar = progress.add_task("writing lists", total=1.0)
-                said = _export(options, lambda share: progress.update(bar, completed=share))
+                summary_line = _export(options, lambda share: progress.update(bar, completed=share))
         except (ExportError, BundleError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{options['path']} was not written: {error}") from error
-        console.print(said)
+        console.print(summary_line)
 
 
 def _export(options: dict[str, Any], on_share: OnShare) -> str:
@@ -66,7 +72,9 @@ def _export(options: dict[str, Any], on_share: OnShare) -> str:
     summary = recommendations_export_live(
         path=path, dataset=options["dataset"], internal=options["ids"] == "internal", limit=limit, on_share=on_share
     )
-    said = f"{path}: {summary.rows:,} rows for {summary.people:,} people of {summary.source}."
+    summary_line = f"{path}: {summary.rows:,} rows for {summary.people:,} people of {summary.source}."
     if summary.left_out:
-        said += f" {summary.left_out:,} people are not of that data set and were left out; --ids internal has them."
-    return said
+        summary_line += (
+            f" {summary.left_out:,} people are not in that data set and were left out; --ids internal includes them."
+        )
+    return summary_line

@@ -1,4 +1,4 @@
-"""``manage.py refresh_embeddings``: what the hourly task does, now."""
+"""``manage.py refresh_embeddings``: runs the hourly task now."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from recommendations.vectors.refresh import embeddings_refresh
 
 
 class Command(AnnouncingCommand):
-    help = "Gives movies that were added or edited since the training their vectors."
+    help = "Computes the vectors of movies that were added or edited since the training."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"New vectors: {embeddings_refresh():,} movies.")

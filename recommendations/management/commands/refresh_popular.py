@@ -1,4 +1,4 @@
-"""``manage.py refresh_popular``: what the hourly task does, now."""
+"""``manage.py refresh_popular``: runs the hourly task now."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""``manage.py rollback``: an earlier model version becomes live again."""
+"""``manage.py rollback``: makes an earlier model version live again."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from recommendations.training.publishing import version_rollback
 
 
 class Command(AnnouncingCommand):
-    help = "Makes the model version before the live one live again, or the one that is named, be it a refused one."
+    help = "Makes the previous model version live again, or the given one, even if it was refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("version", nargs="?", type=int, help="the number of the version")

@@ -1,4 +1,4 @@
-"""``manage.py train``: what the nightly task does, now, with progress shown; or the same on a file, into a folder."""
+"""``manage.py train``: trains now and shows the progress; or trains on a file and writes a folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Command(AnnouncingCommand):
         "Trains the model on all feedback in the database, evaluates it and makes it live. With --data and --out it"
         " trains on a file and writes a folder instead, and needs neither the web application nor its database."
     )
-    # With --data nothing may ask for a database.
+    # With --data the command must run without a database.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,16 +40,19 @@ class Command(AnnouncingCommand):
             help="a MovieLens archive (folder or zip), or a file of tab-separated: user item [rating [timestamp]]",
         )
         parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the model; with --data")
-        parser.add_argument("--seed", type=int, default=0, help="of whatever is drawn at random; with --data (0)")
+        parser.add_argument("--seed", type=int, default=0, help="seed of all random draws; with --data (0)")
         parser.add_argument("--tune", action="store_true", help="search hyperparameters first; with --data")
         parser.add_argument(
-            "--trials", type=int, default=settings.TUNING_TRIALS, help="of --tune: end after so many (%(default)s)"
+            "--trials",
+            type=int,
+            default=settings.TUNING_TRIALS,
+            help="of --tune: maximum number of trials (%(default)s)",
         )
         parser.add_argument(
-            "--minutes", type=float, default=settings.TUNING_MINUTES, help="of --tune: or after so long (%(default)s)"
+            "--minutes", type=float, default=settings.TUNING_MINUTES, help="of --tune: maximum minutes (%(default)s)"
         )
         parser.add_argument(
-            "--force", action="store_true", help="make the new version live even where it is refused; without --data"
+            "--force", action="store_true", help="make the new version live even if the gate refuses it; without --data"
         )
         parser.add_argument("--quiet", action="store_true", help="show no progress and no table")
 
@@ -60,7 +63,7 @@ class Command(AnnouncingCommand):
         if options["tune"] and options["data"] is None:
             raise CommandError("--tune goes with --data; manage.py tune searches on the feedback in the database.")
         if options["force"] and options["data"] is not None:
-            raise CommandError("--force goes without --data: a folder takes no version's place.")
+            raise CommandError("--force goes without --data: a folder replaces no version.")
         version: ModelVersion | None = None
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
         with Progress(*columns, console=console) as progress:
@@ -82,14 +85,14 @@ class Command(AnnouncingCommand):
             self._report_refusal(version)
 
     def _report_refusal(self, version: ModelVersion) -> None:
-        """Raises CommandError where the version did not go live."""
+        """Raises CommandError if the version did not go live."""
         if not version.refusal:
             return
         if version.status == ModelVersion.Status.LIVE:
             self.stderr.write(f"Version {version.pk} is live by --force. {version.refusal}")
             return
         raise CommandError(
-            f"Version {version.pk} is trained but was refused, and what was live stays. {version.refusal}"
+            f"Version {version.pk} is trained but was refused; the live version stays. {version.refusal}"
             f" To publish it all the same: manage.py rollback {version.pk}."
         )
 
@@ -133,7 +136,7 @@ def _standalone_summary(out: Path, facts: dict[str, Any]) -> Group:
 
 
 def _summary(version: ModelVersion) -> Table:
-    """What was trained, how well, how long each stage took."""
+    """Data, metrics and seconds of a training."""
     table = Table(title=f"Version {version.pk} is {version.status}", show_header=False)
     table.add_row("people", f"{version.people:,}")
     table.add_row("movies", f"{version.movies:,}")

@@ -1,4 +1,4 @@
-"""``manage.py tune``: what the weekly task does, now, with its progress shown."""
+"""``manage.py tune``: runs the weekly search now and shows its progress."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from recommendations.training.tuning import tuning_run
 class Command(BaseCommand):
     help = (
         "Searches the ranker's hyperparameters on a validation split of the feedback in the database and records every"
-        " trial. The next training uses what was found if it beats what is shipped, also on a second split."
+        " trial. The next training uses the best configuration if it beats the shipped one on a second split, too."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--trials", type=int, default=settings.TUNING_TRIALS, help="end after so many (%(default)s)"
+            "--trials", type=int, default=settings.TUNING_TRIALS, help="maximum number of trials (%(default)s)"
         )
         parser.add_argument(
-            "--minutes", type=float, default=settings.TUNING_MINUTES, help="or after so long (%(default)s)"
+            "--minutes", type=float, default=settings.TUNING_MINUTES, help="maximum minutes (%(default)s)"
         )
-        parser.add_argument("--seed", type=int, default=0, help="of the splits and of what is tried (0)")
+        parser.add_argument("--seed", type=int, default=0, help="seed of the splits and of the proposals (0)")
         parser.add_argument("--quiet", action="store_true", help="show no progress and no table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
 
 def limits_from(options: dict[str, Any]) -> Limits:
-    """Raises CommandError naming the option."""
+    """The limits of a search from the options. Raises CommandError, naming the option."""
     if options["trials"] < 1:
         raise CommandError(f"--trials must be 1 or more, not {options['trials']}.")
     if not 0 < options["minutes"] <= 24 * 60:

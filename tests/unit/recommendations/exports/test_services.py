@@ -38,7 +38,7 @@ def test_lists_are_written_in_the_data_sets_ids(live, tmp_path, suffix):
     assert rows.columns == ["user", "movie", "rank", "score"]
     assert rows.rows() == [(4, 101, 1, 0.5), (4, 102, 2, 0.125), (9, 103, 1, 3.0), (9, 101, 2, 2.0)]
     assert "4 rows for 2 people" in said
-    assert "1 people are not of that data set" in said
+    assert "1 people are not in that data set" in said
 
 
 def test_internal_ids_have_everybody_and_every_movie(live, tmp_path):
