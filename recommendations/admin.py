@@ -25,7 +25,7 @@ from recommendations.training.publishing import version_publish, version_rollbac
 
 
 class TrainedAdmin(ReadOnlyAdmin):
-    """What only training writes."""
+    """Read-only pages of rows that only training writes."""
 
     show_full_result_count = False
     paginator = EstimatedCountPaginator
@@ -58,7 +58,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Lets the actions that need no version run with none selected: before the first training there is none."""
+        """Run the actions that need no version without a selection: before the first training there is no version."""
         if request.POST.get("action") in ("retrain", "roll_back") and not request.POST.getlist(ACTION_CHECKBOX_NAME):
             data = request.POST.copy()
             data[ACTION_CHECKBOX_NAME] = "0"
@@ -66,7 +66,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
         return super().changelist_view(request, extra_context)
 
     def has_retrain_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change model versions may have one trained and choose the live one."""
+        """Staff who may change model versions may also retrain and choose the live version."""
         return request.user.has_perm("recommendations.change_modelversion")
 
     @admin.display(description="progress")
@@ -91,7 +91,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     def hyperparameters_table(self, version: ModelVersion) -> SafeString:
         return _table(version.hyperparameters)
 
-    @admin.action(description="Retrain now (whichever is selected)", permissions=["retrain"])
+    @admin.action(description="Retrain now (the selection is ignored)", permissions=["retrain"])
     def retrain(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         user: Any = request.user
         version = training_request(trigger="admin", requested_by=user)
@@ -135,14 +135,14 @@ class PopularMovieAdmin(TrainedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By part of a movie's title, accents or not."""
+        """Search by part of a movie's title, with or without accents."""
         return super().get_search_results(request, queryset, search_key_typed(search_term))
 
 
 @admin.register(BatchRecommendation)
 class BatchRecommendationAdmin(TrainedAdmin):
     list_display = ["id", "user_id", "version_id", "length"]
-    # One person's rows come by an index; a search by anything else would read the whole table.
+    # An index finds one person's rows; any other search would read the whole table.
     search_fields = ["user__id__exact"]
     search_help_text = "A person's id."
     ordering = ["-id"]
@@ -217,7 +217,7 @@ class TuningRunAdmin(TrainedAdmin):
 
 
 def _table(values: dict[str, Any]) -> SafeString:
-    """Nested numbers as a table of names and values."""
+    """Render nested numbers as a table of names and values."""
     return format_html("<table>{}</table>", format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", _flat(values)))
 
 
