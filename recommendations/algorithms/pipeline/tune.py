@@ -106,13 +106,13 @@ class TuningResult:
     shipped_value: float
     best_value: float
     # The same two on the second split, which the search never read.
-    shipped_confirmed: float
-    best_confirmed: float
+    shipped_holdout_value: float
+    best_holdout_value: float
 
     @property
-    def pays(self) -> bool:
-        """Whether the best beats what is shipped on both splits."""
-        return self.best_value > self.shipped_value and self.best_confirmed > self.shipped_confirmed
+    def improves(self) -> bool:
+        """Whether the best configuration beats the shipped one on both splits."""
+        return self.best_value > self.shipped_value and self.best_holdout_value > self.shipped_holdout_value
 
 
 def tune(
@@ -140,9 +140,9 @@ def tune(
     search.als(seed)
     search.weights()
     best, best_value = search.best, search.best_value
-    confirmed = _holdout_values(read, shipped, best, limits.people, seed + 1)
+    holdout = _holdout_values(read, shipped, best, limits.people, seed + 1)
     return TuningResult(
-        best, tuple(search.trials), search.split.people, shipped_value, best_value, confirmed[0], confirmed[1]
+        best, tuple(search.trials), search.split.people, shipped_value, best_value, holdout[0], holdout[1]
     )
 
 

@@ -74,8 +74,8 @@ def test_a_poor_configuration_is_left_for_a_better_one_that_holds_on_a_second_sp
     result, _ = search(read, shipped=TunedConfig(poor))
 
     assert result.best.ranker.autoencoder != poor.autoencoder
-    assert result.best_confirmed > result.shipped_confirmed
-    assert result.pays
+    assert result.best_holdout_value > result.shipped_holdout_value
+    assert result.improves
 
 
 def test_what_was_found_earlier_is_measured_here_too(read):
@@ -91,8 +91,8 @@ def test_nothing_found_means_that_nothing_pays(read):
 
     assert trials[0].part == "shipped"
     if result.best == TunedConfig(SMALL):
-        assert not result.pays
-    assert result.shipped_confirmed > 0
+        assert not result.improves
+    assert result.shipped_holdout_value > 0
 
 
 def test_the_bench_measures_what_the_ensemble_itself_would_rank(read):
