@@ -1,0 +1,18 @@
+"""The tables: model versions, the lists and vectors they publish, and searches for hyperparameters."""
+
+from recommendations.models.lists import BatchRecommendation, PopularMovie
+from recommendations.models.tuning import TuningRun, TuningTrial
+from recommendations.models.vectors import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, MovieEmbedding
+from recommendations.models.versions import LIVE_VERSION, ModelVersion
+
+__all__ = [
+    "CONTENT_DIMENSIONS",
+    "FACTOR_DIMENSIONS",
+    "LIVE_VERSION",
+    "BatchRecommendation",
+    "ModelVersion",
+    "MovieEmbedding",
+    "PopularMovie",
+    "TuningRun",
+    "TuningTrial",
+]

@@ -1,0 +1,75 @@
+"""Model versions: one training each, with its state, its measurements and what the gate said."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def live(self) -> Self:
+        """The live version: one row, or none before the first training."""
+        return self.filter(status=ModelVersion.Status.LIVE)
+
+
+class ModelVersion(models.Model):
+    """One training of the nightly model. Exactly one version is live; flipping to another is one transaction."""
+
+    class Status(models.TextChoices):
+        REQUESTED = "requested"
+        TRAINING = "training"
+        READY = "ready", "ready (trained, not live)"
+        LIVE = "live"
+        RETIRED = "retired", "retired (was live)"
+        REFUSED = "refused", "refused (trained, not let through)"
+        FAILED = "failed"
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
+    trigger = models.CharField(max_length=20, default="manual", help_text="What asked for it: manual, nightly, admin.")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    algorithm = models.CharField(max_length=60, blank=True)
+    hyperparameters = models.JSONField(default=dict, blank=True)
+    metrics = models.JSONField(default=dict, blank=True, help_text="Measured on a held-out split of the same data.")
+    people = models.PositiveIntegerField(default=0)
+    movies = models.PositiveIntegerField(default=0)
+    interactions = models.PositiveBigIntegerField(default=0)
+    stage = models.CharField(max_length=40, blank=True, help_text="What the training is doing now.")
+    progress = models.FloatField(default=0, help_text="0 to 1.")
+    peak_memory_mib = models.PositiveIntegerField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    refusal = models.TextField(
+        blank=True, help_text="Why it did not go live by itself. Kept where staff published it all the same."
+    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often its training was begun.")
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="After an attempt that broke off: when the next one may begin."
+    )
+    scheduled_for = models.DateTimeField(
+        null=True, blank=True, unique=True, help_text="The time of the schedule that it was trained for."
+    )
+    artefacts = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="The SHA-256 of each model file, by its name."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    live_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Consumer: every request that asks for the live version; two live versions cannot exist.
+            models.UniqueConstraint(fields=["status"], condition=models.Q(status="live"), name="one_live_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.pk} ({self.status})"
+
+
+# The condition of ``ModelVersion.objects.live()`` for raw SQL, on recommendations_modelversion as ``version``.
+LIVE_VERSION = f"version.status = '{ModelVersion.Status.LIVE.value}'"
