@@ -1,4 +1,4 @@
-"""Which hyperparameters the ranker is trained with: those shipped, or those that tuning found to be better here."""
+"""The hyperparameters of a training: those shipped, or those that tuning found to be better; limits from settings."""
 
 from __future__ import annotations
 
@@ -8,11 +8,39 @@ import structlog
 from django.conf import settings
 
 from recommendations.algorithms.configs import ConfigError, config_from_json
+from recommendations.algorithms.pipeline.train import TrainingConfig
 from recommendations.algorithms.pipeline.tune import TunedConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
+from recommendations.algorithms.rankers.popularity import PopularityConfig
+from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 from recommendations.models import TuningRun
 
 logger = structlog.get_logger(__name__)
+
+
+def training_config() -> TrainingConfig:
+    """The hyperparameters: those that tuning found where they are better, else the shipped ones. One query."""
+    tuned = tuned_config()
+    return TrainingConfig(
+        feedback=tuned.feedback,
+        ranker=tuned.ranker,
+        popularity=popularity_config(),
+        encoder=settings.EMBEDDING_ENCODER,
+        evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
+        rating=rating_config(),
+    )
+
+
+def rating_config() -> RatingPredictorConfig | None:
+    """How ratings are predicted, from the settings; None where they are not."""
+    if not settings.TRAINING_RATING_PREDICTION:
+        return None
+    return RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
+
+
+def popularity_config() -> PopularityConfig:
+    """How popularity is computed, from the settings."""
+    return PopularityConfig(half_life_days=settings.POPULAR_HALF_LIFE_DAYS)
 
 
 def shipped_config() -> TunedConfig:

@@ -16,18 +16,14 @@ from events.training_data import movie_votes_read
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import transaction_lock
 from movies.models import Movie
-from recommendations.algorithms.rankers.popularity import PopularityConfig, damped_popularity, top_scored
+from recommendations.algorithms.rankers.popularity import damped_popularity, top_scored
 from recommendations.models import PopularMovie
+from recommendations.training.config import popularity_config
 
 logger = structlog.get_logger(__name__)
 
 # What an event says as a rating, where the person has not rated the movie.
 AS_RATINGS = {kind.value: row.as_rating for kind, row in KIND_TABLE.items() if row.as_rating is not None}
-
-
-def popularity_config() -> PopularityConfig:
-    """The hyperparameters, from the settings."""
-    return PopularityConfig(half_life_days=settings.POPULAR_HALF_LIFE_DAYS)
 
 
 def popular_refresh(*, now: datetime | None = None) -> int:

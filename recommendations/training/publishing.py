@@ -1,24 +1,19 @@
-"""A trained model's rows into PostgreSQL, and which version is live."""
+"""Which version is live: the flip to another, and which of the others keep their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
-import numpy as np
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from numpy.typing import NDArray
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
-from movies.db import binary_copy
 from movies.db.advisory_locks import LockLostError, session_lock_held, transaction_lock
-from movies.models import Movie
-from recommendations.algorithms.pipeline.train import TrainedModel
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from recommendations.vectors.artefacts import artefacts_delete, artefacts_folder
 from recommendations.vectors.indexes import vector_indexes_build, vector_indexes_drop
@@ -29,57 +24,6 @@ Status = ModelVersion.Status
 # Orders versions by age. Their numbers do not: a training that is tried again keeps its number.
 _BEGUN = Coalesce("started_at", "created_at")
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
-
-# A person or a movie deleted while the model was trained is left out; one deleted now waits for this to commit.
-_INSERT_LISTS = """
-    INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores, predicted_ratings)
-    SELECT version_id, user_id, movie_ids, scores, coalesce(predicted_ratings, '{}')
-    FROM staged_lists JOIN accounts_user ON accounts_user.id = user_id
-    FOR KEY SHARE OF accounts_user
-"""
-
-
-def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int:
-    """Write everybody's list of ``size`` published movies; says how many people got one."""
-    published = np.fromiter(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True), np.int64)
-    blocks = (
-        block
-        for users, movies, scores in model.lists(size, published)
-        for block in _encode_lists(version.pk, users, movies, scores, model.predicted_ratings(users, movies))
-    )
-    columns = "version_id int8, user_id int8, movie_ids int4[], scores float4[], predicted_ratings float4[]"
-    with (
-        transaction.atomic(),
-        binary_copy.staging_table("staged_lists", columns),
-        connection.cursor() as cursor,
-    ):
-        binary_copy.copy_in("staged_lists", "version_id, user_id, movie_ids, scores, predicted_ratings", blocks)
-        cursor.execute(_INSERT_LISTS)
-        return int(cursor.rowcount)
-
-
-def _encode_lists(
-    version_id: int,
-    users: NDArray[np.int64],
-    movies: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    ratings: NDArray[np.float32] | None,
-) -> Iterator[bytes]:
-    """Rows of binary COPY, grouped by the length of the list; a list of nothing is no row."""
-    lengths = (movies >= 0).sum(axis=1)
-    for length in np.unique(lengths[lengths > 0]):
-        rows = lengths == length
-        yield binary_copy.encode_rows(
-            [
-                binary_copy.int8_column(np.full(rows.sum(), version_id)),
-                binary_copy.int8_column(users[rows]),
-                binary_copy.array_column(movies[rows, :length], ">i4"),
-                binary_copy.array_column(scores[rows, :length], ">f4"),
-                binary_copy.null_column(rows.sum())
-                if ratings is None
-                else binary_copy.array_column(ratings[rows, :length], ">f4"),
-            ]
-        )
 
 
 def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:

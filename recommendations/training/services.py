@@ -1,8 +1,8 @@
-"""A training as a row: run under a lock, published when it succeeds and the gate lets it through."""
+"""One training from the ratings to the live version: run under a lock, published if the gate lets it through."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 from django.conf import settings
@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from events.training_data import training_data_read
 from movies.db.advisory_locks import close_broken_connection, session_lock
-from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
+from recommendations.algorithms.content.lsa import MovieContent
+from recommendations.algorithms.feedback import feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.algorithms.pipeline.train import (
@@ -21,7 +22,6 @@ from recommendations.algorithms.pipeline.train import (
     TrainingConfig,
     train,
 )
-from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 from recommendations.models import ModelVersion
 from recommendations.training.attempts import (
     LOCK,
@@ -33,23 +33,19 @@ from recommendations.training.attempts import (
     attempt_owned,
     trainings_sweep,
 )
-from recommendations.training.config import tuned_config
+from recommendations.training.config import training_config
 from recommendations.training.gate import GateConfig, Trained, gate
-from recommendations.training.popular_movies import popular_refresh, popularity_config
-from recommendations.training.publishing import lists_write, version_publish, versions_prune
-from recommendations.vectors.artefacts import artefacts_save
+from recommendations.training.list_writing import results_write
+from recommendations.training.popular_movies import popular_refresh
+from recommendations.training.progress import OnProgress, Progress
+from recommendations.training.publishing import version_publish, versions_prune
 from recommendations.vectors.contents import movie_contents_read
-from recommendations.vectors.writing import embeddings_write
 
 logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
-OnProgress = Callable[[str, float], None]
 
 NOTHING_TO_TRAIN_ON = "there is nothing to train on: import a data set with manage.py import_movielens PATH"
-# Reading is the first tenth of a training and writing the last three; the pipeline's own stages lie between.
-_READ_SHARE = 0.1
-_WRITE_SHARE = 0.7
 
 
 def training_run(
@@ -74,7 +70,8 @@ def training_run(
         trainings_sweep(locked=True)
         version = attempt_begin(version=version, trigger=trigger)
         try:
-            return _train(version, _Progress(version, on_progress, log_stages), force=force)
+            with threadpool_limits(settings.TRAINING_THREADS or None):
+                return _train(version, Progress(version, on_progress, log_stages), force=force)
         except BaseException as error:
             # A time limit or an interrupt ends the training too, and must not leave half of it behind.
             logger.error(
@@ -89,90 +86,16 @@ def training_run(
             raise
 
 
-class _Progress:
-    """Writes each stage to the version's row, where staff follow it, and hands it on."""
-
-    def __init__(self, version: ModelVersion, on_progress: OnProgress | None, log_stages: bool) -> None:
-        self.version = version
-        self.on_progress = on_progress
-        self.log_stages = log_stages
-
-    def __call__(self, stage: str, progress: float) -> None:
-        self.version.stage, self.version.progress = stage, round(progress, 3)
-        with attempt_owned(self.version):
-            self.version.save(update_fields=["stage", "progress"])
-        if self.log_stages:
-            logger.info("training_stage", version=self.version.pk, stage=stage, progress=progress)
-        if self.on_progress is not None:
-            self.on_progress(stage, progress)
-
-    def of_pipeline(self, stage: str, progress: float) -> None:
-        """A stage of the pipeline, which counts from 0 to 1 by itself."""
-        self(stage, _READ_SHARE + (_WRITE_SHARE - _READ_SHARE) * progress)
-
-
-def training_config() -> TrainingConfig:
-    """The hyperparameters: those that tuning found where they pay, else the shipped ones; limits from the settings."""
-    tuned = tuned_config()
-    return TrainingConfig(
-        feedback=tuned.feedback,
-        ranker=tuned.ranker,
-        popularity=popularity_config(),
-        encoder=settings.EMBEDDING_ENCODER,
-        evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
-        rating=rating_config(),
-    )
-
-
-def rating_config() -> RatingPredictorConfig | None:
-    """How ratings are predicted, from the settings; None where they are not."""
-    if not settings.TRAINING_RATING_PREDICTION:
-        return None
-    return RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
-
-
-def _read_interactions(config: FeedbackConfig) -> Interactions:
-    columns = training_data_read()
-    if not len(columns):
-        raise TrainingError(NOTHING_TO_TRAIN_ON)
-    return feedback_merge(
-        columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config
-    )
-
-
-def _train(version: ModelVersion, progress: _Progress, *, force: bool) -> ModelVersion:
+def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVersion:
+    """The whole night: read, fit, write, ask the gate, publish, refresh the popular lists."""
     peak_memory_reset()
-    started = timezone.now()
-    progress("reading", 0.0)
-    config = training_config()
-    interactions = _read_interactions(config.feedback)
-    contents = movie_contents_read()
-    read = timezone.now()
-    with threadpool_limits(settings.TRAINING_THREADS or None):
-        try:
-            model = train(interactions, contents, config, progress.of_pipeline)
-        except NothingToTrainOnError as error:
-            raise TrainingError(str(error)) from error
-        fitted = timezone.now()
-        _write(version, model, progress)
-    version.algorithm, version.hyperparameters = ALGORITHM, config.as_dict()
-    version.people, version.movies = len(interactions.user_ids), len(contents)
-    version.interactions = len(interactions)
-    seconds = {
-        "reading": (read - started).total_seconds(),
-        **model.seconds,
-        "writing": (timezone.now() - fitted).total_seconds(),
-    }
-    version.metrics = {**model.metrics, "stages": [[name, round(value, 2)] for name, value in seconds.items()]}
-    version.peak_memory_mib = peak_memory_mib()
-    version.refusal = _refusal(version)
-    with attempt_owned(version):
-        version.status = Status.REFUSED if version.refusal and not force else Status.READY
-        version.stage, version.progress, version.error = "done", 1.0, ""
-        version.finished_at = timezone.now()
-        version.save()
-    if version.status == Status.REFUSED:
-        logger.error("training_refused", version=version.pk, reason=version.refusal)
+    with progress.timed("reading"):
+        data = _read(progress)
+    model = _fit(data, progress)
+    with progress.timed("writing"):
+        results_write(version=version, model=model, progress=progress)
+    _describe(version, data, model, progress.seconds)
+    if not _finish(version, force=force):
         versions_prune()
         return version
     published = version_publish(version=version, holding=LOCK)
@@ -180,37 +103,68 @@ def _train(version: ModelVersion, progress: _Progress, *, force: bool) -> ModelV
     return published
 
 
-def _refusal(version: ModelVersion) -> str:
-    """Why the gate refuses it, beside the version that is live now; empty if it does not."""
+class _Data(NamedTuple):
+    """What a training learns from, and with which hyperparameters."""
+
+    config: TrainingConfig
+    interactions: Interactions
+    contents: list[MovieContent]
+
+
+def _read(progress: Progress) -> _Data:
+    """Everybody's feedback and all movies' texts. Raises TrainingError where there is no feedback."""
+    progress("reading", 0.0)
+    config = training_config()
+    columns = training_data_read()
+    if not len(columns):
+        raise TrainingError(NOTHING_TO_TRAIN_ON)
+    interactions = feedback_merge(
+        columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config.feedback
+    )
+    return _Data(config, interactions, movie_contents_read())
+
+
+def _fit(data: _Data, progress: Progress) -> TrainedModel:
+    try:
+        return train(data.interactions, data.contents, data.config, progress.of_pipeline)
+    except NothingToTrainOnError as error:
+        raise TrainingError(str(error)) from error
+
+
+def _describe(version: ModelVersion, data: _Data, model: TrainedModel, seconds: dict[str, float]) -> None:
+    """Fill in what the version was trained on, how well it ranks and what the training cost; nothing is saved yet."""
+    version.algorithm, version.hyperparameters = ALGORITHM, data.config.as_dict()
+    version.people, version.movies = len(data.interactions.user_ids), len(data.contents)
+    version.interactions = len(data.interactions)
+    stages = {"reading": seconds["reading"], **model.seconds, "writing": seconds["writing"]}
+    version.metrics = {**model.metrics, "stages": [[name, round(value, 2)] for name, value in stages.items()]}
+    version.peak_memory_mib = peak_memory_mib()
+
+
+def _finish(version: ModelVersion, *, force: bool) -> bool:
+    """Ask the gate and save the version as ready, or as refused; says whether it is ready. Raises LockLostError.
+
+    The gate compares with what is live now, which staff may have changed during the training.
+    """
     live = ModelVersion.objects.live().first()
     config = GateConfig(max_shrink=settings.GATE_MAX_SHRINK, min_people=settings.GATE_MIN_PEOPLE)
-    return gate(_trained(version), None if live is None else _trained(live), config)
+    version.refusal = gate(_trained(version), None if live is None else _trained(live), config)
+    with attempt_owned(version):
+        version.status = Status.REFUSED if version.refusal and not force else Status.READY
+        version.stage, version.progress, version.error = "done", 1.0, ""
+        version.finished_at = timezone.now()
+        version.save()
+    if version.status == Status.REFUSED:
+        logger.error("training_refused", version=version.pk, reason=version.refusal)
+    return version.status == Status.READY
 
 
 def _trained(version: ModelVersion) -> Trained:
     return Trained(version.pk, version.people, version.movies, version.interactions, version.metrics)
 
 
-def _write(version: ModelVersion, model: TrainedModel, progress: _Progress) -> None:
-    progress("writing lists", _WRITE_SHARE)
-    with attempt_owned(version):
-        lists_write(version=version, model=model, size=settings.BATCH_LIST_SIZE)
-    progress("writing vectors", 0.9)
-    with attempt_owned(version):
-        embeddings_write(
-            version=version,
-            movie_ids=model.movie_ids,
-            content=model.content,
-            factors=None if model.fold_in is None else (model.query_factors, model.item_factors),
-            trained=model.trained,
-            read_at=version.started_at or timezone.now(),
-        )
-    with attempt_owned(version):
-        artefacts_save(version=version, model=model)
-
-
 def _refresh_popular() -> None:
-    """Refresh the popular lists beside a version that has just gone live; one that cannot be is left to the hour's.
+    """Refresh the popular lists beside a version that has just gone live; if that fails, the hourly task does it.
 
     Only now: a refused version, or one that failed, changes nothing that people are shown.
     """

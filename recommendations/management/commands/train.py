@@ -21,7 +21,8 @@ from recommendations.models import ModelVersion
 from recommendations.standalone.bundle import BundleError
 from recommendations.standalone.training import StandaloneOptions, standalone_train
 from recommendations.training.attempts import TrainingError
-from recommendations.training.services import rating_config, training_run
+from recommendations.training.config import rating_config
+from recommendations.training.services import training_run
 
 
 class Command(AnnouncingCommand):

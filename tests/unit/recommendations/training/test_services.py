@@ -5,7 +5,7 @@ from django.db import connection
 from events.models import Interaction, Rating
 from movies.models import Movie
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
-from recommendations.training import publishing
+from recommendations.training import list_writing
 from recommendations.training import services as training
 from tests.factories import make_movie, make_user
 
@@ -144,14 +144,15 @@ def test_one_person_with_three_ratings_is_enough(db):
 def test_a_failure_leaves_the_live_version_and_none_of_its_own_rows(committed_world, monkeypatch, settings, stage):
     live = training.training_run()
     before = list(BatchRecommendation.objects.order_by("pk").values_list("pk", "version_id"))
-    real = getattr(training, stage)
+    step = training if stage == "version_publish" else list_writing
+    real = getattr(step, stage)
 
     def half_way(**kwargs):
         if stage != "version_publish":
             real(**kwargs)
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(training, stage, half_way)
+    monkeypatch.setattr(step, stage, half_way)
     with pytest.raises(training.TrainingError, match="the disk is full"):
         training.training_run()
 
@@ -169,7 +170,7 @@ def test_a_database_error_half_way_is_recorded(committed_world, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
 
-    monkeypatch.setattr(training, "embeddings_write", broken)
+    monkeypatch.setattr(list_writing, "embeddings_write", broken)
     with pytest.raises(training.TrainingError, match="division by zero"):
         training.training_run()
 
@@ -179,14 +180,14 @@ def test_a_database_error_half_way_is_recorded(committed_world, monkeypatch):
 
 def test_people_and_movies_deleted_meanwhile_are_left_out(world, monkeypatch):
     gone, gone_movie = world.people[-1], make_movie()
-    real = publishing.lists_write
+    real = list_writing.lists_write
 
     def write_after_deleting(**kwargs):
         gone.delete()
         gone_movie.delete()
         return real(**kwargs)
 
-    monkeypatch.setattr(training, "lists_write", write_after_deleting)
+    monkeypatch.setattr(list_writing, "lists_write", write_after_deleting)
     version = training.training_run()
 
     assert version.status == Status.LIVE
