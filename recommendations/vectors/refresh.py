@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import structlog
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import session_lock
@@ -31,16 +34,14 @@ def embeddings_refresh() -> int:
     """Give every new or edited movie its vectors under the live version; says how many movies that were.
 
     A movie with learned factors keeps them; any other gets factors predicted from its text. Cheap when nothing changed:
-    one query; otherwise cached lists are told. Without a live version, or without its files on this machine, it logs
-    why and does nothing.
+    one query; otherwise cached lists are invalidated. Without a live version, or without its files on this machine, it
+    logs why and does nothing. Where another version goes live meanwhile, it stops: the next call refreshes that one.
     """
     version = ModelVersion.objects.live().first()
     if version is None:
         return 0
     with session_lock("embeddings") as held:
-        if not held:
-            return 0
-        movie_ids = _changed(version)
+        movie_ids = _changed(version) if held else []
         if not movie_ids:
             return 0
         try:
@@ -48,15 +49,15 @@ def embeddings_refresh() -> int:
         except ModelFileError as error:
             logger.error("embeddings_not_refreshed", version=version.pk, reason=str(error))
             return 0
-        for start in range(0, len(movie_ids), _BLOCK):
-            with transaction.atomic():
-                _refresh(version, movie_ids[start : start + _BLOCK], encoder, fold_in)
-                # Lists computed before know nothing of these movies.
-                invalidate_catalogue_on_commit()
+        written = 0
+        for vectors in _vectors(version, movie_ids, encoder, fold_in):
+            if not _write(version, vectors):
+                break
+            written += len(vectors.movie_ids)
     # A catalogue may grow between two trainings.
     vector_indexes_build(version_id=version.pk)
-    logger.info("embeddings_refreshed", version=version.pk, movies=len(movie_ids))
-    return len(movie_ids)
+    logger.info("embeddings_refreshed", version=version.pk, movies=written)
+    return written
 
 
 def _changed(version: ModelVersion) -> list[int]:
@@ -66,25 +67,57 @@ def _changed(version: ModelVersion) -> list[int]:
     return list(Movie.objects.exclude(pk__in=up_to_date).order_by("pk").values_list("pk", flat=True))
 
 
-def _refresh(version: ModelVersion, movie_ids: Sequence[int], encoder: ContentEncoder, fold_in: FoldIn | None) -> None:
-    read_at = timezone.now()
-    contents = movie_contents_read(movie_ids)
-    if not contents:
-        return
-    vectors = encoder.transform(contents)
-    ids = np.array([content.movie_id for content in contents], np.int64)
-    learned = {
-        embedding.movie_id: embedding
-        for embedding in MovieEmbedding.objects.filter(
-            version=version, movie__in=movie_ids, factors_source=MovieEmbedding.Source.TRAINED
-        ).exclude(item_factors=None)
-    }
-    trained = np.isin(ids, list(learned))
-    factors = None
-    if fold_in is not None:
-        factors = fold_in.predict(contents, vectors)
-        for row in np.flatnonzero(trained):
-            embedding = learned[int(ids[row])]
-            factors[0][row] = np.asarray(embedding.query_factors)
-            factors[1][row] = np.asarray(embedding.item_factors)
-    embeddings_write(version=version, movie_ids=ids, content=vectors, factors=factors, trained=trained, read_at=read_at)
+class _Vectors(NamedTuple):
+    """The vectors of some movies, as embeddings_write takes them."""
+
+    movie_ids: NDArray[np.int64]
+    content: NDArray[np.float32]
+    factors: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    trained: NDArray[np.bool_]
+    read_at: datetime
+
+
+def _vectors(
+    version: ModelVersion, movie_ids: Sequence[int], encoder: ContentEncoder, fold_in: FoldIn | None
+) -> Iterator[_Vectors]:
+    """The movies' vectors in blocks: content from their texts, factors learned or predicted. Four queries each."""
+    for start in range(0, len(movie_ids), _BLOCK):
+        read_at = timezone.now()
+        contents = movie_contents_read(movie_ids[start : start + _BLOCK])
+        if not contents:
+            continue
+        ids = np.array([content.movie_id for content in contents], np.int64)
+        vectors = encoder.transform(contents)
+        learned = _learned(version, ids)
+        factors = None
+        if fold_in is not None:
+            factors = fold_in.predict(contents, vectors)
+            for row, movie_id in enumerate(ids.tolist()):
+                if movie_id in learned:
+                    factors[0][row], factors[1][row] = learned[movie_id]
+        yield _Vectors(ids, vectors, factors, np.isin(ids, list(learned)), read_at)
+
+
+def _learned(version: ModelVersion, movie_ids: NDArray[np.int64]) -> dict[int, tuple[NDArray, NDArray]]:
+    """Query factors and item factors of the movies that have learned ones. One query."""
+    rows = MovieEmbedding.objects.filter(
+        version=version, movie__in=movie_ids.tolist(), factors_source=MovieEmbedding.Source.TRAINED
+    ).exclude(item_factors=None)
+    return {row.movie_id: (np.asarray(row.query_factors), np.asarray(row.item_factors)) for row in rows}
+
+
+def _write(version: ModelVersion, vectors: _Vectors) -> bool:
+    """Write one block's vectors and invalidate cached lists, if the version is still live; says whether it was.
+
+    Its row stays locked meanwhile. Rows written for a version that was pruned would make it look whole, so that it
+    could be published without its lists.
+    """
+    with transaction.atomic():
+        live = ModelVersion.objects.live().filter(pk=version.pk)
+        if not live.select_for_update(no_key=True).exists():
+            logger.info("embeddings_refresh_ended", version=version.pk, reason="it is no longer live")
+            return False
+        embeddings_write(version=version, **vectors._asdict())
+        # Lists computed before know nothing of these movies.
+        invalidate_catalogue_on_commit()
+    return True

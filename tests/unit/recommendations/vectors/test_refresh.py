@@ -2,11 +2,14 @@ import logging
 
 import numpy as np
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from movies.models import Movie
 from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.training import services as training
+from recommendations.training.publishing import version_rollback
+from recommendations.vectors import refresh
 from recommendations.vectors.refresh import embeddings_refresh
 from tests.factories import make_movie
 
@@ -90,3 +93,52 @@ def test_files_that_are_gone_or_changed_are_reported_and_not_used(world, live, s
 
     assert "embeddings_not_refreshed" in caplog.text
     assert MovieEmbedding.objects.count() == 16
+
+
+def before_the_vectors_are_made(monkeypatch, happens) -> None:
+    """Have something happen once, while a refresh already works for the version that was live."""
+    real, done = refresh.artefacts_load, []
+
+    def load(*, version):
+        files = real(version=version)
+        if not done:
+            done.append(version)
+            happens()
+        return files
+
+    monkeypatch.setattr(refresh, "artefacts_load", load)
+
+
+def test_a_version_pruned_meanwhile_gets_no_vectors(world, live, monkeypatch):
+    make_movie("Crime 9", genres=["Crime"], overview="a thief and police")
+
+    def two_newer_versions_go_live():
+        training.training_run()
+        training.training_run()
+
+    before_the_vectors_are_made(monkeypatch, two_newer_versions_go_live)
+
+    assert embeddings_refresh() == 0
+
+    assert not MovieEmbedding.objects.filter(version=live).exists()
+    with pytest.raises(ValidationError, match="are gone"):
+        version_rollback(to=live)
+
+
+def test_what_a_newer_version_lacks_is_left_to_the_next_refresh(world, live, monkeypatch):
+    first = vector_of(world.crime[0])
+
+    def edited_then_a_newer_version_goes_live():
+        training.training_run()
+        Movie.objects.filter(pk=world.crime[0].pk).update(overview="toys", content_changed_at=timezone.now())
+
+    Movie.objects.filter(pk=world.crime[0].pk).update(overview="children", content_changed_at=timezone.now())
+    before_the_vectors_are_made(monkeypatch, edited_then_a_newer_version_goes_live)
+
+    assert embeddings_refresh() == 0
+    assert MovieEmbedding.objects.get(pk=first.pk).updated_at == first.updated_at
+
+    assert embeddings_refresh() == 1
+    newest = MovieEmbedding.objects.get(movie=world.crime[0], version__status="live")
+    assert newest.version_id > live.pk
+    assert newest.updated_at > Movie.objects.get(pk=world.crime[0].pk).content_changed_at
