@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from movies.db.advisory_locks import LockLostError, close_broken_connection, session_lock, session_lock_held
 from recommendations.models import ModelVersion, MovieEmbedding
-from recommendations.training.publishing import LOCK_LOST, version_drop, version_publish
+from recommendations.training.publishing import LOCK_LOST, version_drop, version_publish, versions_prune
 from recommendations.vectors.artefacts import artefacts_sweep, artefacts_whole
 
 logger = structlog.get_logger(__name__)
@@ -114,10 +114,11 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
 
 
 def trainings_sweep(*, locked: bool = False) -> int:
-    """End the attempts whose process is gone; says how many there were. Also removes model folders without a row.
+    """End the attempts whose process is gone; says how many there were. Then prunes.
 
     A training process holds the lock, so if it is free (or ours, ``locked``) no training runs. A version that was
     trained to the end is published; any other waits for its next attempt or, with none left, has failed.
+    Pruning drops what an earlier try left of superseded versions, and model folders without a row.
     """
     if not locked:
         with session_lock(LOCK) as held:
@@ -129,6 +130,7 @@ def trainings_sweep(*, locked: bool = False) -> int:
             _publish_orphan(version)
         else:
             _end(version, CRASHED, retry=True)
+    versions_prune()
     artefacts_sweep()
     return len(orphans)
 

@@ -51,7 +51,10 @@ def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progr
 
 
 def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int:
-    """Write everybody's list of ``size`` published movies; says how many people got one."""
+    """Write everybody's list of ``size`` published movies; says how many people got one.
+
+    Lists that an attempt before this one left, because it ended while they were being deleted, go first.
+    """
     published = np.fromiter(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True), np.int64)
     blocks = (
         block
@@ -64,6 +67,7 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
         binary_copy.staging_table("staged_lists", columns),
         connection.cursor() as cursor,
     ):
+        cursor.execute("DELETE FROM batch_recommendations WHERE version_id = %s", [version.pk])
         binary_copy.copy_in("staged_lists", "version_id, user_id, movie_ids, scores, predicted_ratings", blocks)
         cursor.execute(_INSERT_LISTS)
         return int(cursor.rowcount)

@@ -8,12 +8,12 @@ from datetime import datetime
 import structlog
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
-from movies.db.advisory_locks import LockLostError, session_lock_held, transaction_lock
+from movies.db.advisory_locks import LockLostError, close_broken_connection, session_lock_held, transaction_lock
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from recommendations.vectors.artefacts import artefacts_delete, artefacts_folder
 from recommendations.vectors.indexes import vector_indexes_build, vector_indexes_drop
@@ -21,13 +21,16 @@ from recommendations.vectors.indexes import vector_indexes_build, vector_indexes
 logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
+
+# A second or less on a small machine.
+LISTS_PER_DELETE = 20_000
 # Orders versions by age. Their numbers do not: a training that is tried again keeps its number.
 _BEGUN = Coalesce("started_at", "created_at")
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
 
 
 def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:
-    """Make a trained version live, in one transaction, and drop the rows of those that versions_prune does not keep.
+    """Make a trained version live, in one transaction; then drop the rows of those that versions_prune does not keep.
 
     A refused version is published, too: training asks the gate before, and staff may decide otherwise. First its
     vectors get their indexes, if it has none yet and many movies. holding: the session lock without which it must not
@@ -77,10 +80,24 @@ def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
 
 
 def versions_prune() -> None:
-    """Drop lists, vectors and files of every version that _superseded names."""
-    for version_id in list(_superseded().values_list("pk", flat=True)):
-        if _has_rows(version_id) or artefacts_folder(version_id).exists():
+    """Drop lists, vectors and files of every version that _superseded names, and of which any are left.
+
+    Never raises: whoever calls it has done what counts, and each sweep of trainings calls it again.
+    """
+    try:
+        for version_id in _left_over():
             version_drop(version_id=version_id, among=_superseded)
+    except Exception:
+        logger.warning("versions_not_pruned", exc_info=True)
+        close_broken_connection()
+
+
+def _left_over() -> list[int]:
+    """The superseded versions of which rows or files are left. One query, and one look for each folder."""
+    lists = BatchRecommendation.objects.filter(version=OuterRef("pk"))
+    vectors = MovieEmbedding.objects.filter(version=OuterRef("pk"))
+    versions = _superseded().order_by("pk").values_list("pk", Exists(lists), Exists(vectors))
+    return [version_id for version_id, *rows in versions if any(rows) or artefacts_folder(version_id).exists()]
 
 
 def _superseded() -> QuerySet[ModelVersion]:
@@ -105,28 +122,31 @@ def _live_begun() -> datetime | None:
     return ModelVersion.objects.live().values_list(_BEGUN, flat=True).first()
 
 
-def _has_rows(version_id: int) -> bool:
-    return any(
-        model._default_manager.filter(version_id=version_id).exists() for model in (BatchRecommendation, MovieEmbedding)
-    )
-
-
 def version_drop(*, version_id: int, among: Callable[[], QuerySet[ModelVersion]], **values: object) -> bool:
     """Drop the lists, vectors and files of a version that is one of ``among``; says whether it was.
 
-    Its row stays as a record, and takes ``values`` in the same transaction. ``among`` is asked under the lock of
-    publishing: staff may make a version live at any moment, and what is live is never dropped. Not to be called in a
-    transaction, since dropping an index would make every search wait for its end.
+    Its row stays as a record, and takes ``values``. ``among`` is asked under the lock of publishing: staff may make a
+    version live at any moment, and what is live is never dropped. Its vectors go under that lock, too, and without them
+    it cannot be published. The lists, a row for each person, go after it, so that nobody waits for them to publish.
+    Where this ends half way, the next versions_prune does the rest. Not to be called in a transaction, since dropping
+    an index would make every search wait for its end.
     """
     with transaction.atomic():
         transaction_lock("publishing")
         if not ModelVersion.objects.filter(pk__in=among(), pk=version_id).update(artefacts={}, **values):
             return False
-        for model in (BatchRecommendation, MovieEmbedding):
-            # Nothing refers to these rows, so Django need not fetch them before they go.
-            rows = model._default_manager.filter(version_id=version_id)
-            rows._raw_delete(rows.db)
-    # Without rows nobody can make it live, so nothing needs these.
+        # Nothing refers to these rows or to lists, so Django need not fetch them before they go.
+        vectors = MovieEmbedding.objects.filter(version_id=version_id)
+        vectors._raw_delete(vectors.db)
     vector_indexes_drop(version_id=version_id)
     artefacts_delete(version_id=version_id)
+    _delete_lists(version_id)
     return True
+
+
+def _delete_lists(version_id: int) -> None:
+    """Delete a version's lists in batches, a transaction each: none is long, and what is done stays done."""
+    lists = BatchRecommendation.objects.filter(version_id=version_id)
+    batch = BatchRecommendation.objects.filter(pk__in=lists.values("pk")[:LISTS_PER_DELETE])
+    while batch._raw_delete(batch.db) == LISTS_PER_DELETE:
+        pass

@@ -44,16 +44,15 @@ def test_only_the_two_newest_versions_keep_rows_and_files(world, settings):
 def test_a_version_made_live_while_old_ones_are_pruned_keeps_all(world, monkeypatch):
     """Staff go back to it between the moment at which it is found superfluous and that at which it would be dropped."""
     first, _ = training.training_run(), training.training_run()
-    real, asked = publishing._has_rows, []
+    real, asked = publishing.version_drop, []
 
-    def made_live_first(version_id):
-        found = real(version_id)
+    def made_live_first(*, version_id, among):
         if version_id == first.pk and not asked:
             asked.append(version_id)
             publishing.version_publish(version=first)
-        return found
+        return real(version_id=version_id, among=among)
 
-    monkeypatch.setattr(publishing, "_has_rows", made_live_first)
+    monkeypatch.setattr(publishing, "version_drop", made_live_first)
     training.training_run()
 
     assert asked == [first.pk]
