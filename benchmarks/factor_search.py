@@ -78,8 +78,8 @@ def run(movies: int, queries: int) -> None:
     rng = np.random.default_rng(0)
     catalogue = fill(movies, rng)
     asked = np.stack([catalogue.factors[rng.integers(movies, size=10)].mean(axis=0) for _ in range(queries)])
-    console, few, rows = Console(width=120), vector_search.FEW, {}
-    vector_search.FEW = movies
+    console, limit, rows = Console(width=120), vector_search.EXACT_SCAN_LIMIT, {}
+    vector_search.EXACT_SCAN_LIMIT = movies
     rows["exact"] = measure_all(catalogue, asked)
     settings.VECTOR_INDEX_MIN_MOVIES = 0
     started = time.perf_counter()
@@ -87,9 +87,9 @@ def run(movies: int, queries: int) -> None:
     console.print(f"{movies:,} movies: indexes of factors and content built in {time.perf_counter() - started:.0f} s")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE recommendations_movieembedding")
-    vector_search.FEW = 0
+    vector_search.EXACT_SCAN_LIMIT = 0
     rows["index"] = measure_all(catalogue, asked)
-    vector_search.FEW = few
+    vector_search.EXACT_SCAN_LIMIT = limit
     rows["chosen"] = measure_all(catalogue, asked)
     table = Table(title=f"{movies:,} movies, {RANK} factors")
     for column in ("wanted", "left out", "filter", "search", "rows", "recall", "p50 ms", "p99 ms", "core ms"):

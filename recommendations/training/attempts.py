@@ -1,7 +1,7 @@
-"""One attempt at a training: how it begins under the lock, checks that it still holds it, and ends.
+"""One attempt at a training: begin it under the lock, check that the lock is still held, end it.
 
-A training is tried TRAINING_MAX_ATTEMPTS times if the process, the database or the disk failed. Its row alone decides
-what comes next, so a lost message or process changes nothing.
+A training that failed because the process, the database or the disk did is retried, up to TRAINING_MAX_ATTEMPTS
+attempts. Its row alone decides what comes next, so a lost message or process changes nothing.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ logger = structlog.get_logger(__name__)
 Status = ModelVersion.Status
 
 LOCK = "training"
-# Started by hand (manage.py train): never tried again by itself.
+# Started by hand (manage.py train): never retried automatically.
 MANUAL = "manual"
 CRASHED = "the process that trained it ended without finishing"
 _DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, LockLostError)
-# Causes that may be gone at the next attempt: a service away, disk or memory full, a process that was stopped.
+# Causes that a retry may cure: an unavailable service, a full disk or memory, a stopped process.
 _TRANSIENT = (*_DATABASE, RedisError, OSError, MemoryError, SystemExit, KeyboardInterrupt)
 
 
 class TrainingError(Exception):
-    """A training could not start, or did not succeed. Says why in words for staff."""
+    """A training could not start or failed. The message is written for staff."""
 
 
 class TrainingBusyError(TrainingError):
@@ -46,7 +46,7 @@ class TrainingBusyError(TrainingError):
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed at the next attempt. The error's causes and contexts count, too."""
+    """Whether a retry may succeed. Checks the error, its causes and its contexts."""
     return _is_any(error, _TRANSIENT)
 
 
@@ -60,12 +60,12 @@ def _is_any(error: BaseException, kinds: tuple[type[BaseException], ...]) -> boo
 
 
 def retry_at(*, attempts: int, ended_at: datetime, pause: timedelta) -> datetime:
-    """When the next attempt may begin: after the first at once, then after the pause, twice the pause, and so on."""
+    """When the next attempt may begin: at once after the first, then after the pause, twice the pause, and so on."""
     return ended_at if attempts < 2 else ended_at + pause * 2 ** (attempts - 2)
 
 
 def attempt_begin(*, version: ModelVersion | None, trigger: str) -> ModelVersion:
-    """Begin an attempt at a requested version, or at a new one. Raises TrainingError if it does not wait."""
+    """Begin an attempt for a requested version, or for a new one. Raises TrainingError if it is not requested."""
     now = timezone.now()
     if version is None:
         return ModelVersion.objects.create(status=Status.TRAINING, trigger=trigger, attempts=1, started_at=now)
@@ -79,10 +79,10 @@ def attempt_begin(*, version: ModelVersion | None, trigger: str) -> ModelVersion
 
 @contextmanager
 def attempt_owned(version: ModelVersion) -> Iterator[None]:
-    """A transaction that begins by checking that this process still owns the attempt: same row, same lock.
+    """A transaction that first checks that this process still owns the attempt: same row, same lock.
 
-    Without the check, a process whose connection broke and was reopened would write beside the process that took over.
-    Raises LockLostError.
+    Without the check, a process whose connection broke and was reopened would write at the same time as the process
+    that took over. Raises LockLostError.
     """
     with transaction.atomic():
         row = (
@@ -94,10 +94,10 @@ def attempt_owned(version: ModelVersion) -> Iterator[None]:
 
 
 def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) -> None:
-    """End an attempt of this process: drop what it wrote; its row waits for the next attempt or says why it failed.
+    """End an attempt of this process: drop what it wrote; its row waits for the next attempt or records the failure.
 
-    If only the database went away after the training was complete, everything is kept and the next sweep publishes it.
-    If the database stays away, or another process holds the lock, the next sweep ends the attempt.
+    If the training was complete and only the database failed, everything is kept and the next sweep publishes it. While
+    the database is unavailable, or another process holds the lock, ending the attempt is left to the next sweep.
     """
     transient = not isinstance(error, TrainingError) and is_transient(error)
     try:
@@ -114,11 +114,11 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
 
 
 def trainings_sweep(*, locked: bool = False) -> int:
-    """End the attempts whose process is gone; says how many there were. Then prunes.
+    """End the attempts whose process is gone, and return how many there were. Then prune.
 
-    A training process holds the lock, so if it is free (or ours, ``locked``) no training runs. A version that was
-    trained to the end is published; any other waits for its next attempt or, with none left, has failed.
-    Pruning drops what an earlier try left of superseded versions, and model folders without a row.
+    A training process holds the lock, so if it is free (or ours, ``locked``) no training runs. A fully trained version
+    is published; any other waits for its next attempt or, with none left, has failed. Pruning drops what earlier runs
+    left of superseded versions, and model folders without a row.
     """
     if not locked:
         with session_lock(LOCK) as held:
@@ -136,17 +136,17 @@ def trainings_sweep(*, locked: bool = False) -> int:
 
 
 def _publish_orphan(version: ModelVersion) -> None:
-    """Publish a version that is trained and let through, unless a newer one is live or parts of it are gone."""
-    # Their numbers do not say which is newer: a training that is tried again keeps its number.
+    """Publish a trained version that passed the gate, unless a newer one is live or parts of it are missing."""
+    # A higher number does not mean newer: a retried training keeps its number.
     newer = ModelVersion.objects.live().filter(started_at__gt=version.started_at).first()
     if newer is not None:
         _end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
         return
-    # Publishing may be what kills the process: the number of attempts is limited.
+    # Publishing itself may kill the process, so the attempts are limited.
     if version.attempts > settings.TRAINING_MAX_ATTEMPTS:
         _end(version, f"{CRASHED} each time it was published", retry=False)
         return
-    # Rows and files were complete when it was marked as ready, so what is missing was deleted since.
+    # Rows and files were complete when it became ready, so anything missing was deleted since.
     if not MovieEmbedding.objects.filter(version=version).exists() or not artefacts_whole(version=version):
         _end(version, f"{CRASHED}, and what it wrote is gone", retry=True)
         return
@@ -161,7 +161,7 @@ def _publish_orphan(version: ModelVersion) -> None:
 
 
 def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
-    """Drop what the attempt wrote; then it waits for its next attempt, or has failed. Left alone if it went live."""
+    """Drop what the attempt wrote; its row then waits for the next attempt or has failed. A live version is kept."""
     now = timezone.now()
     values: dict[str, object] = {"status": Status.FAILED, "error": reason[:2000], "finished_at": now}
     if retry and version.trigger != MANUAL:

@@ -1,4 +1,4 @@
-"""The hyperparameters of a training: those shipped, or those that tuning found to be better; limits from settings."""
+"""The hyperparameters of a training: the shipped ones, or tuned ones that are better; limits from the settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = structlog.get_logger(__name__)
 
 
 def training_config() -> TrainingConfig:
-    """The hyperparameters: those that tuning found where they are better, else the shipped ones. One query."""
+    """The hyperparameters: the tuned ones where they are better, else the shipped ones. One query."""
     tuned = tuned_config()
     return TrainingConfig(
         feedback=tuned.feedback,
@@ -32,26 +32,26 @@ def training_config() -> TrainingConfig:
 
 
 def rating_config() -> RatingPredictorConfig | None:
-    """How ratings are predicted, from the settings; None where they are not."""
+    """The rating predictor's hyperparameters, from the settings; None where ratings are not predicted."""
     if not settings.TRAINING_RATING_PREDICTION:
         return None
     return RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
 
 
 def popularity_config() -> PopularityConfig:
-    """How popularity is computed, from the settings."""
+    """The hyperparameters of popularity, from the settings."""
     return PopularityConfig(half_life_days=settings.POPULAR_HALF_LIFE_DAYS)
 
 
 def shipped_config() -> TunedConfig:
-    """What is shipped, within the limits of the settings."""
+    """The shipped hyperparameters, within the limits of the settings."""
     return TunedConfig(EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS))
 
 
 def tuned_config() -> TunedConfig:
-    """What the newest finished tuning found, if it beats what is shipped, which it started from; else what is shipped.
+    """The best configuration of the newest finished tuning run if it beats the shipped one, else the shipped one.
 
-    One query. A configuration of another release, which no longer reads, is logged and left.
+    One query. A configuration that this release cannot read is logged and ignored.
     """
     run = TuningRun.objects.filter(status=TuningRun.Status.FINISHED).first()
     if run is None or not run.pays:

@@ -1,4 +1,4 @@
-"""Whether a candidate may replace the live version by itself. Staff may publish a refused one all the same."""
+"""Whether a candidate may replace the live version automatically. Staff can still publish a refused one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MEASURE = "ndcg@10"
 
 @dataclass(frozen=True)
 class GateConfig:
-    """max_shrink: the share of the live version's data that may be gone, 0 to 1; 1 lets any shrinkage through.
+    """max_shrink: the share of the live version's data that may be missing, 0 to 1; 1 allows any loss.
 
-    min_people: a ranking measured on fewer people says nothing, and is not judged.
+    min_people: a ranking evaluated on fewer people is not judged.
     """
 
     max_shrink: float = 0.5
@@ -22,7 +22,7 @@ class GateConfig:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a version was trained on, and what its evaluation measured (nothing where nobody could be measured)."""
+    """The size of a version's training data, and its evaluation metrics (empty where nobody could be evaluated)."""
 
     number: int
     people: int
@@ -32,9 +32,9 @@ class Trained:
 
 
 def gate(candidate: Trained, live: Trained | None, config: GateConfig) -> str:
-    """Why the candidate is refused, in words for staff; empty if it may go live.
+    """Why the candidate is refused, written for staff; empty if it may go live.
 
-    Without a live version there is nothing to have shrunk from; without a measurement nothing is said of the ranking.
+    Without a live version, sizes are not compared; without metrics, the ranking is not judged.
     """
     reasons = [_worse_than_popularity(candidate, config)]
     if live is not None:
@@ -46,11 +46,11 @@ def gate(candidate: Trained, live: Trained | None, config: GateConfig) -> str:
 
 
 def _worse_than_popularity(candidate: Trained, config: GateConfig) -> str:
-    """Measured on a few people the two change places by chance: the whole interval must lie below popularity."""
+    """On a few people the two may differ by chance: the whole confidence interval must lie below popularity."""
     metrics = candidate.metrics
     measured, popular = metrics.get(MEASURE), metrics.get("popularity", {}).get(MEASURE)
     people = metrics.get("people", config.min_people)
-    # Written so that a measurement that is no number is refused too.
+    # Written so that NaN is refused as well.
     if measured is None or popular is None or people < config.min_people or measured >= popular:
         return ""
     _, high = metrics.get("above_popularity", (-1.0, -1.0))

@@ -19,7 +19,7 @@ from recommendations.training.progress import VECTORS_SHARE, WRITE_SHARE, Progre
 from recommendations.vectors.artefacts import artefacts_save
 from recommendations.vectors.writing import embeddings_write
 
-# A person or a movie deleted while the model was trained is left out; one deleted now waits for this to commit.
+# People deleted while the model was trained are left out; a deletion that starts now waits for this to commit.
 _INSERT_LISTS = """
     INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores, predicted_ratings)
     SELECT version_id, user_id, movie_ids, scores, coalesce(predicted_ratings, '{}')
@@ -51,9 +51,9 @@ def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progr
 
 
 def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int:
-    """Write everybody's list of ``size`` published movies; says how many people got one.
+    """Write everybody's list of ``size`` published movies, and return how many people have one.
 
-    Lists that an attempt before this one left, because it ended while they were being deleted, go first.
+    Replaces lists that an earlier attempt of this version left behind.
     """
     published = np.fromiter(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True), np.int64)
     blocks = (
@@ -80,7 +80,7 @@ def _encode_lists(
     scores: NDArray[np.float32],
     ratings: NDArray[np.float32] | None,
 ) -> Iterator[bytes]:
-    """Rows of binary COPY, grouped by the length of the list; a list of nothing is no row."""
+    """Rows of binary COPY, grouped by the length of the list; an empty list makes no row."""
     lengths = (movies >= 0).sum(axis=1)
     for length in np.unique(lengths[lengths > 0]):
         rows = lengths == length

@@ -1,4 +1,4 @@
-"""What is to be trained now, decided from the table: a request that waits, or the night that nobody has trained yet."""
+"""Which training is due, decided from the table: a waiting request, or a night without a training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NIGHTLY = "nightly"
 
 
 def training_request(*, trigger: str, requested_by: User | None = None) -> ModelVersion:
-    """Ask for a training, which the scheduler starts within a minute. One that already waits is returned instead.
+    """Request a training, which the scheduler starts within a minute. Returns the waiting request if there is one.
 
-    Where that one waits for its next attempt, it waits no longer.
+    If that one is paused before its next attempt, the pause ends.
     """
     with transaction.atomic():
         transaction_lock("training request")
@@ -37,10 +37,10 @@ def training_request(*, trigger: str, requested_by: User | None = None) -> Model
 
 
 def training_run_due(*, slot: datetime | None) -> ModelVersion | None:
-    """Run the training that is due, if any; nothing while another runs. Also deals with those whose process is gone.
+    """Run the training that is due, if any; do nothing while another runs. Ends attempts whose process is gone first.
 
-    slot: the newest time at which the schedule asked for a nightly training, if it does; however long ago that is, one
-    training makes up for it. Raises TrainingError when the attempt did not succeed: its row says what comes next.
+    slot: the newest scheduled time of a nightly training, if there is a schedule; however long ago that is, one
+    training makes up for it. Raises TrainingError when the attempt fails: its row says what comes next.
     """
     with session_lock(LOCK) as held:
         if not held:
@@ -55,14 +55,14 @@ def training_run_due(*, slot: datetime | None) -> ModelVersion | None:
 
 
 def night_request(*, slot: datetime) -> ModelVersion | None:
-    """The row of the night's training, if none of the schedule's time or after it was asked for, runs or succeeded.
+    """Create the row of the night's training, unless one since the scheduled time was requested, runs or succeeded.
 
-    One row a night, whatever became of it: a failure that a retry cannot cure waits for the next night.
+    One row a night, whatever its outcome: after a failure that a retry cannot cure, the next night tries again.
     """
     with transaction.atomic():
         transaction_lock("training request")
         published = Q(status__in=[Status.READY, Status.LIVE, Status.RETIRED])
-        # A nightly training that came late, or before staff changed the hour, counts for the night that follows soon.
+        # A nightly training that ran late, or before staff changed the hour, also counts for a night soon after it.
         recently = slot - timedelta(hours=settings.TRAINING_NIGHTLY_HOURS)
         done = ModelVersion.objects.filter(
             Q(scheduled_for__gte=slot)

@@ -1,4 +1,4 @@
-"""The popular movies of everyone and of each genre, rebuilt from all votes."""
+"""The popular movies overall and of each genre, rebuilt from all votes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from recommendations.training.config import popularity_config
 
 logger = structlog.get_logger(__name__)
 
-# What an event says as a rating, where the person has not rated the movie.
+# The rating that an event counts as, where the person has not rated the movie.
 AS_RATINGS = {kind.value: row.as_rating for kind, row in KIND_TABLE.items() if row.as_rating is not None}
 
 
 def popular_refresh(*, now: datetime | None = None) -> int:
-    """Replace every popular list in one transaction; says how many rows they have together.
+    """Replace every popular list in one transaction, and return their total number of rows.
 
-    Only published movies stand in them. Cached lists are told only if something changed its place.
+    They hold published movies only. Cached lists are invalidated only if a movie changed its place.
     """
     now = now or timezone.now()
     config = popularity_config()
@@ -51,7 +51,7 @@ def popular_refresh(*, now: datetime | None = None) -> int:
 
 
 def _rank(movie_ids: NDArray[np.int64], scores: NDArray[np.float32], now: datetime) -> list[PopularMovie]:
-    """The list of everyone and that of each genre, of movies that are published."""
+    """Rows of the overall list and of each genre's, with published movies only."""
     published = set(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True))
     allowed = np.fromiter((pk in published for pk in movie_ids.tolist()), np.bool_, len(movie_ids))
     members: dict[int, set[int]] = {}

@@ -1,4 +1,4 @@
-"""Which version is live: the flip to another, and which of the others keep their rows."""
+"""Which version is live: the flip to another, rollback, and pruning of the versions that nobody needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Status = ModelVersion.Status
 
 # A second or less on a small machine.
 LISTS_PER_DELETE = 20_000
-# Orders versions by age. Their numbers do not: a training that is tried again keeps its number.
+# Orders versions by age. Their numbers do not: a retried training keeps its number.
 _BEGUN = Coalesce("started_at", "created_at")
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
 
@@ -32,10 +32,10 @@ LOCK_LOST = "the connection to the database broke, and with it the lock of train
 def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:
     """Make a trained version live, in one transaction; then drop the rows of those that versions_prune does not keep.
 
-    A refused version is published, too: training asks the gate before, and staff may decide otherwise. First its
-    vectors get their indexes, if it has none yet and many movies. holding: the session lock without which it must not
-    go live. Not to be called in a transaction. Raises ValidationError for a version that was not trained to the end, or
-    whose rows are gone; LockLostError where another process holds the lock by now.
+    Publishes a refused version as well: training asks the gate first, and staff may overrule it. Builds the indexes of
+    the version's vectors beforehand, if they are missing and it has many movies. holding: the session lock that this
+    process must still hold. Do not call it in a transaction. Raises ValidationError for a version that is not fully
+    trained or whose rows are gone, LockLostError where another process holds the lock by now.
     """
     vector_indexes_build(version_id=version.pk)
     with transaction.atomic():
@@ -65,9 +65,9 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
 
 
 def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
-    """Make an earlier version live again: ``to``, or the newest older than the live one whose rows are still there.
+    """Make an earlier version live again: ``to``, or the newest one older than the live one that still has its rows.
 
-    One that had been refused is gone back to only where it is named. Raises ValidationError when there is none.
+    A version that had been refused must be named. Raises ValidationError when there is no earlier version.
     """
     if to is None:
         older = ModelVersion.objects.filter(status=Status.RETIRED, refusal="", embeddings__isnull=False)
@@ -80,9 +80,9 @@ def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
 
 
 def versions_prune() -> None:
-    """Drop lists, vectors and files of every version that _superseded names, and of which any are left.
+    """Drop the remaining lists, vectors and files of all superseded versions.
 
-    Never raises: whoever calls it has done what counts, and each sweep of trainings calls it again.
+    Logs a failure instead of raising it: the caller's own work is done, and each sweep of trainings prunes again.
     """
     try:
         for version_id in _left_over():
@@ -93,7 +93,7 @@ def versions_prune() -> None:
 
 
 def _left_over() -> list[int]:
-    """The superseded versions of which rows or files are left. One query, and one look for each folder."""
+    """Superseded versions that still have rows or files. Five queries, and one check of the disk for each version."""
     lists = BatchRecommendation.objects.filter(version=OuterRef("pk"))
     vectors = MovieEmbedding.objects.filter(version=OuterRef("pk"))
     versions = _superseded().order_by("pk").values_list("pk", Exists(lists), Exists(vectors))
@@ -101,11 +101,11 @@ def _left_over() -> list[int]:
 
 
 def _superseded() -> QuerySet[ModelVersion]:
-    """The versions that nobody may want to have live: all that ended, except a few.
+    """The versions that nobody may want to make live: all that ended, except a few.
 
-    Kept are the live one, the one that was live before it, the newest good one (not refused) that was live before it,
-    however many refused ones were published since, and the newest refused one until a later one goes live. A version
-    being trained, or trained and not yet live, keeps its rows.
+    Kept are the live version, the one that was live before it, the newest one before it that was not refused (however
+    many refused ones were published since), and the newest refused one until a later one goes live. A version in
+    training, or trained and not yet live, is kept as well.
     """
     ended = ModelVersion.objects.filter(status__in=[Status.RETIRED, Status.REFUSED, Status.FAILED])
     retired = ended.filter(status=Status.RETIRED).order_by("-live_at", "-pk")
@@ -123,19 +123,19 @@ def _live_begun() -> datetime | None:
 
 
 def version_drop(*, version_id: int, among: Callable[[], QuerySet[ModelVersion]], **values: object) -> bool:
-    """Drop the lists, vectors and files of a version that is one of ``among``; says whether it was.
+    """Drop the lists, vectors and files of a version if it is one of ``among``; return whether it was.
 
-    Its row stays as a record, and takes ``values``. ``among`` is asked under the lock of publishing: staff may make a
-    version live at any moment, and what is live is never dropped. Its vectors go under that lock, too, and without them
-    it cannot be published. The lists, a row for each person, go after it, so that nobody waits for them to publish.
-    Where this ends half way, the next versions_prune does the rest. Not to be called in a transaction, since dropping
-    an index would make every search wait for its end.
+    Its row stays as a record and is updated with ``values``. ``among`` is evaluated under the publishing lock: staff
+    may make a version live at any moment, and a live one is never dropped. The vectors are deleted under that lock as
+    well, and without them the version cannot be published. The lists, one row per person, are deleted after the lock is
+    released, so that publishing does not wait for them. If this stops half way, the next versions_prune does the rest.
+    Do not call it in a transaction: every search would wait for its end to have the index dropped.
     """
     with transaction.atomic():
         transaction_lock("publishing")
         if not ModelVersion.objects.filter(pk__in=among(), pk=version_id).update(artefacts={}, **values):
             return False
-        # Nothing refers to these rows or to lists, so Django need not fetch them before they go.
+        # No foreign key refers to vectors or lists, so Django need not fetch them first.
         vectors = MovieEmbedding.objects.filter(version_id=version_id)
         vectors._raw_delete(vectors.db)
     vector_indexes_drop(version_id=version_id)
@@ -145,7 +145,7 @@ def version_drop(*, version_id: int, among: Callable[[], QuerySet[ModelVersion]]
 
 
 def _delete_lists(version_id: int) -> None:
-    """Delete a version's lists in batches, a transaction each: none is long, and what is done stays done."""
+    """Delete a version's lists in batches, each a short transaction of its own."""
     lists = BatchRecommendation.objects.filter(version_id=version_id)
     batch = BatchRecommendation.objects.filter(pk__in=lists.values("pk")[:LISTS_PER_DELETE])
     while batch._raw_delete(batch.db) == LISTS_PER_DELETE:

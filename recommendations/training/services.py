@@ -1,4 +1,4 @@
-"""One training from the ratings to the live version: run under a lock, published if the gate lets it through."""
+"""One training, from the ratings to the live version: run under a lock, published if it passes the gate."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def training_run(
     log_stages: bool = True,
     force: bool = False,
 ) -> ModelVersion:
-    """Train, evaluate, write and make live; the version that comes back is live, or was refused and says why.
+    """Train, evaluate, write and publish; the returned version is live, or refused with the reason in ``refusal``.
 
-    version: one that was requested; else a new one is made. on_progress is called as each stage begins. log_stages:
-    whether each stage is logged, too; False where on_progress shows it in the same terminal. force: publish
-    what the gate refuses, too. Raises TrainingBusyError while another process trains, TrainingError when it fails: the
-    live version stays as it was; the one that failed says why, waits for its next attempt if it was not asked for by
+    version: a requested one; a new one is created by default. on_progress is called as each stage begins. log_stages:
+    whether to log each stage; False where on_progress shows it in the same terminal. force: publish what the gate
+    refuses as well. Raises TrainingBusyError while another process trains, TrainingError when it fails: the live
+    version stays as it was; the failed one records the reason, waits for its next attempt unless it was started by
     hand, and leaves no other rows. Must not run inside a transaction.
     """
     with session_lock(LOCK) as held:
@@ -73,7 +73,7 @@ def training_run(
             with threadpool_limits(settings.TRAINING_THREADS or None):
                 return _train(version, Progress(version, on_progress, log_stages), force=force)
         except BaseException as error:
-            # A time limit or an interrupt ends the training too, and must not leave half of it behind.
+            # A time limit or an interrupt ends the training as well, and must not leave half of it behind.
             logger.error(
                 "training_failed",
                 version=version.pk,
@@ -104,7 +104,7 @@ def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVe
 
 
 class _Data(NamedTuple):
-    """What a training learns from, and with which hyperparameters."""
+    """The data of a training and its hyperparameters."""
 
     config: TrainingConfig
     interactions: Interactions
@@ -132,7 +132,7 @@ def _fit(data: _Data, progress: Progress) -> TrainedModel:
 
 
 def _describe(version: ModelVersion, data: _Data, model: TrainedModel, seconds: dict[str, float]) -> None:
-    """Fill in what the version was trained on, how well it ranks and what the training cost; nothing is saved yet."""
+    """Set the version's data sizes, metrics and costs, without saving them."""
     version.algorithm, version.hyperparameters = ALGORITHM, data.config.as_dict()
     version.people, version.movies = len(data.interactions.user_ids), len(data.contents)
     version.interactions = len(data.interactions)
@@ -142,9 +142,9 @@ def _describe(version: ModelVersion, data: _Data, model: TrainedModel, seconds: 
 
 
 def _finish(version: ModelVersion, *, force: bool) -> bool:
-    """Ask the gate and save the version as ready, or as refused; says whether it is ready. Raises LockLostError.
+    """Ask the gate, save the version as ready or refused, and return whether it is ready. Raises LockLostError.
 
-    The gate compares with what is live now, which staff may have changed during the training.
+    The gate compares it with the version that is live now, which staff may have changed during the training.
     """
     live = ModelVersion.objects.live().first()
     config = GateConfig(max_shrink=settings.GATE_MAX_SHRINK, min_people=settings.GATE_MIN_PEOPLE)
@@ -164,9 +164,9 @@ def _trained(version: ModelVersion) -> Trained:
 
 
 def _refresh_popular() -> None:
-    """Refresh the popular lists beside a version that has just gone live; if that fails, the hourly task does it.
+    """Refresh the popular lists after a version went live; if that fails, the hourly task does it.
 
-    Only now: a refused version, or one that failed, changes nothing that people are shown.
+    Not earlier: a refused or failed version must change nothing that people are shown.
     """
     try:
         popular_refresh()

@@ -1,4 +1,4 @@
-"""A search for hyperparameters as a row, every trial of it as another; under the lock of training."""
+"""A search for hyperparameters, under the lock of training. Each search is a row, and each of its trials another."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def tuning_run(
     seed: int = 0,
     on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> TuningRun:
-    """Search on all feedback in the database; the run that comes back is finished, its trials are written.
+    """Search on all feedback in the database; the returned run is finished and its trials are stored.
 
-    What it found is used by the next training if it pays. on_trial hears of each trial as it ends. Raises
-    TrainingBusyError while a training or another search runs, TrainingError when it fails: the row then says why.
+    The next training uses the best configuration if it beats the shipped one. on_trial is called as each trial ends.
+    Raises TrainingBusyError while a training or another search runs, TrainingError when it fails: the row records why.
     """
     with session_lock(LOCK) as held:
         if not held:
@@ -55,10 +55,10 @@ def tuning_run(
 
 
 def tuning_run_due(*, slot: datetime | None, limits: Limits) -> TuningRun | None:
-    """Run the weekly search if no search has been made since ``slot``, the newest time the schedule asked for one.
+    """Run the weekly search if there was none since ``slot``, its newest scheduled time.
 
-    However long ago that is, one search makes up for it; one whose process or database went away is begun again, at
-    most TRAINING_MAX_ATTEMPTS times. Raises as tuning_run does.
+    However long ago that is, one search makes up for it. A search whose process or database failed is repeated, up to
+    TRAINING_MAX_ATTEMPTS attempts. Raises as tuning_run does.
     """
     tunings_sweep()
     if slot is None or not _is_due(slot, timezone.now()):
@@ -82,7 +82,7 @@ def _is_due(slot: datetime, now: datetime) -> bool:
 
 
 def tunings_sweep(*, locked: bool = False) -> int:
-    """Mark searches whose process is gone; says how many. Whoever searches holds the lock of training."""
+    """Mark searches whose process is gone as failed, and return how many. A running search holds the training lock."""
     if not locked:
         if not TuningRun.objects.filter(status=Status.RUNNING).exists():
             return 0

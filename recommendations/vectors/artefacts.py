@@ -1,4 +1,4 @@
-"""A version's files: what turns a new movie's text into vectors. One folder a version, whole or absent."""
+"""A version's model files, which turn a new movie's text into vectors. One folder per version, complete or absent."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from recommendations.models import ModelVersion
 
 logger = structlog.get_logger(__name__)
 
-# "7" is version 7's folder; ".7-0f3a" is one that is being written.
+# "7" is the folder of version 7; ".7-0f3a" is being written.
 _FOLDER = re.compile(r"(?P<version>\d+)|\.\d+-\w+")
-# Another host or database may share MODEL_DIR: what was touched within this time may be in the making there.
+# Another host or database may share MODEL_DIR and still be writing a folder that changed within this time.
 ABANDONED_AFTER_SECONDS = 3600
 
 
 def artefacts_folder(version_id: int) -> Path:
-    """Where a version's files stand."""
+    """The folder of a version's files."""
     return Path(settings.MODEL_DIR) / str(version_id)
 
 
 def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
-    """Write the version's files and remember their SHA-256 in its row, which the caller saves. Raises OSError.
+    """Write the version's files and set their SHA-256 in ``artefacts``, which the caller saves. Raises OSError.
 
-    Folder and files get the modes that the process's umask gives (0755 and 0644 under 022), so that a web process under
+    The process's umask decides the modes of folder and files (0755 and 0644 under 022), so that a web process under
     another account can read them.
     """
     folder = artefacts_folder(version.pk)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Not by tempfile, whose folders only their owner may enter.
+    # Not tempfile: only the owner can enter its folders.
     temporary = folder.with_name(f".{version.pk}-{secrets.token_hex(8)}")
     temporary.mkdir()
     try:
         model.save(temporary)
         version.artefacts = {path.name: _digest(path) for path in sorted(temporary.iterdir())}
-        # Left by a database that was made anew: its version numbers start again.
+        # Left by an earlier database: a new one starts its version numbers again.
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:
@@ -56,7 +56,7 @@ def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
 
 
 def artefacts_load(*, version: ModelVersion) -> tuple[ContentEncoder, FoldIn | None]:
-    """The version's encoder and regression. Raises ModelFileError when a file is missing or is not the one written."""
+    """The version's encoder and regression. Raises ModelFileError when a file is missing or was changed."""
     encoder = encoder_load(version=version)
     if FOLD_IN_FILE not in version.artefacts:
         return encoder, None
@@ -67,13 +67,13 @@ def encoder_load(*, version: ModelVersion) -> ContentEncoder:
     """The version's encoder alone. Raises ModelFileError as artefacts_load does."""
     encoder = load_encoder(_checked(version, ENCODER_FILE))
     if isinstance(encoder, SentenceEncoder):
-        # Its weights are no file of the version: whether they are here is to be known now.
+        # Its weights are not among the version's files: check now that they are installed.
         encoder.fit([])
     return encoder
 
 
 def _checked(version: ModelVersion, name: str) -> Path:
-    """The path of a file that is as training wrote it. Raises ModelFileError."""
+    """The path of an unchanged file of the version. Raises ModelFileError."""
     if name not in version.artefacts:
         raise ModelFileError(f"version {version.pk} has no model files")
     path = artefacts_folder(version.pk) / name
@@ -89,9 +89,9 @@ def _checked(version: ModelVersion, name: str) -> Path:
 
 
 def artefacts_problem(*, version: ModelVersion) -> str:
-    """What is wrong with the version's files on this machine, in words for anyone; nothing if they are as written.
+    """What is wrong with the version's files on this machine, as readable text; empty if they are unchanged.
 
-    Cheap: a file is read again only once its size or its time of change is another.
+    Cheap: reads a file again only after its size or modification time changed.
     """
     if not version.artefacts:
         return f"version {version.pk} has no model files"
@@ -117,7 +117,7 @@ def artefacts_delete(*, version_id: int) -> None:
 
 
 def artefacts_whole(*, version: ModelVersion) -> bool:
-    """Whether each of the version's files is here and as training wrote it."""
+    """Whether all of the version's files are present and unchanged."""
     try:
         for name in version.artefacts:
             _checked(version, name)
@@ -127,9 +127,9 @@ def artefacts_whole(*, version: ModelVersion) -> bool:
 
 
 def artefacts_sweep() -> list[str]:
-    """Remove folders that a killed training left half written, and those of versions without a row; their names.
+    """Remove half-written folders of killed trainings and folders of versions without a row; return their names.
 
-    Only for who holds the lock of training. A folder touched in the last hour stays, as does whatever has another name.
+    The caller must hold the training lock. Keeps folders that changed in the last hour and anything with another name.
     """
     root = Path(settings.MODEL_DIR)
     if not root.is_dir():

@@ -1,4 +1,4 @@
-"""The catalogue's texts, as the content encoder reads them."""
+"""The movies' texts, as the content encoder reads them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterable
 from movies.models import Credit, Movie
 from recommendations.algorithms.content.lsa import MovieContent
 
-# The leads say what kind of film it is; a long tail of names does not.
-CAST_KEPT = 10
+# The leading actors say what kind of movie it is; a long tail of names does not.
+MAX_CAST = 10
 
 
 def movie_contents_read(movie_ids: Collection[int] | None = None) -> list[MovieContent]:
-    """What is written about movies in every state, published or not; all of them by default. Three queries."""
+    """Texts of movies, published or not; of all movies by default. Three queries."""
     movies = Movie.objects.order_by("pk")
     genres = Movie.genres.through.objects.order_by("genre__name")
-    credits = Credit.objects.filter(position__lt=CAST_KEPT).order_by("role", "position", "pk")
+    credits = Credit.objects.filter(position__lt=MAX_CAST).order_by("role", "position", "pk")
     if movie_ids is not None:
         movies = movies.filter(pk__in=movie_ids)
         genres = genres.filter(movie__in=movie_ids)
@@ -33,5 +33,5 @@ def _grouped(pairs: Iterable[tuple[int, str]]) -> dict[int, tuple[str, ...]]:
     groups: dict[int, list[str]] = defaultdict(list)
     for movie_id, name in pairs:
         groups[movie_id].append(name)
-    # Someone who both directed and acted is named once.
+    # Somebody who both directed and acted counts once.
     return {movie_id: tuple(dict.fromkeys(names)) for movie_id, names in groups.items()}

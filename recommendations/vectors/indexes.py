@@ -1,8 +1,8 @@
-"""Indexes that find the nearest vectors of one version without looking at all of them (HNSW, pgvector).
+"""HNSW indexes of pgvector, which find the nearest vectors of one version without an exact scan.
 
-Each is of one version: an index over several would have to leave out the others' movies after searching. They are of
-half the precision, which ranks the same and takes two thirds of the room; and an ordinary search, which would lose
-rows to them, cannot use them by accident, since it sorts by another expression.
+Each index covers one version: an index over several would have to drop the other versions' movies after the search.
+They hold half-precision vectors, which rank the same and take two thirds of the space. An ordinary search, which would
+lose rows to an index, cannot use one by accident, since it sorts by another expression.
 """
 
 import re
@@ -15,23 +15,23 @@ from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, MovieE
 
 logger = structlog.get_logger(__name__)
 
-# What the search functions of migration 0005 look for: embedding_factors_7 is of version 7.
+# The search functions of migration 0005 look for these names: embedding_factors_7 belongs to version 7.
 _INDEXES = {
     "factors": f"((item_factors::halfvec({FACTOR_DIMENSIONS})) halfvec_ip_ops)",
     "content": f"((content::halfvec({CONTENT_DIMENSIONS})) halfvec_cosine_ops)",
 }
 _NAME = re.compile(rf"embedding_(?:{'|'.join(_INDEXES)})_(\d+)")
-# A graph of 100,000 movies fits in memory while it is built; one that does not takes many times as long.
+# The graph of 100,000 movies fits in it during the build; one that does not fit takes many times as long.
 _BUILD_MEMORY = "256MB"
-# Dropping an index waits for every query that reads the table, and all later ones wait for it.
+# DROP INDEX waits for every query that reads the table, and blocks all later ones meanwhile.
 _DROP_PATIENCE = "2s"
 
 
 def vector_indexes_build(*, version_id: int) -> list[str]:
-    """Build the version's indexes that are missing, if it has vectors of VECTOR_INDEX_MIN_MOVIES movies; their names.
+    """Build the version's missing indexes if it has at least VECTOR_INDEX_MIN_MOVIES movies; return their names.
 
-    Reads go on meanwhile, writes to vectors wait: a minute or two for 100,000 movies. One that cannot be built, for
-    want of room or memory, is logged: searches then look at everything, and the next call tries again.
+    Reads go on meanwhile, writes to vectors wait: a minute or two for 100,000 movies. An index that cannot be built,
+    for lack of space or memory, is logged: searches then scan exactly, and the next call tries again.
     """
     if MovieEmbedding.objects.filter(version_id=version_id).count() < settings.VECTOR_INDEX_MIN_MOVIES:
         return []
@@ -43,7 +43,7 @@ def vector_indexes_build(*, version_id: int) -> list[str]:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL maintenance_work_mem = '{_BUILD_MEMORY}'")
-                # Workers of a build share memory that containers are often short of.
+                # Parallel workers need shared memory, which containers are often short of.
                 cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
                 cursor.execute(
                     f"CREATE INDEX IF NOT EXISTS {name} ON recommendations_movieembedding "
@@ -56,9 +56,9 @@ def vector_indexes_build(*, version_id: int) -> list[str]:
 
 
 def vector_indexes_drop(*, version_id: int) -> None:
-    """Drop the version's indexes, and those of versions without vectors that an earlier drop had to leave.
+    """Drop the version's indexes, and those of versions without vectors that an earlier call had to leave.
 
-    One that is in use for long stays, and is dropped the next time.
+    An index that stays in use for longer than _DROP_PATIENCE is left to the next call.
     """
     for name, owner in _existing().items():
         if owner != version_id and MovieEmbedding.objects.filter(version_id=owner).exists():
@@ -72,7 +72,7 @@ def vector_indexes_drop(*, version_id: int) -> None:
 
 
 def _existing() -> dict[str, int]:
-    """The indexes there are, with their versions."""
+    """The existing indexes, with their versions."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "

@@ -31,11 +31,11 @@ _BLOCK = 1000
 
 
 def embeddings_refresh() -> int:
-    """Give every new or edited movie its vectors under the live version; says how many movies that were.
+    """Write the vectors of all new and edited movies under the live version, and return the number of movies.
 
     A movie with learned factors keeps them; any other gets factors predicted from its text. Cheap when nothing changed:
-    one query; otherwise cached lists are invalidated. Without a live version, or without its files on this machine, it
-    logs why and does nothing. Where another version goes live meanwhile, it stops: the next call refreshes that one.
+    one query; otherwise cached lists are invalidated. Does nothing without a live version; without its files on this
+    machine it logs why. Stops when another version goes live meanwhile, which the next call refreshes.
     """
     version = ModelVersion.objects.live().first()
     if version is None:
@@ -54,14 +54,14 @@ def embeddings_refresh() -> int:
             if not _write(version, vectors):
                 break
             written += len(vectors.movie_ids)
-    # A catalogue may grow between two trainings.
+    # The catalogue may have grown past the minimum since the training.
     vector_indexes_build(version_id=version.pk)
     logger.info("embeddings_refreshed", version=version.pk, movies=written)
     return written
 
 
 def _changed(version: ModelVersion) -> list[int]:
-    """Movies whose text is newer than their vectors, or that have none, by id."""
+    """Ids of movies that have no vectors, or whose text is newer than their vectors. One query."""
     current = Q(embeddings__version=version, embeddings__updated_at__gte=F("content_changed_at"))
     up_to_date = Movie.objects.filter(current).values("pk")
     return list(Movie.objects.exclude(pk__in=up_to_date).order_by("pk").values_list("pk", flat=True))
@@ -107,9 +107,9 @@ def _learned(version: ModelVersion, movie_ids: NDArray[np.int64]) -> dict[int, t
 
 
 def _write(version: ModelVersion, vectors: _Vectors) -> bool:
-    """Write one block's vectors and invalidate cached lists, if the version is still live; says whether it was.
+    """Write one block's vectors and invalidate cached lists if the version is still live; return whether it is.
 
-    Its row stays locked meanwhile. Rows written for a version that was pruned would make it look whole, so that it
+    Its row is locked meanwhile. Rows written for a version that was pruned would make it look complete, so that it
     could be published without its lists.
     """
     with transaction.atomic():
@@ -118,6 +118,6 @@ def _write(version: ModelVersion, vectors: _Vectors) -> bool:
             logger.info("embeddings_refresh_ended", version=version.pk, reason="it is no longer live")
             return False
         embeddings_write(version=version, **vectors._asdict())
-        # Lists computed before know nothing of these movies.
+        # Lists computed earlier do not contain these movies.
         invalidate_catalogue_on_commit()
     return True

@@ -1,9 +1,9 @@
-"""The movies whose vectors are nearest to one: by inner product of factors, or by cosine of content.
+"""Nearest-neighbour search over movies' vectors: by inner product of factors, or by cosine of content.
 
-Two functions in the database do it (migration 0005). They look at every vector of the version, or follow its HNSW
-index where there is one (vector_indexes.py), and leave out what is not published. A filter is applied first and what
-passes is looked at one by one, unless more pass than FEW; the index then goes on searching until enough have passed.
-Where an index falls short everything is looked at, so a list that can be filled is full.
+Two functions in the database run it (migration 0005). They scan all vectors of the version, or search its HNSW index
+where there is one (vectors/indexes.py), and return published movies only. A filter is applied first: up to
+EXACT_SCAN_LIMIT passing movies are scanned exactly; with more, the index is searched until enough have passed. Where
+the index returns too few rows, all vectors are scanned, so a list that can be filled is full.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,9 +14,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-# Looking at so many movies takes as long as following the index of 100,000 until 150 have passed a filter that lets
-# this many through (docs/architecture.md, "Speed").
-FEW = 20_000
+# With a filter that this many of 100,000 movies pass, the exact scan takes as long as searching the index until 150 of
+# them are found (docs/architecture.md, "Speed").
+EXACT_SCAN_LIMIT = 20_000
 
 Nearest = list[tuple[int, float]]
 
@@ -28,8 +28,11 @@ def nearest_by_factors(
     exclude: Collection[int] = (),
     passing: QuerySet[Any] | None = None,
 ) -> Nearest:
-    """The ``limit`` published movies whose item factors have the largest inner product with ``query``, and that
-    product, best first; none of ``exclude``, and of those whose ids ``passing`` selects, each once. One query."""
+    """The ``limit`` published movies whose item factors have the largest inner product with ``query``.
+
+    query: shape (FACTOR_DIMENSIONS,). exclude: ids to leave out. passing: selects the ids to search in, all by default.
+    Returns ids with their inner products, best first, each movie once. One query.
+    """
     arguments = [version_id, _text(query), list(exclude), limit]
     return _found("recommendations_nearest_by_factors", arguments, passing)
 
@@ -40,8 +43,10 @@ def nearest_to_each_by_factors(
     limit: int,
     exclude: Collection[int] = (),
 ) -> list[set[int]]:
-    """The ids of the nearest of all published movies for each of several queries, in no order. One query, none for
-    none."""
+    """For each of ``queries``, the ids of its ``limit`` nearest published movies, in no order. At most one query.
+
+    queries: each of shape (FACTOR_DIMENSIONS,). exclude: ids to leave out.
+    """
     found: list[set[int]] = [set() for _ in queries]
     if not queries:
         return found
@@ -50,7 +55,7 @@ def nearest_to_each_by_factors(
             """SELECT query.place - 1, near.movie_id FROM unnest(%s::text[]) WITH ORDINALITY query (vector, place),
                 LATERAL recommendations_nearest_by_factors(
                     %s, query.vector::vector, %s::bigint[], %s, NULL, %s) near""",
-            [[_text(query) for query in queries], version_id, list(exclude), limit, FEW],
+            [[_text(query) for query in queries], version_id, list(exclude), limit, EXACT_SCAN_LIMIT],
         )
         for place, movie_id in cursor:
             found[place].add(movie_id)
@@ -64,26 +69,29 @@ def nearest_by_content(
     exclude: Collection[int] = (),
     passing: QuerySet[Any] | None = None,
 ) -> Nearest:
-    """The same by the cosine of content vectors with ``query``, which is NaN for a movie of which nothing is known."""
+    """The same by the cosine of content vectors with ``query``, which is NaN for a movie without any text.
+
+    query: shape (CONTENT_DIMENSIONS,). One query.
+    """
     arguments = [version_id, _text(query), list(exclude), limit]
     return _found("recommendations_nearest_by_content", arguments, passing)
 
 
 def _found(function: str, arguments: list[Any], passing: QuerySet[Any] | None) -> Nearest:
     ids, params = _ids(passing)
-    # Filters make a statement of their own each time.
+    # A filter makes a new statement each time, which is not worth preparing.
     cursor_of = connection.prepared_cursor if passing is None else connection.cursor  # type: ignore[attr-defined]
     with cursor_of() as cursor:
-        # By way of text: a parameter of pgvector's type would name it by a number that a restored backup changes.
+        # As text: a parameter of pgvector's type names it by its OID, which a restored backup changes.
         cursor.execute(
             f"SELECT movie_id, likeness FROM {function}(%s, %s::text::vector, %s::bigint[], %s, {ids}, %s)",  # noqa: S608 -- no input in it.
-            [*arguments, *params, FEW],
+            [*arguments, *params, EXACT_SCAN_LIMIT],
         )
         return cursor.fetchall()
 
 
 def _ids(passing: QuerySet[Any] | None) -> tuple[str, Sequence[Any]]:
-    """The ids that pass, as an expression in SQL with its parameters."""
+    """The passing ids as a SQL expression with its parameters."""
     if passing is None:
         return "NULL", ()
     statement, params = passing.query.sql_with_params()
@@ -91,5 +99,5 @@ def _ids(passing: QuerySet[Any] | None) -> tuple[str, Sequence[Any]]:
 
 
 def _text(vector: NDArray[np.floating]) -> str:
-    """The vector as pgvector reads it."""
+    """The vector in pgvector's text format."""
     return "[" + ",".join(map(str, vector.tolist())) + "]"

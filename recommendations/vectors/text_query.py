@@ -1,4 +1,4 @@
-"""Movies by what a text means: its vector, made by the live version's encoder, against those of the movies."""
+"""Search by meaning: a text's vector, made by the live version's encoder, compared with those of the movies."""
 
 import threading
 import time
@@ -21,20 +21,20 @@ from recommendations.vectors.search import nearest_by_content
 
 logger = structlog.get_logger(__name__)
 
-# A version whose files could not be read is tried again after so many seconds.
+# Seconds until a version whose files could not be read is tried again.
 _RETRY_SECONDS = 60.0
-# Movies that are looked at for what they mean; the time it takes grows with them.
-MEANT_SIZE = 100
-# What the likeness of a movie without an overview is worth.
+# Movies that a search by meaning returns; its time grows with them.
+MAX_NEAREST = 100
+# Factor of the cosine of a movie without an overview.
 NO_OVERVIEW_WEIGHT = 0.7
 
 
 @dataclass
 class _Loaded:
-    """The encoder this process holds: of one version, since reading it takes a moment and memory."""
+    """The encoder that this process has loaded: one version's, since loading takes time and memory."""
 
     version_id: int | None = None
-    # The digests of its files: numbers of versions come again after a backup was restored.
+    # The digests of its files: a restored backup may use the same version numbers again.
     artefacts: dict[str, str] = field(default_factory=dict)
     encoder: ContentEncoder | None = None
     tried_at: float = 0.0
@@ -45,7 +45,10 @@ _lock = threading.Lock()
 
 
 def live_encoder() -> tuple[int, ContentEncoder] | None:
-    """The live version and its encoder, read once a process and version; None without a version or its files."""
+    """The live version's id and its encoder, loaded once per process and version; None without a version or its files.
+
+    One query.
+    """
     version = ModelVersion.objects.live().only("pk", "artefacts").first()
     if version is None:
         return None
@@ -63,7 +66,7 @@ def live_encoder() -> tuple[int, ContentEncoder] | None:
 
 
 class TextMeaning(NamedTuple):
-    """What a free text means to the live version: its vector, or why there is none."""
+    """A free text's vector under the live version, or why there is none."""
 
     version_id: int = 0
     vector: NDArray[np.float32] | None = None
@@ -71,8 +74,8 @@ class TextMeaning(NamedTuple):
 
 
 def text_meaning(text: str) -> TextMeaning:
-    """``unavailable`` is without a live version or without its files, ``unknown`` where it knows none of the words. One
-    query; the text's vector takes a moment, so ask once a request."""
+    """The vector of a free text; ``missing`` is ``unavailable`` without a live version or its files, ``unknown`` where
+    the encoder knows none of the words. One query; computing the vector takes time, so call it once per request."""
     live = live_encoder()
     if live is None:
         return TextMeaning(missing="unavailable")
@@ -83,7 +86,7 @@ def text_meaning(text: str) -> TextMeaning:
 def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | None:
     """The vector of free text, shape (dimensions,), unit length; None when the encoder knows none of its words.
 
-    To LSA runs of words may be names: "tom hanks" is the person of that name as well as two words.
+    For LSA, runs of words may be names: "tom hanks" is a person's name as well as two words.
     """
     text = normalise_query(text)
     words = query_words(text)
@@ -96,7 +99,7 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
     content = MovieContent(
         0, " ".join(words), years[0] if years else None, genres=groups, people=groups, keywords=groups
     )
-    # The words together, and each of them: a common one ("space") would drown a rare one ("robots").
+    # The words together and each alone: a common one ("space") would drown a rare one ("robots").
     parts = [MovieContent(0, word, genres=(word,), keywords=(word,)) for word in words]
     vectors = encoder.transform([content, *parts])
     vector = vectors[0] + vectors[1:].sum(axis=0) / len(words) ** 0.5 if len(words) > 1 else vectors[0]
@@ -105,20 +108,22 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
 
 
 def movies_meant(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:
-    """The movies whose texts mean most nearly the same, with their cosine, 0 to 1; none where the text means nothing.
+    """The movies whose content vectors are nearest to the text's, with their cosine, 0 to 1; empty without a vector.
 
-    Filtered before it sorts, so a filter never costs rows. Two queries.
+    Filters before it sorts, so a filter never costs rows. Two queries.
     """
     if meaning.vector is None:
         return {}
     passing = None if wanted == MovieFilter() else Movie.objects.filter(wanted.condition()).order_by().values("pk")
-    # Where next to nothing is written of a movie, one word makes all of its vector.
     found = [
         (i, cosine)
-        for i, cosine in nearest_by_content(meaning.version_id, meaning.vector, MEANT_SIZE, passing=passing)
+        for i, cosine in nearest_by_content(meaning.version_id, meaning.vector, MAX_NEAREST, passing=passing)
         if cosine > 0
     ]
-    bare = set(
+    # Almost nothing is written about these, so that a single word makes up their whole vector.
+    without_overview = set(
         Movie.objects.filter(pk__any_of=[i for i, _ in found], overview="").order_by().values_list("pk", flat=True)
     )
-    return {movie_id: cosine * (NO_OVERVIEW_WEIGHT if movie_id in bare else 1.0) for movie_id, cosine in found}
+    return {
+        movie_id: cosine * (NO_OVERVIEW_WEIGHT if movie_id in without_overview else 1.0) for movie_id, cosine in found
+    }

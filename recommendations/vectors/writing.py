@@ -1,4 +1,4 @@
-"""A version's vectors into PostgreSQL: factors and content of many movies at once, by binary COPY."""
+"""Write a version's vectors into PostgreSQL: factors and content of many movies at once, by binary COPY."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from movies.db import binary_copy
 from recommendations.models import ModelVersion, MovieEmbedding
 
 _BLOCK = 2000
-# A movie deleted while the model was trained is left out; one deleted now waits for this to commit.
+# Movies deleted while the model was trained are left out; a deletion that starts now waits for this to commit.
 _INSERT_EMBEDDINGS = """
     INSERT INTO recommendations_movieembedding
         (version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at)
@@ -38,9 +38,11 @@ def embeddings_write(
     trained: NDArray[np.bool_],
     read_at: datetime,
 ) -> None:
-    """Write or replace movies' vectors, arrays of one row a movie; without ``factors`` those columns are null.
+    """Write or replace the vectors of movies.
 
-    read_at: when the texts were read, so that a movie edited since then counts as changed.
+    movie_ids: shape (n,). content: (n, CONTENT_DIMENSIONS). factors: query and item factors, (n, FACTOR_DIMENSIONS)
+    each; their columns are null without them. trained: (n,), whether the factors are learned, not predicted. read_at:
+    when the texts were read, so that a movie edited since counts as changed.
     """
     columns = "version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at"
     types = (

@@ -108,7 +108,7 @@ def test_what_was_hidden_a_moment_ago_is_not_found(either):
 
 @pytest.mark.parametrize("few", [0, COUNT])
 def test_a_filter_costs_no_rows(either, monkeypatch, few):
-    monkeypatch.setattr(vector_search, "FEW", few)
+    monkeypatch.setattr(vector_search, "EXACT_SCAN_LIMIT", few)
     filters = ListFilters(genres=("third",))
     everything = nearest_movies(either.version.pk, either.query, [], COUNT, filters)
 
