@@ -16,7 +16,7 @@ from recommendations.discovery.stamped_cache import cached
 from recommendations.models import PopularMovie
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import of_search
-from recommendations.vectors.text_query import movies_meant, text_meaning
+from recommendations.vectors.text_query import nearest_by_text, text_meaning
 
 # Among equal matches the more popular movie comes first: added to the score of the most popular one, less below it.
 POPULAR_BONUS = 0.15
@@ -58,7 +58,7 @@ def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
     """The answer that is cached: cards without what ``expand`` adds."""
     by_text = movies_matching(q, movie_filter)
     meaning = text_meaning(q)
-    by_meaning = movies_meant(meaning, movie_filter)
+    by_meaning = nearest_by_text(meaning, movie_filter)
     scores: dict[int, float] = {}
     for movie_id in by_text.keys() | by_meaning.keys():
         cosine = by_meaning.get(movie_id, 0.0)

@@ -107,7 +107,7 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
     return vector / length if length > 0 else None
 
 
-def movies_meant(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:
+def nearest_by_text(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:
     """The movies whose content vectors are nearest to the text's, with their cosine, 0 to 1; empty without a vector.
 
     Filters before it sorts, so a filter never costs rows. Two queries.
