@@ -1,4 +1,4 @@
-"""People and groups in the admin."""
+"""Users and groups in the admin."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.selectors import has_privileges
 
-# What makes somebody more than a person who signs in.
+# The fields that grant rights.
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class EmailLoginForm(forms.ModelForm):
-    """Stores a login in lower case, and an empty one as none: two people may have none, but not the same."""
+    """Stores the e-mail address in lower case, and an empty one as NULL: addresses are unique, NULLs are not."""
 
     def clean_email(self) -> str | None:
         return User.objects.normalize_email(self.cleaned_data.get("email")) or None
@@ -50,7 +50,7 @@ class UserEditForm(EmailLoginForm, UserChangeForm):
 
 
 class OriginFilter(admin.SimpleListFilter):
-    """Those who sign in, or those who came with a data set; needs no list of data sets, which would scan the table."""
+    """Filters by users who sign in or imported users. It does not list the data sets: that would scan the table."""
 
     title = "origin"
     parameter_name = "origin"
@@ -68,8 +68,8 @@ class OriginFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
-    """People. Whoever may change people may not thereby become more than they are: only superusers give rights, and
-    only they change or delete somebody who has any."""
+    """Users. Prevents privilege escalation: only superusers grant rights, and only they change or delete a user who has
+    any."""
 
     form = UserEditForm
     add_form = UserAddForm
@@ -91,11 +91,11 @@ class UserAdmin(DjangoUserAdmin):
         return given if _is_superuser(request) else (*given, *PRIVILEGES)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Also asked for the page that sets somebody's password."""
+        """Also checked by the page that sets a user's password."""
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Also asked for each of the people that an action would delete."""
+        """Also checked for each user that the delete action selects."""
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
@@ -103,7 +103,7 @@ class UserAdmin(DjangoUserAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """All or none, in the order of their ids, so that two such actions do not wait for each other in a circle."""
+        """Deletes all or none, in the order of their ids, so that two such actions cannot deadlock."""
         for user_id in sorted(queryset.values_list("pk", flat=True)):
             user_delete(user_id=user_id)
 
@@ -113,7 +113,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin):
-    """Groups are rights: members of staff could give their own any there are."""
+    """Groups, which only superusers change: a member of staff could add any right to a group of their own."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and _is_superuser(request)
@@ -130,5 +130,5 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 def _may_touch(request: HttpRequest, person: User | None) -> bool:
-    """Whether who asks may change this person: a superuser anybody, other staff only people without any rights."""
+    """Whether the request's user may change ``person``: superusers anyone, other staff only users without rights."""
     return person is None or _is_superuser(request) or not has_privileges(user=person)

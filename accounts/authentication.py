@@ -1,4 +1,4 @@
-"""Who a request comes from: the access token in its ``Authorization: Bearer`` header, verified once a request."""
+"""Authenticates requests by the access token in ``Authorization: Bearer``, which is verified once per request."""
 
 from typing import Any
 
@@ -20,33 +20,35 @@ _ATTRIBUTE = "_verified_access_token"
 
 
 def bearer_credentials(request: HttpRequest) -> str | None:
-    """What follows ``Bearer``, in any case (RFC 9110, 11.1), in the Authorization header; None where that is not the
-    scheme and one word."""
+    """The credentials after ``Bearer`` (case-insensitive: RFC 9110, 11.1) in the Authorization header.
+
+    None if the scheme is another one, or if exactly one word does not follow it.
+    """
     parts = request.META.get("HTTP_AUTHORIZATION", "").split()
     return parts[1] if len(parts) == 2 and parts[0].lower() == "bearer" else None
 
 
 def token_user_id(request: HttpRequest) -> int | None:
-    """The user id in a valid access token, without a query; None without one. The limiter runs before the view does."""
+    """The user id in a valid access token, else None. No query: the rate limiter calls it before the view runs."""
     token = _verified_token(request)
     return None if token is None else tokens.token_user_id(token)
 
 
 def _verified_token(request: HttpRequest) -> Token | None:
-    """The request's access token if it is good (see ``accounts.tokens``); remembered on the request."""
+    """The request's access token if it is valid (see ``accounts.tokens``); cached on the request."""
     if not hasattr(request, _ATTRIBUTE):
         raw = bearer_credentials(request)
         setattr(request, _ATTRIBUTE, None if raw is None else tokens.token_read(AccessToken, raw.encode()))
     return getattr(request, _ATTRIBUTE)
 
 
-class _People:
-    """What simplejwt knows of the user model, for its one lookup; see ``accounts.selectors.user_read``."""
+class _UserQuery:
+    """Stands in for the user model in simplejwt's only lookup, and answers it with ``accounts.selectors.user_read``."""
 
     DoesNotExist = User.DoesNotExist
 
     @property
-    def objects(self) -> "_People":
+    def objects(self) -> "_UserQuery":
         return self
 
     @staticmethod
@@ -55,15 +57,15 @@ class _People:
 
 
 class AccessTokenAuthentication(JWTAuthentication):
-    """simplejwt's authentication, sparing a second verification of a token that the limiter has read already.
+    """simplejwt's authentication, without verifying a token again that the rate limiter has verified.
 
-    The person is read from the database each time, so a deleted or inactive one, or one whose password has changed
-    since, is refused at once.
+    The user is read from the database on each request, so a user who was deleted or deactivated, or who has changed
+    their password since, is refused at once.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user_model = _People()  # type: ignore[assignment]  # It is asked for no more than this.
+        self.user_model = _UserQuery()  # type: ignore[assignment]  # simplejwt uses no more of it.
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         verified = _verified_token(request._request)
@@ -72,7 +74,7 @@ class AccessTokenAuthentication(JWTAuthentication):
         return super().authenticate(request)
 
     def get_raw_token(self, header: bytes) -> bytes | None:
-        """simplejwt knows the scheme in one spelling only."""
+        """Accepts ``Bearer`` in any case; simplejwt accepts one spelling only."""
         parts = header.split()
         if parts and parts[0].lower() == b"bearer":
             header = b" ".join([b"Bearer", *parts[1:]])
@@ -86,14 +88,14 @@ class AccessTokenAuthentication(JWTAuthentication):
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI schema shows the token: got by OAuth2's password form, so that the page of the schema can sign
-    in, or brought along."""
+    """Describes the token in the OpenAPI schema: obtained by OAuth2's password flow, so that the docs page can sign in,
+    or pasted in."""
 
     target_class = AccessTokenAuthentication
     name = ["oauth2", "bearer"]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
-        """Either of the two."""
+        """Either scheme is enough."""
         return [{name: []} for name in self.name]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Deleting a person, and all that is known of them.
+"""Deletes a user and all of their data.
 
-A person's rows stand in the tables of apps that this one knows nothing of, and foreign keys take them along. What they
-have outside the database, such as lists in Redis, those apps remove by what they register here.
+Rows in the tables of other apps are deleted by their foreign keys (CASCADE). Data outside the database, such as lists
+in Redis, is deleted by cleaners that those apps register here.
 """
 
 import json
@@ -23,20 +23,21 @@ _cleaners: list[Cleaner] = []
 
 
 def on_user_delete(cleaner: Cleaner) -> None:
-    """Has ``cleaner`` called in each deletion's transaction, when the person is locked and their rows still stand.
+    """Registers ``cleaner``, which each deletion calls in its transaction, with the user locked and all rows in place.
 
-    What is outside the database it removes by ``transaction.on_commit``. Registered in ``AppConfig.ready``.
+    A cleaner deletes data outside the database in ``transaction.on_commit``. Call this from ``AppConfig.ready``.
     """
     if cleaner not in _cleaners:
         _cleaners.append(cleaner)
 
 
 def user_delete(*, user_id: int) -> bool:
-    """Deletes a person with their rows in every table, their sessions, what the apps above keep elsewhere, and what the
-    admin's log says of them, whose lines stay; False where there is no such person (any more).
+    """Deletes a user: their rows in every table, their sessions, and what the registered cleaners delete elsewhere.
 
-    The person is locked first. A request that is about to write for them waits, and then finds them gone (see
-    ``accounts.selectors.user_hold``); what was written before is deleted too. So nobody has to be quiet meanwhile.
+    The lines of the admin's log stay, without personal data. Returns False if there is no such user.
+
+    The user is locked first. A concurrent write for the user waits, then raises User.DoesNotExist (see
+    ``accounts.selectors.user_lock_shared``); rows written before the lock are deleted. So no traffic has to stop.
     """
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=user_id).first()
@@ -52,16 +53,16 @@ def user_delete(*, user_id: int) -> bool:
 
 
 def _sessions_delete(user: User) -> None:
-    """Only staff have sessions, and whose one is stands inside it."""
+    """Deletes the user's sessions. Decodes all of them, which are few: only staff have sessions."""
     own = str(user.pk)
     keys = [row.pk for row in Session.objects.iterator() if str(row.get_decoded().get(SESSION_KEY)) == own]
     Session.objects.filter(pk__in=keys).delete()
 
 
 def _log_clean_of_rows(user: User) -> None:
-    """Lines about rows that go with the person, such as a rating, quote them: whose it was, which movie, how much.
+    """Anonymises log lines about the user's rows, such as ratings: they quote the user, the movie and the value.
 
-    Of a row that somebody deleted before, the line is known by the person's number, with which the quotation begins.
+    A line about a row that is deleted already is found by its quotation, which begins with the user's id.
     """
     for relation in User._meta.related_objects:
         if relation.on_delete is not CASCADE or relation.related_model is LogEntry:
@@ -74,18 +75,18 @@ def _log_clean_of_rows(user: User) -> None:
 
 
 def _log_clean(user: User) -> None:
-    """What was done to the person stays in the admin's log under their number, and no line names their address."""
+    """Replaces the user's name in the admin's log by their id, and their e-mail address wherever a line quotes it."""
     name = f"user {user.pk}"
     about = Q(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
     LogEntry.objects.filter(about).update(object_repr=name, change_message="")
     if not user.email:
         return
-    # A message is JSON, in which an address may be spelt in other letters.
+    # A message is JSON, which may escape characters of the address.
     spellings = {user.email, json.dumps(user.email)[1:-1]}
     mentions = Q()
     for spelling in spellings:
         mentions |= Q(object_repr__icontains=spelling) | Q(change_message__icontains=spelling)
-    # The whole address, and not the end of a longer one.
+    # Matches the whole address only, not the end of a longer one.
     pattern = re.compile(rf"(?<![\w.+-])(?:{'|'.join(map(re.escape, spellings))})(?![\w-]|\.\w)", re.IGNORECASE)
     for entry in LogEntry.objects.filter(mentions):
         entry.object_repr = pattern.sub(name, entry.object_repr)

@@ -1,4 +1,4 @@
-"""Password hashing: Argon2id with OWASP's parameters, a bounded number of hashes at once."""
+"""Hashes passwords: Argon2id with OWASP's parameters, and a limited number of hashes at once."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ WAIT_SECONDS = 5.0
 
 
 class HashingBusyError(RuntimeError):
-    """Too many passwords are being hashed in this process; the client may try again in seconds."""
+    """All hashing slots of this process stayed busy for WAIT_SECONDS; the client may retry."""
 
 
 _slots = threading.BoundedSemaphore(settings.PASSWORD_HASH_CONCURRENCY)
@@ -19,7 +19,10 @@ _slots = threading.BoundedSemaphore(settings.PASSWORD_HASH_CONCURRENCY)
 
 @contextmanager
 def _slot() -> Iterator[None]:
-    """One of the process's hashing slots, so that a flood of sign-ins takes neither all memory nor all threads."""
+    """Acquires a hashing slot, so that many sign-ins at once exhaust neither memory nor threads.
+
+    Raises HashingBusyError after WAIT_SECONDS.
+    """
     if not _slots.acquire(timeout=WAIT_SECONDS):
         raise HashingBusyError("Too many passwords are being hashed.")
     try:

@@ -1,4 +1,4 @@
-"""The people of the system: those who sign in, and those who came with an imported data set; and their tokens."""
+"""Users, who either sign in or come from an imported data set, and their refresh tokens."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people with a lower-case e-mail address as their login."""
+    """Creates users whose login is their e-mail address in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         if not email:
@@ -24,7 +24,7 @@ class UserManager(BaseUserManager["User"]):
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """The whole address in lower case: two people must not differ by a capital letter."""
+        """Lower-cases the whole address, so that two accounts cannot differ by case alone."""
         return (email or "").strip().lower()
 
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -32,7 +32,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. Someone imported has no e-mail address and cannot sign in; they have a data set's id instead."""
+    """A user. Imported users have no e-mail address and cannot sign in; the data set's user id identifies them."""
 
     email = models.EmailField(unique=True, null=True, blank=True, help_text="The login. Empty for imported people.")
     display_name = models.CharField(max_length=80, blank=True)
@@ -40,7 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField("staff", default=False, help_text="May use the admin.")
     share_with_groups = models.BooleanField(
         default=False,
-        # Imports insert people by statements of their own.
+        # Imports insert users by raw SQL, which bypasses the Python default.
         db_default=False,
         help_text="People who know the e-mail address may make lists for a group with this person in it. They see how "
         "well each movie suits them and, by what a list leaves out, can find out which movies they have seen.",
@@ -56,7 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = [
-            # Consumer: imports, which look people up by their data set's id; the export, which writes it.
+            # Consumer: imports, which look users up by the data set's user id; the export, which writes it.
             models.UniqueConstraint(fields=["dataset", "dataset_user_id"], name="user_dataset_identity"),
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
             models.CheckConstraint(
@@ -71,7 +71,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class RefreshToken(models.Model):
-    """A refresh token that was given out, by its id alone: the token itself is nowhere but with its client."""
+    """An issued refresh token. Only its id is stored; the token itself is with the client alone."""
 
     jti = models.UUIDField(unique=True, editable=False, help_text="The token's own id, which signs nobody in.")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")

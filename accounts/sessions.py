@@ -1,7 +1,7 @@
-"""Sessions of the admin in the database, under a hash of their keys.
+"""Stores the admin's sessions in the database under a hash of their keys.
 
-A session's key is what signs its browser in. Django stores it as it is, so that whoever reads the table, or a backup of
-it, could go on in anybody's session; of a hash nobody gets back to the key.
+The session key alone signs a browser in. Django stores it in plain text, so anyone who reads the table or a backup of
+it could take over a session. A hash cannot be turned back into the key.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 
 class SessionStore(db.SessionStore):
-    """Django's, for synchronous code, which this site's is. Its name is part of what Django signs the data with."""
+    """Django's database sessions, for synchronous code. Django signs with the class name: a new one ends all sessions."""
 
     def _get_session_from_db(self) -> Any:
         key = _stored(str(self.session_key))
@@ -36,5 +36,5 @@ class SessionStore(db.SessionStore):
 
 
 def _stored(session_key: str) -> str:
-    """As long as the column: 160 bits, of a key that has as many, are enough without a salt."""
+    """The key's hash, cut to the column's 40 characters: 160 bits. The key is random, so it needs no salt."""
     return hashlib.sha256(session_key.encode(errors="backslashreplace")).hexdigest()[:40]

@@ -1,8 +1,8 @@
-"""Reading tokens: whatever a token says, it is either good or None; nothing that it holds is an error of ours.
+"""Reads tokens: the result is a valid token or None, and no content of a token causes a server error.
 
-A signature proves who wrote a token, not that its claims make sense: a release before this one, another service with
-the key, or a thief of it may have written anything. simplejwt raises what its own code runs into on the way (an
-OverflowError for an ``exp`` of 10**30, a RecursionError for a header of brackets), so tokens are read here only.
+A signature proves who issued a token, not that its claims make sense: an earlier release, another service with the key,
+or someone who stole the key may have written anything. simplejwt lets unexpected errors through (OverflowError for an
+``exp`` of 10**30, RecursionError for a header of nested brackets), so all tokens are read by this module.
 """
 
 import re
@@ -15,7 +15,7 @@ from rest_framework_simplejwt.tokens import Token
 
 TokenT = TypeVar("TokenT", bound=Token)
 
-# What simplejwt and PyJWT let through of bytes that are no token, or of claims of another type than they expect.
+# What simplejwt and PyJWT raise for bytes that are no token, and for claims of an unexpected type.
 _UNREADABLE = (TokenError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _JTI = re.compile(r"[0-9a-f]{32}")
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -23,27 +23,27 @@ _MAX_USER_ID = 2**63 - 1
 
 
 def token_read(kind: type[TokenT], text: str | bytes) -> TokenT | None:
-    """The token of this kind, if its signature, issuer, audience, age and type are right and it names a user id and a
-    token id; otherwise None. Asks no database."""
+    """The token, if its signature, issuer, audience, expiry and type are valid and it holds a user id and a token id;
+    otherwise None. No query."""
     try:
-        token = kind(cast(Any, text))  # simplejwt's annotation leaves encoded tokens out.
+        token = kind(cast(Any, text))  # simplejwt's annotation omits encoded tokens.
     except _UNREADABLE:
         return None
     return None if _user_id(token) is None or _jti(token) is None else token
 
 
 def token_user_id(token: Token) -> int:
-    """The user id in a token that ``token_read`` has read."""
+    """The user id of a token that ``token_read`` returned."""
     return cast(int, _user_id(token))
 
 
 def token_jti(token: Token) -> UUID:
-    """The id of a token that ``token_read`` has read."""
+    """The id (jti) of a token that ``token_read`` returned."""
     return cast(UUID, _jti(token))
 
 
 def _user_id(token: Token) -> int | None:
-    """A positive number that PostgreSQL can hold, written as a number or in digits."""
+    """The user id claim, a positive bigint given as a number or a string of digits; None if it is anything else."""
     claim = token.get(api_settings.USER_ID_CLAIM)
     if isinstance(claim, int) and not isinstance(claim, bool):
         return claim if 0 < claim <= _MAX_USER_ID else None

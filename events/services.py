@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
-from accounts.selectors import user_hold
+from accounts.selectors import user_lock_shared
 from events.kinds import KIND_TABLE, Kind
 from events.list_invalidation import invalidate_user_on_commit
 from events.models import FUTURE_TOLERANCE, MAX_RATING, MIN_RATING, Interaction, Rating
@@ -72,7 +72,7 @@ def interaction_record(
     )
     try:
         with transaction.atomic():
-            user_hold(user_id=user.pk)
+            user_lock_shared(user_id=user.pk)
             event.save()
             if value is not None:
                 _rating_upsert(user, movie_id, value, event.occurred_at)

@@ -1,4 +1,4 @@
-"""What the account endpoints read and answer."""
+"""Request and response serializers of the account endpoints."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.services import PASSWORD_MAX_LENGTH
 
 
 class PasswordField(serializers.CharField):
-    """A password as typed, spaces included; its length is bounded before it is hashed."""
+    """A password as typed, spaces included. Its length is limited, since hashing takes time."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs |= {"write_only": True, "trim_whitespace": False, "max_length": PASSWORD_MAX_LENGTH}
@@ -41,7 +41,7 @@ class SignInSerializer(serializers.Serializer[User]):
     username = serializers.CharField(max_length=254, required=False)
     email = serializers.CharField(max_length=254, required=False)
     password = PasswordField()
-    # OAuth2's form has these; a client that is known and scopes are not asked for, and nothing is made of them.
+    # Part of OAuth2's form; accepted and ignored, since there are no registered clients and no scopes.
     client_id = serializers.CharField(max_length=254, required=False, allow_blank=True, write_only=True)
     client_secret = serializers.CharField(max_length=254, required=False, allow_blank=True, write_only=True)
     scope = serializers.CharField(max_length=1000, required=False, allow_blank=True, write_only=True)

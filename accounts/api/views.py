@@ -1,4 +1,4 @@
-"""Registering, signing in, renewing tokens, and oneself."""
+"""Views for registration, sign-in, token refresh and the user's own profile."""
 
 from typing import Any, cast
 
@@ -52,7 +52,7 @@ class TokenView(PublicView):
         try:
             _, tokens = services.user_sign_in(email=given["login"], password=given["password"])
         except services.InvalidCredentialsError as error:
-            raise AuthenticationFailed("No account opens with these.", code="invalid_credentials") from error
+            raise AuthenticationFailed("Wrong e-mail address or password.", code="invalid_credentials") from error
         return _no_store(Response(serializers.TokensSerializer(tokens).data))
 
 
@@ -61,7 +61,7 @@ class RefreshView(PublicView):
         operation_id="auth_refresh", request=serializers.RefreshSerializer, responses=serializers.RefreshedSerializer
     )
     def post(self, request: Request) -> Response:
-        """New tokens for a refresh token, which is used up by this."""
+        """Exchanges a refresh token for new tokens; it can be used once."""
         serializer = serializers.RefreshSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:
@@ -74,12 +74,12 @@ class RefreshView(PublicView):
 class MeView(APIView):
     @extend_schema(operation_id="auth_me", responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
-        """The person signed in."""
+        """The signed-in user's profile."""
         return Response(serializers.MeSerializer(cast(User, request.user)).data)
 
     @extend_schema(operation_id="auth_me_update", request=serializers.MeSerializer, responses=serializers.MeSerializer)
     def patch(self, request: Request) -> Response:
-        """Changes one's display name, and whether others may make lists for a group with oneself in it."""
+        """Updates the display name, and whether others may include the user in lists for a group."""
         user = cast(User, request.user)
         serializer = serializers.MeSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
@@ -87,6 +87,6 @@ class MeView(APIView):
 
 
 def _no_store(response: Response) -> Response:
-    """Tokens are for the client alone, so no cache on the way may keep them (RFC 6749, 5.1)."""
+    """Forbids caches to store tokens (RFC 6749, 5.1)."""
     response["Cache-Control"] = "no-store"
     return response

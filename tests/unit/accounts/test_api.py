@@ -111,7 +111,7 @@ def test_the_wrong_password_and_an_unknown_address_are_told_alike(api_client):
     for answer in (wrong, unknown):
         assert answer.json()["error"] | {"request_id": ""} == {
             "code": "invalid_credentials",
-            "message": "No account opens with these.",
+            "message": "Wrong e-mail address or password.",
             "fields": {},
             "request_id": "",
         }
