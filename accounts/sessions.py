@@ -12,7 +12,7 @@ from django.utils import timezone
 
 
 class SessionStore(db.SessionStore):
-    """Django's database sessions, for synchronous code. Django signs with the class name: a new one ends all sessions."""
+    """Django's database sessions, for synchronous code. Renaming the class ends all sessions: its name signs them."""
 
     def _get_session_from_db(self) -> Any:
         key = _stored(str(self.session_key))

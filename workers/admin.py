@@ -11,33 +11,33 @@ from django_celery_beat.models import ClockedSchedule, PeriodicTask, SolarSchedu
 from kombu.utils.json import loads
 
 OWN_TASKS = "workers.tasks."
-# Where a message goes and what else it says; Celery's own settings say that of each task.
+# Routing and headers of a message, read-only here: Celery's settings define them for each task.
 ROUTING = ("queue", "exchange", "routing_key", "priority", "headers")
 
-# Their entries say when something is due; no message of theirs starts it (workers.schedule).
+# Entries of these tasks only say when something is due; run_due reads them and starts it (workers.schedule).
 READ_BY_RUN_DUE = ("workers.tasks.training.train", "workers.tasks.training.tune")
 
-# Nothing here runs once at a time or by the sun.
+# No task here runs at a clocked time or by the sun.
 admin.site.unregister([PeriodicTask, ClockedSchedule, SolarSchedule])
 
 
 class ScheduledTaskForm(PeriodicTaskForm):
-    """django-celery-beat's, which takes the name of any task at all, Celery's own among them, which run other ones."""
+    """django-celery-beat's form, which accepts any task, even Celery's own; restricted to the project's tasks."""
 
     def clean(self) -> dict[str, Any]:
-        if self.errors:  # What the form's own clean would miss, it looks for without asking.
+        if self.errors:  # The parent's clean() assumes that every field is valid.
             return self.cleaned_data
         data: dict[str, Any] = super().clean()
         task = _own_tasks().get(data["task"])
         if task is None:
-            # An entry that beat made for itself may be edited, and stays what it is.
+            # An entry that beat itself created may be edited, but not turned into another task.
             if self.instance.pk is not None and not {"regtask", "task", "args", "kwargs"} & set(self.changed_data):
                 return data
             raise ValidationError({"task": "Choose one of the registered tasks."})
         try:
             inspect.signature(task.run).bind(*loads(data["args"]), **loads(data["kwargs"]))
         except TypeError as error:
-            raise ValidationError({"args": f"This task is not called like that: {error}."}) from error
+            raise ValidationError({"args": f"This task does not take these arguments: {error}."}) from error
         repeats = (data.get("crontab") or data.get("interval")) and not data.get("one_off")
         if task.name in READ_BY_RUN_DUE and not repeats:
             raise ValidationError({"task": "Give this task a crontab or an interval, and do not make it one-off."})
@@ -46,7 +46,7 @@ class ScheduledTaskForm(PeriodicTaskForm):
 
 @admin.register(PeriodicTask)
 class ScheduledTaskAdmin(PeriodicTaskAdmin):
-    """django-celery-beat's, whose actions (enable, disable, run) are open to whoever may look at the schedule."""
+    """django-celery-beat's admin, which lets anyone who may view the schedule enable, disable and run tasks."""
 
     form = ScheduledTaskForm
 
@@ -54,7 +54,7 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin):
         return (*super().get_readonly_fields(request, obj), *ROUTING)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """All of them change what runs, so they are for those who may change it; to delete has its own permission."""
+        """Requires the change permission for every action but deletion, which has its own permission."""
         actions = super().get_actions(request)
         if self.has_change_permission(request):
             return actions

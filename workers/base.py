@@ -1,4 +1,4 @@
-"""What every task shares: how often it is tried, and what is retried. Counting and logging hook into Celery itself."""
+"""The base class of all tasks: retries and redelivery. Metrics and logging are in recsys_project.celery."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DAY = 86_400
 
 
 class BaseTask(Task):
-    """A task is one more interface: it calls one service, and may be run twice without harm.
+    """A task calls one service and is idempotent.
 
-    A database that is away for a moment is waited for. A task whose process is killed comes back to the queue; one that
-    kills its process each time is dropped after ``max_deliveries``, or it would do so for ever.
+    It is retried while the database is unavailable. A task whose process is killed returns to the queue; one that kills
+    its process each time is dropped after ``max_deliveries``, or it would be redelivered forever.
     """
 
     abstract = True
@@ -37,7 +37,7 @@ class BaseTask(Task):
         return None
 
     def _deliveries(self) -> int:
-        """How often this very message has been started; a retry counts anew. 1 when Redis cannot say."""
+        """How often this message has been delivered; each retry is a new message. 1 if Redis does not answer."""
         key = f"task-deliveries:{self.request.id}:{self.request.retries}"
         try:
             cache.add(key, 0, timeout=_DAY)

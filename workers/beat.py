@@ -1,4 +1,4 @@
-"""The beat's scheduler: django-celery-beat's, without the gap through which missed runs fall."""
+"""Beat's scheduler: django-celery-beat's, changed so that no missed run is lost."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 
 class Scheduler(DatabaseScheduler):
-    """Looks at every enabled entry.
+    """Loads every enabled entry, and stops on SIGTERM and SIGINT before its next tick.
 
-    django-celery-beat (2.9) leaves out crontab entries whose hour is more than two hours from now, to keep its heap
-    small: one that fell due while beat was down, or that beat was too late for, is then not made up before its next
-    time. With all entries in the schedule it is sent once, as soon as beat is back.
+    To keep its heap small, django-celery-beat (2.9) omits crontab entries whose hour is more than two hours away. An
+    entry that became due while beat was down is then skipped until its next time. With all entries loaded, it is sent
+    once, as soon as beat runs again.
 
-    Told to end, it ends before its next look at the latest. Celery's own handler saves the schedule over the connection
-    that the interrupted statement holds, so that beat waits for itself for ever or goes on. Celery saves it once more
-    when its loop has ended, which is enough.
+    Celery's signal handler saves the schedule over the connection that the interrupted statement still uses, so that
+    beat deadlocks or keeps running. Celery saves the schedule again after its loop, which is enough.
     """
 
     _ending = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            # Nobody else's, as where an entry of the admin or a test makes a scheduler.
+            # Replaces beat's handlers only: the admin and tests create schedulers in other processes.
             if getattr(signal.getsignal(number), "__module__", "") == "celery.apps.beat":
                 signal.signal(number, self._end)
         super().__init__(*args, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:
-        """Seconds until the next look. Ends the process where something swallowed the exit that ``_end`` raised."""
+        """Seconds until the next tick. Raises SystemExit again if something swallowed the one that ``_end`` raised."""
         if self._ending:
             raise SystemExit
         return super().tick(*args, **kwargs)

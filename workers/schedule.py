@@ -1,4 +1,4 @@
-"""What the schedule of the admin ("Periodic tasks") asked for last, whether or not a message ever arrived."""
+"""The latest time at which the admin's schedule ("Periodic tasks") wanted a task to run, sent or not."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from django_celery_beat.tzcrontab import TzAwareCrontab
 
 logger = structlog.get_logger(__name__)
 
-# How far back a crontab is searched for its newest time, the nearest first: hourly, daily, weekly, monthly, yearly.
-_LOOK_BACK = [timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366)]
+# How far back a crontab is searched for its latest time, in increasing steps: hourly, daily, weekly, monthly, yearly.
+_SEARCH_WINDOWS = [timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366)]
 
 
 def latest_slot(task: str, *, now: datetime) -> datetime | None:
-    """The newest time, at most a year ago, at which an enabled entry asked for ``task``.
+    """The latest time, at most a year ago, at which an enabled entry schedules ``task``.
 
-    None where there is no such entry, or no such time since the schedule was installed: a night before that was not
-    missed. Entries by crontab or interval are read. Others are not, so that the admin takes none for these tasks.
+    None if there is no such entry, or no such time since the schedule was installed: earlier runs were not missed.
+    Only crontabs and intervals are read; the admin accepts nothing else for these tasks.
     """
     slots = [_slot(entry, now) for entry in PeriodicTask.objects.filter(task=task, enabled=True)]
     latest = max((slot for slot in slots if slot is not None), default=None)
@@ -33,7 +33,7 @@ def _slot(entry: PeriodicTask, now: datetime) -> datetime | None:
         try:
             slot = latest_of_crontab(entry.crontab.schedule, now)
         except ValueError as error:
-            # A day that no calendar has; beat leaves such an entry out.
+            # A date that does not exist, as 30 February; beat skips such an entry.
             logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
     elif entry.interval is not None:
         every = entry.interval.schedule.run_every
@@ -44,9 +44,9 @@ def _slot(entry: PeriodicTask, now: datetime) -> datetime | None:
 
 
 def latest_of_crontab(schedule: TzAwareCrontab, now: datetime) -> datetime | None:
-    """The newest time of a crontab that is not after ``now``, at most a year ago. In UTC."""
+    """The latest time of a crontab not after ``now``, in UTC; None if there is none within a year."""
     now = now.astimezone(schedule.tz)
-    for back in _LOOK_BACK:
+    for back in _SEARCH_WINDOWS:
         latest, after = None, _next(schedule, now - back)
         while after <= now:
             latest, after = after, _next(schedule, after)
@@ -62,6 +62,6 @@ def _next(schedule: TzAwareCrontab, moment: datetime) -> datetime:
 
 
 def _installed_at() -> datetime | None:
-    """When the first entries of the schedule were made."""
+    """When the migration created the first entries of the schedule."""
     applied = MigrationRecorder.Migration.objects.filter(app="workers", name="0001_schedule")
     return applied.values_list("applied", flat=True).first()

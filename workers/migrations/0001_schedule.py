@@ -1,28 +1,28 @@
-"""The schedule as first delivered. Staff change it in the admin; nothing ever writes it again."""
+"""The initial schedule. Staff change it in the admin; no code writes these entries again."""
 
 from django.db import migrations
 
 # The hour and minute are UTC.
 NIGHTLY = {"minute": "0", "hour": "3", "day_of_week": "*", "day_of_month": "*", "month_of_year": "*"}
-# The hourly tasks stand apart, and apart from the night's training.
+# The hourly tasks run at different minutes, none of them at the minute of the nightly training.
 HOURLY = {"hour": "*", "day_of_week": "*", "day_of_month": "*", "month_of_year": "*"}
 
 CRONTAB_TASKS = [
-    # A message that no worker took expires before the next one is due.
+    # A message that no worker received expires before the next one is due.
     ("Nightly training", "workers.tasks.training.train", NIGHTLY, 6 * 3600, "Trains and publishes the model."),
     (
         "Popular movies",
         "workers.tasks.refresh.popular",
         {**HOURLY, "minute": "10"},
         3000,
-        "Makes the popular lists anew.",
+        "Recomputes the popular lists.",
     ),
     (
         "Vectors of new and edited movies",
         "workers.tasks.refresh.embeddings",
         {**HOURLY, "minute": "20"},
         3000,
-        "Gives movies that were added or edited their vectors.",
+        "Computes the vectors of movies that were added or edited.",
     ),
 ]
 REQUESTED = "Trainings that staff asked for"
@@ -45,7 +45,7 @@ def create_schedule(apps, schema_editor):
             "task": "workers.tasks.training.run_requested",
             "interval": minute,
             "expire_seconds": 55,
-            "description": "Starts the training that waits, and marks trainings whose process is gone as failed.",
+            "description": "Starts a requested training, and marks trainings whose process died as failed.",
         },
     )
 

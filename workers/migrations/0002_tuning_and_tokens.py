@@ -1,4 +1,4 @@
-"""Two more entries of the schedule as first delivered; staff change them in the admin."""
+"""Adds two entries to the initial schedule; staff change them in the admin."""
 
 from django.db import migrations
 
@@ -9,7 +9,7 @@ TASKS = [
         "workers.tasks.training.tune",
         {"minute": "0", "hour": "4", "day_of_week": "0"},
         12 * 3600,
-        "Searches hyperparameters on validation data for the trainings to come.",
+        "Searches hyperparameters on validation data, which later trainings use.",
     ),
     (
         "Expired tokens",

@@ -1,4 +1,4 @@
-"""New and edited movies get their vectors within a minute; the hourly refresh stays, for what a sweep could not do."""
+"""Computes the vectors of new and edited movies within a minute. The hourly refresh stays, for what a sweep missed."""
 
 from django.db import migrations
 
@@ -13,9 +13,9 @@ def create_sweep(apps, schema_editor):
         defaults={
             "task": "workers.tasks.refresh.embeddings",
             "interval": half_minute,
-            # A message that no worker took expires before the next one is due.
+            # A message that no worker received expires before the next one is due.
             "expire_seconds": 25,
-            "description": "One query when nothing changed; so a new movie is found within a minute.",
+            "description": "New movies get vectors within a minute. One query if nothing changed.",
         },
     )
 

@@ -1,12 +1,12 @@
-"""What is due is decided from the tables each minute; the entries of the night and the week say when that is."""
+"""Decides every minute from the tables what is due; the nightly and weekly entries only say when that is."""
 
 from django.db import migrations
 
 REQUESTED, DUE = "Trainings that staff asked for", "Trainings that are due"
 DUE_TASK = "workers.tasks.training.run_due"
 DUE_DESCRIPTION = (
-    "Starts the training that staff asked for, or the nightly one or the weekly search if it is due and not done; makes "
-    "up for what was missed, and begins again what broke off. When they are due is set in their own entries."
+    "Starts a requested training, or the nightly training or weekly tuning if it is due and not done. Catches up on "
+    "missed runs and restarts interrupted ones. The entries of the training and the tuning set when they are due."
 )
 DESCRIPTIONS = {
     "Nightly training": "When the nightly training is due; disabled: never. 'Trainings that are due' starts it.",
@@ -14,7 +14,7 @@ DESCRIPTIONS = {
 }
 
 
-def look_each_minute(apps, schema_editor):
+def run_due_each_minute(apps, schema_editor):
     interval_schedule = apps.get_model("django_celery_beat", "IntervalSchedule")
     entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
     minute, _ = interval_schedule.objects.get_or_create(every=1, period="minutes")
@@ -30,7 +30,7 @@ def look_each_minute(apps, schema_editor):
         entries.filter(name=name).update(description=description)
 
 
-def look_for_requests_alone(apps, schema_editor):
+def run_requests_only(apps, schema_editor):
     apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(name=DUE).update(
         name=REQUESTED, task="workers.tasks.training.run_requested"
     )
@@ -39,4 +39,4 @@ def look_for_requests_alone(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("workers", "0003_sweep_new_movies")]
 
-    operations = [migrations.RunPython(look_each_minute, look_for_requests_alone)]
+    operations = [migrations.RunPython(run_due_each_minute, run_requests_only)]

@@ -1,4 +1,4 @@
-"""What was committed and not announced is announced within a minute."""
+"""Announces within a minute each committed change that was not announced."""
 
 from django.db import migrations
 
@@ -13,9 +13,9 @@ def create_sweep(apps, schema_editor):
         defaults={
             "task": "workers.tasks.maintenance.announce_changes",
             "interval": half_minute,
-            # A message that no worker took expires before the next one is due.
+            # A message that no worker received expires before the next one is due.
             "expire_seconds": 25,
-            "description": "Two queries when nothing was lost; so an event counts within a minute whatever dies.",
+            "description": "An event counts within a minute even if its process died. Two queries if nothing was missed.",
         },
     )
 

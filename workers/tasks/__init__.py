@@ -1,4 +1,4 @@
-"""Thin tasks: each calls one service. Imported here so that a worker finds them all."""
+"""Celery tasks, each of which calls one service. Imported here so that autodiscovery finds them."""
 
 from workers.tasks import maintenance, refresh, training
 

@@ -1,4 +1,4 @@
-"""What keeps tables from growing for ever, and lists from being wrong."""
+"""Maintenance: deletes expired tokens and announces changes that were missed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from workers.base import BaseTask
 
 @shared_task(base=BaseTask)
 def flush_tokens() -> int:
-    """Refresh tokens that have expired by themselves."""
+    """Deletes expired refresh tokens; returns how many."""
     return tokens_flush_expired()
 
 
 @shared_task(base=BaseTask)
 def announce_changes() -> int:
-    """Changes that were committed and that nobody announced."""
+    """Invalidates caches for committed changes that were not announced; returns how many."""
     return changes_announce()

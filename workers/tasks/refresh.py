@@ -1,4 +1,4 @@
-"""What is made anew between trainings."""
+"""Refreshes popular lists and movie vectors between trainings."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from workers.base import BaseTask
 
 @shared_task(base=BaseTask)
 def popular() -> int:
-    """The popular lists."""
+    """Recomputes the popular lists; returns what ``popular_refresh`` does."""
     return popular_refresh()
 
 
 @shared_task(base=BaseTask)
 def embeddings() -> int:
-    """Vectors of new and edited movies."""
+    """Computes the vectors of new and edited movies; returns what ``embeddings_refresh`` does."""
     return embeddings_refresh()

@@ -1,7 +1,6 @@
-"""Training, on the queue ``train``, whose worker does nothing else and one thing at a time.
+"""Training and tuning, on the queue ``train``, whose worker runs one task at a time and nothing else.
 
-What is to be done is decided from the tables each time: a message that is lost, late or delivered twice changes
-nothing.
+The tables decide what is due, not the message. So a message that is lost, late or delivered twice changes nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from workers.schedule import latest_slot
 
 logger = structlog.get_logger(__name__)
 
-Made = TypeVar("Made", ModelVersion, TuningRun)
+Result = TypeVar("Result", ModelVersion, TuningRun)
 
 
 @shared_task(base=BaseTask)
 def run_due() -> int | None:
-    """Each minute: train what staff asked for, or the night that is due; else search, if the week's search is.
+    """Runs every minute: trains if staff requested it or the nightly training is due, else tunes if tuning is due.
 
-    Says the version, if one was trained. Attempts whose process is gone are dealt with first.
+    Returns the id of the trained version, if any. Attempts whose process died are handled first.
     """
     version = _finish(lambda: nightly.training_run_due(slot=latest_slot(train.name, now=timezone.now())))
     if version is not None:
@@ -41,20 +40,20 @@ def run_due() -> int | None:
 
 @shared_task(base=BaseTask)
 def train() -> int | None:
-    """The entry that says when the night's training is due: run_due reads it. Its own message is one more look."""
+    """The schedule's entry for the nightly training, read by run_due. Its own message only calls run_due again."""
     return run_due()
 
 
 @shared_task(base=BaseTask)
 def tune() -> int | None:
-    """The entry that says when the week's search is due: run_due reads it, and runs this. Says the run, if any."""
+    """The schedule's entry for weekly tuning, read by run_due, which calls this. Returns the run's id, if any."""
     limits = Limits(settings.TUNING_TRIALS, settings.TUNING_MINUTES * 60)
     run = _finish(lambda: tuning.tuning_run_due(slot=latest_slot(tune.name, now=timezone.now()), limits=limits))
     return None if run is None else run.pk
 
 
-def _finish(run: Callable[[], Made | None]) -> Made | None:
-    """A training or a tuning that fails has said so in its row and in the log: the task itself has done its work."""
+def _finish(run: Callable[[], Result | None]) -> Result | None:
+    """Runs a training or tuning. A failure is recorded in its row and logged, so the task itself does not fail."""
     try:
         return run()
     except TrainingBusyError:

@@ -23,7 +23,7 @@ def delivered(db) -> None:
     """The schedule as the migration leaves it; other tests may have emptied the tables since."""
     schedule.create_schedule(apps, None)
     later.create_schedule(apps, None)
-    each_minute.look_each_minute(apps, None)
+    each_minute.run_due_each_minute(apps, None)
     sweep.create_sweep(apps, None)
     MigrationRecorder.Migration.objects.filter(app="workers").update(applied=at("2026-01-01 00:00"))
 
