@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.selectors import user_exists
 from movies.caching.version_tokens import (
     CATALOGUE,
-    forget_token,
+    delete_token,
     invalidate,
     invalidate_each,
     record_invalidation,
@@ -43,13 +43,13 @@ def _invalidate_committed(user_id: int, interaction_id: int | None) -> None:
     """Leaves no token of a person who was deleted between the commit and this call."""
     invalidate_user(user_id, interaction_id)
     if not user_exists(user_id=user_id):
-        forget_token(_name(user_id))
+        delete_token(_name(user_id))
 
 
 def forget_user_on_commit(user: User) -> None:
     """Removes the recorded changes of a person who is being deleted, and their token once that has committed."""
     CacheInvalidation.objects.filter(name=_name(user.pk)).delete()
-    transaction.on_commit(partial(forget_token, _name(user.pk)))
+    transaction.on_commit(partial(delete_token, _name(user.pk)))
 
 
 def list_token_keys(user_id: int) -> list[str] | None:

@@ -53,7 +53,7 @@ def training_data_read() -> FeedbackColumns:
     batches = [
         {name: rows[name].astype(dtype) for name, dtype in _DTYPES.items()}
         for query in (_RATINGS, _EVENTS.format(codes=codes))
-        for rows in copy_rows_out(query, _ROW, rows_a_piece=_BATCH_ROWS)
+        for rows in copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS)
     ]
     return FeedbackColumns(
         user_ids=_column(batches, "user"),

@@ -1,4 +1,4 @@
-"""The catalogue in the admin. What is changed here shows in every list from the next request on."""
+"""Admin of the catalogue. A change shows in every list from the next request on."""
 
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ class CreditInline(admin.TabularInline):
 
 
 class DatasetMovieInline(admin.TabularInline):
-    """The movie's ids in imported data sets, which only an import may change."""
+    """Shows the movie's ids in imported data sets; only imports change them."""
 
     model = DatasetMovie
     extra = 0
@@ -67,7 +67,7 @@ class MovieAdmin(AnnouncingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str
     ) -> tuple[QuerySet[Movie], bool]:
-        """Part of the title, accents or not, by the trigram index; a last word that is a year narrows to that year."""
+        """Finds parts of titles by the trigram index, ignoring accents; a year as the last word filters by year."""
         search_term = search_key_typed(search_term)
         words = search_term.split()
         if len(words) > 1 and words[-1].isascii() and words[-1].isdigit() and len(words[-1]) == 4:
@@ -84,7 +84,7 @@ class MovieAdmin(AnnouncingAdmin):
     def save_related(
         self, request: HttpRequest, form: ModelForm, formsets: list[BaseModelFormSet], change: bool
     ) -> None:
-        """Also notes a change of content, once genres and credits are saved too."""
+        """Marks the content as changed, after genres and credits are saved."""
         super().save_related(request, form, formsets, change)
         if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
             services.movies_content_changed(movies=Movie.objects.filter(pk=form.instance.pk))
@@ -95,7 +95,7 @@ class MovieAdmin(AnnouncingAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        """In one transaction, so that no deletion is without what says that lists may be wrong."""
+        """In one transaction, so that rows are never deleted without the invalidation of cached lists."""
         super().delete_queryset(request, queryset)
         invalidate_catalogue_on_commit()
 
@@ -143,7 +143,7 @@ class GenreAdmin(AnnouncingAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Genre]) -> None:
-        """In one transaction, so that what was computed before the deletion is not taken for newer."""
+        """In one transaction, so that vectors computed before the deletion do not count as current."""
         services.movies_content_changed(movies=Movie.objects.filter(genres__in=queryset))
         super().delete_queryset(request, queryset)
 
@@ -172,6 +172,6 @@ class PersonAdmin(AnnouncingAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
-        """In one transaction, so that what was computed before the deletion is not taken for newer."""
+        """In one transaction, so that vectors computed before the deletion do not count as current."""
         services.movies_content_changed(movies=Movie.objects.filter(people__in=queryset))
         super().delete_queryset(request, queryset)

@@ -5,5 +5,5 @@ class MoviesConfig(AppConfig):
     name = "movies"
 
     def ready(self) -> None:
-        """Registers ``any_of``, for whoever filters by it."""
+        """Registers the lookup ``any_of``."""
         from movies.db import lookups  # noqa: F401, PLC0415 -- it imports Django's models.

@@ -1,6 +1,6 @@
-"""Model fields that store and look for texts in one form, whichever way they come: forms, imports, the shell.
+"""Model fields that normalise text when it is stored and looked up: in forms, imports and the shell.
 
-``normalise_*`` of ``movies.text`` says which form. Raw SQL goes past a field; the tables' checks stand behind it.
+``movies.text.normalise_*`` define the form. Raw SQL bypasses fields; check constraints of the tables cover that.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from movies.text import normalise_line, normalise_text
 
 
 class _Normalised(models.Field):
-    """Normalises what a form gives, what is saved, in bulk too, and what an exact look-up asks for."""
+    """Normalises values from forms, values that are saved, also in bulk, and values of exact lookups."""
 
     def _normalise(self, text: str) -> str:
         raise NotImplementedError
@@ -25,7 +25,7 @@ class _Normalised(models.Field):
         return self._normalise(value) if isinstance(value, str) else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Also sets the instance, so that it says what the row says."""
+        """Also sets the normalised value on the instance, so that it equals the row."""
         value = super().pre_save(model_instance, add)
         if isinstance(value, str):
             value = self._normalise(value)
@@ -34,21 +34,21 @@ class _Normalised(models.Field):
 
 
 class LineField(_Normalised, models.CharField):
-    """A name or a title: one line, each run of blanks one space, NFC, nothing invisible."""
+    """A name or a title: one line in NFC, runs of whitespace as one space, without invisible characters."""
 
     def _normalise(self, text: str) -> str:
         return normalise_line(text)
 
 
 class ProseField(_Normalised, models.TextField):
-    """A text of several lines: NFC, nothing invisible."""
+    """A text of several lines in NFC, without invisible characters."""
 
     def _normalise(self, text: str) -> str:
         return normalise_text(text)
 
 
 class NFCNormalised(models.Func):
-    """Whether a text is in NFC, as a condition of a check constraint."""
+    """Whether a text is in NFC; a condition for check constraints."""
 
     template = "(%(expressions)s IS NFC NORMALIZED)"
     output_field = models.BooleanField()
@@ -56,7 +56,7 @@ class NFCNormalised(models.Func):
 
 
 class NameKey(models.Func):
-    """The form in which names of people and genres are compared: compatibility forms and case folded."""
+    """The key by which names of people and genres are compared: compatibility forms and case are folded."""
 
     function = "movies_name_key"
     output_field = models.TextField()

@@ -1,4 +1,4 @@
-"""The catalogue: movies, their genres, the people who made them, and their ids elsewhere."""
+"""The catalogue: movies, genres, people with their credits, and ids in other databases."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -10,14 +10,14 @@ from movies.fields import LineField, NameKey, NFCNormalised, ProseField, SearchK
 
 
 class WordsOf(models.Func):
-    """An array of texts as one text. PostgreSQL's array_to_string may not stand in a generated column."""
+    """Joins an array of texts into one text. PostgreSQL does not allow array_to_string in a generated column."""
 
     function = "movies_words_of"
     output_field = models.TextField()
 
 
 class Genre(models.Model):
-    """A genre as the imported data sets name it."""
+    """A genre, named as in the imported data sets."""
 
     name = LineField(max_length=40, unique=True)
     slug = models.SlugField(max_length=40, unique=True)
@@ -36,19 +36,19 @@ class Genre(models.Model):
 
 
 class Person(models.Model):
-    """Someone who directed or acted."""
+    """A director or an actor."""
 
     name = LineField(max_length=200)
     imdb_id = models.CharField(max_length=12, blank=True, help_text="As in nm0000158.")
     tmdb_id = models.PositiveIntegerField(null=True, blank=True)
-    # PostgreSQL keeps it: capitals without accents.
+    # Maintained by PostgreSQL: the name in upper case without accents.
     search_name = models.GeneratedField(expression=SearchKey("name"), output_field=models.TextField(), db_persist=True)
 
     class Meta:
         ordering = ["name"]
         verbose_name_plural = "people"
         constraints = [
-            # Consumer: import_metadata, which knows people by name alone; namesakes are told apart by their ids.
+            # Consumer: import_metadata, which identifies people by name alone; ids distinguish namesakes.
             models.UniqueConstraint(
                 NameKey("name"),
                 condition=models.Q(tmdb_id=None, imdb_id=""),
@@ -59,7 +59,7 @@ class Person(models.Model):
             models.CheckConstraint(condition=NFCNormalised("name"), name="person_name_nfc"),
         ]
         indexes = [
-            # Consumer: import_metadata, which looks people up by name, those with ids too.
+            # Consumer: import_metadata, which looks people up by name, including those with ids.
             models.Index(NameKey("name"), name="person_name_key"),
             # Consumer: the search, for names with typing errors, and the admin's.
             GinIndex(OpClass("search_name", name="gin_trgm_ops"), name="person_search_trigram"),
@@ -72,7 +72,7 @@ class Person(models.Model):
 
 
 class Movie(models.Model):
-    """A film of the catalogue. Only published ones are ever recommended or listed."""
+    """A movie of the catalogue. Only published movies are listed or recommended."""
 
     class Status(models.TextChoices):
         DRAFT = "draft"
@@ -98,7 +98,7 @@ class Movie(models.Model):
         editable=False,
         help_text="When what the embedding is made of (title, overview, genres, people…) last changed.",
     )
-    # PostgreSQL keeps both. This is as long as the overview, so whoever fetches many movies defers it.
+    # Maintained by PostgreSQL, as is search_title. As long as the overview: defer it when fetching many movies.
     search_document = models.GeneratedField(
         expression=SearchVector(Unaccented("title"), weight="A", config="english")
         + SearchVector(Unaccented(WordsOf("keywords")), weight="B", config="english")
@@ -126,19 +126,19 @@ class Movie(models.Model):
             ),
         ]
         indexes = [
-            # Consumer: the search, and the catalogue's and the admin's by a part of the title.
+            # Consumer: the search, and the title filters of the catalogue and the admin.
             GinIndex(OpClass("search_title", name="gin_trgm_ops"), name="movie_search_trigram"),
             # Consumer: the search, for words of title, keywords and overview.
             GinIndex(fields=["search_document"], name="movie_search_document"),
-            # Consumer: the newest movies, which read them in this order.
+            # Consumer: the list of the newest movies, which reads in this order.
             models.Index(fields=["-created_at", "-id"], name="movie_newest"),
             # Consumer: the catalogue's default order and the metadata import's lookup by title and year.
             models.Index(fields=["title", "year"], name="movie_title_year"),
             # Consumer: the catalogue's year filter.
             models.Index(fields=["year"], name="movie_year"),
-            # Consumer: the speed layer's search, which leaves out what is not published; few rows, however many movies.
+            # Consumer: the speed layer's search, which excludes unpublished movies; few rows in any catalogue.
             models.Index(fields=["id"], condition=~models.Q(status="published"), name="movie_not_published"),
-            # Consumer: the embedding refresh, which asks what changed since it last ran.
+            # Consumer: the embedding refresh, which reads what changed since its last run.
             models.Index(fields=["content_changed_at"], name="movie_content_changed"),
             # Consumer: import_metadata's lookup by TMDB id; data sets repeat a few ids, so it is not unique.
             models.Index(fields=["tmdb_id"], name="movie_tmdb_id"),
@@ -149,7 +149,7 @@ class Movie(models.Model):
 
 
 class Credit(models.Model):
-    """What one person did in one movie, in billing order."""
+    """A person's role in a movie; ``position`` is the billing order."""
 
     class Role(models.TextChoices):
         DIRECTOR = "director"
@@ -169,7 +169,7 @@ class Credit(models.Model):
 
 
 class DatasetMovie(models.Model):
-    """A movie's id in one imported data set: ML-100k numbers movies in its own way."""
+    """A movie's id in an imported data set. ML-100k, for one, has movie ids of its own."""
 
     dataset = models.CharField(max_length=32)
     dataset_movie_id = models.BigIntegerField()
@@ -188,10 +188,10 @@ class DatasetMovie(models.Model):
 
 
 class CacheInvalidation(models.Model):
-    """A committed change that makes what is cached wrong; see movies.caching.version_tokens.
+    """A committed change that invalidates cached data; see movies.caching.version_tokens.
 
-    Those of the catalogue together say what state it is in: their tokens are combined with XOR, so that a change that
-    commits late counts as much as one in time, and old rows are merged into one without changing the result.
+    The XOR of all catalogue tokens identifies the catalogue's state. XOR does not depend on the order, so a change that
+    commits late still counts, and old rows can be merged into one without changing the result.
     """
 
     name = models.CharField(max_length=40, help_text="The token to set: all, or user: and an id.")

@@ -1,4 +1,4 @@
-"""Names of people and genres as PostgreSQL compares them, so that nothing here can disagree with its unique keys."""
+"""Compares names of people and genres in PostgreSQL, so that the result agrees with its unique constraints."""
 
 from collections.abc import Collection, Iterable
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def name_keys(names: Collection[str]) -> dict[str, str]:
-    """The key of each name: equal keys are one name. One query, none for no names."""
+    """The comparison key of each name; names with equal keys are the same. One query, none without names."""
     if not names:
         return {}
     with connection.cursor() as cursor:
@@ -15,5 +15,5 @@ def name_keys(names: Collection[str]) -> dict[str, str]:
 
 
 def best_spelled(names: Iterable[str]) -> list[str]:
-    """The names in a fixed order, those all in one case last: of several spellings the first is the one to keep."""
+    """Sorts spellings, best first: mixed case before names in one case, then alphabetically."""
     return sorted(names, key=lambda name: (name.isupper() or name.islower(), name))

@@ -1,4 +1,4 @@
-"""Counting for lists of tables too large to count."""
+"""A paginator for tables that are too large to count."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ from django.core.paginator import Paginator
 from django.db import connection
 from django.utils.functional import cached_property
 
-# A filtered list says "at least this many" rather than count on; nobody pages further than this.
+# Filtered lists are counted up to this many rows; nobody pages further.
 MAX_COUNTED = 10_000
 
 
 class EstimatedCountPaginator(Paginator):
-    """Pages without COUNT(*): the whole table by PostgreSQL's own estimate, a filtered list up to MOST_COUNTED."""
+    """Avoids COUNT(*): uses PostgreSQL's estimate for a whole table, and counts a filtered list up to MAX_COUNTED."""
 
     @cached_property
     def count(self) -> int:
-        """The number of rows. One query, which never reads more than MOST_COUNTED + 1 rows."""
+        """The number of rows. Two queries at most; the count reads at most MAX_COUNTED + 1 rows."""
         queryset: Any = self.object_list
         if not queryset.query.where:
             with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Reads of the catalogue. Only published movies leave here."""
+"""Reads the catalogue. All functions return published movies only."""
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -12,11 +12,11 @@ from movies.models import Credit, Genre, Movie
 
 Card = dict[str, Any]
 
-# What a card may hold beside what it always holds, where a client asks for it.
+# Optional parts of a card, which clients request with ``expand``.
 EXPANSIONS = ("overview", "people")
 # Directors first, then the cast, each in billing order.
 _BILLING = ("-role", "position", "id")
-# Every list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
+# Raw SQL, because every list runs it: building the queryset took longer than the query.
 _CARDS = """
     SELECT m.id, m.title, m.year, m.runtime_minutes, m.language, m.imdb_id, m.tmdb_id, m.poster_url, g.names, g.slugs
     FROM movies_movie m,
@@ -43,11 +43,11 @@ def movies_with_details() -> QuerySet[Movie]:
 
 
 def movie_cards(movie_ids: Iterable[int]) -> dict[int, Card]:
-    """What a list shows of each of these movies, by id; those that are not published or do not exist are missing.
+    """The cards of these movies, by id; movies that are unpublished or do not exist are missing. One query.
 
     A card is ``{"id", "title", "year", "runtime_minutes", "language", "imdb_id", "tmdb_id", "poster_url", "genres":
-    [{"name", "slug"}]}``; a number that is not known is None, a text empty. Genres are shared between cards: never
-    change one. One query.
+    [{"name", "slug"}]}``; an unknown number is None, an unknown text empty. Cards share their genre objects: do not
+    modify them.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CARDS, {"ids": [int(i) for i in movie_ids], "published": str(Movie.Status.PUBLISHED)})
@@ -68,18 +68,17 @@ def movie_cards(movie_ids: Iterable[int]) -> dict[int, Card]:
 
 
 def title_card(movie_id: int, title: str, expand: Collection[str] = ()) -> Card:
-    """The card of a movie that is not published, for whoever had to do with it: its title, and nothing else of it."""
+    """The card of an unpublished movie, for users with an event about it: its title only, other fields are empty."""
     unknown: Card = {"year": None, "runtime_minutes": None, "language": "", "imdb_id": "", "tmdb_id": None}
     expanded = {name: empty for name, empty in {"overview": "", "people": []}.items() if name in expand}
     return {"id": movie_id, "title": title, **unknown, "poster_url": "", "genres": [], **expanded}
 
 
 def movie_expansions(movie_ids: Iterable[int], expand: Collection[str]) -> dict[int, Card]:
-    """What ``expand`` (of EXPANSIONS) adds to the card of each of these movies, by id; those that are not published or
-    do not exist are missing.
+    """The fields that ``expand`` (of EXPANSIONS) adds to the cards of these movies, by movie id.
 
-    ``overview`` is text; ``people`` are ``[{"id", "name", "role"}]``, directors first, each in billing order. One
-    query, two with people, however many movies.
+    ``overview`` is text; ``people`` are ``[{"id", "name", "role"}]``, directors first, then in billing order. Movies
+    that are unpublished or do not exist are missing. One query, two with people.
     """
     published = Movie.objects.filter(pk__any_of=movie_ids, status=Movie.Status.PUBLISHED).order_by()
     if "overview" in expand:
@@ -96,10 +95,10 @@ def movie_expansions(movie_ids: Iterable[int], expand: Collection[str]) -> dict[
 
 
 def items_expanded(items: Sequence[dict[str, Any]], expand: Collection[str]) -> list[dict[str, Any]]:
-    """The items of a list (``{"movie": card, …}``) with what ``expand`` adds to their cards, read now.
+    """Copies of list items (``{"movie": card, …}``) whose cards have the fields that ``expand`` adds.
 
-    An item whose movie is not published any more is left out. The given items and cards stay as they are. No query
-    without ``expand``, else as ``movie_expansions``.
+    Items whose movie is no longer published are omitted. The given items and cards are not modified. No query without
+    ``expand``, else as many as ``movie_expansions``.
     """
     if not expand or not items:
         return list(items)
@@ -110,14 +109,14 @@ def items_expanded(items: Sequence[dict[str, Any]], expand: Collection[str]) -> 
 
 
 def cards_listed(movie_ids: Sequence[int], expand: Collection[str]) -> list[Card]:
-    """The cards of these movies in this order with what ``expand`` adds; those that are not published are left out."""
+    """The cards of these movies, in this order, with the fields that ``expand`` adds; unpublished ones are omitted."""
     cards = movie_cards(movie_ids)
     items = [{"movie": cards[movie_id]} for movie_id in movie_ids if movie_id in cards]
     return [item["movie"] for item in items_expanded(items, expand)]
 
 
 def genre_counts() -> list[dict[str, Any]]:
-    """All genres by name with how many published movies are of each: ``{"slug", "name", "movie_count"}``. One query."""
+    """All genres by name, with the number of published movies: ``{"slug", "name", "movie_count"}``. One query."""
     published = Count("movies", filter=Q(movies__status=Movie.Status.PUBLISHED))
     genres = Genre.objects.order_by("name").annotate(movie_count=published)
     names = ("slug", "name", "movie_count")
@@ -126,5 +125,5 @@ def genre_counts() -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=500)
 def _genre(name: str, slug: str) -> dict[str, str]:
-    """One object for all cards: processes remember thousands of those, which name the same few genres."""
+    """A genre's object, shared by all cards: processes cache thousands of cards with the same few genres."""
     return {"name": name, "slug": slug}

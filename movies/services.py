@@ -1,5 +1,7 @@
-"""Changes that staff make to the catalogue. Each says when content changed, for the embedding refresh, and that
-cached lists may be wrong, for serving; both in the transaction of the change or right after its commit."""
+"""Changes to the catalogue by staff.
+
+Each sets ``content_changed_at``, for the embedding refresh, and invalidates cached lists once it has committed.
+"""
 
 from collections.abc import Iterable
 
@@ -12,12 +14,12 @@ from movies.models import Movie
 
 
 def movies_publish(*, movie_ids: Iterable[int]) -> int:
-    """Makes these movies listed and recommended again; the number that were not published before."""
+    """Publishes these movies, so that they are listed and recommended; returns how many were not published before."""
     return _movies_set_status(movie_ids, Movie.Status.PUBLISHED)
 
 
 def movies_hide(*, movie_ids: Iterable[int]) -> int:
-    """Takes these movies out of the catalogue and of every list, from the next request on; the number changed."""
+    """Hides these movies from the catalogue and every list, from the next request on; returns how many changed."""
     return _movies_set_status(movie_ids, Movie.Status.HIDDEN)
 
 
@@ -32,7 +34,7 @@ def _movies_set_status(movie_ids: Iterable[int], status: Movie.Status) -> int:
 
 @transaction.atomic
 def movies_content_changed(*, movies: QuerySet[Movie]) -> int:
-    """Says that what these movies' vectors and cards are made of has changed; the number of movies."""
+    """Marks the content of these movies, which their vectors and cards are built from, as changed; returns how many."""
     changed = movies.order_by().update(content_changed_at=timezone.now())
     invalidate_catalogue_on_commit()
     return changed

@@ -55,15 +55,15 @@ class LimitExceededError(Exception):
     """A request is over a rate and may come again after ``retry_after`` seconds; or, with ``store_away``, nobody can
     tell, and what must not be tried for free waits."""
 
-    def __init__(self, retry_after: int, *, store_away: bool = False) -> None:
+    def __init__(self, retry_after: int, *, store_unavailable: bool = False) -> None:
         seconds = "1 second" if retry_after == 1 else f"{retry_after} seconds"
         super().__init__(f"Too many requests; try again in {seconds}.")
         self.retry_after = retry_after
-        self.store_away = store_away
+        self.store_unavailable = store_unavailable
 
     @property
     def status(self) -> int:
-        return HTTPStatus.SERVICE_UNAVAILABLE if self.store_away else HTTPStatus.TOO_MANY_REQUESTS
+        return HTTPStatus.SERVICE_UNAVAILABLE if self.store_unavailable else HTTPStatus.TOO_MANY_REQUESTS
 
 
 # What a status means where nothing more exact is known: the code for programs, the sentence for people.
@@ -211,7 +211,7 @@ def _as_api_exception(exc: Exception) -> drf.APIException | None:
 
 
 def _limited(exc: LimitExceededError) -> drf.APIException:
-    known = drf.APIException(detail=_BY_STATUS[exc.status][1] if exc.store_away else str(exc))
+    known = drf.APIException(detail=_BY_STATUS[exc.status][1] if exc.store_unavailable else str(exc))
     known.status_code = exc.status
     known.wait = exc.retry_after  # type: ignore[attr-defined]  # As drf.Throttled has it.
     return known

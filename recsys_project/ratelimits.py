@@ -92,14 +92,14 @@ def count(name: str, key: str, *, closed: bool) -> None:
         if usage["limit"] == 0 and usage["time_left"] < 0:  # django-ratelimit's word for "the cache is away".
             if not closed:
                 return
-            raise LimitExceededError(RETRY_AFTER_SECONDS, store_away=True)
+            raise LimitExceededError(RETRY_AFTER_SECONDS, store_unavailable=True)
         raise LimitExceededError(max(1, usage["time_left"]))
 
 
 def _refused(request: HttpRequest, error: LimitExceededError) -> HttpResponseBase:
     """The error shape in the API, a page elsewhere; both say when to come again."""
     if is_api(request.path_info):
-        message = "" if error.store_away else str(error)
+        message = "" if error.store_unavailable else str(error)
         return error_response(request, error.status, message=message, retry_after=error.retry_after)
     seconds = error.retry_after
     response = render(request, f"{error.status}.html", {"retry_after": seconds}, status=error.status)

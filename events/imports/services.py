@@ -15,7 +15,7 @@ from events.imports.tags import tags_load
 from events.imports.user_ids import People
 from events.models import Rating
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
-from movies.imports.lock import take_import_lock
+from movies.imports.lock import acquire_import_lock
 from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import catalogue_load
 from movies.movielens.archive import Archive, dataset_name, open_archive
@@ -95,7 +95,7 @@ def movielens_import(
     with open_archive(path) as archive, BadLines(skip=skip_bad, report=report) as bad:
         summary = ImportSummary(dataset_name(dataset or archive.name))
         with transaction.atomic():
-            take_import_lock(on_wait=lambda: show(Progress("waiting for another import")))
+            acquire_import_lock(on_wait=lambda: show(Progress("waiting for another import")))
             _Import(archive, bad, show, summary).run()
             if summary.changed:
                 show(Progress("statistics"))

@@ -1,4 +1,4 @@
-"""What staff and operators are told when a change stands but Redis could not be told of it."""
+"""Warns staff and operators if a change was saved but Redis could not be reached."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core.management.base import BaseCommand
 from django.http import HttpRequest, HttpResponse
 
-from movies.caching.version_tokens import unannounced
+from movies.caching.version_tokens import has_pending
 
 UNANNOUNCED = (
     "The change is saved, but Redis did not answer. No action is needed: cached lists from before the change are"
@@ -22,14 +22,14 @@ class AnnouncingCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         finally:
-            if unannounced():
+            if has_pending():
                 self.stderr.write(self.style.WARNING(UNANNOUNCED))
 
 
 class AnnouncingAdmin(admin.ModelAdmin):
     """An admin whose changes make cached lists wrong; it shows a warning if Redis did not answer.
 
-    Each view is a transaction, or holds some, and has ended them when it returns: only then it is known.
+    The check comes after the view, since tokens are set after its transactions have committed.
     """
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -50,6 +50,6 @@ class AnnouncingAdmin(admin.ModelAdmin):
         return self._warned(request, super().delete_view(request, object_id, extra_context))
 
     def _warned(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if request.method == "POST" and unannounced():
+        if request.method == "POST" and has_pending():
             self.message_user(request, UNANNOUNCED, messages.WARNING)
         return response

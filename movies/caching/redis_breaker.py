@@ -1,9 +1,9 @@
 """A circuit breaker: while Redis hangs, one call a second waits for its time-out and the others fail at once.
 
-A Redis that was stopped or cut off still takes connections, and each call to it takes the whole socket time-out. With
-one on each of several calls a request, a few requests hold every thread of a process. So the first call that gets no
-answer opens the breaker of its process; who calls meanwhile is told that Redis is away, as they would be a time-out
-later. A refused connection opens nothing: it costs no time.
+A Redis that hangs still accepts connections, and each call waits for the whole socket time-out. With several calls per
+request, a few requests would block every thread of a process. So the first call without an answer opens the breaker of
+its process; while it is open, other calls raise at once what they would raise after a time-out. A refused connection
+does not open the breaker, since it costs no time.
 """
 
 import threading
@@ -13,23 +13,23 @@ from contextlib import contextmanager
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-# An open breaker lets one call try again after so many seconds, and an urgent one sooner.
+# Seconds until an open breaker lets one call try again; an urgent call may try sooner.
 RETRY_SECONDS = 1.0
 URGENT_RETRY_SECONDS = 0.3
-# An attempt to connect that fails after so many seconds was waited for, as when a name is not resolved.
+# A failed connection counts as slow after this many seconds, as when a host name does not resolve.
 SLOW_SECONDS = 0.2
 
 _caller = threading.local()
 
 
-class RedisAwayError(RedisConnectionError):
-    """Redis gave no answer a moment ago, and was not asked again."""
+class RedisUnavailableError(RedisConnectionError):
+    """The breaker is open: Redis gave no answer a moment ago, and the call was not sent."""
 
 
 @contextmanager
 def urgent() -> Iterator[None]:
-    """Calls of this thread inside the block may try an open breaker as often as ``URGENT_RETRY_SECONDS``: for what must
-    reach Redis as soon as it answers."""
+    """Lets calls of this thread try an open breaker every ``URGENT_RETRY_SECONDS``, for writes that must reach Redis as
+    soon as it answers."""
     _caller.urgent = True
     try:
         yield
@@ -38,7 +38,7 @@ def urgent() -> Iterator[None]:
 
 
 class CircuitBreaker:
-    """One for each pool of connections; closed until a call has waited in vain."""
+    """The breaker of one connection pool; closed until a call times out."""
 
     def __init__(self) -> None:
         self._open = False
@@ -46,23 +46,23 @@ class CircuitBreaker:
         self._retry_at = self._urgent_at = 0.0
 
     def check(self) -> None:
-        """Raises RedisAwayError while the breaker is open, but for the one caller whose turn it is to try."""
+        """Raises RedisUnavailableError while the breaker is open, except for the one call that is due to try."""
         if not self._open:
             return
         with self._lock:
             now = time.monotonic()
             if self._open and now < (self._urgent_at if getattr(_caller, "urgent", False) else self._retry_at):
-                raise RedisAwayError("Redis does not answer.")
+                raise RedisUnavailableError("Redis does not answer.")
             self._postpone(now)
 
     def failed(self) -> None:
-        """A call waited and got no answer."""
+        """Opens the breaker: a call timed out."""
         with self._lock:
             self._open = True
             self._postpone(time.monotonic())
 
     def answered(self) -> None:
-        """Redis answered, if only by an error."""
+        """Closes the breaker: Redis answered, even if with an error."""
         self._open = False
 
     def _postpone(self, now: float) -> None:

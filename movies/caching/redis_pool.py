@@ -1,10 +1,10 @@
-"""Connections to Redis that notice when it was restarted, and when it does not answer.
+"""Redis connections that detect a restarted Redis and one that does not answer.
 
-A Redis that comes back has forgotten the last second of what it was told, if not more, and heard nothing of what
-happened while it was away; the lists it kept are there all the same. So whoever connects first to a Redis that was
-started anew, or to the replica that took its place, says that every list kept in it may be wrong.
+A restarted Redis has lost at least its last second of writes and all tokens set while it was down, but still holds the
+cached lists. So the first connection to a restarted Redis, or to the replica that replaced it, invalidates all lists
+cached there.
 
-What a Redis that hangs costs is in movies.caching.redis_breaker.
+movies.caching.redis_breaker describes what happens while Redis hangs.
 """
 
 import secrets
@@ -19,9 +19,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from movies.caching.redis_breaker import SLOW_SECONDS, CircuitBreaker
 from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, token_key
 
-RUN = "run"
-# Keys: the run that was noticed last, the catalogue's token. Without a run nothing was kept before.
-_NOTICE = """
+RUN_ID = "run"
+# Keys: the run id seen last, the catalogue's token. Arguments: the run id now, a new token, its lifetime in seconds.
+# Without a run id in Redis nothing was cached before, so nothing is invalidated.
+_DETECT_RESTART = """
 local last = redis.call('get', KEYS[1])
 if last ~= ARGV[1] then
     redis.call('set', KEYS[1], ARGV[1])
@@ -32,22 +33,24 @@ return last
 
 
 class RestartDetectingPool(ConnectionPool):
-    """redis-py's pool; each of its connections notices, before anything is asked of it. With Redis hung it gives none,
-    but for one a second: it raises RedisAwayError."""
+    """redis-py's pool, whose new connections check for a restart before their first command.
+
+    While Redis hangs, it gives one connection a second and otherwise raises RedisUnavailableError.
+    """
 
     def __init__(self, connection_class: type[AbstractConnection] = Connection, **options: Any) -> None:
         self.breaker = CircuitBreaker()
-        watched = type(connection_class.__name__, (_Watched, connection_class), {"breaker": self.breaker})
-        super().__init__(**{"connection_class": watched, "redis_connect_func": _connected, **options})
+        monitored = type(connection_class.__name__, (_MonitoredConnection, connection_class), {"breaker": self.breaker})
+        super().__init__(**{"connection_class": monitored, "redis_connect_func": _on_connect, **options})
 
     def get_connection(self, *args: Any, **options: Any) -> Any:
-        """A connection that is open. Raises RedisAwayError at once where Redis gave no answer a moment ago."""
+        """An open connection. Raises RedisUnavailableError at once while the circuit breaker is open."""
         self.breaker.check()
         return super().get_connection(*args, **options)
 
 
-class _Watched:
-    """What of a connection tells whether Redis answers; mixed into redis-py's classes."""
+class _MonitoredConnection:
+    """Mixed into redis-py's connection classes: reports to the circuit breaker whether Redis answers."""
 
     breaker: CircuitBreaker
 
@@ -83,22 +86,22 @@ class _Watched:
         return response
 
 
-def _connected(connection: AbstractConnection) -> None:
+def _on_connect(connection: AbstractConnection) -> None:
     connection.on_connect()
     try:
-        run = _run_id(_answer(connection, "INFO", "server"))
-    except ResponseError:  # A Redis that tells nobody.
+        run_id = _run_id(_execute(connection, "INFO", "server"))
+    except ResponseError:  # INFO is not allowed on this Redis.
         return
-    keys = [token_key(RUN), token_key(CATALOGUE)]
-    _answer(connection, "EVAL", _NOTICE, 2, *keys, run, secrets.token_hex(8), TOKEN_SECONDS)
+    keys = [token_key(RUN_ID), token_key(CATALOGUE)]
+    _execute(connection, "EVAL", _DETECT_RESTART, 2, *keys, run_id, secrets.token_hex(8), TOKEN_SECONDS)
 
 
-def _answer(connection: AbstractConnection, *command: Any) -> Any:
+def _execute(connection: AbstractConnection, *command: Any) -> Any:
     connection.send_command(*command)
     return connection.read_response()
 
 
 def _run_id(info: bytes | str) -> str:
-    """The random name of this run of the server, of what INFO says."""
+    """The run id in the reply of INFO: random for each start of the server; empty if there is none."""
     text = info if isinstance(info, str) else info.decode()
     return next((line.partition(":")[2] for line in text.splitlines() if line.startswith("run_id:")), "")

@@ -1,13 +1,13 @@
-"""Cache version tokens in Redis: they say when what was computed from the database stopped being true.
+"""Cache version tokens in Redis, which invalidate what was computed from older data.
 
-A token is random, under a fixed key. Whoever caches something stores the tokens read **before** computing it; it is
-valid only while they are still the same. So nothing has to be deleted, and what was computed during a change is never
-served after it. A change sets a new token after it has committed.
+A token is a random value under a fixed key. A cached value is stored with the tokens read **before** it was computed,
+and is valid only while they are unchanged. A change sets a new token after it has committed. So nothing has to be
+deleted, and a value computed during a change is never served after it.
 
-A process may die between the commit and the token, or Redis may be away. So a change also leaves a trace in PostgreSQL,
-in its own transaction: a CacheInvalidation, which readers compare with what they were made from
-(recommendations.retrieval.database_state) and a sweep announces (events.announcements); or, for an event, its own row,
-for which the sweep finds no mark in Redis.
+A process may die between the commit and the token, or Redis may be down. So a change also writes a row in its own
+transaction: a CacheInvalidation, which readers compare with the state they cached under
+(recommendations.retrieval.database_state) and a sweep announces (events.announcements). For an event, its own row is
+enough: the sweep announces events that have no mark in Redis.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ from movies.caching.redis_breaker import urgent
 
 logger = structlog.get_logger(__name__)
 
-# Above the hour that a list is kept: a token that expires first could make an older list valid again.
+# Longer than the hour that lists are cached: if a token expired first, an older list could become valid again.
 TOKEN_SECONDS = 2 * 3600
 CATALOGUE = "all"
-# A token as it stands, or begun. Key: the token. Arguments: a fresh token, for how many seconds.
-BEGIN = """
+# Returns a token, which it sets if there is none. Key: the token. Arguments: a new token, its lifetime in seconds.
+GET_OR_SET = """
 local token = redis.call('get', KEYS[1])
 if not token then
     token = ARGV[1]
@@ -41,19 +41,19 @@ end
 return token
 """
 
-# The changes that reached Redis, each with the time it did: a sorted set.
+# A sorted set of the marks of announced changes, by the time they reached Redis.
 ANNOUNCED = "announced"
 
-# Names of tokens to set, each with the mark of its change or "" and a number of its own: what another thread adds while
-# the same name is on its way is another change. Those that Redis did not take stay. They are tried again before this
-# process next trusts a token, and by a thread of its own: other processes may reach Redis before anybody asks this one.
+# Tokens to set: (name, mark of the change or "", a unique number). The number keeps a change that another thread adds
+# while the same name is being sent. Tokens that did not reach Redis stay here. They are retried before this process
+# next reads a token, and by a background thread, since other processes may read tokens before this one does.
 _pending: set[tuple[str, str, int]] = set()
 _numbers = count()
-# More than these are not sent at once, and not put together for a Redis that is away.
-_AT_ONCE = 1000
-_delivery_lock = threading.Lock()
-_delivery: threading.Thread | None = None
-DELIVERY_SECONDS = 0.1
+# The most tokens sent in one pipeline, and built while Redis is down.
+_BATCH_SIZE = 1000
+_retry_lock = threading.Lock()
+_retry_thread: threading.Thread | None = None
+RETRY_SECONDS = 0.1
 
 
 def token_key(name: str) -> str:
@@ -72,26 +72,25 @@ def announced_key() -> str:
 
 
 def invalidate(name: str, *, change: str = "") -> None:
-    """Sets the token ``name`` to a fresh token. With Redis away it logs, sets it once Redis answers, and does not
-    raise.
+    """Sets a new token for ``name``. If Redis is down, it logs and sets the token once Redis answers; never raises.
 
-    change: a mark of the change this announces, by which a sweep finds those that nobody announced.
+    change: a mark of the announced change, by which a sweep finds changes without an announcement.
     """
     invalidate_each([(name, change)])
 
 
 def invalidate_each(tokens: Iterable[tuple[str, str]]) -> bool:
-    """The same for several names, each with the mark of its change or ""; says whether Redis took them."""
+    """``invalidate`` for several (name, change) pairs; returns whether all pending tokens reached Redis."""
     _pending.update((name, change, next(_numbers)) for name, change in tokens)
     with urgent():
-        settled = flush_pending()
-    if not settled:
-        _deliver_later()
-    return settled
+        flushed = flush_pending()
+    if not flushed:
+        _start_retrying()
+    return flushed
 
 
 def flush_pending() -> bool:
-    """Sets every token this process still owes, usually in one round trip; says whether none is owed any more."""
+    """Sends all pending tokens, usually in one round trip; returns whether none is left."""
     try:
         _send_pending()
     except (RedisError, OSError) as error:
@@ -107,85 +106,84 @@ def _set(names: Collection[str], changes: Collection[str]) -> None:
         for name in names:
             pipe.set(token_key(name), secrets.token_hex(8), ex=TOKEN_SECONDS)
         if changes:
-            # After the tokens: a mark without its token would hide a change from the sweep.
+            # Marks follow their tokens: a mark without its token would hide a change from the sweep.
             pipe.zadd(announced_key(), dict.fromkeys(changes, now))
             pipe.zremrangebyscore(announced_key(), "-inf", now - TOKEN_SECONDS)
             pipe.expire(announced_key(), TOKEN_SECONDS)
         pipe.execute()
 
 
-def unannounced() -> bool:
-    """Whether something that this process changed has not reached Redis. Asks nobody."""
+def has_pending() -> bool:
+    """Whether any token of this process has not reached Redis yet. No round trip."""
     return bool(_pending)
 
 
 def _send_pending() -> None:
-    # Made into a tuple in one step: other threads add and take away meanwhile.
-    while owed := tuple(islice(_pending, _AT_ONCE)):
-        _set({name for name, _, _ in owed}, [change for _, change, _ in owed if change])
-        _pending.difference_update(owed)
+    # Copied to a tuple, since other threads change the set meanwhile.
+    while batch := tuple(islice(_pending, _BATCH_SIZE)):
+        _set({name for name, _, _ in batch}, [change for _, change, _ in batch if change])
+        _pending.difference_update(batch)
 
 
-def _deliver_later() -> None:
-    """Starts the thread that sets what is owed, where none runs."""
-    global _delivery  # noqa: PLW0603 -- one a process.
-    with _delivery_lock:
-        # After a fork the parent's thread counts as ended.
-        if _delivery is None or not _delivery.is_alive():
-            _delivery = threading.Thread(target=_deliver, name="version-tokens", daemon=True)
-            _delivery.start()
+def _start_retrying() -> None:
+    """Starts the thread that retries pending tokens, unless it runs already."""
+    global _retry_thread  # noqa: PLW0603 -- one a process.
+    with _retry_lock:
+        # After a fork, the parent's thread is not alive here.
+        if _retry_thread is None or not _retry_thread.is_alive():
+            _retry_thread = threading.Thread(target=_retry, name="version-tokens", daemon=True)
+            _retry_thread.start()
 
 
-def _deliver() -> None:
-    global _delivery  # noqa: PLW0603 -- one a process.
+def _retry() -> None:
+    global _retry_thread  # noqa: PLW0603 -- one a process.
     while True:
-        time.sleep(DELIVERY_SECONDS)
+        time.sleep(RETRY_SECONDS)
         with urgent(), contextlib.suppress(RedisError, OSError):
             _send_pending()
-        with _delivery_lock:
+        with _retry_lock:
             if not _pending:
-                _delivery = None
+                _retry_thread = None
                 return
 
 
 def record_invalidation(name: str) -> None:
-    """Leaves in PostgreSQL, in the transaction of a change, that the token ``name`` is to be set. One statement."""
-    # Not imported above: Redis is used where no models are loaded.
+    """Writes a CacheInvalidation for the token ``name``, in the transaction of the change. One query."""
+    # Not imported above: this module is also used before models are loaded.
     apps.get_model("movies", "CacheInvalidation").objects.create(name=name, token=secrets.randbits(63))
 
 
 def invalidate_catalogue() -> None:
-    """Says that every cached list may be wrong: a movie was published, hidden or deleted, or a model went live."""
+    """Invalidates every cached list: a movie was published, hidden or deleted, or a model version went live."""
     invalidate(CATALOGUE)
 
 
 def invalidate_catalogue_on_commit() -> None:
-    """The same, once the transaction this runs in has committed, and in PostgreSQL as part of it."""
+    """``invalidate_catalogue`` once the current transaction commits; also records the invalidation in it."""
     record_invalidation(CATALOGUE)
     transaction.on_commit(invalidate_catalogue)
 
 
 def read_token(name: str) -> bytes | None:
-    """The token of the token ``name``, for what is about to be computed and kept under it; None when none is to be
-    trusted, which is while Redis is away.
+    """The token ``name``, to read before computing a value that is cached under it; None if Redis does not answer.
 
-    Where there is none it is set: "none" would look the same again after Redis had lost one.
+    A missing token is set, since "missing" would look unchanged after Redis lost a token.
     """
     if not flush_pending():
         return None
     try:
         redis, key = get_redis_connection("default"), token_key(name)
-        return redis.get(key) or redis.eval(BEGIN, 1, key, secrets.token_hex(8), TOKEN_SECONDS)
+        return redis.get(key) or redis.eval(GET_OR_SET, 1, key, secrets.token_hex(8), TOKEN_SECONDS)
     except (RedisError, OSError) as error:
         logger.warning("token_not_read", name=name, reason=type(error).__name__)
         return None
 
 
-def forget_token(name: str) -> None:
-    """Removes the token ``name``, of something that is gone with all that was kept under it. With Redis away it stays
-    until it ends by itself."""
+def delete_token(name: str) -> None:
+    """Deletes the token ``name``, whose subject and cached values are deleted too. If Redis is down, the token stays
+    until it expires."""
     key = token_key(name)
-    _pending.difference_update([owed for owed in tuple(_pending) if owed[0] == name])
+    _pending.difference_update([batch for batch in tuple(_pending) if batch[0] == name])
     try:
         get_redis_connection("default").delete(key)
     except (RedisError, OSError) as error:

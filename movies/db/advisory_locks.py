@@ -1,4 +1,4 @@
-"""PostgreSQL advisory locks: one import, one training, one publishing at a time, whatever process or machine asks."""
+"""PostgreSQL advisory locks: across processes and machines, one import, training or publication at a time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.db import Error, connection
 
 logger = structlog.get_logger(__name__)
 
-# The first half of each key, so that other users of advisory locks in the same database do not meet ours.
+# The first half of each key, so that the keys differ from those of other applications in the same database.
 _NAMESPACE = 0x5EC5
 
 
 class LockLostError(Exception):
-    """The connection that held a lock broke, so another process may hold it now: nothing more may be written."""
+    """The connection that held a lock broke, so another process may hold it now: stop writing."""
 
 
 def _key(name: str) -> int:
@@ -25,11 +25,11 @@ def _key(name: str) -> int:
 
 @contextmanager
 def session_lock(name: str) -> Iterator[bool]:
-    """Take the lock ``name`` if it is free; the block is told whether it is now ours.
+    """Tries to acquire the lock ``name`` without waiting; yields whether it was acquired.
 
-    It belongs to this process's connection: a process that dies, however it dies, lets go of it. A block that goes on
-    for long and writes at its end asks session_lock_held first. Not to be entered in a transaction that may fail, which
-    could not let go of it again; not for PgBouncer in transaction mode.
+    The lock belongs to the connection, so it is released when the process dies. A long block that writes at its end
+    checks session_lock_held first. Do not enter it in a transaction that may fail, since a failed transaction cannot
+    release the lock. It does not work with PgBouncer in transaction mode.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_NAMESPACE, _key(name)])
@@ -42,7 +42,7 @@ def session_lock(name: str) -> Iterator[bool]:
 
 
 def _release(name: str) -> None:
-    """A connection that broke in the meantime has let go of the lock already, and so says no more than that."""
+    """Releases the lock. If the connection broke, PostgreSQL has released it already, so this only logs."""
     try:
         if session_lock_held(name):
             with connection.cursor() as cursor:
@@ -53,16 +53,16 @@ def _release(name: str) -> None:
 
 
 def close_broken_connection() -> None:
-    """Let the next query make a new connection where this one broke; Django by itself uses it until the task's end.
+    """Closes a broken connection, so that the next query opens a new one; Django keeps it until the task ends.
 
-    A sound one stays: a pool would hand it, with the locks it holds, to somebody else.
+    A working connection stays open: the pool would give it, with the locks it holds, to another user.
     """
     if connection.connection is not None and not connection.in_atomic_block and not connection.is_usable():
         connection.close()
 
 
 def session_lock_held(name: str) -> bool:
-    """Whether this very connection holds the lock; one that was made after the first had broken does not."""
+    """Whether the current connection holds the lock; a connection opened after a broken one does not."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
@@ -73,9 +73,9 @@ def session_lock_held(name: str) -> bool:
 
 
 def transaction_lock(name: str, *, on_wait: Callable[[], None] | None = None) -> None:
-    """Wait for the lock ``name`` and hold it until the current transaction ends.
+    """Waits for the lock ``name`` and holds it until the current transaction ends.
 
-    ``on_wait`` is called first if somebody else holds it.
+    Calls ``on_wait`` before it waits, if another session holds the lock.
     """
     key = [_NAMESPACE, _key(name)]
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Arrays into tables and out of them by binary COPY: a block at a time by NumPy, with no Python object a number."""
+"""Copies NumPy arrays to and from tables by binary COPY, in blocks and without a Python object per value."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-# The signature, a word of flags and the length of an empty extension: what every binary COPY begins with.
+# The header of binary COPY: the signature, the flags and the length of an empty extension.
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
-# Bytes handed to the driver at a time.
-_PIECE = 1 << 18
+# Bytes passed to the driver at a time.
+_CHUNK_BYTES = 1 << 18
 _OID = {">i4": 23, ">f4": 700}
-# PostgreSQL counts microseconds from here.
+# PostgreSQL counts microseconds since this time.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_SECONDS = int(_EPOCH.timestamp())
 
@@ -55,7 +55,7 @@ def null_column(rows: int) -> NDArray:
 
 
 def text_column(text: str, rows: int) -> NDArray:
-    """A text column that says the same in every row."""
+    """A text column with the same value in every row."""
     data = text.encode()
     column = np.empty(rows, [("length", ">i4"), ("value", f"S{len(data)}")])
     column["length"], column["value"] = len(data), data
@@ -63,7 +63,7 @@ def text_column(text: str, rows: int) -> NDArray:
 
 
 def timestamp_column(moment: datetime, rows: int) -> NDArray:
-    """A timestamptz column that says the same in every row."""
+    """A timestamptz column with the same value in every row."""
     return int8_column(np.full(rows, (moment - _EPOCH) // timedelta(microseconds=1)))
 
 
@@ -83,13 +83,13 @@ def encode_rows(columns: list[NDArray]) -> bytes:
 
 
 def row_type(**columns: str) -> np.dtype[np.void]:
-    """A row of columns of fixed width, none of them null: the number of fields, then each field behind its length."""
+    """The dtype of a row of fixed-width, non-null columns: the number of fields, then each length with its field."""
     fields = [field for name, kind in columns.items() for field in ((f"{name}_length", ">i4"), (name, kind))]
     return np.dtype([("fields", ">i2"), *fields])
 
 
 def pack_rows(row: np.dtype[np.void], **columns: NDArray) -> NDArray[np.void]:
-    """Rows of a ``row_type`` from its columns; they can be masked and cut before copy_rows_in sends them."""
+    """Packs columns of shape (rows,) into rows of a ``row_type``. The result can be masked and sliced."""
     rows = np.empty(len(next(iter(columns.values()))), row)
     rows["fields"] = len(columns)
     for name, values in columns.items():
@@ -107,7 +107,7 @@ def staging_table(name: str, columns: str) -> Iterator[None]:
 
 
 def copy_in(table: str, columns: str, blocks: Iterable[bytes | memoryview]) -> None:
-    """Send blocks of encoded rows to a table."""
+    """Copies blocks of encoded rows into a table."""
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(_HEADER)
         for block in blocks:
@@ -116,13 +116,16 @@ def copy_in(table: str, columns: str, blocks: Iterable[bytes | memoryview]) -> N
 
 
 def copy_rows_in(table: str, columns: str, rows: NDArray[np.void]) -> None:
-    """Send packed rows to a table."""
+    """Copies packed rows into a table."""
     data = memoryview(np.ascontiguousarray(rows).view(np.uint8).data)
-    copy_in(table, columns, (data[start : start + _PIECE] for start in range(0, len(data), _PIECE)))
+    copy_in(table, columns, (data[start : start + _CHUNK_BYTES] for start in range(0, len(data), _CHUNK_BYTES)))
 
 
-def copy_rows_out(query: str, row: np.dtype[np.void], *, rows_a_piece: int) -> Iterator[NDArray[np.void]]:
-    """The rows of a query whose columns are those of a ``row_type``, in pieces; the last may be empty."""
+def copy_rows_out(query: str, row: np.dtype[np.void], *, rows_per_block: int) -> Iterator[NDArray[np.void]]:
+    """Yields the rows of a query, whose columns match ``row``, in blocks; the last may be empty.
+
+    Raises ValueError if the copy ends early.
+    """
     with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
         buffer = bytearray()
         begun = False
@@ -131,10 +134,10 @@ def copy_rows_out(query: str, row: np.dtype[np.void], *, rows_a_piece: int) -> I
             if not begun and len(buffer) >= len(_HEADER):
                 del buffer[: len(_HEADER)]
                 begun = True
-            if len(buffer) >= rows_a_piece * row.itemsize:
-                whole = len(buffer) // row.itemsize * row.itemsize
-                yield np.frombuffer(bytes(buffer[:whole]), row)
-                del buffer[:whole]
+            if len(buffer) >= rows_per_block * row.itemsize:
+                complete = len(buffer) // row.itemsize * row.itemsize
+                yield np.frombuffer(bytes(buffer[:complete]), row)
+                del buffer[:complete]
         if not buffer.endswith(_TRAILER):
             raise ValueError("The rows could not be read: the copy ended early.")
         yield np.frombuffer(bytes(buffer[: -len(_TRAILER)]), row)

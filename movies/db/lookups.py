@@ -1,4 +1,4 @@
-"""A lookup that Django lacks."""
+"""The lookup ``any_of``, which Django lacks."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,13 +10,13 @@ from django.db.models.expressions import BaseExpression
 @ForeignKey.register_lookup
 @Field.register_lookup
 class AnyOf(Lookup):
-    """``id__any_of=ids``: like ``in`` with integers, sent as one array parameter.
+    """``id__any_of=ids``: like ``in`` with integers, but sent as one array parameter.
 
-    Django's ``in`` sends a placeholder an id; for hundreds of them building and parsing the statement takes longer
-    than running it, and no two statements are alike.
+    Django's ``in`` sends one placeholder per id. For hundreds of ids, building and parsing such a statement takes
+    longer than running it, and each length is another statement.
 
-    Also ``id__any_of=ArraySubquery(...)``, which PostgreSQL reads once. Of ``in`` a subquery it makes a join, and where
-    it takes the tables for empty, as after they were filled in a hurry, that join looks at every pair of their rows.
+    ``id__any_of=ArraySubquery(...)`` runs the subquery once. ``in`` with a subquery becomes a join, which compares
+    every pair of rows if the statistics are stale, as after a bulk load.
     """
 
     lookup_name = "any_of"

@@ -1,1 +1,1 @@
-"""The catalogue's imports: what ``movies.movielens`` reads, stored in the database, and what import commands share."""
+"""Stores in the catalogue what ``movies.movielens`` reads. Also holds the shared parts of the import commands."""

@@ -1,4 +1,4 @@
-"""What the commands that import a file have in common: options, progress, and how they end."""
+"""The base class of commands that import a file: options, progress, errors and the summary."""
 
 import sys
 from abc import abstractmethod
@@ -11,50 +11,48 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from movies.caching.announcing import AnnouncingCommand
-from movies.imports.console import shown_on
+from movies.imports.console import console_progress
 from movies.imports.progress import OnProgress
 from movies.movielens.errors import ImportFailed
 
 
 class Summary(Protocol):
-    """What an import tells of itself, as far as every import does."""
+    """The fields that the summaries of all imports share."""
 
     bad_lines: Mapping[str, int]
     report: Path | None
 
 
 class ImportCommand(AnnouncingCommand):
-    """``path``, ``--skip-bad`` and ``--report``; all or nothing."""
+    """An import command with ``path``, ``--skip-bad`` and ``--report``. It imports everything or nothing."""
 
     path_help: str
-    # What the file consists of: lines, records.
+    # The singular noun for the file's parts: "line" or "record".
     unit: str
 
     @abstractmethod
     def run_import(self, options: dict[str, Any], report: Path | None, on_progress: OnProgress) -> Any:
-        """Runs it. Raises ImportFailed, having changed nothing. Returns a Summary."""
+        """Runs the import and returns a Summary. Raises ImportFailed, with nothing changed."""
 
     @abstractmethod
-    def told(self, summary: Any) -> list[str]:
-        """The summary, line by line, without what was skipped."""
+    def summary_lines(self, summary: Any) -> list[str]:
+        """The lines that describe the summary, without those about skipped parts."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, help=self.path_help)
         parser.add_argument("--skip-bad", action="store_true", help=f"skip malformed {self.unit}s, and report them")
-        parser.add_argument(
-            "--report", type=Path, help=f"where skipped {self.unit}s go (CSV); default: in var/imports/"
-        )
+        parser.add_argument("--report", type=Path, help=f"CSV file for skipped {self.unit}s; default: in var/imports/")
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = self._report(options)
         try:
-            with shown_on(sys.stderr, quiet=options["verbosity"] == 0) as show:
+            with console_progress(sys.stderr, quiet=options["verbosity"] == 0) as show:
                 summary = self.run_import(options, report, show)
         except ImportFailed as error:
             raise CommandError(f"{error}\nNothing was changed.") from error
         except KeyboardInterrupt as error:
             raise CommandError("Interrupted. Nothing was changed.", returncode=130) from error
-        self.stdout.write("\n".join([*self.told(summary), *self._skipped(summary)]))
+        self.stdout.write("\n".join([*self.summary_lines(summary), *self._skipped(summary)]))
 
     def _report(self, options: dict[str, Any]) -> Path | None:
         report: Path | None = options["report"]

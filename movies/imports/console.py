@@ -1,4 +1,4 @@
-"""Progress on a console: a bar on a terminal, a line now and then elsewhere."""
+"""Shows progress: bars on a terminal, occasional lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from rich.progress import Progress as RichProgress
 
 from movies.imports.progress import OnProgress, Progress
 
-# Seconds between lines where nobody watches.
-LINE_EVERY = 10.0
+# Seconds between lines of one stage if the output is not a terminal.
+LINE_INTERVAL_SECONDS = 10.0
 
 
 @contextmanager
-def shown_on(stream: IO[str], *, quiet: bool = False) -> Iterator[OnProgress]:
-    """Gives a callback that shows progress on ``stream``."""
+def console_progress(stream: IO[str], *, quiet: bool = False) -> Iterator[OnProgress]:
+    """Yields a callback that shows progress on ``stream``, or nothing if ``quiet``."""
     console = Console(file=stream)
     if quiet:
         yield lambda progress: None
@@ -48,7 +48,7 @@ class _Lines:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.stage == self._stage and now - self._last < LINE_EVERY:
+        if progress.stage == self._stage and now - self._last < LINE_INTERVAL_SECONDS:
             return
         self._stage, self._last = progress.stage, now
         share = f": {100 * progress.done // progress.total}%" if progress.total else ""

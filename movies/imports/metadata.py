@@ -1,4 +1,4 @@
-"""Brings metadata (overview, cast, directors, keywords and more) to movies the catalogue has."""
+"""Imports metadata (overview, cast, directors, keywords and more) for movies in the catalogue."""
 
 import time
 from collections import defaultdict
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.imports.credits import credits_replace
-from movies.imports.lock import take_import_lock
+from movies.imports.lock import acquire_import_lock
 from movies.imports.progress import OnProgress, Progress, silent
 from movies.imports.services import genres_ensure
 from movies.models import Movie
@@ -26,7 +26,7 @@ BATCH = 1000
 
 @dataclass
 class MetadataSummary:
-    """What an import of metadata did; ``unmatched`` records name a film the catalogue has not, or has twice."""
+    """The result of a metadata import; ``unmatched`` records match no movie of the catalogue, or several."""
 
     changed: int = 0
     unchanged: int = 0
@@ -40,22 +40,22 @@ class MetadataSummary:
 def metadata_import(
     *, path: Path | str, skip_bad: bool = False, report: Path | None = None, on_progress: OnProgress | None = None
 ) -> MetadataSummary:
-    """Enriches movies from a CSV (or a zip with one); all or nothing, and a second run changes no row.
+    """Imports metadata from a CSV (or a zip with one), all or nothing. A second run changes no row.
 
-    A film is found by movielens_id, else tmdb_id, else imdb_id, else title and year. Only the columns the file has are
-    set, and an empty value leaves what is there. Cast and directors are replaced as lists; genres are added only to a
-    movie that has none. ``content_changed_at`` moves for movies of which something in their embedding changed:
-    overview, keywords, genres or people. Raises ``ArchiveError`` for an unreadable file and, without ``skip_bad``,
-    ``BadLineError`` for the first malformed record; with it, ``TooManyBadLinesError`` if most are malformed.
+    A movie is matched by movielens_id, else tmdb_id, else imdb_id, else title and year. Only columns in the file are
+    set, and an empty value keeps the stored one. Cast and directors are replaced as whole lists; genres are added only
+    to movies without any. ``content_changed_at`` is updated if a source of the embedding changed: overview, keywords,
+    genres or people. Raises ``ArchiveError`` for an unreadable file and, without ``skip_bad``, ``BadLineError`` for the
+    first malformed record; with it, ``TooManyBadLinesError`` if most records are malformed.
     """
     started = time.perf_counter()
     show = on_progress or silent
-    read = _Bytes()
+    read = _ByteCounter()
     summary = MetadataSummary()
     with open_metadata(Path(path), read) as file, BadLines(skip=skip_bad, report=report) as bad:
         summary.ignored_columns = file.ignored
         with transaction.atomic():
-            take_import_lock(on_wait=lambda: show(Progress("waiting for another import")))
+            acquire_import_lock(on_wait=lambda: show(Progress("waiting for another import")))
             finder = _Finder()
             for batch in _batches(file, bad, finder, summary):
                 changed = _apply(batch)
@@ -73,7 +73,7 @@ def metadata_import(
     return summary
 
 
-class _Bytes:
+class _ByteCounter:
     done = 0
 
     def __call__(self, read: int) -> None:
@@ -81,7 +81,7 @@ class _Bytes:
 
 
 class _Finder:
-    """The catalogue by everything a record can name a film with. Memory: some 300 bytes a movie."""
+    """Indexes the catalogue by all identifiers of a record. Memory: about 300 bytes per movie."""
 
     def __init__(self) -> None:
         self._movielens: dict[int, int] = {}
@@ -104,7 +104,7 @@ class _Finder:
                 self._keys[match_key(title), year].append(pk)
 
     def find(self, record: MetadataLine) -> int | None:
-        """The movie's database id; None if there is none, or if several fit equally."""
+        """The movie's database id; None if no movie matches, or several match equally."""
         if record.movielens_id in self._movielens:
             return self._movielens[record.movielens_id]
         if record.tmdb_id is not None and len(self._tmdb.get(record.tmdb_id, ())) == 1:
@@ -113,23 +113,23 @@ class _Finder:
             return self._imdb[record.imdb_id][0]
         if not record.title or record.year is None:
             return None
-        # Titles may come as MovieLens writes them: "Matrix, The".
+        # The title may be in MovieLens' form: "Matrix, The".
         title = parse_title(record.title).text
         for found in (
             self._titles.get((title.casefold(), record.year), []),
             self._keys.get((match_key(title), record.year), []),
         ):
-            # With another MovieLens id than the record's it is another film, whatever its title.
-            open_ones = [pk for pk in found if record.movielens_id is None or pk not in self._with_movielens_id]
-            if open_ones:
-                return open_ones[0] if len(open_ones) == 1 else None
+            # A movie with another MovieLens id than the record's is another movie, even with the same title.
+            candidates = [pk for pk in found if record.movielens_id is None or pk not in self._with_movielens_id]
+            if candidates:
+                return candidates[0] if len(candidates) == 1 else None
         return None
 
 
 def _batches(
     file: MetadataFile, bad: BadLines, finder: _Finder, summary: MetadataSummary
 ) -> Iterator[dict[int, MetadataLine]]:
-    """Yields records by the database id of their movie, each movie once in the whole file."""
+    """Yields batches of records by their movie's database id; a second record of a movie goes to ``bad``."""
     first_lines: dict[int, int] = {}
     records = file.records(bad)
     while batch := list(islice(records, BATCH)):
@@ -149,21 +149,21 @@ def _batches(
 
 
 def _apply(batch: dict[int, MetadataLine]) -> int:
-    """Writes what differs; returns how many movies changed. A fixed number of queries a batch."""
-    # Locked, so that an edit made meanwhile in the admin is not lost to a comparison with older values.
+    """Saves what differs; returns how many movies changed. A fixed number of queries per batch."""
+    # Locked, so that a concurrent edit in the admin is not overwritten.
     movies = {
         movie.pk: movie for movie in Movie.objects.select_for_update(no_key=True).filter(pk__in=batch).order_by("pk")
     }
     content = credits_replace(
-        wanted={pk: {"cast": record.cast, "director": record.directors} for pk, record in batch.items()}
+        credit_lists={pk: {"cast": record.cast, "director": record.directors} for pk, record in batch.items()}
     )
     content |= _genres_add({pk: record.genres for pk, record in batch.items() if record.genres})
     rows: list[Movie] = []
     for pk, movie in movies.items():
-        plain, shown = _set_fields(movie, batch[pk])
-        if shown:
+        any_changed, content_changed = _set_fields(movie, batch[pk])
+        if content_changed:
             content.add(pk)
-        if plain or shown or pk in content:
+        if any_changed or content_changed or pk in content:
             rows.append(movie)
     now = timezone.now()
     for movie in rows:
@@ -175,7 +175,7 @@ def _apply(batch: dict[int, MetadataLine]) -> int:
 
 
 def _set_fields(movie: Movie, record: MetadataLine) -> tuple[bool, bool]:
-    """Sets on ``movie`` what the record says otherwise: (anything changed, anything of the embedding changed)."""
+    """Sets the fields that differ from the record; returns (any field changed, an embedding source changed)."""
 
     def differ(values: dict[str, Any]) -> bool:
         changed = {name: value for name, value in values.items() if value and getattr(movie, name) != value}
@@ -184,24 +184,24 @@ def _set_fields(movie: Movie, record: MetadataLine) -> tuple[bool, bool]:
         return bool(changed)
 
     content = differ({"overview": record.overview, "keywords": list(record.keywords)})
-    plain = differ({"runtime_minutes": record.runtime, "language": record.language, "poster_url": record.poster_url})
-    return plain or content, content
+    other = differ({"runtime_minutes": record.runtime, "language": record.language, "poster_url": record.poster_url})
+    return other or content, content
 
 
-def _genres_add(wanted: dict[int, Sequence[str]]) -> set[int]:
-    """Gives genres to the movies that have none; returns which."""
+def _genres_add(genre_names: dict[int, Sequence[str]]) -> set[int]:
+    """Adds genres to movies that have none; returns the database ids of these movies."""
     pairs = Movie.genres.through
-    have = set(pairs.objects.filter(movie_id__in=wanted).values_list("movie_id", flat=True))
-    bare = {pk: names for pk, names in wanted.items() if pk not in have}
-    genres = genres_ensure(names={name for names in bare.values() for name in names})
+    have = set(pairs.objects.filter(movie_id__in=genre_names).values_list("movie_id", flat=True))
+    without_genres = {pk: names for pk, names in genre_names.items() if pk not in have}
+    genres = genres_ensure(names={name for names in without_genres.values() for name in names})
     pairs.objects.bulk_create(
         [
             pairs(movie_id=pk, genre_id=genre_id)
-            for pk, names in bare.items()
+            for pk, names in without_genres.items()
             for genre_id in dict.fromkeys(genres[name] for name in names)
         ]
     )
-    return set(bare)
+    return set(without_genres)
 
 
 def _analyze() -> None:

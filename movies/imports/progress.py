@@ -1,4 +1,4 @@
-"""How far an import has come, for whoever shows it."""
+"""The progress of an import, passed to a callback."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` in whatever the stage counts (bytes of a file, movies); ``total`` 0 when unknown."""
+    """``done`` of ``total`` units of a stage (bytes of a file, or movies); ``total`` is 0 if unknown."""
 
     stage: str
     done: int = 0
@@ -17,4 +17,4 @@ OnProgress = Callable[[Progress], None]
 
 
 def silent(progress: Progress) -> None:
-    """Shows nothing."""
+    """Ignores progress."""

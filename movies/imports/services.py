@@ -1,4 +1,4 @@
-"""Brings a data set's movies into the catalogue: makes those it lacks and leaves the rest as staff have them."""
+"""Imports a data set's movies into the catalogue: creates missing movies and does not overwrite edits by staff."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ Links = dict[int, LinkLine]
 
 @dataclass
 class CatalogueResult:
-    """``ids``: database id of each movie by the data set's own id; ``filled``: how many known movies got an id."""
+    """``ids``: database ids by the data set's movie ids; ``filled``: how many known movies got an id they lacked."""
 
     ids: dict[int, int] = field(default_factory=dict)
     new: int = 0
@@ -29,10 +29,10 @@ class CatalogueResult:
 
 
 def catalogue_load(*, dataset: str, movies: Sequence[MovieLine], links: Links, canonical: bool) -> CatalogueResult:
-    """Makes the movies the catalogue lacks and fills in ids that known ones lack; call it inside a transaction.
+    """Creates missing movies and fills in missing ids of known ones. Call it inside a transaction.
 
-    Titles, years, genres and states of movies already there are not touched: they are the staff's. ``canonical`` says
-    that the data set's ids are MovieLens ids; otherwise movies are known again by title and year.
+    Title, year, genres and status of known movies are not changed, since staff maintain them. ``canonical``: the data
+    set's ids are MovieLens ids; otherwise movies are matched by title and year alone.
     """
     stored = dict(DatasetMovie.objects.filter(dataset=dataset).values_list("dataset_movie_id", "movie_id"))
     ids = {movie.id: stored[movie.id] for movie in movies if movie.id in stored}
@@ -46,8 +46,8 @@ def catalogue_load(*, dataset: str, movies: Sequence[MovieLine], links: Links, c
         taken |= set(matched.values())
     rest = [movie for movie in rest if movie.id not in ids]
     if rest:
-        # A movie with another MovieLens id is another movie, whatever its title.
-        ids |= _match_titles(rest, closed=taken | set(movielens_ids.values()) if canonical else taken)
+        # A movie with another MovieLens id is another movie, even with the same title.
+        ids |= _match_titles(rest, excluded=taken | set(movielens_ids.values()) if canonical else taken)
     known = len(ids)
     filled = _fill_ids(ids, links, canonical) if ids else 0
     made = _movies_create([movie for movie in rest if movie.id not in ids], links, set(movielens_ids), canonical)
@@ -63,40 +63,40 @@ def catalogue_load(*, dataset: str, movies: Sequence[MovieLine], links: Links, c
     return CatalogueResult(ids, new=len(made), known=known, filled=filled)
 
 
-def _match_titles(movies: Iterable[MovieLine], *, closed: set[int]) -> dict[int, int]:
-    """Database ids of movies found by title and year: the same title first, then one alike (``match_key``).
+def _match_titles(movies: Iterable[MovieLine], *, excluded: set[int]) -> dict[int, int]:
+    """Database ids of movies matched by title and year: by equal titles first, then by ``match_key``.
 
-    ``closed`` holds database ids that are none of these; each id is given once.
+    ``excluded`` holds database ids that must not match; each database id matches at most once.
     """
-    same: dict[tuple[str, int | None], list[int]] = defaultdict(list)
-    alike: dict[tuple[str, int | None], list[int]] = defaultdict(list)
+    by_title: dict[tuple[str, int | None], list[int]] = defaultdict(list)
+    by_key: dict[tuple[str, int | None], list[int]] = defaultdict(list)
     for pk, title, year in Movie.objects.order_by("pk").values_list("pk", "title", "year"):
-        if pk not in closed:
-            same[title.casefold(), year].append(pk)
-            alike[match_key(title), year].append(pk)
+        if pk not in excluded:
+            by_title[title.casefold(), year].append(pk)
+            by_key[match_key(title), year].append(pk)
     found: dict[int, int] = {}
-    given: set[int] = set()
+    used: set[int] = set()
     remaining: list[MovieLine] = []
     for movie in movies:
-        free = [pk for pk in same.get((movie.title.casefold(), movie.year), ()) if pk not in given]
+        free = [pk for pk in by_title.get((movie.title.casefold(), movie.year), ()) if pk not in used]
         if free:
             found[movie.id] = free[0]
-            given.add(free[0])
+            used.add(free[0])
         elif movie.year is not None:
             remaining.append(movie)
     for movie in remaining:
-        free = [pk for pk in alike.get((match_key(movie.title), movie.year), ()) if pk not in given]
+        free = [pk for pk in by_key.get((match_key(movie.title), movie.year), ()) if pk not in used]
         if len(free) == 1:
             found[movie.id] = free[0]
-            given.add(free[0])
+            used.add(free[0])
     return found
 
 
 def _fill_ids(ids: dict[int, int], links: Links, canonical: bool) -> int:
-    """Gives known movies the ids they lack; returns how many movies got one. What they have stays."""
+    """Fills in missing ids of known movies; returns how many movies got one. Existing ids are kept."""
     numbers = list(ids)
     blank = LinkLine(0, "", None)
-    given = [links.get(number, blank) for number in numbers]
+    new_ids = [links.get(number, blank) for number in numbers]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -115,15 +115,15 @@ def _fill_ids(ids: dict[int, int], links: Links, canonical: bool) -> int:
             [
                 list(ids.values()),
                 [number if canonical else None for number in numbers],
-                [link.imdb_id for link in given],
-                [link.tmdb_id for link in given],
+                [link.imdb_id for link in new_ids],
+                [link.tmdb_id for link in new_ids],
             ],
         )
         return cursor.rowcount
 
 
 def _movies_create(movies: list[MovieLine], links: Links, used_ids: set[int], canonical: bool) -> dict[int, int]:
-    """Makes movies with their genres; database ids by the data set's ids."""
+    """Creates movies with their genres; returns database ids by the data set's ids."""
     blank = LinkLine(0, "", None)
     made = Movie.objects.bulk_create(
         [
@@ -152,7 +152,7 @@ def _movies_create(movies: list[MovieLine], links: Links, used_ids: set[int], ca
 
 
 def genres_ensure(*, names: set[str]) -> dict[str, int]:
-    """Database ids of the genres by name, case ignored; makes those that are missing."""
+    """Database ids of genres by name, ignoring case; creates missing genres."""
     rows = list(Genre.objects.annotate(key=NameKey("name")).values_list("key", "slug", "pk"))
     by_key = {key: pk for key, _, pk in rows}
     slugs = {slug for _, slug, _ in rows}

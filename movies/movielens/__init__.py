@@ -1,4 +1,4 @@
-"""Parsers of what others publish: MovieLens archives and metadata files.
+"""Parsers of MovieLens archives and metadata files, without Django.
 
-Free of Django: an archive can be read without a database (``archive.open_archive``), for training and for evaluation.
+Training on files and evaluation read archives without a database (``archive.open_archive``).
 """

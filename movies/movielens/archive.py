@@ -1,4 +1,4 @@
-"""MovieLens archives in every official layout, read without a database."""
+"""Reads MovieLens archives in all official layouts, without a database."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ GENRE_FLAGS = 19
 
 @dataclass(frozen=True)
 class Layout:
-    """How one family of archives names and writes its files. ``canonical``: movie ids are MovieLens ids."""
+    """File names and formats of a family of archives. ``canonical``: movie ids are MovieLens ids."""
 
     name: str
     movies: str
@@ -48,7 +48,7 @@ class Layout:
 LAYOUTS = (
     Layout("csv", "movies.csv", "ratings.csv", "tags.csv", "links.csv", b",", canonical=True, headers=True),
     Layout("dat", "movies.dat", "ratings.dat", "tags.dat", None, b"::", canonical=True),
-    # ML-100k numbers movies in its own way.
+    # ML-100k has movie ids of its own.
     Layout("u", "u.item", "u.data", None, None, b"\t", canonical=False),
 )
 
@@ -61,29 +61,29 @@ _HEADERS = {
 
 
 class Archive:
-    """One MovieLens archive. Each call reads anew; malformed lines go to ``bad``, or stop where none is given."""
+    """A MovieLens archive. Each call reads the files again. Malformed lines go to ``bad``, or raise without it."""
 
     def __init__(self, source: Source, layout: Layout, folder: str) -> None:
         self.layout = layout
         self._source = source
         self._folder = folder
-        # The name the data set has by its folder, or by its file when the files stand at the zip's root.
+        # The data set is named after its folder, or after the zip if the files are at its root.
         path = source.path.resolve()
         self.name = PurePosixPath(folder).name or (path.name if path.is_dir() else path.stem)
 
     @property
     def canonical(self) -> bool:
-        """Whether movie ids are MovieLens ids, which the newer data sets share."""
+        """Whether movie ids are MovieLens ids, which all newer data sets share."""
         return self.layout.canonical
 
     @property
     def ratings_size(self) -> int:
-        """Bytes of the ratings' text."""
+        """The uncompressed size of the ratings file in bytes."""
         return self._source.size(self._path(self.layout.ratings))
 
     @property
     def tags_size(self) -> int:
-        """Bytes of the tags' text; 0 without tags."""
+        """The uncompressed size of the tags file in bytes; 0 without one."""
         return self._source.size(self._path(self.layout.tags)) if self._has(self.layout.tags) else 0
 
     def movies(self, bad: BadLines | None = None) -> list[MovieLine]:
@@ -105,8 +105,8 @@ class Archive:
     ) -> Iterator[pl.DataFrame]:
         """Yields frames of user, movie (Int64), rating (Float64) and timestamp (Int64, seconds since 1970, UTC).
 
-        A few hundred thousand rows each, in the file's order. With ``movie_ids``, a rating of another movie is a
-        malformed line; so is a person's second rating of one movie. ``on_read`` hears of the bytes read so far.
+        A few hundred thousand rows each, in the file's order. With ``movie_ids``, ratings of other movies are malformed
+        lines. So is a user's second rating of a movie. ``on_read`` is called with the number of bytes read so far.
         """
         file = self.layout.ratings
         bad = bad or BadLines()
@@ -126,7 +126,7 @@ class Archive:
     def tags(
         self, bad: BadLines | None = None, movie_ids: set[int] | None = None, on_read: OnRead | None = None
     ) -> Iterator[TagLine]:
-        """Yields the tags, none where the data set has none."""
+        """Yields the tags; none if the data set has no tags file."""
         file = self.layout.tags
         if file is None or not self._has(file):
             return
@@ -141,7 +141,7 @@ class Archive:
         bad.check_share(file, read)
 
     def links(self, bad: BadLines | None = None, movie_ids: set[int] | None = None) -> dict[int, LinkLine]:
-        """Ids at IMDb and TMDB by movie id, none where the data set has none."""
+        """Ids at IMDb and TMDB by movie id; empty if the data set has no links file."""
         file = self.layout.links
         if file is None or not self._has(file):
             return {}
@@ -184,7 +184,7 @@ class Archive:
             )
 
     def _genre_flags(self) -> list[str]:
-        """The genre that each flag of u.item stands for."""
+        """The genre names of the flags in u.item, in their order."""
         if not self._has("u.genre"):
             raise ArchiveError(f"{self._source.path} has u.item but no u.genre, which names its genre flags.")
         flags: dict[int, str] = {}
@@ -194,7 +194,7 @@ class Archive:
             text = raw.decode("latin-1")
             name, separator, place = text.rpartition("|")
             if not separator or not (place.isascii() and place.isdigit() and len(place) < 4) or int(place) in flags:
-                # Every movie depends on this line, so there is no skipping it.
+                # All movies depend on this line, so it cannot be skipped.
                 raise ArchiveError(str(BadLine("u.genre", number, "expected name|number, each number once", text)))
             flags[int(place)] = name
         if sorted(flags) != list(range(GENRE_FLAGS)):
@@ -203,7 +203,7 @@ class Archive:
 
 
 def dataset_name(name: str) -> str:
-    """The name under which ids are stored; raises ``ArchiveError`` if it cannot be one."""
+    """Returns ``name`` if it is a valid data set name, else raises ``ArchiveError``."""
     if not _DATASET.fullmatch(name):
         raise ArchiveError(
             f"{name!r} cannot name a data set: up to 32 letters, digits, dots, hyphens and underscores."
@@ -214,10 +214,10 @@ def dataset_name(name: str) -> str:
 
 @contextmanager
 def open_archive(path: Path | str) -> Iterator[Archive]:
-    """A MovieLens folder or zip, closed at the end.
+    """Opens a MovieLens folder or zip, and closes it at the end of the block.
 
-    Raises ``ArchiveError`` if there is nothing at ``path``, if it is damaged, or if it holds no official layout or
-    more than one data set.
+    Raises ``ArchiveError`` if ``path`` does not exist or is damaged, has no official layout, or holds more than one
+    data set.
     """
     source = open_source(Path(path))
     try:
@@ -229,7 +229,7 @@ def open_archive(path: Path | str) -> Iterator[Archive]:
 def _find_archive(source: Source) -> Archive:
     names = set(source.names)
     found: list[Archive] = []
-    halves: list[str] = []
+    incomplete: list[str] = []
     for folder in sorted({str(PurePosixPath(name).parent) for name in names}):
         prefix = "" if folder == "." else f"{folder}/"
         for layout in LAYOUTS:
@@ -239,12 +239,12 @@ def _find_archive(source: Source) -> Archive:
                 break
             if any(present):
                 missing = layout.ratings if present[0] else layout.movies
-                halves.append(f"{prefix}{missing} is missing")
+                incomplete.append(f"{prefix}{missing} is missing")
     if not found:
         layouts = ", ".join(f"{layout.movies} and {layout.ratings}" for layout in LAYOUTS)
-        detail = f": {halves[0]}" if halves else ""
+        detail = f": {incomplete[0]}" if incomplete else ""
         raise ArchiveError(f"{source.path} is no MovieLens archive{detail}. Expected {layouts}.")
-    # Files in the folder itself count before those in folders below it.
+    # Files in the folder itself take precedence over files in subfolders.
     found.sort(key=lambda archive: len(PurePosixPath(archive._folder).parts))
     if len(found) > 1 and found[0]._folder:
         folders = ", ".join(archive.name for archive in found)

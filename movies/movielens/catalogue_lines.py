@@ -1,11 +1,11 @@
-"""Lines of movies, links and tags: ten thousands, read one by one."""
+"""Parses the lines of movies, links and tags one by one; the files have tens of thousands of lines."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from movies.movielens.cells import present, whole_number
+from movies.movielens.cells import strip_missing, whole_number
 from movies.movielens.errors import BadLine, BadLines
 from movies.movielens.genres import genre_names
 from movies.movielens.rating_lines import FUTURE, MAX_ID, MAX_TIMESTAMP, latest_timestamp
@@ -25,7 +25,7 @@ NumberedLines = Iterable[tuple[int, bytes]]
 
 @dataclass(frozen=True)
 class MovieLine:
-    """A movie as a data set lists it; ``id`` is the data set's own."""
+    """A movie of a data set; ``id`` is the data set's movie id."""
 
     id: int
     title: str
@@ -35,7 +35,7 @@ class MovieLine:
 
 @dataclass(frozen=True)
 class LinkLine:
-    """A movie's ids elsewhere; ``imdb_id`` as in tt0114709, or empty."""
+    """A movie's ids in other databases; ``imdb_id`` as in tt0114709, or empty."""
 
     id: int
     imdb_id: str
@@ -44,7 +44,7 @@ class LinkLine:
 
 @dataclass(frozen=True)
 class TagLine:
-    """A word one person put on one movie; seconds since 1970."""
+    """A tag that a user gave a movie; ``timestamp`` in seconds since 1970."""
 
     user: int
     movie: int
@@ -53,7 +53,7 @@ class TagLine:
 
 
 def split_csv(fields: int) -> Split:
-    """Comma-separated, with quotes; a record is one line in every official file."""
+    """Splits a CSV line with quotes; no record of an official file spans lines."""
 
     def split(text: str) -> list[str]:
         try:
@@ -66,14 +66,14 @@ def split_csv(fields: int) -> Split:
 
 
 def split_dat(text: str) -> list[str]:
-    """``id::title::genres``; the title may hold ``::`` itself."""
+    """Splits ``id::title::genres``; the title may contain ``::``."""
     first, _, rest = text.partition("::")
     middle, separator, last = rest.rpartition("::")
     return _exactly([first, middle, last] if separator else [text], 3)
 
 
 def split_dat_tag(text: str) -> list[str]:
-    """``user::movie::tag::timestamp``; the tag may hold ``::`` itself."""
+    """Splits ``user::movie::tag::timestamp``; the tag may contain ``::``."""
     parts = text.split("::", 2)
     if len(parts) == 3:
         tag, separator, timestamp = parts[2].rpartition("::")
@@ -83,7 +83,7 @@ def split_dat_tag(text: str) -> list[str]:
 
 
 def split_item(flags: list[str]) -> Split:
-    """ML-100k's ``id|title|release|video release|url|`` and a 0 or 1 for each genre, in the order of u.genre."""
+    """Splits ML-100k's ``id|title|release|video release|url|`` and a 0 or 1 per genre, in the order of u.genre."""
 
     def split(text: str) -> list[str]:
         values = _exactly(text.split("|"), 5 + len(flags))
@@ -131,7 +131,9 @@ def read_links(file: str, lines: NumberedLines, bad: BadLines, movie_ids: set[in
             raise ValueError("the movie is unknown")
         if number in links:
             raise ValueError("a second link of the same movie")
-        links[number] = LinkLine(number, imdb_id(imdb, "the imdbId"), _id(tmdb, "tmdbId") if present(tmdb) else None)
+        links[number] = LinkLine(
+            number, imdb_id(imdb, "the imdbId"), _id(tmdb, "tmdbId") if strip_missing(tmdb) else None
+        )
 
     for _ in _parsed(file, lines, "utf-8", bad, parse):
         pass
@@ -141,7 +143,7 @@ def read_links(file: str, lines: NumberedLines, bad: BadLines, movie_ids: set[in
 def read_tags(
     file: str, lines: NumberedLines, *, split: Split, encoding: str, bad: BadLines, movie_ids: set[int] | None
 ) -> Iterator[TagLine]:
-    """Yields the tags of a file; malformed lines go to ``bad``. Blank tags, which the data sets have, are left out."""
+    """Yields the tags of a file; malformed lines go to ``bad``. Skips blank tags, which the data sets have."""
     latest = latest_timestamp()
 
     def parse(text: str) -> TagLine | None:
@@ -167,9 +169,9 @@ def read_tags(
 
 
 def guess_encoding(lines: NumberedLines) -> str:
-    """``utf-8`` or ``latin-1`` for the old archives: ML-10M is in the one, ML-1M and ML-100k in the other.
+    """Guesses ``utf-8`` or ``latin-1`` for old archives: ML-10M uses UTF-8, ML-1M and ML-100k use Latin-1.
 
-    A line with an accent that reads as UTF-8 is no accident, so one is enough; a file with none that does is Latin-1.
+    Latin-1 text with accents is practically never valid UTF-8, so one such line decides for UTF-8.
     """
     accented = False
     for _, line in lines:
@@ -185,7 +187,7 @@ def guess_encoding(lines: NumberedLines) -> str:
 
 
 def _parsed(file: str, lines: NumberedLines, encoding: str, bad: BadLines, parse: Callable[[str], T]) -> Iterator[T]:
-    """Yields what ``parse`` makes of each line; a ValueError's message is the reason why a line is bad."""
+    """Yields the parsed lines. If ``parse`` raises ValueError, the line goes to ``bad`` with the error's message."""
     for number, raw in lines:
         if not raw:
             continue
@@ -205,8 +207,8 @@ def _parsed(file: str, lines: NumberedLines, encoding: str, bad: BadLines, parse
 
 
 def imdb_id(word: str, name: str) -> str:
-    """``"114709"``, ``"0114709"``, ``"114709.0"`` and ``"tt0114709"`` as tt0114709; nothing for an absent one."""
-    word = present(word)
+    """``"114709"``, ``"0114709"``, ``"114709.0"`` and ``"tt0114709"`` as tt0114709; empty if missing."""
+    word = strip_missing(word)
     digits = whole_number(word.removeprefix("tt"))
     if word and not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
         raise ValueError(f"{name} is not a number")
@@ -220,7 +222,7 @@ def _exactly(values: list[str], count: int) -> list[str]:
 
 
 def _id(word: str, name: str) -> int:
-    """A positive number of at most 31 bits, perhaps written as a float."""
+    """Parses a positive 31-bit number, also if it is written as a float; raises ValueError with the ``name``."""
     word = whole_number(word.strip())
     if not (word.isascii() and word.removeprefix("-").isdigit()):
         raise ValueError(f"the {name} is not a number")

@@ -1,6 +1,6 @@
-"""Cells of tables that others wrote: words for nothing, numbers that became floats, and lists in many spellings.
+"""Parses cells of third-party tables: words for missing values, integers written as floats, and lists in many formats.
 
-A list is read by one pass over its tokens, so that no nesting and no length can exhaust the stack.
+Lists are parsed in one pass over their tokens, without recursion, so that deep nesting cannot exhaust the stack.
 """
 
 import ast
@@ -9,8 +9,8 @@ import re
 
 from movies.text import normalise_line
 
-# What pandas, R, SQL and hands write where there is nothing; case is ignored, but for NA: na is a language.
-_ABSENT = frozenset(
+# Missing values as pandas, R, SQL and people write them. Case is ignored, except for NA: na is a language code.
+_MISSING = frozenset(
     ("", "nan", "none", "null", "nil", "n/a", "<na>", "#n/a", "\\n", "[]", "{}", "()", "-nan", "nat", "undefined")
 )
 _FLOAT = re.compile(r"([0-9]+)\.0*")
@@ -22,34 +22,34 @@ _TOKEN = re.compile(
     )\s*""",
     re.VERBOSE | re.DOTALL,
 )
-# How a list begins that somebody's program wrote; one that is cut short is to be refused, not taken for a name.
+# The start of a list that a program wrote. A truncated list is an error, not a name.
 _LIST = re.compile(r"""(?:[\[{(]\s*)+[uUbB]?['"]|\[\s*[\[{(]""")
 _CLOSES = {"]": "[", ")": "(", "}": "{"}
 _NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
-# What follows a comma and is no name of its own: Robert Downey, Jr.
+# Suffixes after a comma that belong to the name before it: Robert Downey, Jr.
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|m\.?d|ph\.?d|esq)\.?", re.IGNORECASE)
 _MAX_DEPTH = 20
 
 
-def present(cell: str) -> str:
-    """The cell without blanks around it; nothing where it says in some way that there is nothing."""
+def strip_missing(cell: str) -> str:
+    """The cell without surrounding whitespace; empty if it denotes a missing value."""
     word = cell.strip()
-    return "" if word == "NA" or (len(word) <= 9 and word.lower() in _ABSENT) else word
+    return "" if word == "NA" or (len(word) <= 9 and word.lower() in _MISSING) else word
 
 
 def whole_number(cell: str) -> str:
-    """The cell without the ".0" that a number gets among floats; anything else as it stands."""
+    """The cell without the ".0" of an integer written as a float; other cells are returned unchanged."""
     found = _FLOAT.fullmatch(cell)
     return found[1] if found else cell
 
 
 def cell_names(cell: str) -> tuple[str, ...]:
-    """The names a cell lists, each once (case ignored) and in their order, in the form in which names are stored.
+    """The names in a cell, normalised, in their order and without duplicates (ignoring case).
 
-    Parted by ``|``, else by semicolons, else by commas; or a list as JSON, Python or numpy write it, of texts or of
-    objects with a ``name``. Raises ValueError for a list that cannot be read.
+    Names are separated by ``|``, else by semicolons, else by commas; or the cell is a JSON, Python or NumPy list of
+    texts or of objects with a ``name``. Raises ValueError for a list that cannot be read.
     """
-    word = present(cell)
+    word = strip_missing(cell)
     if not word:
         return ()
     if _LIST.match(word) or word[0] + word[-1] == "[]":
@@ -59,7 +59,7 @@ def cell_names(cell: str) -> tuple[str, ...]:
         parts = word.split(separator) if separator != "," else _comma_parts(word)
     names: dict[str, str] = {}
     for name in map(normalise_line, parts):
-        if present(name):
+        if strip_missing(name):
             names.setdefault(name.casefold(), name)
     return tuple(names.values())
 
@@ -106,17 +106,17 @@ def _unquoted(text: str) -> str:
 
 
 class _ListReader:
-    """Takes the tokens of a list one by one and keeps the names: its texts, and what its objects call ``name``."""
+    """Consumes the tokens of a list and collects the names: texts, and the ``name`` of objects."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self._open: list[str] = []
-        self._bare: list[str] = []
+        self._unquoted_words: list[str] = []
         self._last: str | None = None
         self._key: str | None = None
 
     def mark(self, mark: str) -> None:
-        """Takes a bracket, a comma or a colon."""
+        """Consumes a bracket, a comma or a colon."""
         if mark == ":":
             self._key, self._last = self._last, None
             return
@@ -131,7 +131,7 @@ class _ListReader:
             raise ValueError("a list cannot be read")
 
     def value(self, value: str, *, quoted: bool) -> None:
-        """Takes a text, or a bare word of what may be several."""
+        """Consumes a quoted text, or one of the unquoted words of a name."""
         depth = len(self._open)
         if not depth:
             raise ValueError("a list cannot be read")
@@ -144,21 +144,21 @@ class _ListReader:
         elif depth == 1 and quoted:
             self._names.append(value)
         elif depth == 1:
-            self._bare.append(value)
+            self._unquoted_words.append(value)
 
     def end(self) -> list[str]:
-        """The names, once everything that was opened is closed."""
+        """The collected names. Raises ValueError if a bracket is not closed."""
         if self._open:
             raise ValueError("a list cannot be read")
         return self._names
 
     def _flush(self) -> None:
-        """What stood between two marks is whole: bare words are one name, a text in braces without a colon another."""
-        bare = " ".join(self._bare)
-        if _NUMBER.fullmatch(bare):
+        """Ends an element: joins unquoted words into one name, and adds a text in braces that is no key."""
+        joined = " ".join(self._unquoted_words)
+        if _NUMBER.fullmatch(joined):
             raise ValueError("a list holds numbers, not names")
-        if bare:
-            self._names.append(bare)
+        if joined:
+            self._names.append(joined)
         if self._last is not None and self._key is None and len(self._open) == 1:
             self._names.append(self._last)
-        self._bare, self._last, self._key = [], None, None
+        self._unquoted_words, self._last, self._key = [], None, None

@@ -1,4 +1,4 @@
-"""What can be wrong with imported files, said with file, line and reason."""
+"""Errors of imported files, each with file, line and reason."""
 
 import csv
 from collections import Counter, defaultdict
@@ -7,21 +7,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-# A report holds at most this much of a bad line: enough to find it, whatever the file holds.
+# Characters of a malformed line kept in the report: enough to find it.
 TEXT_LIMIT = 500
 
 
-class ImportFailed(Exception):  # noqa: N818 -- it reads as what happened.
-    """The import stopped; the message is meant for the person who started it."""
+class ImportFailed(Exception):  # noqa: N818 -- the name says what happened.
+    """The import stopped; the message is shown to the operator."""
 
 
 class ArchiveError(ImportFailed):
-    """The archive as a whole cannot be read: missing, damaged, or of no known layout."""
+    """The archive cannot be read: it is missing, damaged, or has no known layout."""
 
 
 @dataclass(frozen=True)
 class BadLine:
-    """One malformed line: ``line`` counts from 1, ``reason`` holds no values so that lines can be counted by it."""
+    """A malformed line. ``line`` counts from 1; ``reason`` holds no values, so that lines can be counted by reason."""
 
     file: str
     line: int
@@ -42,14 +42,14 @@ class BadLineError(ImportFailed):
 
 
 class TooManyBadLinesError(ImportFailed):
-    """More lines of a file were skipped than read, so it is not what it was taken for."""
+    """More lines of a file were skipped than read, so it is probably another kind of file."""
 
 
 class BadLines:
-    """What to do with malformed lines: stop at the first, or skip, count and report them.
+    """Handles malformed lines: raises on the first, or skips, counts and reports them.
 
     With ``skip`` off, ``add`` raises ``BadLineError``. With it on, lines are counted by reason and, when ``report``
-    is given, written there as CSV (file,line,reason,text); the file is made when the first line comes.
+    is given, written there as CSV (file,line,reason,text). The file is created with the first malformed line.
     """
 
     def __init__(self, *, skip: bool = False, report: Path | None = None) -> None:
@@ -63,7 +63,7 @@ class BadLines:
             raise ArchiveError(f"The report cannot be written: the folder {report.resolve().parent} does not exist.")
 
     def add(self, bad: BadLine) -> None:
-        """Raises ``BadLineError`` unless bad lines are to be skipped."""
+        """Records a malformed line. Raises ``BadLineError`` unless ``skip`` is on."""
         if not self.skip:
             raise BadLineError(bad)
         self.counts[bad.reason] += 1
@@ -96,7 +96,7 @@ class BadLines:
                 raise ArchiveError(f"The report {report} cannot be written: {error.strerror}.") from error
             self._writer = csv.writer(self._file)
             self._writer.writerow(["file", "line", "reason", "text"])
-        # A spreadsheet must not take a line for a formula.
+        # Quoted, so that a spreadsheet does not run a line as a formula.
         text = bad.text[:TEXT_LIMIT]
         self._writer.writerow([bad.file, bad.line, bad.reason, f"'{text}" if text[:1] in "=+-@" else text])
 

@@ -1,4 +1,4 @@
-"""A folder or a zip as a set of named byte streams, read in pieces that end where lines end."""
+"""Reads the files of a folder or a zip in blocks of whole lines."""
 
 import zipfile
 import zlib
@@ -9,7 +9,7 @@ from typing import IO
 
 from movies.movielens.errors import ArchiveError
 
-# Bytes of text parsed at a time: about 300,000 ratings, some 50 MB while they are on their way.
+# Bytes of text parsed at a time: about 300,000 ratings, which take about 50 MB of memory.
 BLOCK_SIZE = 8 << 20
 _BOM = b"\xef\xbb\xbf"
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
@@ -18,7 +18,7 @@ OnRead = Callable[[int], None]
 
 
 class Source:
-    """The files of one archive, by their names with ``/`` between folders. Nothing is ever unpacked to disk."""
+    """The files of an archive, by path with ``/`` as the separator. Nothing is unpacked to disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class Source:
         return list(self._sizes)
 
     def size(self, name: str) -> int:
-        """Bytes of the file once uncompressed."""
+        """The uncompressed size of a file in bytes."""
         return self._sizes[name]
 
     def _open(self, name: str) -> IO[bytes]:
@@ -37,7 +37,7 @@ class Source:
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """The file's bytes. Damage found while reading is an ``ArchiveError`` that names the file."""
+        """Opens a file. Raises ``ArchiveError`` naming the file if it is damaged, also while it is read."""
         try:
             with self._open(name) as stream:
                 yield stream
@@ -47,7 +47,7 @@ class Source:
     def blocks(self, name: str, on_read: OnRead | None = None, size: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yields (number of the block's first line, bytes of whole lines); each block ends with a line feed.
 
-        A byte order mark is dropped. ``on_read`` hears of the bytes read so far. Memory: two blocks.
+        A byte order mark is dropped. ``on_read`` is called with the number of bytes read. Memory: two blocks.
         """
         size = size or BLOCK_SIZE
         line, rest, done = 1, b"", 0
@@ -77,11 +77,11 @@ class Source:
                 yield first + offset, line.removesuffix(b"\r")
 
     def close(self) -> None:
-        """Lets go of the archive."""
+        """Closes the archive."""
 
 
 class FolderSource(Source):
-    """A folder, and its folders one level down."""
+    """A folder and its direct subfolders."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -96,7 +96,7 @@ class FolderSource(Source):
 
 
 class ZipSource(Source):
-    """A zip archive, read in place."""
+    """A zip archive, read without unpacking."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -120,7 +120,7 @@ class ZipSource(Source):
 
 
 class FileSource(Source):
-    """One plain file."""
+    """A single file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -131,10 +131,7 @@ class FileSource(Source):
 
 
 def open_source(path: Path) -> Source:
-    """A folder or a zip.
-
-    Raises ``ArchiveError`` if there is nothing at ``path``, or it is neither.
-    """
+    """Opens a folder or a zip. Raises ``ArchiveError`` if ``path`` does not exist or is neither."""
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():

@@ -1,12 +1,12 @@
-"""Genre names: data sets call some genres differently; the catalogue has one name for each."""
+"""Maps the genre names of data sets to one name per genre."""
 
 from movies.movielens.cells import cell_names
 
-# What each data set means by "no genre", case ignored.
+# Names for "no genre" in the data sets, in lower case.
 NO_GENRE = {"(no genres listed)", "unknown"}
 
-# Left: as found in a data set, case ignored. Right: as the newest MovieLens data sets call it.
-_SAME = {
+# Names in data sets, in lower case, and their names in the newest MovieLens data sets.
+_ALIASES = {
     "children's": "Children",
     "animated": "Animation",
     "science fiction": "Sci-Fi",
@@ -15,7 +15,7 @@ _SAME = {
 
 
 def genre_names(raw: str) -> tuple[str, ...]:
-    """The genres of ``"Comedy|Children's"`` or of any other list (``cell_names``), each once, in their order.
+    """The genres of ``"Comedy|Children's"`` or another list (``cell_names``), in their order, without duplicates.
 
     Raises ValueError for a list that cannot be read and for numbers in place of names.
     """
@@ -25,6 +25,6 @@ def genre_names(raw: str) -> tuple[str, ...]:
             continue
         if name.replace(".", "").isdigit():
             raise ValueError("a genre is a number, not a name")
-        known = _SAME.get(name.casefold(), name)
+        known = _ALIASES.get(name.casefold(), name)
         names.setdefault(known.casefold(), known)
     return tuple(names.values())

@@ -1,4 +1,4 @@
-"""Metadata files: one CSV with a header, a film a record; what a cell may look like is ``cells``' affair."""
+"""Parses metadata files: a CSV with a header and one movie per record. ``cells`` parses the cells."""
 
 import csv
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from movies.movielens.catalogue_lines import MAX_GENRE, MAX_TITLE, imdb_id
-from movies.movielens.cells import cell_names, present
+from movies.movielens.cells import cell_names, strip_missing
 from movies.movielens.errors import ArchiveError, BadLine, BadLines
 from movies.movielens.files import FileSource, OnRead, Source, ZipSource
 from movies.movielens.genres import genre_names
@@ -24,7 +24,7 @@ MAX_POSTER_URL = 500
 MAX_RUNTIME = 2_000
 MAX_CREDITS = 1_000
 
-# Left: the header's word. Right: the field of ``MetadataLine``.
+# Column names and their fields of ``MetadataLine``.
 _FIELDS = {
     "movielens_id": "movielens_id",
     "tmdb_id": "tmdb_id",
@@ -42,7 +42,7 @@ _FIELDS = {
     "poster_url": "poster_url",
     "imdb_id": "imdb_id",
 }
-# The names that MovieLens and TMDB give the same; they count where no column above says it.
+# Column names of MovieLens and TMDB, used only if no column above gives the field.
 _ALIASES = {
     "movieid": "movielens_id",
     "tmdbid": "tmdb_id",
@@ -50,7 +50,7 @@ _ALIASES = {
     "original_language": "language",
     "release_date": "released",
 }
-# Only beside one of these is a plain "id" TMDB's.
+# A column "id" is the TMDB id only beside one of these columns.
 _TMDB_COLUMNS = {"imdb_id", "original_title", "poster_path"}
 _DATE = re.compile(r"([0-9]{4})(?:[-/][0-9]{1,2}[-/][0-9]{1,2}(?:[T ].*)?)?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4})")
 _NUMBER = re.compile(r"([0-9]{1,10})(?:\.0+)?")
@@ -59,7 +59,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{2,4})?")
 
 @dataclass(frozen=True)
 class MetadataLine:
-    """What a file says of one film; what it does not say is empty or None. ``line`` is where the record ends."""
+    """A record about one movie. Missing values are empty or None; ``line`` is the line where the record ends."""
 
     line: int
     movielens_id: int | None = None
@@ -78,12 +78,12 @@ class MetadataLine:
 
 
 class MetadataFile:
-    """An open metadata file. ``ignored`` names the columns that nothing is done with."""
+    """An open metadata file. ``ignored`` lists the columns that are not imported."""
 
     def __init__(self, source: Source, name: str, on_read: OnRead | None = None) -> None:
         self.name = name.rpartition("/")[2]
         self.size = source.size(name)
-        # A file that is not UTF-8 is found record by record, by the surrogates that its bytes become.
+        # Invalid UTF-8 is detected per record, by the surrogates that surrogateescape produces.
         lines = source.lines(name, on_read)
         self._reader = csv.reader((f"{line.decode('utf-8', 'surrogateescape')}\n" for _, line in lines), strict=True)
         try:
@@ -111,7 +111,7 @@ class MetadataFile:
             )
 
     def records(self, bad: BadLines) -> Iterator[MetadataLine]:
-        """Yields the records; malformed ones go to ``bad``, by the line they end at."""
+        """Yields the records; malformed ones go to ``bad``, with the line they end at."""
         while True:
             try:
                 values = next(self._reader)
@@ -145,12 +145,12 @@ class MetadataFile:
             imdb_id=imdb_id(get("imdb_id"), "imdb_id"),
             title=_text(normalise_line(get("title")), "title", MAX_TITLE),
             year=_number(get("year"), "year", MIN_YEAR, MAX_YEAR) or _year_of(get("released")),
-            overview=_text(normalise_text(present(get("overview"))), "overview", MAX_OVERVIEW),
+            overview=_text(normalise_text(strip_missing(get("overview"))), "overview", MAX_OVERVIEW),
             cast=_names(get("cast"), "cast", "a name in cast", MAX_NAME),
             directors=_names(get("directors"), "directors", "a name in directors", MAX_NAME),
             keywords=_names(get("keywords"), "keywords", "a keyword", MAX_KEYWORD),
             genres=_names(get("genres"), "genres", "a genre", MAX_GENRE, genre_names),
-            # Some collections write 0 for a runtime they do not know.
+            # Some sources write 0 for an unknown runtime.
             runtime=_number(get("runtime"), "runtime", 0, MAX_RUNTIME) or None,
             language=_language(get("language")),
             poster_url=_url(get("poster_url")),
@@ -162,9 +162,9 @@ class MetadataFile:
 
 @contextmanager
 def open_metadata(path: Path, on_read: OnRead | None = None) -> Iterator[MetadataFile]:
-    """A metadata CSV, or a zip with one CSV in it (or one named movies.csv).
+    """Opens a metadata CSV, or a zip with a single CSV or one named movies.csv.
 
-    Raises ``ArchiveError`` if there is none at ``path``, if it is damaged, or if its header cannot name films.
+    Raises ``ArchiveError`` if there is no file at ``path``, if it is damaged, or if its header cannot identify movies.
     """
     if not path.is_file():
         raise ArchiveError(f"There is no file at {path}.")
@@ -185,7 +185,7 @@ def open_metadata(path: Path, on_read: OnRead | None = None) -> Iterator[Metadat
 
 
 def _field_names(columns: list[str]) -> dict[str, str]:
-    """The field of each column that means one."""
+    """The fields of the known columns, by column name."""
     names = {word: _FIELDS[word] for word in columns if word in _FIELDS}
     aliases = _ALIASES | ({"id": "tmdb_id"} if _TMDB_COLUMNS & set(columns) else {})
     return names | {
@@ -196,7 +196,7 @@ def _field_names(columns: list[str]) -> dict[str, str]:
 
 
 def _number(word: str, name: str, low: int, high: int) -> int | None:
-    word = present(word)
+    word = strip_missing(word)
     if not word:
         return None
     found = _NUMBER.fullmatch(word)
@@ -209,7 +209,7 @@ def _number(word: str, name: str, low: int, high: int) -> int | None:
 
 
 def _year_of(word: str) -> int | None:
-    word = present(word)
+    word = strip_missing(word)
     if not word:
         return None
     found = _DATE.fullmatch(word)
@@ -224,7 +224,7 @@ def _year_of(word: str) -> int | None:
 def _text(word: str, name: str, limit: int) -> str:
     if len(word) > limit:
         raise ValueError(f"{name} is longer than {limit} characters")
-    # A list in a cell can spell what no database takes: "\\u0000", "\\ud800".
+    # A list in a cell can hold escapes that PostgreSQL cannot store: "\\u0000", "\\ud800".
     if "\0" in word:
         raise ValueError("it holds a zero byte")
     if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
@@ -235,7 +235,7 @@ def _text(word: str, name: str, limit: int) -> str:
 def _names(
     word: str, field: str, name: str, limit: int, read: Callable[[str], tuple[str, ...]] = cell_names
 ) -> tuple[str, ...]:
-    """Each name once, in the file's order."""
+    """Parses a list of names, in their order and without duplicates. Raises ValueError naming the ``field``."""
     try:
         names = read(word)
     except ValueError as error:
@@ -246,26 +246,26 @@ def _names(
 
 
 def _language(word: str) -> str:
-    word = present(word)
+    word = strip_missing(word)
     if word and not _LANGUAGE.fullmatch(word):
         raise ValueError("language is no ISO 639 code")
     return word.lower()
 
 
 def _url(word: str) -> str:
-    word = present(word)
+    word = strip_missing(word)
     if not word:
         return ""
-    parts = _split_url(word)
-    if parts not in ("http", "https"):
+    scheme = _url_scheme(word)
+    if scheme not in ("http", "https"):
         raise ValueError("poster_url is no http or https address")
     return _text(word, "poster_url", MAX_POSTER_URL)
 
 
-def _split_url(word: str) -> str:
-    """The scheme of an address with a host and no blanks, else nothing."""
+def _url_scheme(word: str) -> str:
+    """The scheme of a URL; empty if the URL has no host or contains whitespace."""
     try:
-        parts = urlsplit(word)
-        return parts.scheme if parts.hostname and not any(map(str.isspace, word)) else ""
+        scheme = urlsplit(word)
+        return scheme.scheme if scheme.hostname and not any(map(str.isspace, word)) else ""
     except ValueError:
         return ""

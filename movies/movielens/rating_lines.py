@@ -1,6 +1,6 @@
-"""Lines of ratings, millions of them: parsed in blocks by polars, and line by line only where that fails.
+"""Parses millions of rating lines: in blocks by polars, and line by line only if that fails.
 
-The line-by-line parser is the definition of what is valid. The fast one may only say "as it would" or "ask it".
+The line-by-line parser defines which lines are valid. The fast parser returns the same result or falls back to it.
 """
 
 import re
@@ -13,17 +13,17 @@ import polars as pl
 
 from movies.movielens.errors import TEXT_LIMIT, BadLine, BadLines
 
-# Ids go to 4-byte integers; both halves of a (person, movie) pair must fit one 8-byte key.
+# Ids are 31-bit, so that a (user, movie) pair fits into one 8-byte key.
 MAX_ID = 2**31 - 1
 MIN_RATING = 0.5
 MAX_RATING = 5.0
-# 2100-01-01: beyond it stand milliseconds and other mistakes.
+# 2100-01-01: larger values are milliseconds or other mistakes.
 MAX_TIMESTAMP = 4_102_444_800
 
 FUTURE = "the timestamp is in the future"
 
 SCHEMA = {"user": pl.Int64, "movie": pl.Int64, "rating": pl.Float64, "timestamp": pl.Int64}
-# pandas writes the ids of a column with a gap as floats: 862.0.
+# pandas writes integer columns with missing values as floats: 862.0.
 _INTEGER = re.compile(r"(-?[0-9]{1,18})(?:\.0*)?")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _FIELDS = (("user id", _INTEGER), ("movie id", _INTEGER), ("rating", _DECIMAL), ("timestamp", _INTEGER))
@@ -33,12 +33,12 @@ Mask = npt.NDArray[np.bool_]
 
 
 def latest_timestamp() -> int:
-    """The newest time that a line may name, in Unix seconds: now. One of the future would be the newest for ever."""
+    """The latest valid timestamp in Unix seconds: now. A future rating would stay the newest forever."""
     return int(time.time())
 
 
 def parse_line(text: bytes, separator: bytes) -> tuple[int, int, float, int] | str:
-    """One rating line as (user, movie, rating, timestamp), or the reason why it is none. Ranges are not looked at."""
+    """Parses a line into (user, movie, rating, timestamp), or returns why it is malformed. Does not check ranges."""
     fields = text.split(separator)
     if len(fields) != len(_FIELDS):
         return f"expected {len(_FIELDS)} fields"
@@ -51,15 +51,15 @@ def parse_line(text: bytes, separator: bytes) -> tuple[int, int, float, int] | s
 
 
 def _unquoted(field: bytes, separator: bytes) -> bytes:
-    """The field of a CSV without quotes around it."""
+    """The CSV field without surrounding quotes."""
     quoted = separator == b"," and len(field) > 1 and field[:1] == field[-1:] == b'"'
     return field[1:-1] if quoted else field
 
 
 def parse_block(block: bytes, first_line: int, separator: bytes) -> tuple[pl.DataFrame, Ints, dict[int, str]]:
-    """Whole lines as (frame of ``SCHEMA``, line number of each row, reason by line number of those malformed).
+    """Parses whole lines into (frame of ``SCHEMA``, line number of each row, reasons by line number if malformed).
 
-    Blank lines are passed over. Ranges are not looked at.
+    Skips blank lines. Does not check ranges.
     """
     frame = _parse_fast(block, separator)
     if frame is not None:
@@ -79,10 +79,10 @@ def parse_block(block: bytes, first_line: int, separator: bytes) -> tuple[pl.Dat
 
 
 def _parse_fast(block: bytes, separator: bytes) -> pl.DataFrame | None:
-    """The block by polars, or None if any line of it might be malformed or blank."""
+    """Parses the block by polars; None if any line might be malformed or blank."""
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
-    if len(separator) > 1:  # polars knows separators of one byte.
+    if len(separator) > 1:  # polars supports only separators of one byte.
         if b"\t" in block:
             return None
         block, separator = block.replace(separator, b"\t"), b"\t"
@@ -91,7 +91,7 @@ def _parse_fast(block: bytes, separator: bytes) -> pl.DataFrame | None:
         if bare is None:
             return None
         block = bare
-    # polars forgives more than the definition does (signs, exponents, quotes, "nan"), so none of that may be there.
+    # polars accepts more than parse_line (signs, exponents, quotes, "nan"), so blocks with these are left to it.
     if block.translate(None, b"0123456789.\n" + separator):
         return None
     frame = _read_csv(block, separator, SCHEMA)
@@ -101,7 +101,7 @@ def _parse_fast(block: bytes, separator: bytes) -> pl.DataFrame | None:
 
 
 def _read_csv(block: bytes, separator: bytes, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame | None:
-    """The block in these types, or None if any line or field of it does not fit."""
+    """Reads the block with these types; None if any line or field does not fit."""
     try:
         frame = pl.read_csv(
             block, separator=separator.decode(), has_header=False, quote_char=None, schema=schema
@@ -113,13 +113,13 @@ def _read_csv(block: bytes, separator: bytes, schema: Mapping[str, type[pl.DataT
 
 
 def _from_floats(block: bytes, separator: bytes) -> pl.DataFrame | None:
-    """A block whose ids and times are floats that pandas made of whole numbers; None if any is none."""
-    # ".0" is a number to polars and none by the definition.
+    """Reads a block whose ids and times are integers written as floats; None if any is not an integer."""
+    # polars reads ".0" as a number, parse_line does not.
     if block[:1] == b"." or separator + b"." in block or b"\n." in block:
         return None
     frame = _read_csv(block, separator, dict.fromkeys(SCHEMA, pl.Float64))
     whole = pl.col("user", "movie", "timestamp")
-    # Up to there every whole number is a float of its own.
+    # Up to 2**53, floats represent all integers exactly.
     if (
         frame is None
         or not frame.select(pl.all_horizontal((whole.is_between(0, 2**53)) & (whole % 1 == 0)).all()).item()
@@ -129,25 +129,25 @@ def _from_floats(block: bytes, separator: bytes) -> pl.DataFrame | None:
 
 
 def _without_quotes(block: bytes, separator: bytes) -> bytes | None:
-    """A CSV block in which every field is quoted, without its quotes; None if not all are, plainly."""
+    """Removes the quotes of a CSV block in which every field is quoted; None if any field is not."""
     lines = block.count(b"\n")
     between = block.count(b'","')
-    plainly = (
+    all_quoted = (
         separator == b","
         and block[:1] == b'"'
         and block[-2:] == b'"\n'
         and block.count(b'"\n"') == lines - 1
         and between == block.count(b",") == 3 * lines
-        # So each quote belongs to the start or the end of a field.
+        # Then each quote is at the start or the end of a field.
         and block.count(b'"') == 8 * lines
     )
-    return block.replace(b'"', b"") if plainly else None
+    return block.replace(b'"', b"") if all_quoted else None
 
 
 class RatingChecker:
-    """Looks at what a line says: ranges, whether the movie is known, whether the pair came before in this file.
+    """Validates parsed lines: ranges, known movies, and no second rating of a movie by a user in this file.
 
-    Memory: 8 bytes a rating, to know the pairs again.
+    Memory: 8 bytes per rating, for the pairs seen so far.
     """
 
     def __init__(self, *, file: str, bad: BadLines, movie_ids: Iterable[int] | None = None) -> None:
@@ -160,30 +160,30 @@ class RatingChecker:
     def check(
         self, frame: pl.DataFrame, lines: Ints, malformed: dict[int, str], block: bytes, first_line: int
     ) -> pl.DataFrame:
-        """The rows of ``frame`` that are good; every other line goes to ``bad``, in the order of the file."""
+        """Returns the valid rows of ``frame``; other lines go to ``bad``, in the order of the file."""
         reasons = dict(malformed)
         good = np.ones(frame.height, bool)
-        for reason, wrong in self._wrong(frame):
+        for reason, wrong in self._violations(frame):
             for line in lines[wrong & good].tolist():
                 reasons[line] = reason
             good &= ~wrong
         users, movies = frame["user"].to_numpy()[good], frame["movie"].to_numpy()[good]
-        again = self._pairs.add(users, movies)
-        if again.any():
-            places = np.flatnonzero(good)[again]
+        repeated = self._pairs.add(users, movies)
+        if repeated.any():
+            places = np.flatnonzero(good)[repeated]
             reasons |= dict.fromkeys(lines[places].tolist(), "a second rating of the same movie by the same person")
             good[places] = False
         if not reasons:
             return frame
-        self._hand_over(reasons, block, first_line)
+        self._report(reasons, block, first_line)
         return frame.filter(pl.Series(good))
 
-    def _wrong(self, frame: pl.DataFrame) -> Iterator[tuple[str, Mask]]:
+    def _violations(self, frame: pl.DataFrame) -> Iterator[tuple[str, Mask]]:
         users, movies = frame["user"].to_numpy(), frame["movie"].to_numpy()
         values, times = frame["rating"].to_numpy(), frame["timestamp"].to_numpy()
         yield "the user id is out of range", (users < 1) | (users > MAX_ID)
         yield "the movie id is out of range", (movies < 1) | (movies > MAX_ID)
-        # Written so that it also holds for what is no number.
+        # Negated, so that it is also true for NaN.
         yield (
             f"the rating is not within {MIN_RATING} to {MAX_RATING}",
             ~((values >= MIN_RATING) & (values <= MAX_RATING)),
@@ -193,7 +193,7 @@ class RatingChecker:
         if self._movies is not None:
             yield "the movie is unknown", ~self._movies.contains(movies)
 
-    def _hand_over(self, reasons: dict[int, str], block: bytes, first_line: int) -> None:
+    def _report(self, reasons: dict[int, str], block: bytes, first_line: int) -> None:
         texts = block[:-1].split(b"\n")
         for line in sorted(reasons):
             text = texts[line - first_line][: 4 * TEXT_LIMIT].decode("utf-8", "backslashreplace").removesuffix("\r")
@@ -203,33 +203,33 @@ class RatingChecker:
 class PairsSeen:
     """The (user, movie) pairs of a file so far, as sorted runs of 8-byte keys.
 
-    Runs whose ranges do not touch are never merged: in files sorted by user a block costs no more than its own sort.
+    Runs with disjoint ranges are not merged: in a file sorted by user, a block costs only its own sort.
     """
 
     def __init__(self) -> None:
         self._runs: list[Ints] = []
 
     def add(self, users: Ints, movies: Ints) -> Mask:
-        """Takes the pairs in; True where a pair came before, in an earlier block or in this one. Ids fit 31 bits."""
+        """Adds pairs of 31-bit ids. Returns a mask of shape (pairs,), True for pairs that were added before."""
         keys = (users << 32) | movies
         if not keys.size:
             return np.zeros(0, bool)
-        again = np.zeros(keys.size, bool)
+        repeated = np.zeros(keys.size, bool)
         if (keys[1:] > keys[:-1]).all():
             ordered = keys
         else:
             order = np.argsort(keys, kind="stable")
             ordered = keys[order]
-            again[order[1:]] = ordered[1:] == ordered[:-1]
+            repeated[order[1:]] = ordered[1:] == ordered[:-1]
         low, high = ordered[0], ordered[-1]
         for run in self._runs:
             if run[0] <= high and run[-1] >= low:
-                again |= _contains(run, keys)
-        self._keep(np.sort(keys[~again]) if again.any() else ordered)
-        return again
+                repeated |= _contains(run, keys)
+        self._keep(np.sort(keys[~repeated]) if repeated.any() else ordered)
+        return repeated
 
     def _keep(self, run: Ints) -> None:
-        """Merges runs of about one size that overlap, so that few are left to be searched."""
+        """Adds a run; merges overlapping runs of similar size, so that few runs have to be searched."""
         if not run.size:
             return
         while self._runs and self._runs[-1].size < 2 * run.size:
@@ -241,7 +241,7 @@ class PairsSeen:
 
 
 class IdSet:
-    """A fixed set of positive ids: a table of flags where they are small, as movie ids are, else a sorted array."""
+    """A fixed set of positive ids: a table of flags if the ids are small, as movie ids are, else a sorted array."""
 
     _TABLE_LIMIT = 1 << 24
 
@@ -253,16 +253,16 @@ class IdSet:
             self._flags[self._ordered] = True
 
     def contains(self, values: Ints) -> Mask:
-        """True where a value is one of the ids."""
+        """A mask of shape (values,), True for values in the set."""
         if self._flags is None:
             return _contains(self._ordered, values)
-        # The last flag is never set: what is out of range is sent there.
+        # The last flag is never set; values out of range are mapped to it.
         last = self._flags.size - 1
         return self._flags[np.where((values >= 0) & (values < last), values, last)]
 
 
 def _contains(ordered: Ints, values: Ints) -> Mask:
-    """True where a value stands in the sorted array ``ordered``."""
+    """A mask of shape (values,), True for values in the sorted array ``ordered``."""
     if not ordered.size:
         return np.zeros(values.size, bool)
     places = np.searchsorted(ordered, values)

@@ -1,4 +1,4 @@
-"""Titles as MovieLens writes them: ``"Matrix, The (1999)"``."""
+"""Parses MovieLens titles: ``"Matrix, The (1999)"``."""
 
 import re
 import unicodedata
@@ -9,12 +9,12 @@ from movies.text import normalise_line
 MIN_YEAR = 1870
 MAX_YEAR = 2200
 
-# Articles that the data sets move behind the title, in the languages they do it for.
+# The articles that the data sets move to the end of a title.
 _ARTICLES = (
     "The|A|An|La|Le|Les|Il|Lo|I|Gli|El|Los|Las|Der|Die|Das|Den|Det|De|Een|Het|Ein|Eine|En|Ett|Un|Une|Una|Uno|O|Os"
 )
 _MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), ?(?P<article>{_ARTICLES}|L['`\u2019])$")
-# "(1999)", "(2006-2007)" with any dash, "(2007- )", each perhaps with the "(V)" (video) or "(TV)" of ML-100k behind it.
+# "(1999)", "(2006-2007)" with any dash, "(2007- )", each optionally followed by ML-100k's "(V)" (video) or "(TV)".
 _YEAR = re.compile(r"\s*\((?P<year>[0-9]{4})(?:\s*[-\u2013\u2014]\s*(?:[0-9]{4})?)?\s*\)\s*(?:\((?:V|TV)\))?$")
 _ALTERNATIVES = re.compile(r"^(?P<main>.*?)(?P<others>(?:\s*\([^()]*\))*)$")
 _PARENTHESISED = re.compile(r"\(([^()]*)\)")
@@ -32,11 +32,11 @@ class Title:
 
 
 def parse_title(raw: str) -> Title:
-    """Reads a MovieLens title. Never fails.
+    """Parses a MovieLens title; accepts any text.
 
     The article moves to the front and the year out of the title. Alternative titles in parentheses stay, since people
-    search for them: ``"Seven (a.k.a. Se7en) (1995)"`` is ``"Seven (a.k.a. Se7en)"``, 1995. Of a span of years the
-    first counts; a number that is no plausible year stays in the title.
+    search for them: ``"Seven (a.k.a. Se7en) (1995)"`` is ``"Seven (a.k.a. Se7en)"``, 1995. Of a range of years,
+    the first is used; a number that is no plausible year stays in the title.
     """
     text = normalise_line(raw)
     year: int | None = None
@@ -52,7 +52,7 @@ def parse_title(raw: str) -> Title:
 
 
 def match_key(title: str) -> str:
-    """The part of a title that data sets agree on: no alternatives, articles, accents, case or punctuation."""
+    """The title without alternatives, articles, accents, case and punctuation, in which data sets differ."""
     parts = _ALTERNATIVES.match(title)
     main = parts["main"] if parts and parts["main"] else title
     main = _LEADING_ARTICLE.sub("", main.strip()) or main

@@ -5,14 +5,14 @@ from typing import Any
 from rest_framework import serializers
 
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
-from movies.search import MAX_QUERY
+from movies.search import MAX_QUERY_LENGTH
 from recommendations.api.fields import SearchTextField
 from recommendations.api.serializers import GenreQuerySerializer, NoticeSerializer
 
 
 class SearchQuerySerializer(GenreQuerySerializer):
     q = SearchTextField(
-        max_length=MAX_QUERY,
+        max_length=MAX_QUERY_LENGTH,
         help_text='A title, a name, or what the movie is about. "In quotes" is a phrase; -word must not occur.',
     )
     year_from = serializers.IntegerField(

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from movies.filters import MovieFilter
-from movies.search import MAX_QUERY, TextMatch, movies_matching
+from movies.search import MAX_QUERY_LENGTH, TextMatch, movies_matching
 from movies.selectors import items_expanded, movie_cards
 from movies.text import normalise_query
 from recommendations.discovery.genres import genre_id_of
@@ -42,11 +42,11 @@ def search_list(
     ``matched`` names the matchers that found the movie.
 
     Cached for SEARCH_CACHE_SECONDS, or until the catalogue changes.
-    Raises ValidationError for a query longer than MAX_QUERY and for a genre that does not exist.
+    Raises ValidationError for a query longer than MAX_QUERY_LENGTH and for a genre that does not exist.
     """
     q = normalise_query(q)
-    if len(q) > MAX_QUERY:
-        raise ValidationError({"q": f"A search takes at most {MAX_QUERY} letters."})
+    if len(q) > MAX_QUERY_LENGTH:
+        raise ValidationError({"q": f"A search takes at most {MAX_QUERY_LENGTH} letters."})
     request = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
     name = f"search:{hashlib.sha256(request.encode()).hexdigest()}"
     movie_filter = MovieFilter(genre_id=genre_id_of(genre), year_from=year_from, year_to=year_to)

@@ -11,11 +11,11 @@ from workers.base import BaseTask
 
 @shared_task(base=BaseTask)
 def popular() -> int:
-    """Recomputes the popular lists; returns what ``popular_refresh`` does."""
+    """Recomputes the popular lists; returns how many rows they have."""
     return popular_refresh()
 
 
 @shared_task(base=BaseTask)
 def embeddings() -> int:
-    """Computes the vectors of new and edited movies; returns what ``embeddings_refresh`` does."""
+    """Computes the vectors of new and edited movies; returns how many movies."""
     return embeddings_refresh()

@@ -30,7 +30,7 @@ class Command(ImportCommand):
             on_progress=on_progress,
         )
 
-    def told(self, summary: ImportSummary) -> list[str]:
+    def summary_lines(self, summary: ImportSummary) -> list[str]:
         return [
             f"{summary.dataset}: imported in {summary.seconds:.1f} s",
             f"  movies   {summary.movies_new:>12,} new {summary.movies_known:>12,} known"

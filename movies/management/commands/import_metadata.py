@@ -10,10 +10,10 @@ from movies.imports.progress import OnProgress
 
 class Command(ImportCommand):
     help = (
-        "Enriches movies with overview, cast, directors, keywords, genres, runtime, language and poster from a CSV."
-        " Films are found by movielens_id, tmdb_id, imdb_id, or title and year. All or nothing; again changes nothing."
+        "Imports overview, cast, directors, keywords, genres, runtime, language and poster of movies from a CSV."
+        " Movies are matched by movielens_id, tmdb_id, imdb_id, or title and year. Imports everything or nothing."
     )
-    path_help = "CSV with a header, or a zip with one; several values parted by | or as a list"
+    path_help = "CSV with a header, or a zip with one; several values separated by | or as a list"
     unit = "record"
 
     def run_import(self, options: dict[str, Any], report: Path | None, on_progress: OnProgress) -> MetadataSummary:
@@ -21,10 +21,10 @@ class Command(ImportCommand):
             path=options["path"], skip_bad=options["skip_bad"], report=report, on_progress=on_progress
         )
 
-    def told(self, summary: MetadataSummary) -> list[str]:
+    def summary_lines(self, summary: MetadataSummary) -> list[str]:
         lines = [
-            f"metadata: {summary.changed:,} movies changed, {summary.unchanged:,} as they were,"
-            f" {summary.unmatched:,} records of no movie here ({summary.seconds:.1f} s)"
+            f"metadata: {summary.changed:,} movies changed, {summary.unchanged:,} unchanged,"
+            f" {summary.unmatched:,} records without a movie ({summary.seconds:.1f} s)"
         ]
         if summary.ignored_columns:
             lines.append(f"  ignored columns: {', '.join(summary.ignored_columns)}")

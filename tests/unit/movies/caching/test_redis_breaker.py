@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from events import list_invalidation
 from movies.caching import redis_breaker, version_tokens
-from movies.caching.redis_breaker import RedisAwayError, urgent
+from movies.caching.redis_breaker import RedisUnavailableError, urgent
 from recsys_project.exceptions import LimitExceededError
 from recsys_project.ratelimits import limit
 from tests.functional.store import Store
@@ -45,10 +45,10 @@ def test_the_first_call_waits_and_the_others_fail_at_once(store):
         with pytest.raises(RedisTimeoutError):
             redis.get("key")
         for _ in range(3):
-            with pytest.raises(RedisAwayError):
+            with pytest.raises(RedisUnavailableError):
                 redis.get("key")
         # Both aliases speak to one Redis.
-        with pytest.raises(RedisAwayError):
+        with pytest.raises(RedisUnavailableError):
             get_redis_connection("ratelimit").get("key")
 
 
@@ -58,7 +58,7 @@ def test_an_open_connection_that_hangs_opens_the_breaker_too(store):
     with store.hung():
         with pytest.raises(RedisTimeoutError):
             redis.get("key")
-        with pytest.raises(RedisAwayError):
+        with pytest.raises(RedisUnavailableError):
             redis.get("key")
 
 
@@ -68,7 +68,7 @@ def test_one_caller_tries_again_and_an_answer_closes_it(store, monkeypatch):
         with pytest.raises(RedisTimeoutError):
             redis.get("key")
         monkeypatch.setattr(redis_breaker, "RETRY_SECONDS", 0.0)
-        with pytest.raises(RedisAwayError):
+        with pytest.raises(RedisUnavailableError):
             redis.get("key")
     redis.connection_pool.breaker._retry_at = 0.0
 
@@ -83,7 +83,7 @@ def test_an_urgent_caller_tries_before_the_others(store, monkeypatch):
         for _ in range(2):
             with urgent(), pytest.raises(RedisTimeoutError):
                 redis.get("key")
-        with pytest.raises(RedisAwayError):
+        with pytest.raises(RedisUnavailableError):
             redis.get("key")
 
 
@@ -96,7 +96,7 @@ def test_a_refused_connection_and_an_error_open_nothing(store, settings):
     for _ in range(2):
         with pytest.raises(RedisConnectionError) as refused:
             get_redis_connection("default").ping()
-        assert not isinstance(refused.value, RedisAwayError)
+        assert not isinstance(refused.value, RedisUnavailableError)
 
 
 def test_a_stamp_owed_to_a_hung_redis_is_set_unasked(store):
@@ -106,12 +106,12 @@ def test_a_stamp_owed_to_a_hung_redis_is_set_unasked(store):
     with store.hung():
         list_invalidation.invalidate_user(5)
         assert version_tokens.read_token("all") is None
-        assert version_tokens.unannounced()
+        assert version_tokens.has_pending()
 
     deadline = time.monotonic() + 20
-    while version_tokens.unannounced() and time.monotonic() < deadline:
+    while version_tokens.has_pending() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not version_tokens.unannounced()
+    assert not version_tokens.has_pending()
     assert get_redis_connection("default").get(key) not in (None, before)
 
 
@@ -129,5 +129,5 @@ def test_a_hung_redis_refuses_sign_ins_alone(store, settings, rf, path, refused)
                 continue
             with pytest.raises(LimitExceededError) as caught:
                 limit(request)
-            assert caught.value.store_away
+            assert caught.value.store_unavailable
             assert caught.value.retry_after == 5

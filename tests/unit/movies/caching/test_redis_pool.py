@@ -3,14 +3,14 @@
 import pytest
 from django_redis import get_redis_connection
 
-from movies.caching.redis_pool import RUN
+from movies.caching.redis_pool import RUN_ID
 from movies.caching.version_tokens import CATALOGUE, invalidate_catalogue, token_key
 
 
 @pytest.fixture(autouse=True)
 def _restored():
     yield
-    get_redis_connection("default").delete(token_key(RUN))
+    get_redis_connection("default").delete(token_key(RUN_ID))
 
 
 def catalogue_after_a_new_connection() -> bytes | None:
@@ -21,14 +21,14 @@ def catalogue_after_a_new_connection() -> bytes | None:
 
 
 def run() -> bytes | None:
-    return get_redis_connection("default").get(token_key(RUN))
+    return get_redis_connection("default").get(token_key(RUN_ID))
 
 
 def test_the_first_connection_to_another_run_stamps_the_catalogue_and_no_other_does():
     invalidate_catalogue()
     redis = get_redis_connection("default")
     before, own = redis.get(token_key(CATALOGUE)), redis.info("server")["run_id"].encode()
-    redis.set(token_key(RUN), "another")
+    redis.set(token_key(RUN_ID), "another")
 
     after = catalogue_after_a_new_connection()
 
@@ -41,7 +41,7 @@ def test_where_nothing_was_kept_nothing_is_stamped():
     invalidate_catalogue()
     redis = get_redis_connection("default")
     before = redis.get(token_key(CATALOGUE))
-    redis.delete(token_key(RUN))
+    redis.delete(token_key(RUN_ID))
 
     assert catalogue_after_a_new_connection() == before
     assert run() == redis.info("server")["run_id"].encode()

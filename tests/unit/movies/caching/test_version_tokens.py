@@ -53,11 +53,11 @@ def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatc
     version_tokens.invalidate_catalogue()
 
     assert read(list_invalidation.catalogue_token_key()) != tokens[0]
-    assert not version_tokens.unannounced()
+    assert not version_tokens.has_pending()
 
 
 def test_more_than_are_sent_at_once_are_all_sent(monkeypatch):
-    monkeypatch.setattr(version_tokens, "_AT_ONCE", 2)
+    monkeypatch.setattr(version_tokens, "_BATCH_SIZE", 2)
     before = [read(list_invalidation.user_token_key(user)) for user in range(5)]
 
     assert version_tokens.invalidate_each((f"user:{user}", str(user)) for user in range(5))
@@ -77,7 +77,7 @@ def test_a_stamp_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
     before = read(list_invalidation.user_token_key(5))
     with monkeypatch.context() as patched:
         patched.setattr(version_tokens, "get_redis_connection", away)
-        patched.setattr(version_tokens, "_deliver_later", lambda: None)
+        patched.setattr(version_tokens, "_start_retrying", lambda: None)
         list_invalidation.invalidate_user(5)
         assert version_tokens.flush_pending() is False
     assert read(list_invalidation.user_token_key(5)) == before

@@ -31,7 +31,7 @@ def test_rows_come_out_as_they_went_in(count):
     rows = packed(count)
     copy_rows_in("copied", COLUMNS, rows)
 
-    pieces = copy_rows_out(f"SELECT {COLUMNS} FROM copied ORDER BY number", ROW, rows_a_piece=3_000)
+    pieces = copy_rows_out(f"SELECT {COLUMNS} FROM copied ORDER BY number", ROW, rows_per_block=3_000)
 
     assert b"".join(piece.tobytes() for piece in pieces) == rows.tobytes()
 
