@@ -68,7 +68,7 @@ def measure(path: Path, runs: int) -> dict[str, list[float]]:
 
     def run_import(whole: str, rebuild_from: int) -> float:
         _empty()
-        with mock.patch.object(services, "REBUILD_FROM", rebuild_from):
+        with mock.patch.object(services, "MIN_DEFERRED_RATINGS", rebuild_from):
             started = time.perf_counter()
             summary = services.movielens_import(path=path)
             total = time.perf_counter() - started

@@ -1,1 +1,1 @@
-"""Loading MovieLens ratings, tags and the people they come from."""
+"""Imports MovieLens ratings, tags and users."""

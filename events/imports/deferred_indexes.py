@@ -1,10 +1,10 @@
-"""Filling an empty table faster: keys, indexes and foreign keys are built after the rows, not with each row.
+"""Loads an empty table faster: keys, indexes and foreign keys are built after the rows, not with each row.
 
-Checking two foreign keys and keeping three indexes row by row is three quarters of the time of a first load. In one
-transaction this drops them, lets the rows in, and makes them again as they were, which checks every row by a join.
-If anything fails, the rollback brings all of it back: there is no moment at which another transaction could see the
-table without its constraints. The price is an exclusive lock on the table and on those it refers to until the
-transaction ends, so it is meant for a table that is all but empty.
+Checking two foreign keys and updating three indexes per row takes three quarters of the time of a first load. In one
+transaction, this module drops them, lets the caller insert the rows, and recreates them unchanged, which checks all
+rows by a join. If anything fails, the rollback restores them, and no other transaction ever sees the table without its
+constraints. The cost is an exclusive lock on the table and on those it references until the transaction ends, so use
+it only for a table that is almost empty.
 """
 
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
-# How long to wait for those who use the tables, before settling for the ordinary way.
+# How long to wait for the locks before loading with the indexes in place.
 _LOCK_WAIT = "3s"
 
 
 @dataclass(frozen=True)
 class _Definition:
-    """Of a constraint or an index, in PostgreSQL's own words (pg_get_constraintdef, pg_get_indexdef)."""
+    """The SQL definition of a constraint or index (pg_get_constraintdef, pg_get_indexdef)."""
 
     name: str
     sql: str
 
 
 def try_exclusive_lock(table: str) -> bool:
-    """Locks the table and those it refers to until the transaction ends; False if that cannot or should not be.
+    """Locks the table and the tables it references until the transaction ends; returns whether it did.
 
-    It cannot where others keep the tables busy, or where this database role does not own them. It should not where
-    other tables refer to this one: their foreign keys would hang on an index that is to go.
+    False if other sessions use the tables for longer than the lock timeout, if the database role does not own them, or
+    if other tables reference this one, since their foreign keys depend on an index that would be dropped.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -54,19 +54,19 @@ def try_exclusive_lock(table: str) -> bool:
                 cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
                 cursor.execute(f"LOCK TABLE {', '.join(name for name, _ in found)} IN ACCESS EXCLUSIVE MODE")
                 cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
-        except OperationalError:  # The wait was too long, or would have been for ever (a deadlock).
+        except OperationalError:  # The lock timeout, or a deadlock.
             return False
     return True
 
 
 @contextmanager
-def rebuilt_after(table: str) -> Iterator[None]:
-    """Drops the table's keys, foreign keys and indexes, and makes them again, the same, at the end.
+def deferred_indexes(table: str) -> Iterator[None]:
+    """Drops the table's keys, foreign keys and indexes, and recreates them at the end of the block.
 
-    Needs ``try_exclusive_lock`` first. Raises ``IntegrityError`` at the end if a row breaks one of them.
+    Call ``try_exclusive_lock`` first. Raises ``IntegrityError`` at the end if a row violates one of them.
     """
     with connection.cursor() as cursor:
-        # Checks still queued would forbid the changes to the table.
+        # Deferred checks that are still pending would block ALTER TABLE.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         foreign = _constraints(cursor, table, "f")
         keys = [*_constraints(cursor, table, "p"), *_constraints(cursor, table, "u")]
@@ -97,7 +97,7 @@ def _constraints(cursor: Any, table: str, kind: str) -> list[_Definition]:
 
 
 def _plain_indexes(cursor: Any, table: str) -> list[_Definition]:
-    """Indexes that belong to no constraint."""
+    """The indexes that belong to no constraint."""
     cursor.execute(
         """
         SELECT class.relname, pg_get_indexdef(class.oid)

@@ -1,4 +1,4 @@
-"""Reading ahead: parsing goes on in a thread while PostgreSQL takes in what was parsed before."""
+"""Prefetches items in a thread: the next ones are parsed while PostgreSQL stores the ones before."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -7,25 +7,25 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Seconds after which a waiting thread looks whether anybody still wants its items.
-_PATIENCE = 0.1
+# Seconds a blocked producer waits before it checks whether it was stopped.
+_PUT_TIMEOUT_SECONDS = 0.1
 
 
 class _End:
-    """Comes after the last item, with the error that was met, if any."""
+    """Marks the end of the items; ``error`` is the exception that ended them, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
-class _Maker(threading.Thread, Generic[T]):
-    """Makes the items and puts them into a queue, until they are all made or no longer wanted."""
+class _Producer(threading.Thread, Generic[T]):
+    """Produces the items into a queue until they end or the consumer stops."""
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
-        super().__init__(name="read-ahead", daemon=True)
+        super().__init__(name="prefetch", daemon=True)
         self._items = items
-        self.made: Queue[T | _End] = Queue(depth)
-        self.unwanted = threading.Event()
+        self.queue: Queue[T | _End] = Queue(depth)
+        self.stopped = threading.Event()
 
     def run(self) -> None:
         error: BaseException | None = None
@@ -38,30 +38,30 @@ class _Maker(threading.Thread, Generic[T]):
         self._put(_End(error))
 
     def _put(self, item: T | _End) -> bool:
-        """Waits for a place in the queue; False if the items are no longer wanted."""
-        while not self.unwanted.is_set():
+        """Waits for space in the queue; False if the consumer has stopped."""
+        while not self.stopped.is_set():
             try:
-                self.made.put(item, timeout=_PATIENCE)
+                self.queue.put(item, timeout=_PUT_TIMEOUT_SECONDS)
             except Full:
                 continue
             return True
         return False
 
 
-def read_ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
-    """Yields ``items`` in their order, made in a thread that keeps up to ``depth`` of them ready.
+def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+    """Yields ``items`` in order, while a thread keeps up to ``depth`` of them ready.
 
-    An error in the making is raised here, after the items before it. The thread ends when the iterator is closed.
-    ``items`` must not use the database: connections belong to their thread.
+    An exception of ``items`` is raised here, after the items before it. The thread ends when the iterator is closed.
+    ``items`` must not use the database, since each thread has its own connection.
     """
-    maker = _Maker(items, depth)
-    maker.start()
+    producer = _Producer(items, depth)
+    producer.start()
     try:
-        # The maker puts an end whatever happens, so this wait is not for ever.
-        while not isinstance(item := maker.made.get(), _End):
+        # The producer always puts an end marker, so this does not block forever.
+        while not isinstance(item := producer.queue.get(), _End):
             yield item
         if item.error is not None:
             raise item.error
     finally:
-        maker.unwanted.set()
-        maker.join()
+        producer.stopped.set()
+        producer.join()

@@ -1,4 +1,4 @@
-"""Ratings into PostgreSQL by COPY."""
+"""Loads ratings into PostgreSQL by binary COPY."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from events.imports.user_ids import People
+from events.imports.user_ids import UserIdResolver
 from events.models import FUTURE_TOLERANCE
 from movies.db.binary_copy import copy_rows_in, pack_rows, row_type, timestamps_from_unix
 from movies.movielens.rating_lines import Ints
@@ -17,8 +17,8 @@ from movies.movielens.rating_lines import Ints
 _COLUMNS = "user_id, movie_id, value, rated_at"
 _ROW = row_type(user=">i8", movie=">i8", value=">f8", time=">i8")
 
-# Compared first and written after: a row that is right already is not touched at all, not even locked. A stored rating
-# of the future (see events.services) is newer than nothing.
+# Writes only rows that differ: unchanged rows are not even locked. A stored rating with a future timestamp (see
+# events.services) is always replaced.
 _MERGE = """
     WITH written AS (
         INSERT INTO events_rating (user_id, movie_id, value, rated_at)
@@ -38,7 +38,7 @@ _MERGE = """
 
 @dataclass
 class RatingCounts:
-    """How the rows of a file ended."""
+    """The numbers of new, changed and unchanged ratings."""
 
     new: int = 0
     changed: int = 0
@@ -50,23 +50,23 @@ class RatingCounts:
 
 
 class RatingLoader:
-    """Takes frames of ratings and stores them, inside the caller's transaction.
+    """Stores frames of ratings inside the caller's transaction.
 
-    People made by this import can have no ratings yet, so theirs go straight into the table. Those of people known
-    before go through a temporary table and are merged: the newer rating stays.
+    Users created by this import have no ratings yet, so theirs are copied directly into the table. Ratings of existing
+    users go through a temporary table and are merged: the newer rating wins.
     """
 
-    def __init__(self, people: People, movie_ids: Mapping[int, int]) -> None:
+    def __init__(self, resolver: UserIdResolver, movie_ids: Mapping[int, int]) -> None:
         self.counts = RatingCounts()
-        self._people = people
+        self._resolver = resolver
         numbers = np.fromiter(movie_ids.keys(), np.int64, len(movie_ids))
         order = np.argsort(numbers)
         self._numbers = numbers[order]
         self._ids = np.fromiter(movie_ids.values(), np.int64, len(movie_ids))[order]
 
     def load(self, frame: pl.DataFrame) -> None:
-        """Stores a frame of user, movie, rating and timestamp; every movie must be one of ``movie_ids``."""
-        users, fresh = self._people.resolve(frame["user"].to_numpy())
+        """Stores a frame of user, movie, rating and timestamp (Unix seconds); all movies must be in ``movie_ids``."""
+        users, created = self._resolver.resolve(frame["user"].to_numpy())
         rows = pack_rows(
             _ROW,
             user=users,
@@ -74,12 +74,12 @@ class RatingLoader:
             value=frame["rating"].to_numpy(),
             time=timestamps_from_unix(frame["timestamp"].to_numpy()),
         )
-        if fresh.all():
+        if created.all():
             self._copy(rows)
             return
-        self._merge(rows[~fresh], users[~fresh])
-        if fresh.any():
-            self._copy(rows[fresh])
+        self._merge(rows[~created], users[~created])
+        if created.any():
+            self._copy(rows[created])
 
     def _copy(self, rows: NDArray[np.void]) -> None:
         copy_rows_in("events_rating", _COLUMNS, rows)

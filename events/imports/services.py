@@ -1,4 +1,4 @@
-"""The import of a MovieLens archive: movies, people, ratings and tags, all or nothing."""
+"""Imports a MovieLens archive: movies, users, ratings and tags, all or nothing."""
 
 import time
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from events.imports.deferred_indexes import rebuilt_after, try_exclusive_lock
-from events.imports.prefetch import read_ahead
+from events.imports.deferred_indexes import deferred_indexes, try_exclusive_lock
+from events.imports.prefetch import prefetch
 from events.imports.ratings import RatingLoader
 from events.imports.tags import tags_load
-from events.imports.user_ids import People
+from events.imports.user_ids import UserIdResolver
 from events.models import Rating
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.imports.lock import acquire_import_lock
@@ -22,8 +22,8 @@ from movies.movielens.archive import Archive, dataset_name, open_archive
 from movies.movielens.errors import BadLines
 
 RATINGS_TABLE = "events_rating"
-# From this many ratings on, a first load builds keys and indexes after the rows.
-REBUILD_FROM = 10_000
+# A first load of at least this many ratings builds keys and indexes after the rows.
+MIN_DEFERRED_RATINGS = 10_000
 _BYTES_A_RATING = 24
 _ANALYZED = (
     "accounts_user",
@@ -38,7 +38,7 @@ _ANALYZED = (
 
 @dataclass
 class ImportSummary:
-    """What an import did. ``bad_lines`` counts skipped lines by reason; ``report`` is where they are written."""
+    """The result of an import. ``bad_lines`` counts skipped lines by reason; ``report`` is the file that lists them."""
 
     dataset: str
     movies_new: int = 0
@@ -85,8 +85,8 @@ def movielens_import(
 ) -> ImportSummary:
     """Imports a MovieLens folder or zip under the name ``dataset``, by default its folder's name.
 
-    All in one transaction: on any error, and when interrupted, the database stays as it was. A second run changes no
-    row. One import runs at a time; another waits. Raises ``ArchiveError`` for an unreadable archive and, without
+    Runs in one transaction: on an error or interruption, nothing is changed. A second run changes no row. One import
+    runs at a time; another waits. Raises ``ArchiveError`` for an unreadable archive and, without
     ``skip_bad``, ``BadLineError`` for the first malformed line. With it they are skipped, counted, and written to
     ``report`` (CSV: file,line,reason,text); where more of a file is malformed than not, ``TooManyBadLinesError``.
     """
@@ -109,7 +109,7 @@ def movielens_import(
 
 @dataclass
 class _Import:
-    """One run, inside its transaction."""
+    """A run of an import, inside its transaction."""
 
     archive: Archive
     bad: BadLines
@@ -117,15 +117,15 @@ class _Import:
     summary: ImportSummary
 
     def run(self) -> None:
-        people = People(self.summary.dataset)
-        with _checked_at_once():
+        resolver = UserIdResolver(self.summary.dataset)
+        with _immediate_constraints():
             movie_ids = self._movies()
-            self._ratings(people, movie_ids)
-            self._tags(people, movie_ids)
-        self.summary.people_new, self.summary.people_known = people.new, people.known
+            self._ratings(resolver, movie_ids)
+            self._tags(resolver, movie_ids)
+        self.summary.people_new, self.summary.people_known = resolver.new, resolver.known
 
     def _movies(self) -> dict[int, int]:
-        """Database ids of the movies by the data set's ids."""
+        """Imports the movies; returns database ids by the data set's ids."""
         self.show(Progress("movies"))
         movies = self.archive.movies(self.bad)
         links = self.archive.links(self.bad, {movie.id for movie in movies})
@@ -137,14 +137,14 @@ class _Import:
         self.show(Progress("movies", len(movies), len(movies)))
         return result.ids
 
-    def _ratings(self, people: People, movie_ids: dict[int, int]) -> None:
+    def _ratings(self, resolver: UserIdResolver, movie_ids: dict[int, int]) -> None:
         started = time.perf_counter()
         total = self.archive.ratings_size
         self.show(Progress("ratings", 0, total))
-        with _ready_for_ratings(total // _BYTES_A_RATING, people):
-            loader = RatingLoader(people, movie_ids)
-            reading = _Reading()
-            for frame in read_ahead(self.archive.ratings(self.bad, movie_ids, on_read=reading)):
+        with _ratings_table_ready(total // _BYTES_A_RATING, resolver):
+            loader = RatingLoader(resolver, movie_ids)
+            reading = _ByteCounter()
+            for frame in prefetch(self.archive.ratings(self.bad, movie_ids, on_read=reading)):
                 loader.load(frame)
                 self.show(Progress("ratings", min(reading.done, total), total))
         self.show(Progress("ratings", total, total))
@@ -153,21 +153,21 @@ class _Import:
         self.summary.ratings_unchanged = counts.unchanged
         self.summary.ratings_seconds = time.perf_counter() - started
 
-    def _tags(self, people: People, movie_ids: dict[int, int]) -> None:
+    def _tags(self, resolver: UserIdResolver, movie_ids: dict[int, int]) -> None:
         total = self.archive.tags_size
         if not total:
             return
-        reading = _Reading()
+        reading = _ByteCounter()
         self.show(Progress("tags", 0, total))
         tags = self.archive.tags(self.bad, set(movie_ids), on_read=reading)
-        for new, known in tags_load(tags=tags, people=people, movie_ids=movie_ids):
+        for new, known in tags_load(tags=tags, resolver=resolver, movie_ids=movie_ids):
             self.summary.tags_new += new
             self.summary.tags_known += known
             self.show(Progress("tags", min(reading.done, total), total))
 
 
-class _Reading:
-    """Remembers how many bytes of a file were read."""
+class _ByteCounter:
+    """Records how many bytes of a file were read."""
 
     done = 0
 
@@ -176,8 +176,8 @@ class _Reading:
 
 
 @contextmanager
-def _checked_at_once() -> Iterator[None]:
-    """Foreign keys are checked with each statement: 30 million checks kept for the end would fill the memory."""
+def _immediate_constraints() -> Iterator[None]:
+    """Checks foreign keys with each statement: 30 million deferred checks would exhaust the memory."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     yield
@@ -186,21 +186,21 @@ def _checked_at_once() -> Iterator[None]:
 
 
 @contextmanager
-def _ready_for_ratings(expected: int, people: People) -> Iterator[None]:
-    """Sets the ratings table up for about ``expected`` rows: a first load builds keys and indexes afterwards."""
-    first_load = expected >= REBUILD_FROM and not people.known and _is_nearly_empty(expected)
-    rebuild = first_load and try_exclusive_lock(RATINGS_TABLE)
-    with rebuilt_after(RATINGS_TABLE) if rebuild else nullcontext():
+def _ratings_table_ready(expected: int, resolver: UserIdResolver) -> Iterator[None]:
+    """Prepares the ratings table for about ``expected`` rows: a large first load builds keys and indexes at the end."""
+    first_load = expected >= MIN_DEFERRED_RATINGS and not resolver.known and _is_nearly_empty(expected)
+    defer = first_load and try_exclusive_lock(RATINGS_TABLE)
+    with deferred_indexes(RATINGS_TABLE) if defer else nullcontext():
         yield
 
 
 def _is_nearly_empty(expected: int) -> bool:
-    """Whether what the table holds is under a tenth of what comes, so that indexing it anew costs next to nothing."""
+    """Whether the table holds less than a tenth of the expected rows, so that reindexing them costs little."""
     few = max(expected // 10, 1)
     return Rating.objects.order_by()[:few].count() < few
 
 
 def _analyze() -> None:
-    """Inside the transaction: whoever reads next plans with what is there."""
+    """Updates the statistics inside the transaction, so that the next queries are planned with the new rows."""
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(_ANALYZED)}")

@@ -1,4 +1,4 @@
-"""Tags into PostgreSQL, in batches."""
+"""Loads tags into PostgreSQL, in batches."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from django.db import connection
 
-from events.imports.user_ids import People
+from events.imports.user_ids import UserIdResolver
 from movies.movielens.catalogue_lines import TagLine
 
 BATCH = 20_000
@@ -25,11 +25,13 @@ _INSERT = """
 """
 
 
-def tags_load(*, tags: Iterable[TagLine], people: People, movie_ids: Mapping[int, int]) -> Iterator[tuple[int, int]]:
-    """Stores tags inside the caller's transaction; yields, batch by batch, how many are new and how many were known."""
+def tags_load(
+    *, tags: Iterable[TagLine], resolver: UserIdResolver, movie_ids: Mapping[int, int]
+) -> Iterator[tuple[int, int]]:
+    """Stores tags inside the caller's transaction; yields (number of new tags, number of known tags) per batch."""
     stream = iter(tags)
     while batch := list(islice(stream, BATCH)):
-        users, _ = people.resolve(np.array([tag.user for tag in batch], np.int64))
+        users, _ = resolver.resolve(np.array([tag.user for tag in batch], np.int64))
         with connection.cursor() as cursor:
             cursor.execute(
                 _INSERT,

@@ -1,4 +1,4 @@
-"""The people of a data set: looked up by its own ids, made when they are new."""
+"""Resolves a data set's user ids to database ids, and creates users who are missing."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,42 +9,44 @@ from accounts.models import User
 from movies.movielens.rating_lines import Ints
 
 
-class People:
-    """Database ids of a data set's people, and who of them this transaction made. Memory: 17 bytes a person."""
+class UserIdResolver:
+    """Maps a data set's user ids to database ids, and tracks which users it created. Memory: 17 bytes per user."""
 
     def __init__(self, dataset: str) -> None:
         self._dataset = dataset
         rows = User.objects.filter(dataset=dataset).order_by("dataset_user_id").values_list("dataset_user_id", "pk")
         table = np.array(list(rows.iterator(chunk_size=20_000)), np.int64).reshape(-1, 2)
         self._numbers, self._ids = table[:, 0].copy(), table[:, 1].copy()
-        self._fresh = np.zeros(len(table), bool)
+        self._created = np.zeros(len(table), bool)
 
     @property
     def known(self) -> int:
-        """How many there were before."""
-        return int((~self._fresh).sum())
+        """How many users existed before."""
+        return int((~self._created).sum())
 
     @property
     def new(self) -> int:
-        """How many were made."""
-        return int(self._fresh.sum())
+        """How many users were created."""
+        return int(self._created.sum())
 
     def resolve(self, numbers: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        """(database id, whether made by this import) of each of the data set's ids; makes people who are missing."""
-        places = self._places(numbers)
+        """Database ids, and whether this import created the user, both of shape (numbers,); creates missing users."""
+        positions = self._positions(numbers)
         found = (
-            self._numbers[np.minimum(places, self._numbers.size - 1)] == numbers if self._numbers.size else places < 0
+            self._numbers[np.minimum(positions, self._numbers.size - 1)] == numbers
+            if self._numbers.size
+            else positions < 0
         )
         if not found.all():
             self._create(np.unique(numbers[~found]))
-            places = self._places(numbers)
-        return self._ids[places], self._fresh[places]
+            positions = self._positions(numbers)
+        return self._ids[positions], self._created[positions]
 
-    def _places(self, numbers: Ints) -> Ints:
+    def _positions(self, numbers: Ints) -> Ints:
         return np.searchsorted(self._numbers, numbers)
 
     def _create(self, numbers: Ints) -> None:
-        """Nobody can sign in as an imported person: they have no e-mail address, and no password would match."""
+        """Creates users who cannot sign in: they have no e-mail address and an unusable password."""
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -56,9 +58,9 @@ class People:
                 """,
                 [UNUSABLE_PASSWORD_PREFIX, self._dataset, numbers.tolist()],
             )
-            made = np.array(cursor.fetchall(), np.int64).reshape(-1, 2)
-        numbers_all = np.concatenate([self._numbers, made[:, 0]])
+            created = np.array(cursor.fetchall(), np.int64).reshape(-1, 2)
+        numbers_all = np.concatenate([self._numbers, created[:, 0]])
         order = np.argsort(numbers_all, kind="stable")
         self._numbers = numbers_all[order]
-        self._ids = np.concatenate([self._ids, made[:, 1]])[order]
-        self._fresh = np.concatenate([self._fresh, np.ones(len(made), bool)])[order]
+        self._ids = np.concatenate([self._ids, created[:, 1]])[order]
+        self._created = np.concatenate([self._created, np.ones(len(created), bool)])[order]

@@ -111,9 +111,9 @@ def test_a_stopped_import_leaves_nothing_behind(tmp_path, other, kill):
 
 
 def test_a_busy_table_is_filled_row_by_row_instead(tmp_path, other, monkeypatch):
-    monkeypatch.setattr(services, "REBUILD_FROM", 1)
+    monkeypatch.setattr(services, "MIN_DEFERRED_RATINGS", 1)
     monkeypatch.setattr(rebuild, "_LOCK_WAIT", "50ms")
-    monkeypatch.setattr(services, "rebuilt_after", lambda table: pytest.fail("The table is in use."))
+    monkeypatch.setattr(services, "deferred_indexes", lambda table: pytest.fail("The table is in use."))
     execute(other, "SELECT count(*) FROM events_rating")  # Its lock lasts until the transaction ends.
     assert movielens_import(path=write_folder(tmp_path, "ml-1m", DAT_1M)).ratings_new == 3
     other.rollback()

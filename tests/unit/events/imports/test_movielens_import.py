@@ -184,7 +184,7 @@ def test_new_ratings_of_known_and_of_new_people_are_added(tmp_path):
     ],
 )
 def test_a_malformed_line_leaves_the_database_as_it_was(tmp_path, monkeypatch, file, line, rebuild_from):
-    monkeypatch.setattr(services, "REBUILD_FROM", rebuild_from)
+    monkeypatch.setattr(services, "MIN_DEFERRED_RATINGS", rebuild_from)
     definition, before = table_definition(), snapshot()
     files = {**DAT_1M, file: DAT_1M[file] + line + b"\n"}
     with pytest.raises(BadLineError, match=f"{file}, line 4"):
@@ -221,8 +221,8 @@ def test_nothing_skipped_means_no_report(tmp_path):
 def test_a_first_load_leaves_keys_indexes_and_constraints_as_they_were(tmp_path, monkeypatch):
     definition = table_definition()
     built = []
-    monkeypatch.setattr(services, "REBUILD_FROM", 1)
-    monkeypatch.setattr(services, "rebuilt_after", lambda table: built.append(table) or REBUILT(table))
+    monkeypatch.setattr(services, "MIN_DEFERRED_RATINGS", 1)
+    monkeypatch.setattr(services, "deferred_indexes", lambda table: built.append(table) or REBUILT(table))
     movielens_import(path=write_folder(tmp_path, "ml-1m", DAT_1M))
     assert built == ["events_rating"]
     assert table_definition() == definition
@@ -233,7 +233,7 @@ def test_a_first_load_leaves_keys_indexes_and_constraints_as_they_were(tmp_path,
     assert Rating.objects.count() == 7
 
 
-REBUILT = services.rebuilt_after
+REBUILT = services.deferred_indexes
 
 
 def test_an_interrupted_import_leaves_nothing(tmp_path, monkeypatch):

@@ -2,12 +2,12 @@ import threading
 
 import pytest
 
-from events.imports.prefetch import read_ahead
+from events.imports.prefetch import prefetch
 
 
 def test_items_come_in_their_order():
-    assert list(read_ahead(range(100))) == list(range(100))
-    assert list(read_ahead([])) == []
+    assert list(prefetch(range(100))) == list(range(100))
+    assert list(prefetch([])) == []
 
 
 def test_an_error_comes_after_the_items_before_it():
@@ -15,22 +15,22 @@ def test_an_error_comes_after_the_items_before_it():
         yield 1
         raise LookupError("two")
 
-    reading = read_ahead(items())
+    reading = prefetch(items())
     assert next(reading) == 1
     with pytest.raises(LookupError, match="two"):
         next(reading)
 
 
 def test_the_thread_ends_when_nobody_reads_on():
-    reading = read_ahead(iter(int, 1))
+    reading = prefetch(iter(int, 1))
     next(reading)
     reading.close()
-    assert "read-ahead" not in [thread.name for thread in threading.enumerate()]
+    assert "prefetch" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_no_more_is_made_than_was_asked_for():
     made = []
-    reading = read_ahead((made.append(n) for n in range(100)), depth=1)
+    reading = prefetch((made.append(n) for n in range(100)), depth=1)
     next(reading)
     reading.close()
     assert len(made) <= 4
