@@ -1,4 +1,4 @@
-"""The admin's site: Django's, which answers a form that no page of it made by 400."""
+"""The admin site, which answers forged or broken forms with 400 instead of a server error."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +15,7 @@ View = Callable[..., HttpResponseBase]
 
 
 class AdminSite(admin.AdminSite):
-    """Django's own views take the hidden fields of their forms as they come, and fail where those make no sense."""
+    """Validates the hidden fields of forms, which Django's views trust and crash on."""
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         model_admin = getattr(view, "__self__", None)
@@ -32,7 +32,7 @@ class AdminSite(admin.AdminSite):
 
 
 def _check_hidden_fields(request: HttpRequest, model_admin: admin.ModelAdmin) -> None:
-    """Raises BadRequest where a selected row is no key of the model, or the field that a popup asks for is empty."""
+    """Raises BadRequest if a selected row is no valid primary key, or if the field that a popup asks for is empty."""
     for selected in request.POST.getlist(ACTION_CHECKBOX_NAME):
         _check_value(model_admin.opts.pk, selected)
     if "" in (request.GET.get(TO_FIELD_VAR), request.POST.get(TO_FIELD_VAR)):
@@ -40,7 +40,7 @@ def _check_hidden_fields(request: HttpRequest, model_admin: admin.ModelAdmin) ->
 
 
 def _check_initial_values(request: HttpRequest, model_admin: admin.ModelAdmin) -> None:
-    """Raises BadRequest where an address fills a field of the form in with what that field cannot hold."""
+    """Raises BadRequest if the query string presets a form field to an invalid value."""
     match = request.resolver_match
     if request.method != "GET" or match is None or not (match.url_name or "").endswith("_add"):
         return

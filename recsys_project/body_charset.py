@@ -1,4 +1,4 @@
-"""Bodies are UTF-8, and whoever says otherwise is refused before anything reads one."""
+"""Refuses request bodies in any charset but UTF-8, before anything reads them."""
 
 import codecs
 
@@ -13,10 +13,10 @@ _MESSAGE = "The request must be encoded in UTF-8; leave charset out of its Conte
 
 
 class BodyCharsetMiddleware:
-    """Refuses a request whose Content-Type names another charset than UTF-8, which JSON is in anyway (RFC 8259, 8.1).
+    """Refuses a request whose Content-Type names a charset other than UTF-8, which JSON requires (RFC 8259, 8.1).
 
-    Django and REST framework would read the body, and Django the query too, in whatever Python has a codec for, from
-    EBCDIC to UTF-7: one text in many guises, of which whatever else looks at it knows one.
+    Django and REST framework would decode the body, and Django also the query, with any codec that Python has, from
+    EBCDIC to UTF-7. A proxy or filter that reads the request as UTF-8 would then see another text.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

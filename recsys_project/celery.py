@@ -1,6 +1,6 @@
-"""The Celery application; its settings are Django's, prefixed ``CELERY_``.
+"""The Celery application, configured by Django's settings with the prefix ``CELERY_``.
 
-The hooks here belong to no task: JSON logs, the request id that a task inherits from whoever asked for it, metrics.
+The hooks here apply to all tasks: JSON logs, the request id inherited from the sender, and metrics.
 """
 
 import logging.config
@@ -21,19 +21,19 @@ from recsys_project.logging import configure_structlog, log_everything
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 
-# What a task's log lines inherit from the request or task that sent it.
+# The log context that a task inherits from the request or task that sent it.
 _INHERITED = {"request_id", "user_id", "parent_task_id"}
 
 
 class Loader(AppLoader):
-    """Celery's loader; a worker's metrics go to files, which must be settled before Django is set up."""
+    """Celery's loader, which sets the folder of a worker's metrics before Django is set up."""
 
     def init_worker(self) -> None:
         multiprocess.prepare("worker")
         super().init_worker()
 
 
-# A worker or beat: what it prints before it sets up logging is JSON too. Other commands print for people.
+# Workers and beat log as JSON even before logging is set up; other commands print plain text.
 if "celery" in Path(sys.argv[0]).parts[-2:] and {"worker", "beat"} & set(sys.argv[1:]):
     configure_structlog()
     log_everything()
@@ -42,14 +42,14 @@ app = Celery("recsys_project", loader="recsys_project.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"])
 
-# Whoever sends a task puts its request id in the message; the worker's part is connected below.
+# Adds the sender's request id to task messages; the worker's signals are connected below.
 _structlog_receiver = CeleryReceiver()
 _structlog_receiver.connect_signals()
 
 
 @signals.setup_logging.connect
 def _log_as_json(**kwargs: Any) -> None:
-    """Keeps Celery from setting up logging its own way."""
+    """Sets up logging in place of Celery."""
     log_everything()
     logging.config.dictConfig(settings.LOGGING)
 

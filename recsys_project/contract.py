@@ -1,9 +1,9 @@
-"""A request may hold the names that the OpenAPI schema documents for its endpoint, and no others.
+"""Rejects requests with parameters or fields that the OpenAPI schema does not document for their endpoint.
 
-A name that means nothing is an error, so that a slip of the pen is not a wider list. The schema is made of the
-serializers, filters and paginators that read the request, so a new field or parameter needs nothing here: what is
-documented is accepted, and what is not documented is refused, in queries and in JSON bodies at any depth. Endpoints
-outside the schema, and OAuth2's password form, in which other names must be ignored (RFC 6749, 3.2), are not checked.
+An unknown name is an error, so that a misspelled filter does not return an unfiltered list. The schema is generated
+from the serializers, filters and paginators that read the request, so a new field or parameter needs no change here:
+documented names are accepted and all others rejected, in queries and in JSON bodies at any depth. Endpoints outside the
+schema and OAuth2's password form, which must ignore unknown names (RFC 6749, 3.2), are not checked.
 """
 
 import difflib
@@ -22,19 +22,19 @@ from rest_framework.settings import api_settings
 
 from recsys_project.exceptions import MAX_ERRORS, InvalidFieldsError, validation_response
 
-# An operation's own words for names that its neighbours take and it does not: ``{name: message}``.
+# An operation's messages for names that similar operations accept and it does not: ``{name: message}``.
 UNSUPPORTED = "x-unsupported"
 EMPTY = "Give a value, or leave the parameter out."
 READ_ONLY = "This can be read, but not set here."
-_LONGEST_COMPARED = 64
+_MAX_COMPARED_LENGTH = 64
 _PLACEHOLDER = re.compile(r"<[^>]*>|\{[^}]*\}")
-_making = Lock()
+_lock = Lock()
 
 Schema = Mapping[str, Any]
 
 
 class ContractMiddleware:
-    """Refuses a request whose query holds a name without a meaning or a name without a value, before the view runs."""
+    """Rejects a request with an unknown or empty query parameter, before the view runs."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -51,30 +51,30 @@ class ContractMiddleware:
 
 
 class Contract:
-    """The names that each endpoint documents."""
+    """The documented parameters and fields of each operation."""
 
     def __init__(self, document: Schema) -> None:
         self._document = document
         self._operations: dict[tuple[str, str], Schema] = {
-            (method.upper(), _shape(path)): operation
+            (method.upper(), _without_placeholder_names(path)): operation
             for path, operations in document["paths"].items()
             for method, operation in operations.items()
         }
 
     def operation(self, request: HttpRequest) -> Schema | None:
-        """What the schema says of the request's method and route; None where it says nothing."""
+        """The schema's operation for the request's method and route; None if it has none."""
         if request.resolver_match is None:
             return None
         method = "GET" if request.method == "HEAD" else str(request.method)
-        return self._operations.get((method, _shape(f"/{request.resolver_match.route}")))
+        return self._operations.get((method, _without_placeholder_names(f"/{request.resolver_match.route}")))
 
     def body_schema(self, operation: Schema) -> Schema:
-        """The schema of the JSON that the operation reads; empty where it reads none."""
+        """The schema of the operation's JSON body; empty if it reads none."""
         content = operation.get("requestBody", {}).get("content", {})
         return self.resolved(content.get("application/json", {}).get("schema", {}))
 
     def resolved(self, schema: Schema) -> Schema:
-        """The schema itself, where it is a reference or wraps one."""
+        """Resolves references and single ``allOf`` wrappers."""
         while "$ref" in schema or len(schema.get("allOf", ())) == 1:
             reference = schema.get("$ref")
             if reference is None:
@@ -84,7 +84,7 @@ class Contract:
         return schema
 
     def unknown(self, value: Any, schema: Schema, path: str = "") -> Iterator[tuple[str, str, Schema]]:
-        """``(dotted path, name, properties beside it)`` of each name in ``value`` that cannot be set there."""
+        """Yields ``(dotted path, name, sibling properties)`` for each unknown or read-only name in ``value``."""
         schema = self.resolved(schema)
         properties = schema.get("properties")
         if properties is not None and isinstance(value, dict):
@@ -102,21 +102,21 @@ class Contract:
 
 
 def contract(urlconf: str | None = None) -> Contract:
-    """The contract of the site, made once a process, in about 0.2 seconds and without a query."""
-    with _making:
-        return _made(urlconf or settings.ROOT_URLCONF)
+    """The site's contract, generated once per process in about 0.2 seconds, without a query."""
+    with _lock:
+        return _contract_of(urlconf or settings.ROOT_URLCONF)
 
 
 @lru_cache(maxsize=4)
-def _made(urlconf: str) -> Contract:
-    # It imports REST framework's views, and with them the parsers, which import this module.
+def _contract_of(urlconf: str) -> Contract:
+    # Imported here: it imports REST framework's views and parsers, and the parsers import this module.
     from drf_spectacular.generators import SchemaGenerator  # noqa: PLC0415
 
     return Contract(SchemaGenerator(urlconf=urlconf).get_schema(request=None, public=True))
 
 
 def check_query(request: HttpRequest) -> None:
-    """Raises ValidationError naming the parameters that the endpoint does not know and those given without a value."""
+    """Raises ValidationError naming the unknown query parameters, or else those without a value."""
     if not request.META.get("QUERY_STRING"):
         return
     operation = contract().operation(request)
@@ -127,7 +127,7 @@ def check_query(request: HttpRequest) -> None:
         given = request.GET
     except TooManyFieldsSent as error:
         raise ValidationError("Too many parameters.") from error
-    # REST framework itself reads this one everywhere.
+    # REST framework reads this parameter on all endpoints.
     known_everywhere = {api_settings.URL_FORMAT_OVERRIDE}
     unknown = [(name, name, known) for name in given if name not in known and name not in known_everywhere]
     if unknown:
@@ -138,7 +138,7 @@ def check_query(request: HttpRequest) -> None:
 
 
 def check_body(request: HttpRequest, body: Any) -> None:
-    """Raises ValidationError naming the fields of a JSON body that the endpoint does not know or only shows."""
+    """Raises ValidationError naming the unknown and read-only fields of a JSON body."""
     rules = contract()
     operation = rules.operation(request)
     if operation is None or not isinstance(body, dict):
@@ -151,27 +151,27 @@ def check_body(request: HttpRequest, body: Any) -> None:
 def _refusal(
     operation: Schema, kind: str, unknown: Collection[tuple[str, str, Collection[str] | Schema]]
 ) -> InvalidFieldsError:
-    """The error for all of these, of which the first MAX_ERRORS are put into words."""
-    worded = {}
+    """The error for all unknown names, with messages for the first MAX_ERRORS."""
+    messages = {}
     for path, name, known in list(unknown)[:MAX_ERRORS]:
         own = operation.get(UNSUPPORTED, {}).get(path)
         settable = sorted(known)
         if isinstance(known, Mapping):
             own = own or (READ_ONLY if name in known else None)
             settable = [other for other in settable if not known[other].get("readOnly")]
-        worded[path] = own or _nearest(kind, name, settable)
-    return InvalidFieldsError(worded, left_out=len(unknown) - len(worded))
+        messages[path] = own or _unknown_message(kind, name, settable)
+    return InvalidFieldsError(messages, left_out=len(unknown) - len(messages))
 
 
-def _nearest(kind: str, name: str, known: list[str]) -> str:
-    """That there is no such name, and which one may be meant."""
-    found = difflib.get_close_matches(name[:_LONGEST_COMPARED].lower(), known, n=1, cutoff=0.5)
+def _unknown_message(kind: str, name: str, known: list[str]) -> str:
+    """A message that the name is unknown, with the most similar known name."""
+    found = difflib.get_close_matches(name[:_MAX_COMPARED_LENGTH].lower(), known, n=1, cutoff=0.5)
     if found:
         return f"There is no such {kind}. Did you mean {found[0]}?"
     return f"There is no such {kind}. Known: {', '.join(known)}." if known else f"There is no such {kind}."
 
 
 @lru_cache(maxsize=1000)
-def _shape(path: str) -> str:
-    """A route or a path of the schema without the names of its placeholders, which differ between the two."""
+def _without_placeholder_names(path: str) -> str:
+    """A route or schema path without its placeholders' names, which differ between the two."""
     return _PLACEHOLDER.sub("{}", path)

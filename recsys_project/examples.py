@@ -1,4 +1,4 @@
-"""What each endpoint is asked and answers, as the OpenAPI schema shows it; a test holds each to its own schema."""
+"""Example requests and responses of each endpoint for the OpenAPI schema; a test validates them against it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ _LIST_ID = "2f1c9f0a-5f0e-4b0b-9d2e-3d1f0a6c7b11"
 _EVENT_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 _REQUEST_ID = "0d6f1a52-6a2b-4f7e-8a44-5f1f2f0f6f3e"
 _AT = "2026-03-14T20:15:00Z"
-# Shortened: real tokens are some three hundred letters long.
+# Shortened: real tokens have about three hundred characters.
 _ACCESS, _REFRESH = "eyJhbGciOiJIUzI1NiJ9.access", "eyJhbGciOiJIUzI1NiJ9.refresh"
 _CURSOR = "WyIyZjFjOWYwYSJd:1vXyZ0:k3r9"
 _ME: Json = {
@@ -78,7 +78,7 @@ def _listed(*items: Json, next_cursor: str | None = None, **beside: Any) -> Json
     return {**beside, "items": list(items), "next_cursor": next_cursor}
 
 
-# By method and path: the body of the request, and the answers by their status; each by the name of the example.
+# By method and path, then "request" or the response's status, then the name of the example.
 EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     ("post", "/api/auth/register/"): {
         "request": {"Register": {"email": "ada@example.org", "password": "a long passphrase", "display_name": "Ada"}},
@@ -116,7 +116,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         "request": {"Renew": {"refresh": _REFRESH}},
         "200": {"Renewed": {"access": _ACCESS, "refresh": _REFRESH}},
     },
-    ("get", "/api/auth/me/"): {"200": {"Oneself": _ME}},
+    ("get", "/api/auth/me/"): {"200": {"The signed-in user": _ME}},
     ("patch", "/api/auth/me/"): {
         "request": {"Allow lists for groups": {"share_with_groups": True}},
         "200": {"Changed": {**_ME, "share_with_groups": True}},
@@ -149,7 +149,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             )
         }
     },
-    ("get", "/api/events/"): {"200": {"One's history": _listed(_EVENT, next_cursor=_CURSOR)}},
+    ("get", "/api/events/"): {"200": {"The user's history": _listed(_EVENT, next_cursor=_CURSOR)}},
     ("post", "/api/events/"): {
         "request": {"A rating": _EVENT_SENT, "A movie was opened": {"movie": 6, "kind": "view"}},
         "200": {"Stored before": _EVENT},
@@ -188,7 +188,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             )
         }
     },
-    ("get", "/api/recommendations/latest/"): {"200": {"New here": _listed({"movie": _CASINO, "added_at": _AT})}},
+    ("get", "/api/recommendations/latest/"): {"200": {"Newest movies": _listed({"movie": _CASINO, "added_at": _AT})}},
     ("post", "/api/recommendations/session/"): {
         "request": {
             "Movies a guest likes": {"movie_ids": [6, 50], "limit": 10, "genre": "crime", "expand": "overview"},

@@ -1,7 +1,7 @@
 """The one error shape of the API: ``{"error": {"code", "message", "fields", "request_id"}}``.
 
-``exception_handler`` shapes what a REST view raises; the ``handler…`` views shape what Django answers by itself (an
-unknown address, a bad host, a crash). Pages outside the API keep Django's HTML.
+``exception_handler`` formats exceptions of REST views; the ``handler…`` views format Django's own errors (an unknown
+URL, a bad host, a crash). Pages outside the API keep Django's HTML.
 """
 
 import sys
@@ -34,7 +34,7 @@ from accounts.models import User
 logger = structlog.get_logger(__name__)
 
 API_PREFIXES = ("/api/", "/health/", "/metrics")
-# Errors that say a service behind this one is away or busy: the same request may succeed in a moment.
+# Errors of a service that is unavailable or busy: a retry may succeed.
 UNAVAILABLE = (
     OperationalError,
     InterfaceError,
@@ -44,16 +44,17 @@ UNAVAILABLE = (
     HashingBusyError,
 )
 RETRY_AFTER_SECONDS = 5
-# An answer never grows with what is wrong with a request: so many errors, each in so many characters, and the name of
-# a field in so many.
+# The size of an error response is limited: the number of errors, and the characters of a message and a field name.
 MAX_ERRORS = 20
 MAX_MESSAGE = 300
 MAX_NAME = 200
 
 
 class LimitExceededError(Exception):
-    """A request is over a rate and may come again after ``retry_after`` seconds; or, with ``store_away``, nobody can
-    tell, and what must not be tried for free waits."""
+    """A rate limit is exceeded; the client may retry after ``retry_after`` seconds.
+
+    With ``store_unavailable``, the request could not be counted and its scope does not allow uncounted requests.
+    """
 
     def __init__(self, retry_after: int, *, store_unavailable: bool = False) -> None:
         seconds = "1 second" if retry_after == 1 else f"{retry_after} seconds"
@@ -66,13 +67,13 @@ class LimitExceededError(Exception):
         return HTTPStatus.SERVICE_UNAVAILABLE if self.store_unavailable else HTTPStatus.TOO_MANY_REQUESTS
 
 
-# What a status means where nothing more exact is known: the code for programs, the sentence for people.
+# Default (code, message) by status.
 _BY_STATUS = {
     400: ("bad_request", "The request could not be understood."),
     401: ("not_authenticated", "Sign in first."),
     403: ("permission_denied", "You may not do this."),
     404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not answer to this method."),
+    405: ("method_not_allowed", "This address does not support this method."),
     406: ("not_acceptable", "The API speaks JSON only."),
     409: ("conflict", "The change does not fit what is stored."),
     411: ("length_required", "Send the body with a Content-Length, and not in chunks."),
@@ -80,14 +81,14 @@ _BY_STATUS = {
     415: ("unsupported_media_type", "The request's body is of a type that this address does not read."),
     429: ("rate_limited", "Too many requests."),
     500: ("internal_error", "Something went wrong on our side; the request id finds it in the logs."),
-    503: ("service_unavailable", "A service this request needs is away; try again shortly."),
+    503: ("service_unavailable", "A service this request needs is unavailable; try again shortly."),
 }
-# Headers of a plain error response that say something to the client and outlive its reshaping.
+# Headers that are kept when an error response is converted to JSON.
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class InvalidFieldsError(drf.ValidationError):
-    """400 for these fields, each with its message, and for ``left_out`` more that nobody put into words."""
+    """400 with a message for each field; ``left_out`` counts further errors without a message."""
 
     def __init__(self, fields: Mapping[str, str], left_out: int = 0) -> None:
         super().__init__({name: [message] for name, message in fields.items()})
@@ -95,21 +96,20 @@ class InvalidFieldsError(drf.ValidationError):
 
 
 def is_api(path: str) -> bool:
-    """Whether errors at this path (``path_info``: wherever the site stands) are JSON: the API and the endpoints of
-    machines, but not the pages."""
+    """Whether errors at this path (``path_info``) are JSON: in the API and the endpoints for machines, not on pages."""
     return path.startswith(API_PREFIXES) or path == "/api"
 
 
 def error_body(
     request: Any, *, code: str, message: str, fields: dict[str, list[str]] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The error shape; ``request`` is Django's, and lends its request id. Long texts are cut."""
+    """The body of an error. ``request`` is Django's, for its request id. Long texts are truncated."""
     return {
         "error": {
             "code": code,
-            "message": _printable(_cut(message, MAX_MESSAGE)),
+            "message": _printable(_truncated(message, MAX_MESSAGE)),
             "fields": {
-                _printable(_cut(name, MAX_NAME)): [_printable(_cut(text, MAX_MESSAGE)) for text in messages]
+                _printable(_truncated(name, MAX_NAME)): [_printable(_truncated(text, MAX_MESSAGE)) for text in messages]
                 for name, messages in (fields or {}).items()
             },
             "request_id": getattr(request, "request_id", ""),
@@ -126,7 +126,7 @@ def error_response(
     fields: dict[str, list[str]] | None = None,
     retry_after: int | None = None,
 ) -> JsonResponse:
-    """An error outside REST views; code and message default to what the status means."""
+    """An error response outside REST views; code and message default to those of the status."""
     default_code, default_message = _BY_STATUS.get(status) or (
         HTTPStatus(status).name.lower(),
         f"{HTTPStatus(status).phrase}.",
@@ -141,8 +141,8 @@ def error_response(
     return response
 
 
-def shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """``response``, or, where it is an API's error in any other form than JSON, the same status in the error shape."""
+def with_error_shape(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Returns the response, or, for an API error that is not JSON, the same status in the error shape."""
     if response.status_code < 400 or not is_api(request.path_info):
         return response
     if response.headers.get("Content-Type", "").startswith("application/json"):
@@ -157,18 +157,18 @@ def shaped(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
 
 
 def validation_response(request: HttpRequest, error: drf.ValidationError) -> JsonResponse:
-    """A ValidationError outside REST views, as ``exception_handler`` shapes it inside."""
+    """The response for a ValidationError outside REST views, in the same form as ``exception_handler``."""
     code, message, fields = _describe(error)
     return error_response(request, HTTPStatus.BAD_REQUEST, code=code, message=message, fields=fields)
 
 
-def _cut(text: str, most: int) -> str:
-    """``text`` in ``most`` characters at the most: messages quote what was sent, which may be long."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _truncated(text: str, limit: int) -> str:
+    """Truncates ``text`` to ``limit`` characters: messages quote the request, which may be long."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _printable(text: str) -> str:
-    """``text`` with half a surrogate pair, which messages quote from bad requests and JSON cannot carry, spelt out."""
+    """Escapes lone surrogates, which messages may quote from bad requests and JSON cannot encode."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -176,7 +176,7 @@ def _printable(text: str) -> str:
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """The response for what a REST view raised; None for a crash, which Django logs and ``server_error`` shapes."""
+    """The response for an exception of a REST view; None for a crash, which ``server_error`` formats."""
     request = getattr(context.get("request"), "_request", None)
     known = _as_api_exception(exc)
     if known is None:
@@ -196,7 +196,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def _as_api_exception(exc: Exception) -> drf.APIException | None:
-    """The REST exception that stands for ``exc``, or None where it is a crash."""
+    """The REST exception that corresponds to ``exc``, or None if it is a crash."""
     if isinstance(exc, drf.APIException):
         return exc
     for kind, counterpart in _COUNTERPARTS:
@@ -213,12 +213,12 @@ def _as_api_exception(exc: Exception) -> drf.APIException | None:
 def _limited(exc: LimitExceededError) -> drf.APIException:
     known = drf.APIException(detail=_BY_STATUS[exc.status][1] if exc.store_unavailable else str(exc))
     known.status_code = exc.status
-    known.wait = exc.retry_after  # type: ignore[attr-defined]  # As drf.Throttled has it.
+    known.wait = exc.retry_after  # type: ignore[attr-defined]  # The same attribute as drf.Throttled.
     return known
 
 
-def _gone(exc: Exception) -> drf.APIException:
-    """A request outran the deletion of the person it was for; to authenticate now would fail in the same words."""
+def _user_deleted(exc: Exception) -> drf.APIException:
+    """The user was deleted during the request; the error is the one that authentication would raise now."""
     return drf.AuthenticationFailed("User not found", code="user_not_found")
 
 
@@ -227,18 +227,18 @@ _COUNTERPARTS: tuple[tuple[type[Exception], Callable[[Any], drf.APIException]], 
     (Http404, lambda exc: drf.NotFound()),
     (PermissionDenied, lambda exc: drf.PermissionDenied()),
     (LimitExceededError, _limited),
-    (User.DoesNotExist, _gone),
+    (User.DoesNotExist, _user_deleted),
 )
 
 
 def _status_of(exc: BaseException | None) -> int:
-    """The HTTP status for an exception that knows nothing of HTTP."""
+    """The HTTP status for an exception that is not an HTTP error."""
     if isinstance(exc, UNAVAILABLE):
         return HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    # A value that PostgreSQL cannot hold (a NUL byte, half a surrogate pair, a number out of its type's range), or a
-    # client that hung up before it had sent all of its body.
+    # A value that PostgreSQL cannot store (a NUL byte, a lone surrogate, a number out of range), or a client that
+    # disconnected before it had sent its body.
     if isinstance(exc, DataError | SuspiciousOperation | UnicodeError | UnreadablePostError):
         return HTTPStatus.BAD_REQUEST
     if isinstance(exc, IntegrityError):
@@ -247,7 +247,7 @@ def _status_of(exc: BaseException | None) -> int:
 
 
 def _validation_detail(exc: ValidationError) -> dict[str, list[str]]:
-    """Field names and messages of Django's ValidationError, its general errors under DRF's name for them."""
+    """Messages of Django's ValidationError by field, with general errors under DRF's key for them."""
     if hasattr(exc, "error_dict"):
         general = api_settings.NON_FIELD_ERRORS_KEY
         return {(general if key == NON_FIELD_ERRORS else key): value for key, value in exc.message_dict.items()}
@@ -255,7 +255,7 @@ def _validation_detail(exc: ValidationError) -> dict[str, list[str]]:
 
 
 def _describe(exc: drf.APIException) -> tuple[str, str, dict[str, list[str]]]:
-    """``(code, message, fields)`` of a REST exception; of a ValidationError the first MAX_ERRORS, the rest counted."""
+    """``(code, message, fields)`` of a REST exception; a ValidationError has MAX_ERRORS fields at most."""
     if isinstance(exc, drf.ValidationError):
         fields: dict[str, list[str]] = {}
         errors = _flatten(exc.detail)
@@ -265,11 +265,11 @@ def _describe(exc: drf.APIException) -> tuple[str, str, dict[str, list[str]]]:
         general = fields.get(api_settings.NON_FIELD_ERRORS_KEY)
         message = general[0] if general else f"Not valid: {', '.join(fields)}."
         if left_out:
-            message = f"{_cut(message, MAX_MESSAGE - 40)} {left_out} more errors are left out."
+            message = f"{_truncated(message, MAX_MESSAGE - 40)} {left_out} more errors are left out."
         return "validation_error", message, fields
     detail: Any = exc.detail
     code = None
-    if isinstance(detail, dict):  # simplejwt's errors carry their code and message in a dictionary.
+    if isinstance(detail, dict):  # simplejwt's errors have their code and message in a dictionary.
         code, detail = detail.get("code"), detail.get("detail", "")
     code = str(code or getattr(detail, "code", None) or exc.default_code)
     if exc.status_code in (405, 415, 429, 503):
@@ -278,7 +278,7 @@ def _describe(exc: drf.APIException) -> tuple[str, str, dict[str, list[str]]]:
 
 
 def _flatten(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """``(field, message)`` pairs of DRF's nested error detail; nested names are joined by dots: ``events.3.movie``."""
+    """Yields ``(field, message)`` pairs of DRF's nested error detail, with dotted names: ``events.3.movie``."""
     if isinstance(detail, dict):
         for key, value in detail.items():
             yield from _flatten(value, f"{path}.{key}" if path else str(key))
@@ -325,7 +325,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """500, or 503 with Retry-After where the database or Redis is away. Django has logged the traceback."""
+    """500, or 503 with Retry-After if the database or Redis is unavailable. Django has logged the traceback."""
     status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500
     if not is_api(request.path_info):
         response = defaults.server_error(request)

@@ -1,4 +1,4 @@
-"""``/health/live``: the process answers. ``/health/ready``: what it needs answers too, and what else it lacks."""
+"""``/health/live``: the process answers. ``/health/ready``: the services that it needs answer too."""
 
 from collections.abc import Callable
 
@@ -15,22 +15,22 @@ from recsys_project.exceptions import RETRY_AFTER_SECONDS, error_body
 
 logger = structlog.get_logger(__name__)
 
-# Set once no migration is open: they cannot come undone under a running process, and reading them takes long.
+# Set once all migrations are applied. They are not unapplied under a running process, and checking them is slow.
 _migrated = False
 
 
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """200 while the process can answer at all; depends on nothing."""
+    """200 whenever the process can answer; checks nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 with the live model's version, or 503 in the error shape, naming each part that fails.
+    """200 with the live model's version, or 503 in the error shape, naming each check that fails.
 
-    Without the model's files lists still answer, and only moods, search by meaning and new movies lack something: that
-    is 200, ``degraded``, for a machine that is taken away answers nobody.
+    Without the model's files, lists still work, and only moods, search by meaning and new movies are incomplete. That
+    is 200 with ``degraded``: with 503, a load balancer would remove a machine that can still answer.
     """
     problems: dict[str, list[str]] = {}
     checks = {}
@@ -79,7 +79,7 @@ def _migrations() -> str:
 
 
 def _guarded(name: str, check: Callable[[], str]) -> str:
-    """What is wrong, in words that are safe to show to anyone; the rest goes to the log."""
+    """Runs a check; returns the problem, without details that must not be public, or "". Logs exceptions."""
     try:
         return check()
     except Exception as error:
@@ -88,7 +88,7 @@ def _guarded(name: str, check: Callable[[], str]) -> str:
 
 
 def live_version() -> ModelVersion | None:
-    """The live version, as far as its files go."""
+    """The live version with only its id and artefacts loaded; None without one."""
     return ModelVersion.objects.live().only("pk", "artefacts").first()
 
 

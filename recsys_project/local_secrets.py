@@ -1,4 +1,4 @@
-"""Secrets of a single machine: made once, kept under ``var/`` for its owner alone, and the same ever after."""
+"""Secrets of a single machine: created once and stored under ``var/``, readable by the owner only."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def local_secret(path: Path, name: str) -> str:
-    """The secret called ``name`` in the JSON file ``path``, which is made with all of them on first use.
+    """The secret ``name`` in the JSON file ``path``, which is created with all secrets on first use.
 
-    Raises ImproperlyConfigured when the file cannot be read or made, naming it.
+    Raises ImproperlyConfigured naming the file if it cannot be read or created.
     """
     try:
         if not path.exists():
@@ -26,10 +26,10 @@ def local_secret(path: Path, name: str) -> str:
 
 
 def _make(path: Path) -> None:
-    """Write the file whole, so that of several processes starting at once all read what the first one wrote."""
+    """Creates the file atomically, so that processes that start at once all read the same secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: secrets.token_urlsafe(50) for name in ("SECRET_KEY", "JWT_SIGNING_KEY")}
-    # mkstemp makes files that only their owner can read.
+    # mkstemp creates files that only their owner can read.
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".secrets-")
     try:
         with os.fdopen(handle, "w") as file:

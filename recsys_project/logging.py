@@ -1,6 +1,6 @@
-"""Logging: one JSON object a line on standard error, from structlog and from the standard library alike.
+"""Logging as one JSON object per line on standard error, for structlog and the standard library.
 
-Tracebacks are plain text without local variables: those of a frame can hold passwords, and can be gigabytes.
+Tracebacks are plain text without local variables, which can hold passwords or gigabytes of data.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-# What every line gets, whoever logged it.
+# Processors for all lines, from structlog and the standard library.
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -40,24 +40,24 @@ def configure_structlog() -> None:
 
 
 class StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to standard error, beneath ``LoggedLines`` where that stands in its place."""
+    """Writes to the original standard error, even if ``LoggedLines`` replaces it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        super().__init__(getattr(stream or sys.stderr, "beneath", stream or sys.stderr))
+        super().__init__(getattr(stream or sys.stderr, "wrapped", stream or sys.stderr))
 
 
 class LoggedLines(io.TextIOBase):
-    """Stands in place of ``sys.stderr`` in a server: each line that somebody prints there becomes a line of the log."""
+    """Replaces ``sys.stderr`` in a server: each line printed there becomes a log line."""
 
-    def __init__(self, beneath: TextIO) -> None:
-        self.beneath = beneath
-        # Of each thread: print() writes a line and its end one after the other.
+    def __init__(self, wrapped: TextIO) -> None:
+        self.wrapped = wrapped
+        # Per thread, since print() writes a line and its end separately.
         self._state = threading.local()
 
     def write(self, text: str) -> int:
-        """Logs the lines that ``text`` ends. What goes wrong in logging itself is written as it is."""
+        """Logs the lines that ``text`` completes. Output of the logging call itself is written unchanged."""
         if getattr(self._state, "logging", False):
-            return self.beneath.write(text)
+            return self.wrapped.write(text)
         self._state.logging = True
         try:
             *lines, self._state.unfinished = (getattr(self._state, "unfinished", "") + text).split("\n")
@@ -69,32 +69,32 @@ class LoggedLines(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        return self.beneath.encoding
+        return self.wrapped.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        return self.beneath.errors
+        return self.wrapped.errors
 
     def flush(self) -> None:
-        """Also ends the line that this thread has begun, as at the end of the process, where nothing would follow."""
+        """Also logs the incomplete line of this thread, for instance at exit."""
         if getattr(self._state, "unfinished", ""):
             self.write("\n")
-        self.beneath.flush()
+        self.wrapped.flush()
 
     def fileno(self) -> int:
-        return self.beneath.fileno()
+        return self.wrapped.fileno()
 
     def writable(self) -> bool:
         return True
 
 
 def log_everything() -> None:
-    """For servers: warnings, exceptions that nobody caught (in threads and finalizers too), what is logged before
-    logging is set up and what is printed on standard error become lines of the log."""
+    """Logs everything in a server: warnings, uncaught exceptions (also in threads and finalizers), records from before
+    logging is configured, and output on standard error."""
     logging.captureWarnings(True)
     handler = StderrHandler()
     handler.setFormatter(json_formatter())
-    # For loggers that have no handler; and until logging is set up, all of them.
+    # For loggers without a handler and, until logging is configured, for all loggers.
     logging.lastResort = handler
     if not logging.root.handlers:
         logging.root.addHandler(handler)
@@ -109,7 +109,7 @@ def _uncaught(kind: type[BaseException], error: BaseException, traceback: Traceb
     if issubclass(kind, KeyboardInterrupt):
         return
     if kind.__name__ == "ImproperlyConfigured":
-        # The operator's to mend, not the code's: the message says what to set, and a traceback would bury it.
+        # An error of the operator: the message says what to set, and a traceback would hide it.
         logging.getLogger("uncaught").critical("improperly_configured", extra={"problem": str(error)})
         return
     logging.getLogger("uncaught").critical("uncaught_exception", exc_info=(kind, error, traceback))
@@ -131,21 +131,21 @@ def _unraisable(found: "sys.UnraisableHookArgs") -> None:
 
 
 def json_formatter() -> logging.Formatter:
-    """What makes a line of a record, structlog's or the standard library's."""
+    """The formatter that renders records of structlog and the standard library as JSON."""
     return structlog.stdlib.ProcessorFormatter(
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(),
         ],
-        # What callers of the standard library say in extra={…} is part of the line.
+        # Adds the standard library's extra={…} to the line.
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_SHARED],
     )
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """A configuration for ``logging.config.dictConfig``: everything as JSON lines on standard error.
+    """A configuration for ``logging.config.dictConfig``: JSON lines on standard error.
 
-    Not on standard output, which is for what commands print.
+    Standard output is left to the output of commands.
     """
     quiet = {"level": "WARNING"}
     own = {"handlers": [], "propagate": True}
@@ -164,15 +164,15 @@ def logging_config(level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["default"], "level": level},
         "loggers": {
-            # Django and Gunicorn bring handlers of their own; without them their lines go to the root as JSON.
+            # Removes the handlers of Django and Gunicorn, so that their lines reach the root logger.
             "django": {**own, "level": level},
-            # The middleware's line of the request says what this one would.
+            # The middleware logs the same for each request.
             "django.request": {**own, "level": "ERROR"},
             "django.server": {**own, "level": "WARNING"},
             "gunicorn.error": {**own, "level": level},
             # The middleware writes this line itself.
             "gunicorn.access": {"handlers": ["none"], "propagate": False},
-            # Scanners try host names all day; the request's line says 400.
+            # Scanners send many invalid hosts, and the request's line shows the 400.
             "django.security.DisallowedHost": {"handlers": ["none"], "propagate": False},
             "amqp": quiet,
             "kombu": quiet,

@@ -25,7 +25,7 @@ from recsys_project.ratelimits import client_address
 
 logger = structlog.get_logger(__name__)
 
-# Labels are few and bounded: never a host, a person or a task's id.
+# Labels have few values: never a host, a user or a task's id.
 TASKS = Counter("celery_tasks_total", "Celery tasks by name and final state.", ["task", "state"])
 TASK_SECONDS = Histogram(
     "celery_task_duration_seconds",
@@ -36,8 +36,10 @@ TASK_SECONDS = Histogram(
 
 
 class _ModelFiles(Collector):
-    """Whether the live version's files are as they were written, looked at by whichever process is asked: it is a fact
-    of the machine. Not there without a live version, or while the database is away."""
+    """Whether this machine can read the live version's files, checked by the process that is scraped.
+
+    Missing without a live version or while the database is unavailable.
+    """
 
     def collect(self) -> Iterable[Metric]:
         try:
@@ -51,13 +53,13 @@ class _ModelFiles(Collector):
             yield GaugeMetricFamily("recsys_model_artefacts_readable", text, value=float(readable))
 
 
-# Registered only here: no other registry asks the database.
+# A registry of its own, so that no other scrape queries the database.
 _MACHINE = CollectorRegistry()
 _MACHINE.register(_ModelFiles())
 
 
 class _AllProcesses(Collector):
-    """The sums over the files of every process on this machine, web and worker."""
+    """Sums the metrics of all processes on this machine, web and worker."""
 
     def collect(self) -> Iterable[Metric]:
         folder = Path(os.environ[multiprocess.VARIABLE])
@@ -66,7 +68,7 @@ class _AllProcesses(Collector):
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponseBase:
-    """All metrics in Prometheus' text format, for whoever holds METRICS_TOKEN or, where that is unset, for loopback."""
+    """All metrics in Prometheus' text format. Requires METRICS_TOKEN or, if that is unset, a loopback address."""
     refusal = _refusal(request)
     if refusal is not None:
         return refusal
@@ -85,7 +87,7 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
         response = error_response(request, 401, message="Send the metrics token as Authorization: Bearer.")
         response["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return response
-    # A proxy on this machine that nobody told us of makes everyone look like loopback; its header gives it away.
+    # Behind an unconfigured proxy on this machine, all clients look like loopback; the proxy's header reveals it.
     through_unknown_proxy = settings.TRUSTED_PROXIES == 0 and (
         "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META
     )

@@ -1,4 +1,4 @@
-"""What every request passes first and last: its id, its line in the log, errors in one shape."""
+"""Middleware for all requests: request ids, the request log, the error shape, body limits and slashes."""
 
 import re
 import time
@@ -16,7 +16,7 @@ from django.middleware.common import CommonMiddleware
 from django.utils.http import escape_leading_slashes
 
 from accounts.authentication import token_user_id
-from recsys_project.exceptions import bad_request, error_response, is_api, shaped
+from recsys_project.exceptions import bad_request, error_response, is_api, with_error_shape
 
 logger = structlog.get_logger(__name__)
 
@@ -26,10 +26,10 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestContextMiddleware:
-    """Gives each request an id, in all its log lines and in the response; logs one line when it is answered.
+    """Adds a request id to all log lines and to the response, and logs one line per response.
 
-    The line has the route, that is the URL pattern, not the path: it groups, and it holds no ids or search terms.
-    Stands outermost, so that answers of the other middleware have an id and a line too.
+    The line holds the route (the URL pattern) instead of the path, so that lines can be grouped and hold no ids or
+    search terms. It is the outermost middleware, so that responses of other middleware have an id and a line too.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -42,10 +42,10 @@ class RequestContextMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id, method=request.method)
         try:
-            response = shaped(request, self.get_response(request))
+            response = with_error_shape(request, self.get_response(request))
             response.headers["X-Request-ID"] = request_id
             self._log(request, response, started)
-            # Django would log the same again, after the request's context is gone.
+            # Django would log the same again, without the request's context.
             response._has_been_logged = True  # type: ignore[attr-defined]
             return response
         finally:
@@ -57,7 +57,7 @@ class RequestContextMiddleware:
             structlog.contextvars.bind_contextvars(user_id=user_id)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """A page's 400 for what PostgreSQL cannot hold, as a NUL in a filter; REST views answer for themselves."""
+        """400 for a page with a value that PostgreSQL cannot store, as a NUL. REST views handle it themselves."""
         if not isinstance(exception, DataError):
             return None
         logger.warning("request_refused_by_database", error=type(exception).__name__, exc_info=exception)
@@ -79,9 +79,9 @@ class RequestContextMiddleware:
 class BodyLimitMiddleware:
     """Refuses an API request whose body is over the limit of its route before anything reads it.
 
-    ``settings.BODY_LIMIT_ROUTES`` says which that is, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
-    Django's own limit holds for ``request.body`` only, which REST framework's parsers do not use. A body that comes in
-    chunks is refused too: Django reads no further than Content-Length, so it would be taken for none.
+    ``settings.BODY_LIMIT_ROUTES`` sets the limits, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
+    Django's own limit applies to ``request.body`` only, which REST framework's parsers do not use. A chunked body is
+    refused too: Django reads only Content-Length bytes, so the body would be treated as empty.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -92,26 +92,26 @@ class BodyLimitMiddleware:
             if "HTTP_TRANSFER_ENCODING" in request.META and request.method not in _WITHOUT_BODY:
                 return error_response(request, HTTPStatus.LENGTH_REQUIRED)
             length = request.META.get("CONTENT_LENGTH") or ""
-            most = body_limit(request.path_info)
-            if length.isdecimal() and int(length[:20]) > most:
-                return error_response(request, 413, message=f"The body may have at most {most} bytes here.")
+            limit = body_limit(request.path_info)
+            if length.isdecimal() and int(length[:20]) > limit:
+                return error_response(request, 413, message=f"The body may have at most {limit} bytes here.")
         return self.get_response(request)
 
 
 def body_limit(path: str) -> int:
-    """The most bytes a body may have at this path: the first line of the table that fits it, or the limit of all."""
-    fitting = (most for prefix, most in settings.BODY_LIMIT_ROUTES if path.startswith(prefix))
+    """The body limit in bytes at this path: that of the first matching route, or the global one."""
+    fitting = (limit for prefix, limit in settings.BODY_LIMIT_ROUTES if path.startswith(prefix))
     return min(next(fitting, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 class KeepMethodRedirect(HttpResponsePermanentRedirect):
-    """308 instead of 301: a POST to an address without its last slash arrives as a POST, with its body."""
+    """308 instead of 301, so that a redirected POST stays a POST with its body."""
 
     status_code = 308
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Django's CommonMiddleware; adds the missing last slash of an address for every method alike."""
+    """Django's CommonMiddleware, which also redirects POST and other methods to the URL with a trailing slash."""
 
     response_redirect_class = KeepMethodRedirect
 
@@ -120,19 +120,19 @@ class SlashMiddleware(CommonMiddleware):
 
 
 def _request_id(request: HttpRequest) -> str:
-    """The client's id where it is one word of harmless characters; otherwise a new UUID."""
+    """The client's request id if it matches REQUEST_ID, otherwise a new UUID."""
     given = request.headers.get("X-Request-ID", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def _route(request: HttpRequest) -> str | None:
-    """The URL pattern, as ``api/movies/<int:movie_id>/``; None where no pattern matched."""
+    """The URL pattern, as ``api/movies/<int:movie_id>/``; None if no pattern matched."""
     match = request.resolver_match
     return match.route if match is not None else None
 
 
 def _user_id(request: HttpRequest) -> int | None:
-    """Who it was: by access token in the API; by session in the admin, if the view asked for it. Runs no query."""
+    """The user id from the access token, or from the session if the view has read it. No query."""
     if (user_id := token_user_id(request)) is not None:
         return user_id
     return getattr(getattr(request, "_cached_user", None), "pk", None)

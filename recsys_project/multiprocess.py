@@ -1,6 +1,6 @@
-"""Where the processes of one machine keep their metrics, so that any of them can add all up.
+"""The metrics files of the processes on this machine, from which any of them can compute the sums.
 
-Imports nothing of Prometheus: the client decides when it is imported whether it keeps metrics in files.
+Does not import the Prometheus client, which decides at import whether it stores metrics in files.
 """
 
 import os
@@ -12,9 +12,9 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def prepare(kind: str) -> Path:
-    """Makes the folder for a kind of process (web or worker) and points the Prometheus client at it.
+    """Creates the folder for a kind of process (web or worker) and sets it for the Prometheus client.
 
-    Call it before anything imports ``prometheus_client``. A folder given in the environment is kept.
+    Call it before anything imports ``prometheus_client``. A folder set in the environment is used instead.
     """
     folder = Path(os.environ.get(VARIABLE) or addresses.var_dir() / "prometheus" / kind)
     folder.mkdir(parents=True, exist_ok=True)
@@ -23,7 +23,7 @@ def prepare(kind: str) -> Path:
 
 
 def wipe_dead(folder: Path) -> None:
-    """Removes what processes that have ended left in the folder: their counts belong to an earlier start."""
+    """Deletes the files of processes that have ended, whose counts belong to an earlier start."""
     for file in folder.glob("*.db"):
         pid = file.stem.rpartition("_")[2]
         if not pid.isdecimal() or not _alive(int(pid)):
@@ -31,9 +31,9 @@ def wipe_dead(folder: Path) -> None:
 
 
 def all_files(folder: Path) -> list[str]:
-    """The files of every kind of process on this machine, where ``folder`` is one kind's own.
+    """The files of all kinds of processes on this machine; ``folder`` is the folder of one kind.
 
-    An empty one was made this moment and is not laid out yet; the client cannot read it.
+    Skips empty files, which were just created and which the client cannot read yet.
     """
     worker = folder.parent / "worker"
     folders = {folder, worker} if worker.is_dir() else {folder}

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema says beyond what the views do: the error shape, and examples."""
+"""Adds the error shape and examples to the OpenAPI schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ _DESCRIPTION = (
 
 
 def document_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular: gives every operation the error shape as its default response."""
+    """A drf-spectacular hook that adds the error shape as the default response of each operation."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR_SCHEMA
     reference = {"schema": {"$ref": "#/components/schemas/Error"}, "examples": _named({"Not valid": ERROR_EXAMPLE})}
     response = {"description": _DESCRIPTION, "content": {"application/json": reference}}
@@ -47,10 +47,10 @@ def document_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular: gives every operation the examples of its request and its answers."""
+    """A drf-spectacular hook that adds the examples of requests and responses to each operation."""
     for (method, path), examples in EXAMPLES.items():
         operation = result.get("paths", {}).get(path, {}).get(method)
-        if operation is None:  # A schema of some of the addresses alone.
+        if operation is None:  # The schema covers only some of the URLs.
             continue
         for place, of_place in examples.items():
             body = operation["requestBody"] if place == "request" else operation["responses"][place]
@@ -60,5 +60,5 @@ def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def _named(examples: Mapping[str, Any]) -> dict[str, Any]:
-    """Examples as OpenAPI holds them: under names for programs, each with a summary for people."""
+    """Examples in OpenAPI's form: by slug, each with its summary and value."""
     return {slugify(summary): {"summary": summary, "value": value} for summary, value in examples.items()}

@@ -1,4 +1,4 @@
-"""Reading request bodies."""
+"""Parsers of request bodies."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from recsys_project.contract import check_body
 
 
 class BoundedJSONParser(JSONParser):
-    """DRF's JSON parser; a document nested too deeply to read is the client's error, not a crash, and a name that the
-    endpoint does not document is one too."""
+    """DRF's JSON parser, which also rejects JSON that is nested too deeply and fields that the endpoint does not
+    document."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:

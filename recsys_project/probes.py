@@ -1,4 +1,4 @@
-"""``/health/*`` and ``/metrics`` are for machines, and are answered before anything that is for people."""
+"""Answers ``/health/*`` and ``/metrics`` before all other middleware."""
 
 import structlog
 from django.http import HttpRequest
@@ -11,11 +11,11 @@ PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
 class ProbeMiddleware:
-    """Answers a probe or scrape by its view alone.
+    """Calls the view of a probe or scrape directly.
 
-    They come by an address rather than a name of ``ALLOWED_HOSTS``, so they are answered whatever their Host header is;
-    and no session, rate limit or authentication is in their way, which ask Redis and the database. The views trust
-    nothing that the Host header says. Who may read metrics their view decides.
+    Probes use an IP address instead of a name in ``ALLOWED_HOSTS``, so any Host header is accepted; the views do not
+    use it. Sessions, rate limits and authentication are skipped, since they need Redis and the database. The metrics
+    view checks its own access.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

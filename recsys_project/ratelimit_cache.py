@@ -1,4 +1,4 @@
-"""The cache that django-ratelimit counts in, with one round trip to Redis a window instead of two."""
+"""django-ratelimit's cache, with one round trip to Redis per window instead of two."""
 
 from typing import Any
 
@@ -9,28 +9,28 @@ from redis.exceptions import RedisError
 
 logger = structlog.get_logger(__name__)
 
-# Key: the count. Argument: how many seconds it is kept from its first request on.
+# Key: the count. Argument: seconds until it expires, from its first request on.
 _COUNT = b"""
 local count = redis.call('incr', KEYS[1])
 if count == 1 then redis.call('expire', KEYS[1], ARGV[1]) end
 return count
 """
-# Sent once a server, then named by its hash; each call names the server.
+# Sent once per server, then called by its hash; each call passes the client.
 _count = Script(None, _COUNT)  # type: ignore[arg-type]
 
 
 class RatelimitCache(RedisCache):
-    """django-ratelimit begins a count by ``add`` and, where there is one already, goes on by ``incr``. Here ``add``
-    counts in both cases, and the ``incr`` that follows says what it came to.
+    """django-ratelimit starts a count with ``add`` and, if there is one already, increments it with ``incr``. Here
+    ``add`` counts in both cases, and the ``incr`` that follows returns its result.
 
-    Django keeps a cache object for each thread, so nobody else counts in between. With Redis away ``incr`` gives None,
-    which is django-ratelimit's sign for it, without trying once more.
+    Django has one cache object per thread, so no other call comes between the two. If Redis is unavailable, ``incr``
+    returns None, which django-ratelimit treats as such, without another round trip.
     """
 
     _counted: tuple[str, int | None] | None = None
 
     def add(self, key: str, value: Any, timeout: Any = None, version: int | None = None, **options: Any) -> bool:
-        """Counts where ``value`` is 1; says whether that was the first."""
+        """Counts if ``value`` is 1; returns whether this was the first request."""
         if value != 1 or not timeout:
             return bool(super().add(key, value, timeout=timeout, version=version, **options))
         try:
@@ -44,7 +44,7 @@ class RatelimitCache(RedisCache):
         return count == 1
 
     def incr(self, key: str, delta: int = 1, *args: Any, **options: Any) -> int | None:
-        """The count after the ``add`` before; otherwise as Django's."""
+        """The count of the preceding ``add``; otherwise like Django's ``incr``."""
         counted, self._counted = self._counted, None
         if counted is not None and counted[0] == key:
             return counted[1]

@@ -1,8 +1,8 @@
 """Rate limits by route, with django-ratelimit's counters in Redis.
 
-``settings.RATE_LIMIT_ROUTES`` says which scope a route belongs to, ``settings.RATE_LIMITS`` how many requests a scope
-may make. Each scope has two windows: a short one for bursts, since a fixed long window lets twice its rate through at
-its edge, and the long one. Counting is one atomic INCR a window; nothing is read, changed and written back.
+``settings.RATE_LIMIT_ROUTES`` maps routes to scopes, ``settings.RATE_LIMITS`` sets the rates of a scope. Each scope has
+a long window and a short one for bursts, since a fixed window allows twice its rate around its boundary. Counting is
+one atomic INCR per window.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ from recsys_project.middleware import GetResponse
 
 
 def check_rates(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """A system check: every rate reads as ``50/5s``, so that a slip in the environment shows at set-up."""
+    """A system check that all rates have the form ``50/5s``, so that a wrong setting is found at startup."""
     return [
         Error(f"RATE_LIMIT_{name.upper()}: {rate!r} is not a rate like 50/5s or 300/m.", id="recsys_project.E001")
         for name, rates in settings.RATE_LIMITS.items()
@@ -33,7 +33,7 @@ def check_rates(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 
 class RateLimitMiddleware:
-    """Refuses requests over their scope's rate with 429; with Redis away, sign-ins with 503, and lets reads through."""
+    """Answers requests over their scope's rate with 429. Without Redis, refuses sign-ins with 503, allows the rest."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -51,21 +51,21 @@ class RateLimitMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """The answer of a page whose view went over a rate; REST views answer for themselves."""
+        """The response of a page whose view exceeded a rate. REST views handle it themselves."""
         return _refused(request, exception) if isinstance(exception, LimitExceededError) else None
 
 
 class LimitedLoginBackend(ModelBackend):
-    """Django's check of a password, which first counts a try for the very account that it will look up.
+    """Django's password backend, which first counts the attempt for the account.
 
-    Whatever a body looks like, by the time it gets here somebody has read it and named one account: what is counted and
-    what is checked cannot differ. So the API and the admin have one limit, and no password is hashed beyond it.
+    It counts the parsed user name that it looks up, so the two cannot differ. The API and the admin share the limit,
+    and no password is hashed beyond it.
     """
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """The person, or None. Raises LimitExceededError where the account was tried too often."""
+        """The user, or None. Raises LimitExceededError after too many attempts for the account."""
         username = kwargs.get(User.USERNAME_FIELD) if username is None else username
         if username is not None and password is not None:
             count("login_account", User.objects.normalize_email(username), closed=True)
@@ -73,7 +73,7 @@ class LimitedLoginBackend(ModelBackend):
 
 
 def limit(request: HttpRequest) -> None:
-    """Counts the request. Raises LimitExceededError where it is over a rate of its scope."""
+    """Counts the request. Raises LimitExceededError if it exceeds a rate of its scope."""
     scope = _scope(request)
     if scope is not None:
         for name, key in _counters(request, scope):
@@ -81,15 +81,17 @@ def limit(request: HttpRequest) -> None:
 
 
 def count(name: str, key: str, *, closed: bool) -> None:
-    """Counts ``key`` under each of the rates of that name. Raises LimitExceededError over one of them and, where it is
-    ``closed``, while Redis is away; otherwise nothing is counted then."""
-    # JSON can hold half a surrogate pair, which has no bytes to make a key of.
+    """Counts ``key`` for each rate called ``name``. Raises LimitExceededError if one is exceeded.
+
+    If Redis is unavailable, raises it too if ``closed``, and otherwise allows the request without counting.
+    """
+    # JSON can hold a lone surrogate, which cannot be encoded in a key.
     key = key.encode(errors="backslashreplace").decode()
     for rate in settings.RATE_LIMITS[name]:
         usage = get_usage(None, group=name, key=lambda _group, _request: key, rate=rate, increment=True)
         if usage is None or not usage["should_limit"]:
             continue
-        if usage["limit"] == 0 and usage["time_left"] < 0:  # django-ratelimit's word for "the cache is away".
+        if usage["limit"] == 0 and usage["time_left"] < 0:  # How django-ratelimit reports an unavailable cache.
             if not closed:
                 return
             raise LimitExceededError(RETRY_AFTER_SECONDS, store_unavailable=True)
@@ -97,7 +99,7 @@ def count(name: str, key: str, *, closed: bool) -> None:
 
 
 def _refused(request: HttpRequest, error: LimitExceededError) -> HttpResponseBase:
-    """The error shape in the API, a page elsewhere; both say when to come again."""
+    """The error shape in the API, else an HTML page; both with Retry-After."""
     if is_api(request.path_info):
         message = "" if error.store_unavailable else str(error)
         return error_response(request, error.status, message=message, retry_after=error.retry_after)
@@ -108,7 +110,7 @@ def _refused(request: HttpRequest, error: LimitExceededError) -> HttpResponseBas
 
 
 def _scope(request: HttpRequest) -> str | None:
-    """The scope of the first entry of the table that fits the request's method and route; None for no limit."""
+    """The scope of the first entry that matches the request's method and route; None without a limit."""
     route = request.resolver_match.route if request.resolver_match else ""
     for methods, prefix, scope in settings.RATE_LIMIT_ROUTES:
         if route.startswith(prefix) and (methods == "*" or request.method in methods.split()):
@@ -117,12 +119,12 @@ def _scope(request: HttpRequest) -> str | None:
 
 
 def _counters(request: HttpRequest, scope: str) -> list[tuple[str, str]]:
-    """``(name in RATE_LIMITS, what is counted)`` pairs of a request, in the order they are counted.
+    """``(name in RATE_LIMITS, key)`` pairs of a request, in the order in which they are counted.
 
-    A sign-in counts here by its address, so that one that is over its rate cannot use up an account's, and then by its
-    account (see ``LimitedLoginBackend``): neither one address trying many accounts nor many addresses trying one
-    account gets far. Who asks for one's old password to set a new one is told by the session. Lists for groups count by
-    person and by address too, since accounts cost nothing.
+    A sign-in is counted by address first, so that a blocked address cannot use up an account's limit, and then by
+    account (see ``LimitedLoginBackend``). This limits one address that tries many accounts and many addresses that try
+    one account. A password change is counted by address and by the session's account. Group lists are counted by user
+    and by address, since anyone can register many accounts.
     """
     if scope == "login":
         return [("login_address", client_network(request))]
@@ -141,7 +143,7 @@ def _counters(request: HttpRequest, scope: str) -> list[tuple[str, str]]:
 
 
 def client_network(request: HttpRequest) -> str:
-    """What stands for a client: its IPv4 address, or the /64 network that one IPv6 client commands."""
+    """The key of a client: its IPv4 address, or its IPv6 /64 network, all of which one client can use."""
     address = client_address(request)
     if address is None:
         return "unknown"
@@ -151,24 +153,24 @@ def client_network(request: HttpRequest) -> str:
 
 
 def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The client's address, believing as many proxies' word as ``TRUSTED_PROXIES`` says stand in front.
+    """The client's address, as reported by the ``TRUSTED_PROXIES`` proxies in front of the site.
 
-    Each proxy appends who it heard from to X-Forwarded-For, so of the list the entry ``TRUSTED_PROXIES`` from the end
-    is what the outermost trusted one saw; what stands before it the client may have made up. None where the server
-    listens on a Unix socket and no proxy names the client.
+    Each proxy appends its client's address to X-Forwarded-For, so the entry at ``-TRUSTED_PROXIES`` comes from the
+    outermost trusted proxy; the client may have forged the entries before it. None if the server listens on a Unix
+    socket and no proxy reports an address.
     """
     direct = _parse(request.META.get("REMOTE_ADDR", ""))
     hops = settings.TRUSTED_PROXIES
     if hops <= 0:
         return direct
     forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    if len(forwarded) < hops:  # It did not come through the proxies.
+    if len(forwarded) < hops:  # The request did not pass the proxies.
         return direct
     return _parse(forwarded[-hops]) or direct
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address as proxies write it: bare, ``1.2.3.4:567`` or ``[::1]:567``."""
+    """Parses an address as proxies write it: with or without a port, IPv6 in brackets or not; None if invalid."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

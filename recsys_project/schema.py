@@ -1,4 +1,4 @@
-"""The OpenAPI schema, made and rendered once a process instead of with each request, and its page."""
+"""The OpenAPI schema, generated and rendered once per process instead of per request, and its page."""
 
 from functools import lru_cache
 from threading import Lock
@@ -13,18 +13,20 @@ from rest_framework.request import Request
 
 from accounts.api.public import PublicView
 
-_making = Lock()
+_lock = Lock()
 
 
 class SchemaView(PublicView, SpectacularAPIView):
-    """drf-spectacular's view without ``lang`` and ``version``: there is one language and one version, and what stands
-    in these would be made anew for each, or go into a header as it is."""
+    """drf-spectacular's view without the parameters ``lang`` and ``version``.
+
+    There is one language and one version. Other values would be rendered again each time, or be copied into a header.
+    """
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The schema as YAML or JSON, whichever is asked for."""
+        """The schema as YAML or JSON, by content negotiation."""
         renderer = request.accepted_renderer
-        with _making:
+        with _lock:
             body = _rendered(renderer.format, get_script_prefix())
         return HttpResponse(
             body,
@@ -37,7 +39,7 @@ class DocsView(PublicView, SpectacularSwaggerView):
     """The page at ``/api/docs/`` that shows the schema."""
 
 
-# One for each kind of answer; where the site stands is in the schema, too.
+# One entry per format and script prefix, which the schema contains.
 @lru_cache(maxsize=16)
 def _rendered(kind: str, script_prefix: str) -> bytes:
     renderer = OpenApiJsonRenderer() if kind == OpenApiJsonRenderer.format else OpenApiYamlRenderer()

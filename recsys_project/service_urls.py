@@ -1,8 +1,8 @@
-"""The addresses of PostgreSQL, Redis and the broker, as each of their clients reads them.
+"""Normalises the URLs of PostgreSQL, Redis and the broker for each of their clients.
 
-Clients differ in what they make of a URL, and their errors quote what they could not read, which may be half of a
-password. So URLs are read here, once, and given on in a form of which all make the same. What cannot be read is an
-error that names the variable and never says any of its value.
+Clients parse URLs differently, and their errors quote what they could not parse, which may be part of a password. So
+URLs are parsed once, here, and passed on in a form that all clients parse alike. Errors name the variable and never
+quote its value.
 """
 
 import re
@@ -19,7 +19,7 @@ _DATABASE_FORM = "postgresql://USER:PASSWORD@HOST:5432/NAME"
 _REDIS_FORM = "redis://USER:PASSWORD@HOST:6379/0"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\s:\[\]]*)(?::[0-9]{0,5})?")
-# Options of a Redis URL that Celery's client takes; of the others, as of time-outs, it has its own.
+# The options of a Redis URL that Celery's client accepts; it has settings of its own for others, as time-outs.
 _BROKER_OPTIONS = {
     "ssl_cert_reqs",
     "ssl_ca_certs",
@@ -30,13 +30,13 @@ _BROKER_OPTIONS = {
     "ssl_check_hostname",
 }
 _CERT_REQS = ("none", "optional", "required")
-# Several brokers, one of which is used, stand one after the other.
+# Separates alternative brokers, one of which is used.
 _NEXT_BROKER = re.compile(r";(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """A URL taken apart. User and password are plain text; hosts, path and query stand as they were written."""
+    """The parts of a URL. User and password are decoded; hosts, path and query are as written."""
 
     scheme: str
     user: str
@@ -47,7 +47,7 @@ class _Parts:
 
     @property
     def sign_in(self) -> str:
-        """``user:password@`` with every character quoted that means anything in a URL; empty without either."""
+        """``user:password@``, percent-encoded; empty without both."""
         if not self.user and not self.password:
             return ""
         password = f":{quote(self.password, safe='')}" if self.password else ""
@@ -56,14 +56,14 @@ class _Parts:
 
 @dataclass(frozen=True)
 class RedisUrls:
-    """One Redis and one of its databases, as redis-py and Django's cache read it, and as Celery's client does."""
+    """URLs of one Redis database: for redis-py and Django's cache, and for Celery's client."""
 
     cache: str
     broker: str
 
 
 def database_config(variable: str, url: str) -> dict[str, Any]:
-    """Django's settings of the PostgreSQL at ``url``.
+    """Django's database settings for the PostgreSQL at ``url``.
 
     Raises ImproperlyConfigured naming the ``variable``.
     """
@@ -78,7 +78,7 @@ def database_config(variable: str, url: str) -> dict[str, Any]:
 
 
 def redis_urls(variable: str, url: str) -> RedisUrls:
-    """The Redis at ``url``: ``redis://`` or ``rediss://`` with the database in the path or as ``?db=``, or ``unix://``.
+    """Parses ``redis://`` or ``rediss://`` with the database in the path or as ``?db=``, or ``unix://``.
 
     Raises ImproperlyConfigured naming the ``variable``.
     """
@@ -93,7 +93,7 @@ def redis_urls(variable: str, url: str) -> RedisUrls:
         raise ImproperlyConfigured(f"{variable}: the database must be a number from 0, as in redis://HOST:6379/0.")
     parts = _Parts(
         parts.scheme,
-        # redis-py also takes these as options.
+        # redis-py also accepts these as options.
         parts.user or options.pop("username", ""),
         parts.password or options.pop("password", ""),
         parts.hosts,
@@ -103,7 +103,7 @@ def redis_urls(variable: str, url: str) -> RedisUrls:
     if parts.scheme == "unix":
         return _socket_urls(variable, parts, int(database), options)
     if parts.scheme == "rediss":
-        # Celery's client takes no option for no check at all, where redis-py checks.
+        # Without this option redis-py verifies certificates, and Celery's client does not.
         required = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
         if required not in _CERT_REQS:
             raise ImproperlyConfigured(f"{variable}: ssl_cert_reqs must be one of {', '.join(_CERT_REQS)}.")
@@ -114,9 +114,9 @@ def redis_urls(variable: str, url: str) -> RedisUrls:
 
 
 def broker_url(variable: str, url: str) -> str:
-    """Celery's broker at ``url``: a Redis as ``redis_urls`` takes it, or any other that Celery knows, given as it is.
+    """Celery's broker URL: a Redis URL as in ``redis_urls``, or that of another broker, which is returned unchanged.
 
-    Of several, ``;`` between them, each. Raises ImproperlyConfigured naming the ``variable``.
+    Accepts several URLs separated by ``;``. Raises ImproperlyConfigured naming the ``variable``.
     """
     return ";".join(_broker(variable, one) for one in _NEXT_BROKER.split(url.strip()))
 
@@ -137,7 +137,7 @@ def _socket_urls(variable: str, parts: _Parts, database: int, options: dict[str,
 
 
 def _split(variable: str, url: str, form: str) -> _Parts:
-    """The parts of ``url``. Raises ImproperlyConfigured where a character that means something else is in its place."""
+    """Splits ``url``. Raises ImproperlyConfigured if reserved characters are not percent-encoded."""
     matched = _SCHEME.match(url.strip())
     if matched is None:
         raise _unreadable(variable, form)
@@ -145,7 +145,7 @@ def _split(variable: str, url: str, form: str) -> _Parts:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     path, _, query = rest[len(authority) :].partition("?")
     sign_in, _, hosts = authority.rpartition("@")
-    # An @ this late is what parts a password from the host, and the password was cut off at a / ? or # in it.
+    # An @ after the authority means that the password contains an unencoded / ? or #, where the URL was cut.
     if "#" in rest or "@" in path or "@" in query or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
         raise _unreadable(variable, form)
     user, _, password = sign_in.partition(":")
@@ -158,6 +158,6 @@ def _with_query(url: str, options: dict[str, str]) -> str:
 
 def _unreadable(variable: str, form: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(
-        f"{variable}: it cannot be read as {form}. What means something in a URL must be percent-encoded elsewhere, "
-        "as in a password: / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25."
+        f"{variable}: it cannot be read as {form}. Reserved characters must be percent-encoded in user, password "
+        "and path: / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25."
     )

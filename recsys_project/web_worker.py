@@ -1,4 +1,4 @@
-"""Gunicorn's threaded worker, which leaves nobody waiting behind when it is told to end."""
+"""Gunicorn's threaded worker, which answers all waiting connections before it stops."""
 
 import os
 import select
@@ -8,28 +8,27 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class DrainingWorker(ThreadWorker):
-    """Told to end, it takes the connections that wait in the listener's queue, closes the listener, answers all of them
-    and ends.
+    """On shutdown, accepts all queued connections, closes the listener, answers the connections and exits.
 
-    Gunicorn's own stops taking connections and closes the listener when it ends, seconds later. Where no other process
-    listens on it, the kernel goes on queueing connections until then, and resets them all. Here what comes after the
-    listener is closed is refused, so that a proxy or client may send it elsewhere.
+    Gunicorn's worker stops accepting and closes the listener seconds later, when it exits. If no other process listens,
+    the kernel queues connections until then and resets them all. Here, later connections are refused at once, so that
+    a proxy or client can send them elsewhere.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Begins or stops to take connections; for good where the worker ends."""
+        """Starts or stops accepting connections; on shutdown, also drains and closes the listeners."""
         super().set_accept_enabled(enabled)
         ending = not self.alive or os.getppid() != self.ppid
         if enabled or not ending:
             return
         for listener in self.sockets:
-            while _is_waited_for(listener):
+            while _has_connection(listener):
                 self.accept(listener)
             listener.close()
 
 
-def _is_waited_for(listener: Any) -> bool:
-    """Whether a connection waits to be taken."""
+def _has_connection(listener: Any) -> bool:
+    """Whether the listener has a connection to accept."""
     if listener.sock is None:
         return False
     poll = select.poll()

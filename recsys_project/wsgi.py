@@ -11,8 +11,8 @@ application = get_wsgi_application()
 from recommendations.retrieval.config import serving_config  # noqa: E402 -- after the settings are chosen.
 from recsys_project.contract import contract  # noqa: E402 -- after the settings are chosen.
 
-# Gunicorn runs no system checks: a setting that is wrong must not wait for the first request.
+# Gunicorn runs no system checks, so this finds wrong settings before the first request.
 serving_config()
-# The first request would import every view and read the schema. Nothing here may open a connection or start a thread:
-# Gunicorn loads this once, before it forks its workers.
+# Imports all views and generates the schema before the first request. Nothing here may open a connection or start a
+# thread, since Gunicorn loads this module before it forks its workers.
 contract()

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL with a pool that is whole again at once after PostgreSQL was restarted."""
+"""Django's PostgreSQL backend, whose connection pool recovers at once after a restart of PostgreSQL."""

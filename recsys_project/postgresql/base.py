@@ -1,4 +1,4 @@
-"""The database engine; see the package."""
+"""The database engine; the package's docstring describes it."""
 
 import select
 from typing import Any
@@ -11,26 +11,25 @@ from psycopg_pool import ConnectionPool
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, whose pool checks all its connections when one turns out to be dead.
+    """Django's PostgreSQL backend, whose pool checks all its connections when it finds a dead one.
 
-    The pool itself tries one after the other and waits longer each time, 1, 2 and 4 seconds: with as many dead
-    connections as a process keeps, a request ended as 503 though PostgreSQL was there.
+    psycopg's pool tries one connection after the other and waits 1, 2 and 4 seconds in between. With several dead
+    connections in a process, requests ended as 503 although PostgreSQL was available.
     """
 
     @property
     def pool(self) -> ConnectionPool | None:
-        """Django's pool, if any. Django itself chooses the check and lets no setting replace it."""
+        """Django's pool, if any, with its check replaced, for which Django has no setting."""
         pool = super().pool
         if pool is not None and pool._check is not None:
             pool._check = _check
         return pool
 
     def prepared_cursor(self) -> CursorWrapper:
-        """A cursor for a statement that most requests run: PostgreSQL reads and plans it once a connection, and what it
-        finds is not written out as text and read again, which together halves its time.
+        """A cursor for statements that most requests run: server-side prepared, with binary results, in half the time.
 
-        Parameters travel beside the statement, so one whose type PostgreSQL cannot tell needs a cast, and a list is
-        ``= ANY(%s::bigint[])``. With ``prepare_threshold`` None nothing is kept planned.
+        Parameters are bound by the server, so one whose type PostgreSQL cannot infer needs a cast, and a list is
+        written as ``= ANY(%s::bigint[])``. With ``prepare_threshold`` None, statements are not prepared.
         """
         self.close_if_health_check_failed()
         self.ensure_connection()
@@ -41,14 +40,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _check(connection: Connection[Any]) -> None:
-    """Raises psycopg's error for a connection that is dead; then its pool has dropped all that are.
+    """Raises psycopg's error if the connection is dead, after its pool has dropped all dead connections.
 
-    PostgreSQL says nothing on an idle connection unless it ends it, so one with nothing to be read is alive; to ask it
-    would cost every request a round trip.
+    PostgreSQL sends nothing on an idle connection unless it closes it, so a connection without unread data is alive.
+    A query instead would cost each request a round trip.
     """
-    unheard = select.poll()
-    unheard.register(connection.fileno(), select.POLLIN)
-    if not unheard.poll(0):
+    readable = select.poll()
+    readable.register(connection.fileno(), select.POLLIN)
+    if not readable.poll(0):
         return
     try:
         ConnectionPool.check_connection(connection)

@@ -1,1 +1,1 @@
-"""One settings module a purpose: base, local, production, test."""
+"""Settings by topic, gathered in ``base``; ``local``, ``production`` and ``test`` extend it."""

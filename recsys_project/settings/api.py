@@ -1,4 +1,4 @@
-"""The REST API: what it reads and how it is documented."""
+"""The REST API: authentication, parsing, body limits and its schema."""
 
 from recsys_project.settings.environment import env
 
@@ -13,7 +13,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Movie recommender",
-    "DESCRIPTION": "Recommendations that answer to what a person just did.",
+    "DESCRIPTION": "Recommendations that react to a user's latest activity.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -29,8 +29,8 @@ CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"
 # The largest body of any request, in bytes; file uploads in the admin are not counted. The API's are smaller, below.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
-# The first line that fits a request's path says how many bytes its body may have: about twice the longest that makes
-# sense, since the time a request takes grows with it.
+# Body limits in bytes by path prefix; the first match counts. About twice the largest sensible body, since the time of
+# a request grows with it.
 BODY_LIMIT_ROUTES = [
     ("/api/recommendations/session/", 64 * 1024),
     ("/api/recommendations/group/", 16 * 1024),

@@ -1,18 +1,18 @@
-"""People, passwords, sessions and tokens."""
+"""Users, passwords, sessions and tokens."""
 
 import os
 from datetime import timedelta
 
 from recsys_project.settings.environment import env
 
-# Secrets are read as they are: django-environ takes one that begins with $ for the name of another variable.
-# Tokens are signed with a key of their own, so that rotating one does not end the other's sessions.
+# Read without django-environ, which treats a value that begins with $ as the name of another variable.
+# Tokens have a signing key of their own, so that rotating one key does not invalidate what the other signs.
 JWT_SIGNING_KEY = os.environ.get("JWT_SIGNING_KEY", "")
 AUTH_USER_MODEL = "accounts.User"
 SESSION_ENGINE = "accounts.sessions"
 AUTHENTICATION_BACKENDS = ["recsys_project.ratelimits.LimitedLoginBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.BoundedArgon2PasswordHasher"]
-# Passwords hashed at once in one process; each takes 19 MiB and one core for about 20 ms.
+# Concurrent password hashes per process; each takes 19 MiB and one core for about 20 ms.
 PASSWORD_HASH_CONCURRENCY = env.int("PASSWORD_HASH_CONCURRENCY", default=2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

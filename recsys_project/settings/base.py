@@ -1,4 +1,4 @@
-"""Settings shared by every purpose, gathered by topic; what differs between machines comes from the environment."""
+"""Gathers the settings of all topics. What differs between machines comes from the environment."""
 
 import os
 
@@ -14,7 +14,7 @@ from recsys_project.settings.observability import *  # noqa: F403
 from recsys_project.settings.ratelimits import *  # noqa: F403
 from recsys_project.settings.recommending import *  # noqa: F403
 
-# Secrets are read as they are: django-environ takes one that begins with $ for the name of another variable.
+# Read without django-environ, which treats a value that begins with $ as the name of another variable.
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])

@@ -1,4 +1,4 @@
-"""The queue and its tasks."""
+"""Celery: broker, delivery and routing of tasks."""
 
 import os
 
@@ -11,20 +11,20 @@ for _variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_
         os.environ[_variable] = broker_url(_variable, _given)
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or redis_addresses.broker
 CELERY_TASK_IGNORE_RESULT = True
-# A task is acknowledged when it ends, and handed back when its process is killed; workers/base.py caps how often.
+# A task is acknowledged when it ends and redelivered if its process is killed; workers/base.py limits how often.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT_SECONDS", default=3 * 3600)
 CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # Above the hard limit, or a long training would be delivered a second time while it runs.
+    # Above the hard time limit, or a long training would be redelivered while it runs.
     "visibility_timeout": CELERY_TASK_TIME_LIMIT + 600,
-    # How soon the task of a worker that was killed whole is noticed after that.
+    # Seconds between checks for tasks of killed workers.
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
-    # A broker that hangs: beat's publishing fails after these seconds instead of waiting for ever, and is due again the
-    # next time; a worker drops a connection that owes it an answer and asks over another.
+    # If the broker hangs, beat's publishing fails after these seconds instead of blocking, and the entry is sent at its
+    # next time; a worker drops the connection and opens another.
     "socket_timeout": env.float("BROKER_TIMEOUT_SECONDS", default=5.0),
     "socket_connect_timeout": env.float("BROKER_TIMEOUT_SECONDS", default=5.0),
     "socket_keepalive": True,

@@ -1,4 +1,4 @@
-"""PostgreSQL."""
+"""PostgreSQL: address, pool and time-outs."""
 
 import os
 
@@ -13,20 +13,20 @@ DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=4),
-    # Seconds a request waits for a connection; with the database away, the time until its 503.
+    # Seconds a request waits for a connection; if the database is unavailable, the time until its 503.
     "timeout": env.int("DATABASE_POOL_TIMEOUT", default=5),
-    # The pool tries again after twice as long each time; after so many seconds it begins anew with the next request.
-    # By default it would go on for minutes, so that the answer stayed 503 long after the database was back.
+    # The pool doubles its wait between attempts to connect; after this many seconds it starts again with the next
+    # request. By default it backs off for minutes, so that requests fail long after the database is available again.
     "reconnect_timeout": 2,
 }
-# Statements that most requests run are planned once a connection. A pooler that gives each transaction another one,
-# like PgBouncer before 1.21, cannot have that.
+# Frequent statements are prepared once per connection. Poolers in transaction mode, like PgBouncer before 1.21, do not
+# support that.
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if env.bool("DATABASE_PREPARE", default=True) else None
-# A statement that takes longer is ended; by default none is, but Gunicorn's are (recsys_project/gunicorn.py).
+# The statement timeout; none by default, but recsys_project/gunicorn.py sets one for web requests.
 if (seconds := env.int("DATABASE_STATEMENT_SECONDS", default=0)) > 0:
     given = DATABASES["default"]["OPTIONS"].get("options", "")
     DATABASES["default"]["OPTIONS"]["options"] = f"{given} -c statement_timeout={seconds}s".strip()
-# The pool keeps connections, so Django must not; the health check spares requests a dead one.
+# The pool keeps connections open, so Django must not. The health check replaces dead ones.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

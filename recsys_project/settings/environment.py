@@ -1,4 +1,4 @@
-"""What the other settings are made from: folders, the environment and the addresses of services."""
+"""The folders, the environment and the service addresses that the other settings use."""
 
 import os
 from collections.abc import Callable
@@ -18,8 +18,10 @@ VAR_DIR = addresses.var_dir()
 
 
 class Environment(environ.Env):
-    """The environment, whose numbers are read as Python writes them: django-environ leaves out what it does not know,
-    so that 1e3 would be 13, and names no variable where nothing is left."""
+    """django-environ's environment with strict numbers, in Python's syntax.
+
+    django-environ drops unknown characters, so that 1e3 would be 13, and its errors do not name the variable.
+    """
 
     def int(self, var: str, default: int | NoValue = environ.Env.NOTSET) -> int:
         """Raises ImproperlyConfigured naming the variable."""

@@ -1,4 +1,4 @@
-"""One machine: the embedded services, secrets made once and kept under ``var/``, plain HTTP on loopback."""
+"""Settings for a single machine: embedded services, generated secrets under ``var/``, plain HTTP on loopback."""
 
 import os
 

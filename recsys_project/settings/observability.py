@@ -8,5 +8,5 @@ from recsys_project.settings.environment import env
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 configure_structlog()
 LOGGING = logging_config(LOG_LEVEL)
-# Who sends it as "Authorization: Bearer …" may read /metrics; without one, only this machine may.
+# The token that /metrics requires as "Authorization: Bearer …". If it is unset, only this machine may read metrics.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")

@@ -1,4 +1,4 @@
-"""Production: refuses to start until every secret and address is given, each with what to set."""
+"""Production settings. Raises ImproperlyConfigured with instructions if a secret or an address is missing."""
 
 import os
 
@@ -12,7 +12,7 @@ _MINIMUM_KEY_BYTES = 32
 
 
 def _missing_settings() -> list[str]:
-    """One sentence for each setting that is absent or too weak, naming the variable and what to put in it."""
+    """Returns one sentence per setting that is missing or too weak, with the variable and what to set."""
     problems = []
     if len(SECRET_KEY.encode()) < 50:
         problems.append(
@@ -43,7 +43,7 @@ if problems := _missing_settings():
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# Probes and scrapes come over plain HTTP from inside.
+# Probes and scrapes use plain HTTP inside the network.
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

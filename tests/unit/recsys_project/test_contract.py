@@ -183,7 +183,7 @@ def test_the_lists_there_are():
 
 
 def test_the_contract_is_made_without_a_query():
-    contract._made.cache_clear()
+    contract._contract_of.cache_clear()
 
     with CaptureQueriesContext(connection) as queries:
         contract.contract()
