@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line: ``./bin/manage`` runs it with the environment and the services up."""
+"""Django's command line, which ``./bin/manage`` runs in the environment with the services started."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from recsys_project.embedded import addresses
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
-    # Imported here: the settings module must be named first.
+    # Imported here, after the settings module is set.
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
     from django.db import OperationalError  # noqa: PLC0415
@@ -18,7 +18,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # The operator's to mend, not the code's: a traceback would bury what to set.
+        # An error of the operator: a traceback would hide the message that says what to set.
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"{error}")
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _postgres_listens() -> bool:
-    """Whether the embedded PostgreSQL takes connections; the pool's error does not say why it got none."""
+    """Whether the embedded PostgreSQL accepts connections; the pool's error does not say why it failed."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(addresses.socket_dir() / addresses.POSTGRES_SOCKET))

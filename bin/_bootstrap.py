@@ -1,7 +1,7 @@
-"""Makes a virtual environment hold what a requirements file says: ``_bootstrap.py FOLDER REQUIREMENTS``.
+"""Creates or updates a virtual environment from a requirements file: ``_bootstrap.py FOLDER REQUIREMENTS``.
 
-Runs before anything is installed, so it uses the standard library alone. A stamp inside the environment says
-what it was made from; while that is still true, a run does nothing. A second run at the same time waits.
+Runs before anything is installed, so it uses only the standard library. A stamp file in the environment holds the
+fingerprint of its sources; if it is current, nothing is done. A concurrent run waits.
 """
 
 import fcntl
@@ -17,32 +17,34 @@ from typing import IO
 def main() -> int:
     folder, requirements = Path(sys.argv[1]), Path(sys.argv[2])
     stamp = folder / "recsys-stamp"
-    wanted = fingerprint(folder, requirements)
-    if is_current(stamp, wanted):
+    expected = fingerprint(folder, requirements)
+    if is_current(stamp, expected):
         return 0
     try:
         with folder.with_name(f"{folder.name}.lock").open("a") as lock:
             wait_for(lock)
-            if not is_current(stamp, wanted):
+            if not is_current(stamp, expected):
                 install(folder, requirements)
-                stamp.write_text(wanted)
+                stamp.write_text(expected)
     except PermissionError as error:
         return failure(f"{error.filename} cannot be written: run as the owner of the checkout.")
     except subprocess.CalledProcessError as error:
-        return failure(f"Making {folder.name} failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}.")
+        return failure(
+            f"Creating {folder.name} failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}."
+        )
     return 0
 
 
 def fingerprint(folder: Path, requirements: Path) -> str:
-    """What the environment depends on: its place (scripts in it name it), the Python, and every pinned version."""
+    """A digest of the environment's folder (which its scripts contain), the Python and all pinned versions."""
     digest = hashlib.sha256(f"{folder}\n{sys.version}\n{Path(sys.executable).resolve()}\n".encode())
     for name in sorted({requirements.name, "requirements.txt", "constraints.txt"}):
         digest.update(requirements.with_name(name).read_bytes())
     return digest.hexdigest()
 
 
-def is_current(stamp: Path, wanted: str) -> bool:
-    return stamp.exists() and stamp.read_text() == wanted
+def is_current(stamp: Path, expected: str) -> bool:
+    return stamp.exists() and stamp.read_text() == expected
 
 
 def wait_for(lock: IO[str]) -> None:
@@ -54,20 +56,20 @@ def wait_for(lock: IO[str]) -> None:
 
 
 def install(folder: Path, requirements: Path) -> None:
-    """Make the environment anew when its Python is missing or another, and install the requirements into it."""
+    """Recreates the environment if its Python is missing or has changed, and installs the requirements."""
     began = time.monotonic()
     python = folder / "bin" / "python"
     marker = folder / "recsys-python"
     made_by = f"{folder}\n{sys.version}\n{Path(sys.executable).resolve()}"
     if not marker.exists() or marker.read_text() != made_by or not python.exists():
-        say(f"Making {folder.name} with Python {sys.version.split()[0]} …")
-        # A plain removal, as --clear would follow a link to somebody else's environment.
+        say(f"Creating {folder.name} with Python {sys.version.split()[0]} …")
+        # Not venv --clear, which would follow a symlink and delete another environment.
         if folder.exists() and not folder.is_symlink():
             shutil.rmtree(folder)
         try:
             run([sys.executable, "-m", "venv", folder], quiet=True)
         except subprocess.CalledProcessError:
-            say(f"{sys.executable} cannot make virtual environments; on Debian: apt install python3-venv.")
+            say(f"{sys.executable} cannot create virtual environments; on Debian: apt install python3-venv.")
             raise
         marker.write_text(made_by)
     say(f"Installing {requirements.name} into {folder.name} …")

@@ -45,7 +45,7 @@ class _ModelFiles(Collector):
         try:
             version = live_version()
         except Error as error:
-            logger.warning("model_files_not_looked_at", reason=type(error).__name__)
+            logger.warning("model_files_not_checked", reason=type(error).__name__)
             return
         if version is not None:
             readable = not artefacts_problem(version=version)

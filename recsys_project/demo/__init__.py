@@ -1,1 +1,1 @@
-"""``./bin/demo``: the whole system on one machine with real ratings, and a client's journey through it."""
+"""``./bin/demo``: runs the whole system on one machine with real ratings, and can check it over HTTP."""

@@ -1,4 +1,4 @@
-"""``python -m recsys_project.demo``, which ``./bin/demo`` runs: from an empty checkout to a running system."""
+"""``python -m recsys_project.demo``, which ``./bin/demo`` calls: sets the system up and runs it."""
 
 import argparse
 import os
@@ -10,10 +10,18 @@ from types import FrameType
 
 from rich.console import Console
 
-from recsys_project.demo.arguments import FIRST_PORT, PathError, PortError, check_paths, choose_port, parse, why_not
+from recsys_project.demo.arguments import (
+    FIRST_PORT,
+    PathError,
+    PortError,
+    check_paths,
+    choose_port,
+    parse,
+    port_problem,
+)
 from recsys_project.demo.data import Dataset, given_dataset
 from recsys_project.demo.journey import ADA, check_readme_call, run_journey
-from recsys_project.demo.prepare import prepare, remove_what_stands
+from recsys_project.demo.prepare import prepare, remove_demo_data
 from recsys_project.demo.processes import Processes, only_demo, stop_running
 from recsys_project.demo.steps import DemoError, Steps
 from recsys_project.embedded import addresses, owner
@@ -21,10 +29,10 @@ from recsys_project.embedded.errors import EmbeddedServiceError
 
 
 def main() -> int:
-    """Run the demo; 0 when everything went well, 1 when a step failed, 130 when it was interrupted before running."""
+    """Runs the demo. Returns 0 on success, 1 if a step failed, 130 if it was interrupted during setup."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
     arguments = parse()
-    # Wide enough for the table where there is no terminal to ask.
+    # Without a terminal, wide enough for the table.
     console = Console(width=None if sys.stdout.isatty() else 160)
     steps = Steps(console, addresses.var_dir() / "demo.log")
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -51,18 +59,18 @@ def _demo(arguments: argparse.Namespace, steps: Steps) -> int:
     var.mkdir(parents=True, exist_ok=True)
     cleanups: list[tuple[str, Callable[[], object]]] = []
     with only_demo(var / "demo.lock") as lock:
-        given = _looked_at(arguments, steps)
+        given = _check_options(arguments, steps)
         try:
             if arguments.fresh:
-                with steps.step("Removing what stands"):
-                    remove_what_stands(var)
+                with steps.step("Removing the existing data"):
+                    remove_demo_data(var)
             with steps.step("Starting PostgreSQL and Valkey") as notes:
                 started = owner.start()
                 cleanups.append(("services", lambda: owner.stop(started)))
                 notes.append(f"data in {addresses.data_dir()}")
             prepare(steps, var, given, arguments.metadata)
-            with steps.step("Making an admin and two viewers") as notes:
-                passwords, likes = _people(var)
+            with steps.step("Creating an admin and two viewers") as notes:
+                passwords, likes = _create_users(var)
                 notes.extend(likes)
             with steps.step("Starting web, worker and beat") as notes:
                 processes = Processes(choose_port(arguments.port), lock, steps.log)
@@ -85,22 +93,22 @@ def _demo(arguments: argparse.Namespace, steps: Steps) -> int:
     return 0
 
 
-def _looked_at(arguments: argparse.Namespace, steps: Steps) -> Dataset | None:
-    """The given data set, after all has been looked at that can be before anything is done. Begins the log."""
-    steps.current = "Looking at the options"
+def _check_options(arguments: argparse.Namespace, steps: Steps) -> Dataset | None:
+    """Checks the options before anything is changed, and clears the log. Returns the data set of ``--data``, if any."""
+    steps.current = "Checking the options"
     port = choose_port(arguments.port)
     check_paths(arguments)
     given = given_dataset(arguments.data) if arguments.data else None
     if arguments.port is None and port != FIRST_PORT:
-        steps.say(f"{why_not(FIRST_PORT)} The site will be on {port}; --port N chooses.")
+        steps.say(f"{port_problem(FIRST_PORT)} The site will use port {port}; --port N sets another.")
     steps.log.write_text("")
     steps.say(f"The log is {steps.log}")
     return given
 
 
-def _people(var: Path) -> tuple[dict[str, str], list[str]]:
-    """Passwords by e-mail address, and what there is to say of the likes that were made."""
-    # They import models, which can be imported only after django.setup().
+def _create_users(var: Path) -> tuple[dict[str, str], list[str]]:
+    """Creates the users and their likes. Returns passwords by e-mail address, and notes about the likes."""
+    # These import models, which requires django.setup().
     from recsys_project.demo.people import ensure_likes, ensure_people  # noqa: PLC0415
 
     passwords = ensure_people(var / "demo-credentials.json")
@@ -109,7 +117,7 @@ def _people(var: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _check_workers() -> None:
-    """Wait until both queues are consumed; the web process is often ready before the workers are."""
+    """Waits until both queues have a worker, since the web process is often ready before the workers."""
     from recsys_project import celery_app  # noqa: PLC0415 -- its settings are Django's.
 
     waiting = {"default", "train"}
@@ -122,7 +130,7 @@ def _check_workers() -> None:
 
 
 def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> None:
-    """Say where everything is and go on until Ctrl-C."""
+    """Prints addresses and passwords, and runs until Ctrl-C."""
     url = processes.url
     say = steps.console.print
     say(f"\n[bold]API[/]      {url}/api/docs/\n[bold]Admin[/]    {url}/admin/\n[bold]Health[/]   {url}/health/ready")

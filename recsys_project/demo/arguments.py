@@ -1,7 +1,7 @@
-"""What ``./bin/demo`` takes, and what it looks at before anything is installed or imported.
+"""The options of ``./bin/demo``, which are checked before anything is installed or imported.
 
-``bin/demo`` runs this file by its path with whatever Python there is, so it uses the standard library alone and imports
-nothing of the project.
+``bin/demo`` runs this file by its path with any Python, so it imports only the standard library and nothing of the
+project.
 """
 
 import argparse
@@ -17,28 +17,29 @@ _LISTENING = "0A"
 
 
 class PathError(Exception):
-    """There is nothing where the data or the metadata should be."""
+    """The path of the data or the metadata does not exist."""
 
 
 class PortError(Exception):
-    """The site cannot have the port; the message says why and what to do."""
+    """The port cannot be used; the message says why and what to do."""
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options; ends the process for ``--help`` (0) and for what makes no sense (2)."""
+    """Parses the options. Exits for ``--help`` (0) and for invalid options (2)."""
     parser = argparse.ArgumentParser(
         prog="./bin/demo",
-        description="The whole system on this machine, with real MovieLens ratings. What an earlier run imported and"
-        " trained is kept and used again.",
+        description="Runs the whole system on this machine, with real MovieLens ratings. Reuses the data and the model"
+        " of an earlier run.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="a MovieLens archive or folder (default: what stands, else fetched)"
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="a MovieLens archive or folder (default: existing data, or a download)",
     )
-    parser.add_argument(
-        "--fresh", action="store_true", help="first remove what stands: the database, the cache and the models"
-    )
-    parser.add_argument("--metadata", type=Path, metavar="PATH", help="a file for import_metadata, imported as well")
+    parser.add_argument("--fresh", action="store_true", help="first remove the existing database, cache and models")
+    parser.add_argument("--metadata", type=Path, metavar="PATH", help="a metadata file, imported with import_metadata")
     parser.add_argument(
         "--port", type=_port, metavar="N", help=f"the web port (default: the first free one from {FIRST_PORT})"
     )
@@ -47,35 +48,35 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def choose_port(wanted: int | None) -> int:
-    """The wanted port, or the first free one from FIRST_PORT on. Raises PortError when it cannot be had."""
-    if wanted is not None:
-        if reason := why_not(wanted):
+def choose_port(requested: int | None) -> int:
+    """The requested port, or the first free one from FIRST_PORT on. Raises PortError if it cannot be used."""
+    if requested is not None:
+        if reason := port_problem(requested):
             raise PortError(f"{reason} Choose another with --port N.")
-        return wanted
+        return requested
     for port in range(FIRST_PORT, LAST_PORT + 1):
-        if not why_not(port):
+        if not port_problem(port):
             return port
     raise PortError(f"No port from {FIRST_PORT} to {LAST_PORT} is free. Choose one with --port N.")
 
 
 def check_paths(arguments: argparse.Namespace) -> None:
-    """Raises PathError when the data or the metadata that were named are not there."""
+    """Raises PathError if the path of the data or the metadata does not exist."""
     for option, path in (("data", arguments.data), ("metadata", arguments.metadata)):
         if path and not path.exists():
             raise PathError(f"--{option} {path}: there is no such file or folder.")
 
 
-def why_not(port: int) -> str:
-    """Why nothing can listen on ``port`` of this machine; empty if something can."""
-    # Clients that are told "localhost" may try its IPv6 address first, and would reach whoever listens there.
+def port_problem(port: int) -> str:
+    """Why the site cannot listen on ``port`` of this machine; empty if it can."""
+    # Clients of "localhost" may try the IPv6 address first, and would reach another server that listens there.
     for family, host in ((socket.AF_INET, HOST), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
         except PermissionError:
-            return f"Port {port} needs rights that you do not have; those from 1024 on need none."
+            return f"Port {port} requires privileges that you do not have; ports from 1024 on do not."
         except OSError:
             if family == socket.AF_INET6 and not _listeners(port):
                 continue  # A machine without IPv6.
@@ -91,7 +92,7 @@ def _port(text: str) -> int:
 
 
 def _listeners(port: int) -> set[str]:
-    """The sockets that listen on ``port``, by Linux' numbers; none where it does not tell."""
+    """The inodes of the sockets that listen on ``port``, from /proc; empty without /proc."""
     found = set()
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
@@ -103,17 +104,17 @@ def _listeners(port: int) -> set[str]:
 
 
 def _who_listens(port: int) -> str:
-    """Which process listens, in words; empty where it cannot be seen, as that of another user."""
-    wanted = {f"socket:[{number}]" for number in _listeners(port)}
-    for process in Path("/proc").glob("[0-9]*") if wanted else ():
+    """Describes the process that listens; empty if it is not visible, as one of another user."""
+    requested = {f"socket:[{number}]" for number in _listeners(port)}
+    for process in Path("/proc").glob("[0-9]*") if requested else ():
         with contextlib.suppress(OSError):
-            if any(str(handle.readlink()) in wanted for handle in (process / "fd").iterdir()):
+            if any(str(handle.readlink()) in requested for handle in (process / "fd").iterdir()):
                 return f"process {process.name} ({(process / 'comm').read_text().strip()})"
     return ""
 
 
 def main() -> int:
-    """What ``bin/demo`` asks before it makes the environment: 0 to go on."""
+    """Checks the options before ``bin/demo`` creates the environment; 0 if they are valid."""
     arguments = parse()
     try:
         if not arguments.stop:

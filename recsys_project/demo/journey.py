@@ -1,4 +1,4 @@
-"""What a client does on its first day: register, rate five films, get a list, rate one more, see it change."""
+"""A new user's first calls: register, rate five movies, get a list, rate one more, see the list change."""
 
 import secrets
 from typing import Any
@@ -9,14 +9,14 @@ from rich.table import Table
 from recsys_project.demo.client import ApiClient
 from recsys_project.demo.steps import DemoError, Steps
 
-# Who is signed in to in the README's call.
+# The user in the README's example.
 ADA = "ada@example.com"
 LIST_LENGTH = 10
 _RATED_FIRST = 5
 
 
 def check_readme_call(steps: Steps, url: str, password: str) -> None:
-    """The call that the README shows. Raises DemoError unless a liked one is the reason for one of its movies."""
+    """Makes the call of the README. Raises DemoError unless a liked movie is the reason for a recommendation."""
     viewer = ApiClient(url)
     with steps.step(f"Getting five recommendations for {ADA}") as notes:
         tokens = viewer.post("/api/auth/token/", {"email": ADA, "password": password}, expected=200)
@@ -28,10 +28,10 @@ def check_readme_call(steps: Steps, url: str, password: str) -> None:
 
 
 def run_journey(steps: Steps, url: str) -> None:
-    """Walk through the API over HTTP and print the lists it gave. Raises DemoError at what is not as it should be."""
-    stranger, viewer = ApiClient(url), ApiClient(url)
-    with steps.step("Popular movies, for a stranger") as notes:
-        popular = _movies(stranger.get("/api/recommendations/popular/", limit=LIST_LENGTH))
+    """Calls the API over HTTP as a new user and prints the lists. Raises DemoError for an unexpected response."""
+    anonymous, viewer = ApiClient(url), ApiClient(url)
+    with steps.step("Popular movies, without signing in") as notes:
+        popular = _movies(anonymous.get("/api/recommendations/popular/", limit=LIST_LENGTH))
         _expect(len(popular) == LIST_LENGTH, f"{len(popular)} popular movies came, not {LIST_LENGTH}")
         notes.append(f"{len(popular)} movies")
     with steps.step("Registering and signing in"):
@@ -56,10 +56,10 @@ def run_journey(steps: Steps, url: str) -> None:
 def _register(viewer: ApiClient) -> None:
     person = {"email": f"check-{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(16)}
     registered = viewer.post("/api/auth/register/", person)
-    _expect(registered["email"] == person["email"], "registering answered another address")
+    _expect(registered["email"] == person["email"], "registration returned another e-mail address")
     tokens = viewer.post("/api/auth/token/", person, expected=200)
     viewer.sign_in(tokens["access_token"])
-    _expect(viewer.get("/api/auth/me/")["email"] == person["email"], "/api/auth/me/ is somebody else")
+    _expect(viewer.get("/api/auth/me/")["email"] == person["email"], "/api/auth/me/ returned another user")
 
 
 def _rate(viewer: ApiClient, movie: dict[str, Any]) -> None:
@@ -79,11 +79,11 @@ def _title(movie: dict[str, Any]) -> str:
 
 
 def _expect_fresh(movies: list[dict[str, Any]], rated: list[dict[str, Any]]) -> None:
-    """A list is full, repeats nothing, and shows nothing the person has rated."""
+    """Expects a full list without duplicates and without movies that the user has rated."""
     _expect(len(movies) == LIST_LENGTH, f"{len(movies)} recommendations came, not {LIST_LENGTH}")
-    _expect(len(set(_ids(movies))) == len(movies), "a movie stands in the list twice")
+    _expect(len(set(_ids(movies))) == len(movies), "a movie is in the list twice")
     seen = [_title(movie) for movie in movies if movie["id"] in _ids(rated)]
-    _expect(not seen, f"a movie was recommended that was rated before: {', '.join(seen)}")
+    _expect(not seen, f"a rated movie was recommended: {', '.join(seen)}")
 
 
 def _expect(holds: bool, otherwise: str) -> None:
@@ -97,7 +97,7 @@ def _print_lists(console: Console, rated: list[Any], first: list[Any], second: l
         "Rated 5 stars": rated,
         "Recommended": first,
         f"After {_title(first[0])}": second,
-        "Popular, for a stranger": popular,
+        "Popular": popular,
     }
     table.add_column("#", justify="right")
     for heading in columns:

@@ -1,4 +1,4 @@
-"""The admin and the viewers of the demo, with passwords that stay the same from run to run."""
+"""The admin and the viewers of the demo, whose passwords stay the same in later runs."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from recsys_project.demo.journey import ADA
 
 ADMIN = "admin@example.com"
 VIEWERS = {ADA: "Ada", "grace@example.com": "Grace"}
-# So many popular movies Ada likes, so that her first list says why.
+# The number of popular movies that Ada likes, so that her first list has reasons.
 _LIKED = 3
 
 
 def ensure_people(credentials_file: Path) -> dict[str, str]:
-    """Make the demo's people, or give them their passwords back; returns password by e-mail address."""
+    """Creates the demo's users, or resets their passwords; returns passwords by e-mail address."""
     passwords = _passwords(credentials_file)
     for email, password in passwords.items():
         user = User.objects.filter(email=email).first()
@@ -32,7 +32,7 @@ def ensure_people(credentials_file: Path) -> dict[str, str]:
 
 
 def ensure_likes() -> list[Movie]:
-    """Lets Ada like the most popular movies, unless she did anything before; returns what she liked just now."""
+    """Adds likes of the most popular movies to Ada if she has no history; returns the movies."""
     ada = User.objects.get(email=ADA)
     if ada.interactions.exists():
         return []
@@ -44,7 +44,7 @@ def ensure_likes() -> list[Movie]:
 
 
 def _passwords(credentials_file: Path) -> dict[str, str]:
-    """The passwords kept by an earlier run, or new ones, in a file for its owner alone."""
+    """The stored passwords, or new ones, in a file that only its owner can read."""
     try:
         kept = json.loads(credentials_file.read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Brings the database to where the demo needs it: schema, data set, model. What is done already is skipped."""
+"""Prepares the demo's database: schema, data set and model. Skips steps that are done already."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _PROGRESS = "demo-progress.json"
 
 
 class Progress:
-    """What earlier runs did to this database: imports and the training after them, by content of the files."""
+    """The imports and trainings of earlier runs, by digests of the imported files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,13 +36,13 @@ class Progress:
         self.done = {}
 
 
-def remove_what_stands(var: Path) -> None:
-    """Stops the embedded services and removes their data, the models and what is noted of earlier runs.
+def remove_demo_data(var: Path) -> None:
+    """Stops the embedded services and removes their data, the models and the progress of earlier runs.
 
-    Downloads and passwords stay. Raises DemoError where the database or the cache is not the demo's own.
+    Keeps downloads and passwords. Raises DemoError if the environment names another database, cache or model folder.
     """
     if given := [name for name in ("DATABASE_URL", "REDIS_URL", "MODEL_DIR") if os.environ.get(name)]:
-        raise DemoError(f"--fresh removes the demo's own data alone, and {' and '.join(given)} say to use others.")
+        raise DemoError(f"--fresh removes only the demo's own data, but {' and '.join(given)} set another location.")
     owner.stop()
     for folder in (addresses.data_dir() / "postgres", addresses.data_dir() / "valkey", var / "models"):
         if folder.exists():
@@ -51,10 +51,10 @@ def remove_what_stands(var: Path) -> None:
 
 
 def prepare(steps: Steps, var: Path, given: Dataset | None, metadata: Path | None) -> None:
-    """Migrate, import, train and collect static files, each only when it is not done yet.
+    """Migrates, collects static files, imports and trains; imports and trainings that are done are skipped.
 
-    Without a ``given`` data set the one that stands is kept; where none does, one is fetched. Raises DemoError where
-    another one than the given stands: the two would be mixed.
+    Without a ``given`` data set, the existing one is kept, or one is fetched. Raises DemoError if the database holds
+    another data set than the given one, since the two would be mixed.
     """
     with steps.step("Migrating the database"):
         steps.manage("migrate", "--verbosity", "0")
@@ -62,31 +62,31 @@ def prepare(steps: Steps, var: Path, given: Dataset | None, metadata: Path | Non
         steps.manage("collectstatic", "--noinput", "--verbosity", "0")
     django.setup()
     progress = Progress(var / _PROGRESS)
-    standing = _standing()
-    if not standing:
+    existing = _existing_datasets()
+    if not existing:
         progress.forget()
     changed = False
-    if (dataset := _chosen(steps, var, given, standing)) is not None:
+    if (dataset := _choose_dataset(steps, var, given, existing)) is not None:
         changed = _import(steps, progress, "import_movielens", dataset.path)
     if metadata is not None:
         changed |= _import(steps, progress, "import_metadata", metadata)
     _train(steps, progress, changed=changed)
-    # The processes started from here open connections of their own.
+    # Processes that are started later open connections of their own.
     connection.close()
 
 
-def _chosen(steps: Steps, var: Path, given: Dataset | None, standing: dict[str, int]) -> Dataset | None:
-    """The data set to import; None to keep what stands."""
+def _choose_dataset(steps: Steps, var: Path, given: Dataset | None, existing: dict[str, int]) -> Dataset | None:
+    """The data set to import; None to keep the existing one."""
     steps.current = "Choosing the data"
-    told = ", ".join(f"{name} ({ratings:,} ratings)" for name, ratings in standing.items())
-    if given is None and standing:
-        steps.skip("Data", f"keeping {told}; ./bin/demo --fresh [--data PATH] replaces it")
+    held = ", ".join(f"{name} ({ratings:,} ratings)" for name, ratings in existing.items())
+    if given is None and existing:
+        steps.skip("Data", f"keeping {held}; ./bin/demo --fresh [--data PATH] replaces it")
         return None
-    if given is not None and standing and given.name not in standing:
+    if given is not None and existing and given.name not in existing:
         raise DemoError(
-            f"The database holds {told}, and --data {given.path} is other data ({given.name}). Nothing was changed.\n"
-            f"   ./bin/demo --fresh --data {given.path}   replaces what stands, with everything people did here\n"
-            f"   ./bin/manage import_movielens {given.path}   adds it to what stands"
+            f"The database holds {held}, and --data {given.path} is other data ({given.name}). Nothing was changed.\n"
+            f"   ./bin/demo --fresh --data {given.path}   replaces it, and deletes all users and events\n"
+            f"   ./bin/manage import_movielens {given.path}   adds it to the existing data"
         )
     with steps.step("Finding the data") as notes:
         dataset = given or default_dataset(var)
@@ -95,9 +95,9 @@ def _chosen(steps: Steps, var: Path, given: Dataset | None, standing: dict[str, 
     return dataset
 
 
-def _standing() -> dict[str, int]:
-    """The imported data sets in the database with their numbers of ratings, whatever is noted of earlier runs."""
-    # Models can be imported only after django.setup().
+def _existing_datasets() -> dict[str, int]:
+    """The numbers of ratings by imported data set, from the database."""
+    # Importing models requires django.setup().
     from django.db.models import Count  # noqa: PLC0415
 
     from events.models import Rating  # noqa: PLC0415
@@ -113,7 +113,7 @@ def _has_live_version() -> bool:
 
 
 def _import(steps: Steps, progress: Progress, command: str, path: Path) -> bool:
-    """Whether anything had to be imported."""
+    """Imports ``path`` unless it is imported already; returns whether it was imported now."""
     name = f"Importing {path.name}"
     digest = fingerprint(path)
     if progress.has(command, digest):
@@ -126,10 +126,10 @@ def _import(steps: Steps, progress: Progress, command: str, path: Path) -> bool:
 
 
 def _train(steps: Steps, progress: Progress, *, changed: bool) -> None:
-    # A training belongs to what was imported before it, so that one that was cut short is made up for.
+    # A training is identified by the imports before it, so that an interrupted one is repeated.
     imports = "+".join(sorted(progress.done.get("import_movielens", []) + progress.done.get("import_metadata", [])))
     if not changed and progress.has("train", imports) and _has_live_version():
-        steps.skip("Training", "a live model of this data stands already")
+        steps.skip("Training", "a live model of this data exists already")
         return
     with steps.step("Training: lists, vectors and popular movies") as notes:
         notes.append(steps.manage("train"))

@@ -1,4 +1,4 @@
-"""Web, worker and beat from the Procfile, run by honcho; one demo a checkout at a time."""
+"""Runs web, worker and beat from the Procfile with honcho, one demo per checkout at a time."""
 
 import contextlib
 import fcntl
@@ -26,9 +26,9 @@ _STOP_SECONDS = 30
 
 @contextmanager
 def only_demo(lock_file: Path) -> Iterator[IO[str]]:
-    """Hold the checkout's demo lock, which its processes inherit: two beats would fire everything twice.
+    """Holds the checkout's demo lock, which its processes inherit, since two beats would send each task twice.
 
-    Raises DemoError when another demo, or what is left of one, still runs.
+    Raises DemoError if another demo, or any process of one, still runs.
     """
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("a+") as lock:
@@ -41,7 +41,7 @@ def only_demo(lock_file: Path) -> Iterator[IO[str]]:
 
 
 def stop_running(lock_file: Path) -> bool:
-    """Stop the demo that holds the lock, if one does; whether there was one. Returns once it is gone."""
+    """Stops a running demo and waits until it has ended; returns whether there was one."""
     if not lock_file.exists() or _is_free(lock_file):
         return False
     for pid in json.loads(lock_file.read_text() or "{}").values():
@@ -53,7 +53,7 @@ def stop_running(lock_file: Path) -> bool:
 
 
 class Processes:
-    """The Procfile's processes; ``log`` takes their output."""
+    """The processes of the Procfile, which write to ``log``."""
 
     def __init__(self, port: int, lock: IO[str], log: Path) -> None:
         self.url = f"http://{HOST}:{port}"
@@ -67,14 +67,14 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C reaches this process alone, which then stops the others in order.
+                # So that Ctrl-C reaches only this process, which then stops the others in order.
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
             )
         _note(lock, {"demo": os.getpid(), "honcho": self._honcho.pid})
 
     def wait_until_ready(self) -> None:
-        """Wait until the web process says it is ready. Raises DemoError when it ends, or takes too long."""
+        """Waits until the web process is ready. Raises DemoError if it ends or takes too long."""
         if not wait_until(lambda: self._is_ready() or self._honcho.poll() is not None, _READY_SECONDS):
             raise DemoError(
                 f"{self.url}/health/ready does not answer 200 after {_READY_SECONDS} s.{log_tail(self._log)}"
@@ -82,18 +82,18 @@ class Processes:
         self.check_alive()
 
     def check_alive(self) -> None:
-        """Raise DemoError when one of the processes has ended: honcho then ends them all."""
+        """Raises DemoError if one of the processes has ended, since honcho then stops all of them."""
         if self._honcho.poll() is not None:
             raise DemoError(f"The processes ended with status {self._honcho.returncode}.{log_tail(self._log)}")
 
     def wait(self) -> None:
-        """Block for as long as the processes run. Raises DemoError when they end by themselves."""
+        """Blocks while the processes run. Raises DemoError if they end."""
         while self._honcho.poll() is None:
             time.sleep(0.5)
         self.check_alive()
 
     def stop(self) -> None:
-        """Stop them all, giving a worker time to finish what it does; returns once they are gone."""
+        """Stops all processes, giving a worker time to finish its task; returns when they have ended."""
         if self._honcho.poll() is None:
             self._honcho.terminate()
         try:

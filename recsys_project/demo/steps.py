@@ -1,4 +1,4 @@
-"""The steps of the demo: each is announced, timed, and named when it fails."""
+"""The steps of the demo, with their times and the name of a step that fails."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ _TAIL_LINES = 30
 
 
 class DemoError(Exception):
-    """Something the demo cannot go on without; the message is for the person at the terminal."""
+    """The demo cannot continue; the message is shown to the user."""
 
 
 class Steps:
-    """Announces steps on ``console`` and remembers the one that is under way.
+    """Prints steps on ``console``; ``current`` is the name of the current one.
 
-    On a terminal a step's commands show their progress there. Elsewhere a step is one line, and what its commands say
-    goes to ``log``.
+    On a terminal, the commands of a step show their progress there. Otherwise a step is one line, and the output of its
+    commands goes to ``log``.
     """
 
     def __init__(self, console: Console, log: Path) -> None:
@@ -33,7 +33,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
-        """Time what happens inside; what is appended to the list is printed beside the time."""
+        """Times the block; notes appended to the yielded list are printed after the time."""
         self.current = name
         terminal = self.console.is_terminal
         self.say(f"[bold]{name}[/] …", end="\n" if terminal else "")
@@ -49,21 +49,21 @@ class Steps:
         self.say(f"{'  ' if terminal else ''} [green]done[/] in {time.monotonic() - began:.1f} s{details}")
 
     def skip(self, name: str, reason: str) -> None:
-        """Say that a step is not needed."""
+        """Prints that a step is not needed, and why."""
         self.say(f"[bold]{name}[/]: {reason}")
 
     def say(self, line: str, *, end: str = "\n") -> None:
-        """One line, however long, at once."""
+        """Prints one line, without wrapping, and flushes it."""
         self.console.print(line, end=end, highlight=False, soft_wrap=True)
         self.console.file.flush()
 
     def manage(self, *arguments: str) -> str:
-        """Run one manage.py command in a process of its own; returns its peak memory, as in ``peak memory 210 MiB``.
+        """Runs a manage.py command in a process; returns its peak memory, as in ``peak memory 210 MiB``.
 
-        Raises DemoError when it fails, with the end of what it had to say where the terminal does not show it.
+        Raises DemoError if it fails, with the end of the log unless the terminal shows its output.
         """
         command = [sys.executable, str(PROJECT_DIR / "manage.py"), *arguments]
-        # The steps say what goes on; log lines below a warning would only stand between them.
+        # The steps show the progress; log lines below warnings would only clutter it.
         environment = {"LOG_LEVEL": "WARNING"} | os.environ
         with nullcontext() if self.console.is_terminal else self.log.open("a") as output:
             process = subprocess.Popen(  # noqa: S603 -- own arguments.
@@ -80,12 +80,12 @@ class Steps:
                 raise
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            told = "" if self.console.is_terminal else log_tail(self.log)
-            raise DemoError(f"manage.py {' '.join(arguments)} exited with {process.returncode}.{told}")
+            details = "" if self.console.is_terminal else log_tail(self.log)
+            raise DemoError(f"manage.py {' '.join(arguments)} exited with {process.returncode}.{details}")
         return f"peak memory {usage.ru_maxrss // 1024} MiB"
 
 
 def log_tail(log: Path) -> str:
-    """The end of the log, behind a sentence."""
+    """The last lines of the log, after a sentence that introduces them."""
     lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
     return f" The end of {log}:\n" + "\n".join(lines)

@@ -1,1 +1,1 @@
-"""PostgreSQL and Valkey from wheels, for one machine and for tests, under ``var/``."""
+"""Runs PostgreSQL and Valkey from wheels under ``var/``, for a single machine and for tests."""

@@ -9,10 +9,10 @@ from recsys_project.embedded.errors import EmbeddedServiceError
 
 
 def main() -> int:
-    """Run one action; 0 when it was done (for status: when every needed service runs)."""
+    """Runs one action. Returns 0 on success (for status: if all needed services run), 1 on errors, 3 for stopped."""
     parser = argparse.ArgumentParser(prog="python -m recsys_project.embedded", description=__doc__)
     parser.add_argument("action", choices=["start", "stop", "status"])
-    parser.add_argument("--quiet", action="store_true", help="say only what went wrong")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
     arguments = parser.parse_args()
     action = {"start": _start, "stop": _stop, "status": _status}[arguments.action]
     try:

@@ -1,4 +1,4 @@
-"""The system account that the embedded services run as, and how a process is started as it."""
+"""The system account of the embedded services, and the options that start a process as this account."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ _USERADD_OPTIONS = (
 
 @dataclass(frozen=True)
 class Account:
-    """Who runs the servers; ``other`` says that it is not the account of this process."""
+    """The account that runs the servers; ``other`` is True if it differs from that of this process."""
 
     uid: int
     gid: int
@@ -27,7 +27,7 @@ class Account:
     def popen_options(self, cwd: Path) -> dict[str, Any]:
         """Keyword arguments of ``subprocess`` that start a process as this account, with a clean environment.
 
-        Nothing of the caller's environment goes along: a stray PGDATA or LC_ALL must not steer a server.
+        The caller's environment is not inherited, since variables such as PGDATA or LC_ALL would change a server.
         """
         options: dict[str, Any] = {
             "cwd": cwd,
@@ -40,7 +40,7 @@ class Account:
         return options
 
     def make_folder(self, path: Path) -> None:
-        """Make ``path`` as a closed folder of this account; one that exists must already belong to it."""
+        """Creates ``path`` as a private folder of this account; an existing one must belong to it already."""
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:
@@ -61,10 +61,10 @@ class Account:
 
 
 def service_account() -> Account:
-    """The account to run the services as, made if it is missing.
+    """The account that runs the services.
 
-    An ordinary user runs them. For root it is whoever owns the existing data, else a system user of the
-    project's own. Raises EmbeddedServiceError when that user cannot be made.
+    It is the current user, unless that is root: then it is the owner of the existing data, else a system user, which is
+    created if needed. Raises EmbeddedServiceError if the system user cannot be created.
     """
     uid = os.geteuid()
     if uid != 0:
@@ -92,7 +92,7 @@ def _system_user() -> pwd.struct_passwd:
         check=False,
     )
     try:
-        # Another checkout's start may have made it in between, so the lookup decides, not the exit status.
+        # Another checkout may have created it in between, so the lookup decides, not the exit status.
         return pwd.getpwnam(addresses.SERVICE_USER)
     except KeyError:
         raise EmbeddedServiceError(

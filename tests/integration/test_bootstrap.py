@@ -93,11 +93,11 @@ def test_an_environment_is_made_once_and_again_when_the_requirements_change(chec
     third = bootstrap(checkout)
 
     assert first.returncode == 0, first.stderr
-    assert "Making .venv" in first.stderr
+    assert "Creating .venv" in first.stderr
     assert (checkout / ".venv" / "bin" / "python").exists()
     assert second.stderr == ""
     assert "Installing requirements.txt" in third.stderr
-    assert "Making .venv" not in third.stderr
+    assert "Creating .venv" not in third.stderr
 
 
 def test_an_install_that_fails_is_said_and_tried_again(checkout):
@@ -107,6 +107,6 @@ def test_an_install_that_fails_is_said_and_tried_again(checkout):
     second = bootstrap(checkout)
 
     assert first.returncode == 1
-    assert "Making .venv failed" in first.stderr
+    assert "Creating .venv failed" in first.stderr
     assert "Traceback" not in first.stderr
     assert second.returncode == 0, second.stderr

@@ -23,7 +23,7 @@ def test_the_root_leads_to_the_apis_page(client):
 def test_an_unknown_page_says_so_in_html_and_an_unknown_api_address_in_json(client):
     page = client.get("/nowhere/")
     assert page.status_code == 404
-    assert "There is nothing at this address" in page.content.decode()
+    assert "Page not found" in page.content.decode()
 
     api = client.get("/api/nowhere/")
     assert api.status_code == 404

@@ -31,7 +31,7 @@ def unfetched(monkeypatch):
 
 
 def chosen(steps, tmp_path, given=None):
-    return prepare._chosen(steps, tmp_path, given, prepare._standing())
+    return prepare._choose_dataset(steps, tmp_path, given, prepare._existing_datasets())
 
 
 @pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_only_the_demos_own_data_is_removed(tmp_path, monkeypatch, variable):
     (tmp_path / "models").mkdir()
 
     with pytest.raises(DemoError, match=variable):
-        prepare.remove_what_stands(tmp_path)
+        prepare.remove_demo_data(tmp_path)
     assert (tmp_path / "models").exists()
 
 
@@ -87,7 +87,7 @@ def test_fresh_removes_the_data_and_keeps_downloads_and_passwords(tmp_path, monk
     for name in ("demo-progress.json", "demo-credentials.json"):
         (tmp_path / name).touch()
 
-    prepare.remove_what_stands(tmp_path)
+    prepare.remove_demo_data(tmp_path)
 
     kept = {path.name for path in tmp_path.iterdir()}
     assert not {"postgres", "valkey", "models", "demo-progress.json"} & kept
