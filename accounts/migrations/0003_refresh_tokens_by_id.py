@@ -1,4 +1,4 @@
-"""Refresh tokens by their id alone."""
+"""Stores refresh tokens by their id only."""
 
 import django.db.models.deletion
 import django.utils.timezone

@@ -1,8 +1,8 @@
-"""Forgets every refresh token and every key of a session that stands whole in the database.
+"""Deletes all refresh tokens and session keys that are stored in plain text.
 
-simplejwt's blacklist app kept every token whole, for anybody to copy who could read its table or its page in the admin.
-Its tables go, and with them all that was given out before: who has seen one must not be able to use it. So everybody
-signs in once more when their access token ends, and staff to the admin, whose sessions are found by a hash from now on.
+simplejwt's blacklist app stored whole tokens, which anyone with access to its table or its admin page could copy. This
+drops its tables, so that no copied token works. All users sign in again when their access token expires, and staff sign
+in to the admin again, whose sessions are stored by a hash from now on.
 """
 
 from django.db import migrations
@@ -11,8 +11,8 @@ BLACKLIST = "token_blacklist"
 
 
 def forget_whole_tokens(apps, schema_editor):
-    """Also what Django noted of the app: that it is migrated, its permissions, and lines of the admin's log about tokens,
-    which name people by their address."""
+    """Also deletes Django's records of the app: its migrations, its permissions, and lines of the admin's log about
+    tokens, which contain e-mail addresses."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS token_blacklist_blacklistedtoken, token_blacklist_outstandingtoken")
         cursor.execute("DELETE FROM django_migrations WHERE app = %s", [BLACKLIST])
@@ -30,5 +30,5 @@ class Migration(migrations.Migration):
         ("sessions", "0001_initial"),
     ]
 
-    # What was forgotten cannot be given back; on the way back simplejwt's app makes its tables anew, empty.
+    # The tokens cannot be restored; in reverse, simplejwt's app creates empty tables again.
     operations = [migrations.RunPython(forget_whole_tokens, migrations.RunPython.noop)]

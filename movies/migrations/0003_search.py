@@ -7,7 +7,7 @@ import movies.models
 from django.db import migrations, models
 
 
-# array_to_string is declared STABLE, since elements of some types print by settings; of texts they do not.
+# array_to_string is declared STABLE, since the output of some types depends on settings; that of text does not.
 CREATE_WORDS_OF = """
     CREATE FUNCTION movies_words_of(words varchar[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,8 +1,8 @@
-"""Names and texts in one form, people and genres that were only spelled differently made one, and checks that hold it.
+"""Normalises names and texts, merges people and genres that differ in spelling only, and adds check constraints.
 
-Everything is plain SQL on whole tables: what is right already is read and not written. The tables are locked against
-writes until the end, so that nothing comes in between the cleaning and the checks. Backwards the checks go; the names
-stay as they are.
+Runs plain SQL on whole tables; rows that are normalised already are not written. The tables are locked against writes
+until the end, so that no row comes in between the clean-up and the checks. The reverse migration drops the checks and
+keeps the names.
 """
 
 import django.contrib.postgres.fields
@@ -11,7 +11,7 @@ from django.db import migrations, models
 import movies.fields
 import movies.models
 
-# Compatibility forms and case folded; twice through both cases, which makes the two Greek s one.
+# Folds compatibility forms and case; applied twice, so that both forms of the Greek sigma are equal.
 CREATE_NAME_KEY = """
     CREATE FUNCTION movies_name_key(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -19,7 +19,7 @@ CREATE_NAME_KEY = """
 """
 DROP_NAME_KEY = "DROP FUNCTION movies_name_key(text)"
 
-# As movies/text.py has them at this point.
+# A copy of the tables in movies/text.py at the time of this migration.
 _INVISIBLE = (
     r"U&'\00ad\180e\200b\200e\200f\202a\202b\202c\202d\202e\2060\2066\2067\2068\2069\feff'"
 )
@@ -31,7 +31,7 @@ NORMALISE = [
     LOCK TABLE movies_movie, movies_person, movies_genre, movies_credit, movies_movie_genres
         IN SHARE ROW EXCLUSIVE MODE
     """,
-    # A text that would be empty stays as it is, in NFC: a title must not be empty.
+    # A text that would become empty is only converted to NFC, since titles must not be empty.
     f"""
     CREATE FUNCTION pg_temp.as_line(words text, most int) RETURNS text LANGUAGE sql IMMUTABLE
     RETURN left(coalesce(
@@ -48,7 +48,7 @@ NORMALISE = [
         E' \\t\\r\\n'
     )
     """,
-    # Each keyword once, in their order.
+    # Removes duplicate keywords and keeps their order.
     """
     CREATE FUNCTION pg_temp.as_lines(words varchar[]) RETURNS varchar[] LANGUAGE sql IMMUTABLE
     RETURN (
@@ -72,7 +72,7 @@ NORMALISE = [
     """,
 ]
 
-# Of equal genres the one of most movies stays, with its slug.
+# Of equal genres, the one with the most movies is kept, with its slug.
 MERGE_GENRES = [
     """
     CREATE TEMPORARY TABLE merged_genre ON COMMIT DROP AS
@@ -98,7 +98,7 @@ MERGE_GENRES = [
     ON CONFLICT DO NOTHING
     """,
     "DELETE FROM movies_movie_genres WHERE genre_id IN (SELECT id FROM merged_genre)",
-    # The lists of what is popular are another app's, so they are there only where that is; two become one by score.
+    # The popular lists belong to another app, so their table may not exist; of two entries, the higher score is kept.
     """
     DO $$
     BEGIN
@@ -124,8 +124,8 @@ MERGE_GENRES = [
     "UPDATE movies_genre SET name = pg_temp.as_line(name, 40) WHERE name <> pg_temp.as_line(name, 40)",
 ]
 
-# Of equal people the one whose IMDb id is known stays, else the one of most credits. Two IMDb ids are two people, and
-# so is everybody with a TMDB id.
+# Of equal people, one with an IMDb id is kept, else the one with the most credits. People with different IMDb ids and
+# people with a TMDB id are never merged.
 MERGE_PEOPLE = [
     """
     CREATE TEMPORARY TABLE merged_person ON COMMIT DROP AS
@@ -155,7 +155,7 @@ MERGE_PEOPLE = [
         WHERE person_id IN (SELECT id FROM merged_person) OR person.name <> pg_temp.as_line(person.name, 200)
     )
     """,
-    # Where a movie has both, the one billed first stays.
+    # If a movie has both, the one billed first is kept.
     """
     CREATE TEMPORARY TABLE merged_credit ON COMMIT DROP AS
     SELECT credit.id, same.kept, row_number() OVER (
@@ -177,7 +177,7 @@ MERGE_PEOPLE = [
 
 TIDY = [
     "DROP FUNCTION pg_temp.as_lines(varchar[]), pg_temp.as_prose(text), pg_temp.as_line(text, int)",
-    # Foreign keys that wait for the end would forbid the changes to the tables below.
+    # Pending deferred checks of foreign keys would block the ALTER TABLE statements below.
     "SET CONSTRAINTS ALL IMMEDIATE",
 ]
 
@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(CREATE_NAME_KEY, DROP_NAME_KEY),
-        # Two names that become equal are allowed until the people are one.
+        # Equal names are allowed until the people are merged.
         migrations.RemoveConstraint(model_name="person", name="person_name_without_tmdb"),
         migrations.RunSQL([*NORMALISE, *MERGE_GENRES, *MERGE_PEOPLE, *TIDY], migrations.RunSQL.noop),
         migrations.AlterField("genre", "name", movies.fields.LineField(max_length=40, unique=True)),

@@ -1,4 +1,4 @@
-"""What the search looks in has no accents: kept by PostgreSQL in columns of its own, so that no query computes it."""
+"""Stores the searched texts without accents in generated columns, so that queries do not compute them."""
 
 import django.contrib.postgres.indexes
 import django.contrib.postgres.search
@@ -34,7 +34,7 @@ DROP_SEARCH_KEY = "DROP FUNCTION movies_search_key(text)"
 
 
 def search_document() -> django.contrib.postgres.search.CombinedSearchVector:
-    """Title, keywords and overview as the search weighs them."""
+    """Title, keywords and overview with the weights of the search."""
     vector, plain = django.contrib.postgres.search.SearchVector, movies.fields.Unaccented
     return (
         vector(plain("title"), weight="A", config="english")
