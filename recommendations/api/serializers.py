@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
-from recommendations.algorithms.listing.blending import LIST_SIZE
+from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES
 from recommendations.retrieval import notices
 
 
@@ -24,10 +24,10 @@ class GenreQuerySerializer(LimitSerializer):
 class SourcesSerializer(serializers.Serializer):
     """How much of the score each source gave; they sum to 1."""
 
-    batch = serializers.FloatField()
-    realtime = serializers.FloatField()
-    popular = serializers.FloatField()
-    mood = serializers.FloatField(required=False, help_text="Where a mood was asked for.")
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """One field for each source of the blend, and the mood."""
+        sources: dict[str, serializers.Field] = {name: serializers.FloatField() for name in SOURCES}
+        return sources | {"mood": serializers.FloatField(required=False, help_text="Where a mood was asked for.")}
 
 
 class ReasonSerializer(serializers.Serializer):
