@@ -226,7 +226,7 @@ def report(
 
 def simulate(simulator: ServingSimulator, signals: np.ndarray) -> np.ndarray:
     """The simulated ten for signals, newest first."""
-    return simulator.answer(signals.tolist(), [5.0] * len(signals), signals, K, blending=BlendConfig())
+    return simulator.recommend(signals.tolist(), [5.0] * len(signals), signals, K, blending=BlendConfig())
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from django.test.signals import setting_changed
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from recommendations.retrieval import database_state
-from recommendations.retrieval import movie_features as movie_facts
+from recommendations.retrieval import database_state, movie_features
 from recommendations.retrieval.config import serving_config
 from tests.factories import Cast, client_of, make_cast
 
@@ -27,8 +26,8 @@ def _fresh_cache(request: pytest.FixtureRequest) -> None:
     """Ids start again with each test database, so what an earlier test or run cached must be gone."""
     if {"db", "transactional_db"} & set(request.fixturenames):
         cache.delete_pattern("*")
-        movie_facts.forget()
-        database_state.forget()
+        movie_features.clear_cache()
+        database_state.clear_cache()
 
 
 @pytest.fixture

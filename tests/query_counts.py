@@ -24,7 +24,7 @@ def statements(ask: Callable[[], Any]) -> list[str]:
 
     Each process reads the database's state once a second, whoever asks: it is read just before and is not in here.
     """
-    database_state.forget()
+    database_state.clear_cache()
     database_state.catalogue_token()
     with CaptureQueriesContext(connection) as queries:
         ask()

@@ -15,7 +15,7 @@ from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.models import PopularMovie
 from recommendations.retrieval.config import serving_config
-from recommendations.retrieval.notices import of_search
+from recommendations.retrieval.notices import search_notices
 from recommendations.vectors.text_query import nearest_by_text, text_meaning
 
 # Among equal matches the more popular movie comes first: added to the score of the most popular one, less below it.
@@ -77,7 +77,7 @@ def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
         for movie_id in best
         if movie_id in cards
     ]
-    return {"notices": of_search(meaning), "items": items}
+    return {"notices": search_notices(meaning), "items": items}
 
 
 def _add_popularity(scores: dict[int, float]) -> None:

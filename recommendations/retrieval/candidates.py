@@ -27,19 +27,19 @@ from recommendations.vectors.search import nearest_by_content, nearest_by_factor
 
 Vector = NDArray[np.float32]
 # Of more new movies than these the newest are explored.
-MAX_NEW = 200
+MAX_NEW_MOVIES = 200
 # A hundred years are for ever, and no time before PostgreSQL's or Python's first.
-_MOST_DAYS = 36_500.0
+_MAX_NEW_DAYS = 36_500.0
 # pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
 _HEADER_BYTES = 4
 # Every missed list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
-_LIVE = f"""
+_LIVE_MODEL_SQL = f"""
     SELECT version.id, version.finished_at, version.started_at, own.movie_ids, own.scores, own.predicted_ratings
     FROM recommendations_modelversion version
     LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s::bigint
     WHERE {LIVE_VERSION}
 """  # noqa: S608 -- no input in it.
-_LIVE_OF_MANY = f"""
+_LIVE_MODELS_SQL = f"""
     SELECT person.id, version.id, version.finished_at, version.started_at,
         own.movie_ids, own.scores, own.predicted_ratings
     FROM unnest(%(users)s::bigint[]) person (id)
@@ -63,12 +63,12 @@ class LiveModel:
     trained_at: datetime | None = None
     read_from: datetime | None = None
 
-    def unread(self, signals: Sequence[Signal]) -> NDArray[np.bool_]:
+    def newer_than_training(self, signals: Sequence[Signal]) -> NDArray[np.bool_]:
         """Which of n signals are newer than what the training read, shape (n,)."""
         read_from = self.read_from
         return np.array([read_from is not None and signal.occurred_at > read_from for signal in signals], np.bool_)
 
-    def rating_of(self) -> dict[int, float]:
+    def ratings_by_movie(self) -> dict[int, float]:
         """Predicted ratings of the movies that have one, to a tenth of a star."""
         pairs = zip(self.movie_ids, self.predicted_ratings, strict=False)
         return {movie_id: round(rating, 1) for movie_id, rating in pairs if isfinite(rating)}
@@ -77,7 +77,7 @@ class LiveModel:
 def live_model(user_id: int | None = None) -> LiveModel:
     """The live version with this person's row of it, if any. One query."""
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_LIVE, {"user": user_id})
+        cursor.execute(_LIVE_MODEL_SQL, {"user": user_id})
         row = cursor.fetchone()
     if row is None:
         return LiveModel()
@@ -88,7 +88,7 @@ def live_model(user_id: int | None = None) -> LiveModel:
 def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
     """The same for several people, by their ids. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_LIVE_OF_MANY, {"users": list(user_ids)})
+        cursor.execute(_LIVE_MODELS_SQL, {"users": list(user_ids)})
         rows = cursor.fetchall()
     found = {
         user_id: LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
@@ -97,15 +97,15 @@ def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
     return {user_id: found.get(user_id, LiveModel()) for user_id in user_ids}
 
 
-def factors_of(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:
+def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:
     """Title, query factors and item factors, by movie, of those of ``movie_ids`` that have any. One query."""
     rows = MovieEmbedding.objects.filter(
         version_id=version_id,
         movie_id__any_of=movie_ids,
         query_factors__isnull=False,
         item_factors__isnull=False,
-    ).values_list("movie_id", "movie__title", _binary("query_factors"), _binary("item_factors"))
-    return {movie_id: (title, _vector(query), _vector(item)) for movie_id, title, query, item in rows}
+    ).values_list("movie_id", "movie__title", _binary_column("query_factors"), _binary_column("item_factors"))
+    return {movie_id: (title, _parse_vector(query), _parse_vector(item)) for movie_id, title, query, item in rows}
 
 
 def nearest_movies(
@@ -115,7 +115,7 @@ def nearest_movies(
 
     Best first, and as many as ``limit`` if there are any more. One query; see vector_search.
     """
-    return [movie_id for movie_id, _ in nearest_by_factors(version_id, query, limit, exclude, _passing(filters))]
+    return [movie_id for movie_id, _ in nearest_by_factors(version_id, query, limit, exclude, _passing_ids(filters))]
 
 
 def nearest_to_each(version_id: int, queries: Sequence[Vector], exclude: Collection[int], limit: int) -> list[set[int]]:
@@ -127,7 +127,7 @@ def popular_movies(
     limit: int, exclude: Collection[int] = (), genre_id: int | None = None, filters: ListFilters | None = None
 ) -> tuple[list[int], list[float]]:
     """Ids and raw scores of published movies that are popular with everyone, or in one genre, best first. One query."""
-    rows = PopularMovie.objects.filter(_shown(filters))
+    rows = PopularMovie.objects.filter(_listable(filters))
     rows = rows.filter(genre__isnull=True) if genre_id is None else rows.filter(genre_id=genre_id)
     listed = rows.order_by("rank").values_list("movie_id", "score")[: limit + len(exclude)]
     found = [row for row in listed if row[0] not in exclude][:limit]
@@ -136,7 +136,7 @@ def popular_movies(
 
 def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, list[tuple[int, float]]]:
     """The ids and raw scores of all of the popular list of each of these genres that pass, best first. One query."""
-    rows = PopularMovie.objects.filter(_shown(filters), genre__slug__in=slugs)
+    rows = PopularMovie.objects.filter(_listable(filters), genre__slug__in=slugs)
     found: dict[str, list[tuple[int, float]]] = {}
     for slug, movie_id, score in rows.order_by("genre__slug", "rank").values_list("genre__slug", "movie_id", "score"):
         found.setdefault(slug, []).append((movie_id, score))
@@ -145,7 +145,7 @@ def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, 
 
 def new_since() -> datetime:
     """A movie that was added later than this is new, by EXPLORATION_DAYS."""
-    return timezone.now() - timedelta(days=min(serving_config().exploration_days, _MOST_DAYS))
+    return timezone.now() - timedelta(days=min(serving_config().exploration_days, _MAX_NEW_DAYS))
 
 
 def new_movies(version_id: int) -> dict[int, datetime]:
@@ -164,7 +164,7 @@ def new_movies(version_id: int) -> dict[int, datetime]:
         # PostgreSQL's greatest of a time and of none is the time.
         movie__created_at__gt=Greatest(since, Subquery(first_training[:1])),
     )
-    newest = rows.order_by("-movie__created_at", "-movie_id")[:MAX_NEW]
+    newest = rows.order_by("-movie__created_at", "-movie_id")[:MAX_NEW_MOVIES]
     return dict(newest.values_list("movie_id", "movie__created_at"))
 
 
@@ -181,7 +181,7 @@ def nearest_by_text(
     version_id: int, vector: Vector, exclude: Collection[int], limit: int, filters: ListFilters
 ) -> list[int]:
     """The movies that pass whose texts mean most nearly what ``vector`` means, best first. One query."""
-    return [movie_id for movie_id, _ in nearest_by_content(version_id, vector, limit, exclude, _passing(filters))]
+    return [movie_id for movie_id, _ in nearest_by_content(version_id, vector, limit, exclude, _passing_ids(filters))]
 
 
 def content_cosines(version_id: int, vector: Vector, movie_ids: Collection[int]) -> dict[int, float]:
@@ -191,7 +191,7 @@ def content_cosines(version_id: int, vector: Vector, movie_ids: Collection[int])
     return {movie_id: 1.0 - float(distance) for movie_id, distance in distances}
 
 
-def directors_of(movie_ids: Collection[int]) -> dict[int, list[str]]:
+def directors_by_movie(movie_ids: Collection[int]) -> dict[int, list[str]]:
     """The directors of each of these movies that has any, as keys of a group. One query."""
     found: dict[int, list[str]] = {}
     rows = Credit.objects.filter(movie_id__any_of=movie_ids, role=Credit.Role.DIRECTOR).order_by()
@@ -220,13 +220,13 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
     """
     own = (
         MovieEmbedding.objects.filter(version_id=version_id, movie_id=movie_id)
-        .values_list(_binary("query_factors"), _binary("content"))
+        .values_list(_binary_column("query_factors"), _binary_column("content"))
         .first()
     )
     if own is None:
         return None
-    query = None if own[0] is None else _vector(own[0])
-    content = _vector(own[1])
+    query = None if own[0] is None else _parse_vector(own[0])
+    content = _parse_vector(own[1])
     by_content = dict(nearest_by_content(version_id, content, limit, [movie_id]))
     by_taste = {}
     if query is not None and query.any():
@@ -246,21 +246,21 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
     )
 
 
-def _passing(filters: ListFilters | None) -> QuerySet[Any] | None:
+def _passing_ids(filters: ListFilters | None) -> QuerySet[Any] | None:
     """The ids of the movies that pass the filters; None when all published ones do."""
     return filters.movie_ids() if filters is not None and filters.narrows else None
 
 
-def _shown(filters: ListFilters | None) -> Q:
+def _listable(filters: ListFilters | None) -> Q:
     """Of rows with a movie: those whose movie is published and passes."""
     if filters is None or not filters.narrows:
         return Q(movie__status=Movie.Status.PUBLISHED)
     return Q(movie_id__any_of=ArraySubquery(filters.movies().values("pk")))
 
 
-def _binary(column: str) -> Func:
+def _binary_column(column: str) -> Func:
     return Func(F(column), function="vector_send", output_field=BinaryField())
 
 
-def _vector(data: bytes | memoryview) -> Vector:
+def _parse_vector(data: bytes | memoryview) -> Vector:
     return np.frombuffer(data, ">f4", offset=_HEADER_BYTES).astype(np.float32)

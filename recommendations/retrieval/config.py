@@ -49,7 +49,7 @@ class ServingConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class _Number:
+class _NumberSetting:
     """A number in the settings: the environment variable it comes from, the setting, and the range it must be in."""
 
     variable: str
@@ -60,7 +60,7 @@ class _Number:
     setting: str = ""
     key: str = ""
     # Whether infinity is a value of its range.
-    endless: bool = False
+    allow_infinity: bool = False
 
     def read(self) -> Any:
         """The value, of whatever type it is; None where a dictionary has no such key."""
@@ -72,51 +72,52 @@ class _Number:
         value = self.read()
         if value is None and self.key:  # The default of BlendConfig or RerankConfig holds.
             return None
-        kinds = int if self.whole else (int, float)
-        typed = isinstance(value, kinds) and not isinstance(value, bool)
+        types = int if self.whole else (int, float)
+        typed = isinstance(value, types) and not isinstance(value, bool)
         # NaN is in no range.
-        if typed and self.low <= value <= self.high and (self.endless or value < math.inf):
+        if typed and self.low <= value <= self.high and (self.allow_infinity or value < math.inf):
             return None
-        kind = "whole number" if self.whole else "number" if self.endless or self.high < math.inf else "finite number"
-        span = f"from {self.low:g}" if self.high == math.inf else f"from {self.low:.12g} to {self.high:.12g}"
-        return f"{self.variable}: {value!r} is not a {kind} {span}."
+        bounded = self.allow_infinity or self.high < math.inf
+        kind = "whole number" if self.whole else "number" if bounded else "finite number"
+        valid_range = f"from {self.low:g}" if self.high == math.inf else f"from {self.low:.12g} to {self.high:.12g}"
+        return f"{self.variable}: {value!r} is not a {kind} {valid_range}."
 
 
-_MOOD_WEIGHT = _Number("MOOD_WEIGHT", 0, 1)
-_BATCH = _Number("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
-_REALTIME = _Number("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
+_MOOD_WEIGHT = _NumberSetting("MOOD_WEIGHT", 0, 1)
+_BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
+_REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
 # Those that are fields of a config of algorithms.listing, which is made of its whole dictionary.
-_OF_DICTIONARIES = (
+_DICTIONARY_NUMBERS = (
     _BATCH,
     _REALTIME,
-    _Number("BLEND_NEWER_DECAY", 0, setting="BLEND_WEIGHTS", key="newer_decay"),
-    _Number("BLEND_BATCH_FLOOR", 0, 1, setting="BLEND_WEIGHTS", key="batch_floor"),
-    _Number("BLEND_POPULARITY_PRIOR", 0, setting="BLEND_WEIGHTS", key="popularity_prior"),
-    _Number("DIVERSITY", 0, 1, setting="RERANKING", key="diversity"),
-    _Number("GROUP_CAP", 0, _MAX_COUNT, whole=True, setting="RERANKING", key="group_cap"),
+    _NumberSetting("BLEND_NEWER_DECAY", 0, setting="BLEND_WEIGHTS", key="newer_decay"),
+    _NumberSetting("BLEND_BATCH_FLOOR", 0, 1, setting="BLEND_WEIGHTS", key="batch_floor"),
+    _NumberSetting("BLEND_POPULARITY_PRIOR", 0, setting="BLEND_WEIGHTS", key="popularity_prior"),
+    _NumberSetting("DIVERSITY", 0, 1, setting="RERANKING", key="diversity"),
+    _NumberSetting("GROUP_CAP", 0, _MAX_COUNT, whole=True, setting="RERANKING", key="group_cap"),
 )
 
 
-def _seconds(variable: str, low: int = 1) -> _Number:
-    return _Number(variable, low, _MAX_CACHE_SECONDS, whole=True)
+def _seconds(variable: str, low: int = 1) -> _NumberSetting:
+    return _NumberSetting(variable, low, _MAX_CACHE_SECONDS, whole=True)
 
 
 # By the field of ServingConfig.
 _FIELDS = {
-    "exploration_places": _Number("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
-    "exploration_days": _Number("EXPLORATION_DAYS", 0, endless=True),
+    "exploration_places": _NumberSetting("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
+    "exploration_days": _NumberSetting("EXPLORATION_DAYS", 0, allow_infinity=True),
     # With 0 seconds every list is computed, and can still be paged through.
     "list_cache_seconds": _seconds("RECOMMENDATIONS_CACHE_SECONDS", low=0),
-    "popular_list_size": _Number("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
+    "popular_list_size": _NumberSetting("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
     "popular_cache_seconds": _seconds("POPULAR_CACHE_SECONDS"),
     "similar_cache_seconds": _seconds("SIMILAR_CACHE_SECONDS"),
     "search_cache_seconds": _seconds("SEARCH_CACHE_SECONDS"),
     "latest_cache_seconds": _seconds("LATEST_CACHE_SECONDS"),
     "genres_cache_seconds": _seconds("GENRES_CACHE_SECONDS"),
     "trending_cache_seconds": _seconds("TRENDING_CACHE_SECONDS"),
-    "trending_window_days": _Number("TRENDING_WINDOW_DAYS", 0.01, _MAX_WINDOW_DAYS),
-    "trending_min_votes": _Number("TRENDING_MIN_VOTES", 0, _MAX_COUNT, whole=True),
-    "trending_min_people": _Number("TRENDING_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
+    "trending_window_days": _NumberSetting("TRENDING_WINDOW_DAYS", 0.01, _MAX_WINDOW_DAYS),
+    "trending_min_votes": _NumberSetting("TRENDING_MIN_VOTES", 0, _MAX_COUNT, whole=True),
+    "trending_min_people": _NumberSetting("TRENDING_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
 }
 
 
@@ -138,7 +139,7 @@ def serving_config() -> ServingConfig:
 
 def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     """A system check: one error for each setting of serving that is wrong."""
-    problems = _problems((*_OF_DICTIONARIES, _MOOD_WEIGHT, *_FIELDS.values()))
+    problems = _problems((*_DICTIONARY_NUMBERS, _MOOD_WEIGHT, *_FIELDS.values()))
     errors = [Error(problem, id="recommendations.E001") for problem in problems]
     if _BATCH.read() == _REALTIME.read() == 0:
         names = f"{_BATCH.variable}, {_REALTIME.variable}"
@@ -146,5 +147,5 @@ def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     return errors
 
 
-def _problems(numbers: Iterable[_Number]) -> list[str]:
+def _problems(numbers: Iterable[_NumberSetting]) -> list[str]:
     return [problem for number in numbers if (problem := number.problem()) is not None]

@@ -15,9 +15,9 @@ from movies.caching.version_tokens import CATALOGUE, read_token
 from recommendations.models import LIVE_VERSION
 
 # How long a process keeps the state, which is how late it may find a change whose token was not set.
-KEPT_SECONDS = 1.0
+CACHE_SECONDS = 1.0
 # The last two change when a backup is restored, even if the rows look the same.
-_STATE = f"""
+_STATE_SQL = f"""
     SELECT
         (SELECT version.id FROM recommendations_modelversion version WHERE {LIVE_VERSION}),
         (SELECT bit_xor(token) FROM movies_cacheinvalidation WHERE name = %(catalogue)s),
@@ -59,14 +59,14 @@ def catalogue_token() -> bytes | None:
     return None if token is None else b"%b %b" % (token, state_under(token).text)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Reads the state again the next time, as when the tables were replaced."""
     global _held  # noqa: PLW0603 -- one for the process is what it is for.
     _held = None
 
 
 def _is_fresh(state: DatabaseState) -> bool:
-    return time.monotonic() - state.read_at < KEPT_SECONDS
+    return time.monotonic() - state.read_at < CACHE_SECONDS
 
 
 def _read(token: bytes) -> DatabaseState:
@@ -74,7 +74,7 @@ def _read(token: bytes) -> DatabaseState:
     # Before the query: it may be older than it says, never younger.
     read_at = time.monotonic()
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_STATE, {"catalogue": CATALOGUE})
+        cursor.execute(_STATE_SQL, {"catalogue": CATALOGUE})
         row = cursor.fetchone()
     _held = state = DatabaseState(":".join(map(str, row)).encode(), token, read_at)
     return state

@@ -23,10 +23,10 @@ class ListFilters(MovieFilter):
 
     def passing(self, movie_ids: Collection[int]) -> set[int]:
         """Those of ``movie_ids`` that pass and are not excluded. One query, none when nothing is narrowed."""
-        kept = set(movie_ids) - self.exclude
-        if not self.narrows or not kept:
-            return kept
-        return set(self.movies().filter(pk__any_of=kept).values_list("pk", flat=True))
+        candidates = set(movie_ids) - self.exclude
+        if not self.narrows or not candidates:
+            return candidates
+        return set(self.movies().filter(pk__any_of=candidates).values_list("pk", flat=True))
 
     def fingerprint(self) -> str:
         """A short text that is the same for the same filters."""

@@ -24,11 +24,11 @@ from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import Vector
 from recommendations.retrieval.config import serving_config
 
-KEPT_SECONDS = 600.0
+CACHE_SECONDS = 600.0
 # About 2.4 KB each.
 MAX_MOVIES = 20_000
 MAX_BLOCK_FETCH = 20
-BLOCK = 16
+BLOCK_SIZE = 16
 
 
 class MovieFeatureCache:
@@ -40,12 +40,12 @@ class MovieFeatureCache:
         self._groups: dict[int, tuple[str, ...]] = {}
         self._vectors: dict[int, VersionVectors] = {}
         self._popular: tuple[list[int], list[float]] | None = None
-        self._new: dict[int, dict[int, datetime]] = {}
+        self._new_movies: dict[int, dict[int, datetime]] = {}
 
     @property
     def expired(self) -> bool:
         """Whether it is time to begin anew."""
-        return time.monotonic() - self._made_at > KEPT_SECONDS or max(self._sizes()) > MAX_MOVIES
+        return time.monotonic() - self._made_at > CACHE_SECONDS or max(self._sizes()) > MAX_MOVIES
 
     def _sizes(self) -> list[int]:
         return [len(self._cards), *(len(vectors) for vectors in list(self._vectors.values()))]
@@ -54,9 +54,9 @@ class MovieFeatureCache:
         """The cards of those that are published, by id; see movies.selectors. They are shared: never change one."""
         missing = {movie_id for movie_id in movie_ids if movie_id not in self._cards}
         if missing:
-            missing = with_neighbours(missing) - self._cards.keys()
+            missing = with_id_blocks(missing) - self._cards.keys()
             found = movie_cards(missing)
-            directors = candidates.directors_of(found)
+            directors = candidates.directors_by_movie(found)
             for movie_id in found:
                 name = franchise(found[movie_id]["title"])
                 self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
@@ -88,9 +88,9 @@ class MovieFeatureCache:
 
     def new_movies(self, version_id: int) -> dict[int, datetime]:
         """When each of the movies that may be explored was added, newest first; see candidates.new_movies."""
-        if version_id not in self._new:
-            self._new[version_id] = candidates.new_movies(version_id)
-        return self._new[version_id]
+        if version_id not in self._new_movies:
+            self._new_movies[version_id] = candidates.new_movies(version_id)
+        return self._new_movies[version_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +131,13 @@ class VersionVectors:
 
     def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
         """Which of n movies have factors, shape (n,), and their query factors, zeros without, shape (n, d)."""
-        return self._of(movie_ids, 0)
+        return self._factors_of(movie_ids, 0)
 
     def item_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
         """The same with their item factors."""
-        return self._of(movie_ids, 1)
+        return self._factors_of(movie_ids, 1)
 
-    def _of(self, movie_ids: Sequence[int], side: int) -> tuple[NDArray[np.bool_], Vector]:
+    def _factors_of(self, movie_ids: Sequence[int], side: int) -> tuple[NDArray[np.bool_], Vector]:
         try:
             found = [self._rows[movie_id] for movie_id in movie_ids]
         except KeyError:
@@ -150,33 +150,33 @@ class VersionVectors:
         return known, factors
 
     def _fetch(self, movie_ids: Iterable[int]) -> None:
-        missing = with_neighbours({movie_id for movie_id in movie_ids if movie_id not in self._rows})
+        missing = with_id_blocks({movie_id for movie_id in movie_ids if movie_id not in self._rows})
         missing -= self._rows.keys()
-        found = candidates.factors_of(self.version_id, missing)
+        found = candidates.factors_by_movie(self.version_id, missing)
         with self._lock:
-            places = dict.fromkeys(missing - self._rows.keys(), -1)
+            rows = dict.fromkeys(missing - self._rows.keys(), -1)
             free = self._factors.shape[1] - self._used
             if len(found) > free:
                 # A new array: who reads the old one meanwhile goes on reading it.
                 more = np.zeros((2, max(len(found) - free, self._used, 256), FACTOR_DIMENSIONS), np.float32)
                 self._factors = np.concatenate([self._factors, more], axis=1)
             for movie_id, (title, query, item) in found.items():
-                if movie_id in places:
+                if movie_id in rows:
                     self._factors[:, self._used] = query, item
                     self.titles[movie_id] = title
-                    places[movie_id] = self._used
+                    rows[movie_id] = self._used
                     self._used += 1
             # Last, so that nobody finds a row before its numbers stand.
-            self._rows.update(places)
+            self._rows.update(rows)
 
 
-def with_neighbours(movie_ids: set[int]) -> set[int]:
+def with_id_blocks(movie_ids: set[int]) -> set[int]:
     """The movies to fetch where these are missing: all of their blocks of ids if they are few, since most lists need
     one or two that no list before them did, and a query takes as long for fifty as for two."""
     if len(movie_ids) > MAX_BLOCK_FETCH:
         return movie_ids
-    starts = {movie_id - movie_id % BLOCK for movie_id in movie_ids}
-    return {movie_id for start in starts for movie_id in range(start, start + BLOCK)}
+    starts = {movie_id - movie_id % BLOCK_SIZE for movie_id in movie_ids}
+    return {movie_id for start in starts for movie_id in range(start, start + BLOCK_SIZE)}
 
 
 _held: tuple[bytes, MovieFeatureCache] | None = None
@@ -193,7 +193,7 @@ def feature_cache_for(token: bytes | None) -> MovieFeatureCache:
     return held[1]
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Begins anew whatever the token, as when the tables under it were replaced."""
     global _held  # noqa: PLW0603
     _held = None

@@ -19,12 +19,12 @@ TEXTS = {
 }
 
 
-def of_mood(meaning: TextMeaning) -> list[Notice]:
+def mood_notices(meaning: TextMeaning) -> list[Notice]:
     """For a list with a mood, which means this."""
     return [_notice(f"mood_{meaning.missing}")] if meaning.missing else []
 
 
-def of_search(meaning: TextMeaning) -> list[Notice]:
+def search_notices(meaning: TextMeaning) -> list[Notice]:
     """For a search. It has no notice for unknown words, by which nothing is found."""
     return [_notice("meaning_unavailable")] if meaning.missing == "unavailable" else []
 

@@ -35,14 +35,14 @@ def popular_in_genre(name: str, slug: str) -> Reason:
     return {"code": "popular_in_genre", "text": f"Popular with people who like {name}", "genre": slug}
 
 
-def of_group(popular: float, suits: int, members: int) -> Reason:
+def group_reason(popular: float, suited: int, members: int) -> Reason:
     """The reason for a group of ``members``, of whom the movie suits ``suits``; popularity where it gave most of the
     score. It never names what a member did: the others are not to know."""
     if popular > 0.5:
         return POPULAR
-    if suits == members:
+    if suited == members:
         return GROUP_ALL
-    return GROUP_MOST if 2 * suits > members else GROUP_SOME
+    return GROUP_MOST if 2 * suited > members else GROUP_SOME
 
 
 def because_of(signal: Signal, title: str) -> Reason:

@@ -16,30 +16,30 @@ from recommendations.retrieval.reasons import NEW_HERE, NEW_THIS_WEEK, Reason
 from recommendations.serving.gather import GatheredList
 
 # Places for new movies are among this many at the top of a list, after the first ones.
-EXPLORED_TOP = 20
+EXPLORATION_TOP = 20
 FIXED_TOP = 3
-_LAST_START = 15
+_POSITION_SPAN = 15
 NEW_FOR_A_WEEK = timedelta(days=7)
 # Candidates considered for each place: hardly any breaks the cap of its franchise or director.
-_CANDIDATES_A_PLACE = 20
+_CANDIDATES_PER_POSITION = 20
 
 
 class NewMovie(NamedTuple):
     """A new movie and its place, from 0."""
 
-    place: int
+    position: int
     movie_id: int
     reason: Reason
 
 
-def places(count: int) -> list[int]:
+def new_movie_positions(count: int) -> list[int]:
     """Where the new movies are inserted, from 0: evenly among the first twenty, one of them tenth.
 
-    >>> places(0), places(1), places(3)
+    >>> new_movie_positions(0), new_movie_positions(1), new_movie_positions(3)
     ([], [9], [5, 9, 13])
     """
     count = min(count, MAX_EXPLORATION_PLACES)
-    return [FIXED_TOP + _LAST_START * number // (count + 1) - 1 for number in range(1, count + 1)]
+    return [FIXED_TOP + _POSITION_SPAN * n // (count + 1) - 1 for n in range(1, count + 1)]
 
 
 def choose_new_movies(listed: list[int], gathered: GatheredList) -> list[NewMovie]:
@@ -49,32 +49,32 @@ def choose_new_movies(listed: list[int], gathered: GatheredList) -> list[NewMovi
     One that is among the first twenty anyway keeps its place, and none makes its franchise or director one too many at
     the top.
     """
-    wanted = places(serving_config().exploration_places)
-    if not wanted or not gathered.new_movies or len(listed) <= wanted[0]:
+    positions = new_movie_positions(serving_config().exploration_places)
+    if not positions or not gathered.new_movies or len(listed) <= positions[0]:
         return []
     config, movies = serving_config().reranking, gathered.movies
-    at_top = [group for movie in listed[: config.top] for group in movies.groups[movie]]
+    top_groups = [group for movie in listed[: config.top] for group in movies.groups[movie]]
     chosen: list[NewMovie] = []
-    for movie in _ranked(listed, gathered)[: _CANDIDATES_A_PLACE * len(wanted)]:
-        if len(chosen) == len(wanted):
+    for movie in _ranked(listed, gathered)[: _CANDIDATES_PER_POSITION * len(positions)]:
+        if len(chosen) == len(positions):
             break
         groups = movies.groups[movie] if movie in movies.cards else ()
-        crowded = config.group_cap and any(at_top.count(group) >= config.group_cap for group in groups)
+        crowded = config.group_cap and any(top_groups.count(group) >= config.group_cap for group in groups)
         if movie in movies.cards and not crowded:
-            at_top.extend(groups)
-            chosen.append(NewMovie(wanted[len(chosen)], movie, _reason(gathered.new_movies[movie])))
+            top_groups.extend(groups)
+            chosen.append(NewMovie(positions[len(chosen)], movie, _reason(gathered.new_movies[movie])))
     return chosen
 
 
 def _ranked(listed: list[int], gathered: GatheredList) -> list[int]:
-    held = set(listed[:EXPLORED_TOP])
-    new = [movie for movie in gathered.new_movies if movie not in held]
+    at_top = set(listed[:EXPLORATION_TOP])
+    new = [movie for movie in gathered.new_movies if movie not in at_top]
     profile = gathered.pool.profile
     if profile is None or not new:
         return new
     _, factors = gathered.movies.factors(new)
-    liking = factors @ profile.query
-    return [new[place] for place in np.argsort(-liking, kind="stable").tolist() if liking[place] > 0]
+    scores = factors @ profile.query
+    return [new[position] for position in np.argsort(-scores, kind="stable").tolist() if scores[position] > 0]
 
 
 def _reason(created_at: datetime) -> Reason:

@@ -24,7 +24,7 @@ from recommendations.serving.preferred_genres import popular_in_preferred
 from recommendations.vectors.text_query import TextMeaning, text_meaning
 
 REALTIME = RealtimeConfig()
-_NOTHING_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
+_NO_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ListRequest:
     explore: bool = False
 
     @property
-    def unwanted(self) -> set[int]:
+    def excluded(self) -> set[int]:
         """What must not be listed: seen or excluded by the filters."""
         return self.seen | self.filters.exclude
 
@@ -107,13 +107,13 @@ def gather_for_guest(signals: Sequence[Signal], seen: set[int], filters: ListFil
 
 def gather(request: ListRequest) -> GatheredList:
     """Candidates of each source that weighs anything, with the features of their movies; see GatheredList."""
-    live, unwanted = request.live, request.unwanted
+    live, excluded = request.live, request.excluded
     profile = user_profile(request.features, live, request.signals)
     weights = serving_config().ranking.weights(has_batch=bool(live.movie_ids), profile=profile)
     passing = request.filters.passing(live.movie_ids)
-    popular, preferred, genre_reasons = _popular(request, profile) if weights["popular"] else _NOTHING_POPULAR
+    popular, preferred, genre_reasons = _popular(request, profile) if weights["popular"] else _NO_POPULAR
     nearest = _nearest(request, profile) if weights["realtime"] else []
-    ids = (passing - unwanted).union(popular.item_ids.tolist(), preferred.item_ids.tolist(), nearest)
+    ids = (passing - excluded).union(popular.item_ids.tolist(), preferred.item_ids.tolist(), nearest)
     mood, cosines = _mood(request, ids)
     ids = ids.union(cosines)
     new_movies = _new_movies(request)
@@ -143,7 +143,7 @@ def gather(request: ListRequest) -> GatheredList:
         seen=len(request.seen),
         excluded=len(request.filters.exclude),
         of_batch_seen=len(request.seen.intersection(live.movie_ids)),
-        of_batch_filtered=len(set(live.movie_ids) - unwanted - passing),
+        of_batch_filtered=len(set(live.movie_ids) - excluded - passing),
         not_published=len(ids) - len(published),
     )
     return GatheredList(
@@ -152,7 +152,7 @@ def gather(request: ListRequest) -> GatheredList:
         movies,
         left_out,
         signal_titles=_signal_titles(request, profile),
-        ratings=live.rating_of(),
+        ratings=live.ratings_by_movie(),
         mood=mood,
         genre_reasons=genre_reasons,
         new_movies=new_movies,
@@ -169,7 +169,7 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
         [signal.value for signal in signals],
         query_factors,
         usable=usable,
-        newer=live.unread(signals),
+        newer=live.newer_than_training(signals),
         config=REALTIME,
     )
 
@@ -178,16 +178,16 @@ def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[st
     if profile is None or request.live.version_id is None:
         return []
     titles = request.features.vectors(request.live.version_id).titles
-    return [titles[request.signals[place].movie_id] for place in profile.places.tolist()]
+    return [titles[request.signals[position].movie_id] for position in profile.signal_positions.tolist()]
 
 
 def _popular(request: ListRequest, profile: UserProfile | None) -> tuple[ScoredItems, ScoredItems, dict[int, Reason]]:
     """What is popular with everyone; and, where no model can read what the person did, in the genres that they like."""
-    popular = request.popular(POPULAR_CANDIDATES, request.unwanted)
+    popular = request.popular(POPULAR_CANDIDATES, request.excluded)
     if profile is not None or not request.signals:
         return popular, ScoredItems(), {}
     preferred, reasons = popular_in_preferred(
-        request.features, request.signals, request.filters, request.unwanted, LIST_SIZE
+        request.features, request.signals, request.filters, request.excluded, LIST_SIZE
     )
     return popular, preferred, reasons
 
@@ -197,7 +197,7 @@ def _nearest(request: ListRequest, profile: UserProfile | None) -> list[int]:
     version_id = request.live.version_id
     if version_id is None or profile is None or not profile.positive:
         return []
-    return candidates.nearest_movies(version_id, profile.query, request.unwanted, REALTIME_CANDIDATES, request.filters)
+    return candidates.nearest_movies(version_id, profile.query, request.excluded, REALTIME_CANDIDATES, request.filters)
 
 
 def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, dict[int, float]]:
@@ -208,21 +208,21 @@ def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, di
     if mood.vector is None:
         return mood, {}
     version_id, vector = mood.version_id, mood.vector
-    nearest = candidates.nearest_by_text(version_id, vector, request.unwanted, REALTIME_CANDIDATES, request.filters)
+    nearest = candidates.nearest_by_text(version_id, vector, request.excluded, REALTIME_CANDIDATES, request.filters)
     return mood, candidates.content_cosines(version_id, vector, {*known, *nearest})
 
 
 def _new_movies(request: ListRequest) -> dict[int, datetime]:
     """The new movies that may take a place. None where there are no places, nor in a list with a mood."""
     version_id = request.live.version_id
-    wanted = request.explore and serving_config().exploration_places and not request.filters.mood
-    if not wanted or version_id is None:
+    enabled = request.explore and serving_config().exploration_places and not request.filters.mood
+    if not enabled or version_id is None:
         return {}
-    since, unwanted = candidates.new_since(), request.unwanted
+    since, excluded = candidates.new_since(), request.excluded
     added = {
         movie: at
         for movie, at in request.features.new_movies(version_id).items()
-        if at > since and movie not in unwanted
+        if at > since and movie not in excluded
     }
     passing = request.filters.passing(added)
     return {movie: at for movie, at in added.items() if movie in passing}
@@ -233,11 +233,11 @@ def _fill(request: ListRequest, listed: set[int]) -> ScoredItems:
     missing = LIST_SIZE - len(listed)
     if missing <= 0:
         return ScoredItems()
-    taken = request.unwanted | listed
-    popular = request.popular(missing, taken)
-    more = missing - len(popular)
-    if not more:
+    used = request.excluded | listed
+    popular = request.popular(missing, used)
+    still_missing = missing - len(popular)
+    if not still_missing:
         return popular
-    rest = candidates.catalogue_movies(more, taken.union(popular.item_ids.tolist()), request.filters)
+    rest = candidates.catalogue_movies(still_missing, used.union(popular.item_ids.tolist()), request.filters)
     lowest = min([0.0, *popular.scores.tolist()])
     return ScoredItems.of([*popular.item_ids.tolist(), *rest], [*popular.scores.tolist(), *[lowest] * len(rest)])

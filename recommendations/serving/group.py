@@ -67,19 +67,19 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
     live_models = candidates.live_models(user_ids)
     lives = [live_models[user_id] for user_id in user_ids]
     done = histories(user_ids, REALTIME.signals)
-    unwanted = set[int]().union(*(seen for _, seen in done.values()))
+    seen = set[int]().union(*(seen for _, seen in done.values()))
     features, version_id = feature_cache_for(catalogue_token()), lives[0].version_id
     _fetch_query_factors(features, version_id, {signal.movie_id for signals, _ in done.values() for signal in signals})
     profiles = [user_profile(features, live, done[user_id][0]) for user_id, live in zip(user_ids, lives, strict=True)]
-    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, unwanted))
-    ids = {movie for live in lives for movie in live.movie_ids}.union(popular.item_ids.tolist()) - unwanted
+    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, seen))
+    ids = {movie for live in lives for movie in live.movie_ids}.union(popular.item_ids.tolist()) - seen
     if version_id is not None:
         queries = [profile.query for profile in profiles if profile is not None and profile.positive]
-        ids = ids.union(*candidates.nearest_to_each(version_id, queries, unwanted, REALTIME_CANDIDATES))
+        ids = ids.union(*candidates.nearest_to_each(version_id, queries, seen, REALTIME_CANDIDATES))
     movies = features.collect(ids, version_id)
     if len(movies.cards) < limit:
         missing = limit - len(movies.cards)
-        ids = ids.union(candidates.catalogue_movies(missing, unwanted | movies.cards.keys(), ListFilters()))
+        ids = ids.union(candidates.catalogue_movies(missing, seen | movies.cards.keys(), ListFilters()))
         movies = features.collect(ids, version_id)
     item_ids = np.array(sorted(movies.cards), np.int64)
     has_factors, factors = movies.factors(item_ids)
@@ -113,11 +113,11 @@ def present_group(ranked: RankedGroup, gathered: GatheredGroup, limit: int) -> G
     order = diversified_order(best, ranked.scores[:LIST_SIZE].tolist(), gathered.movies)
     items = [
         GroupItem(
-            best[place],
-            float(ranked.scores[place]),
-            ranked.member_scores[:, place].tolist(),
-            reasons.of_group(float(ranked.popular_share[place]), int(ranked.suits[place]), members),
+            best[position],
+            float(ranked.scores[position]),
+            ranked.member_scores[:, position].tolist(),
+            reasons.group_reason(float(ranked.popular_share[position]), int(ranked.suited_count[position]), members),
         )
-        for place in order[:limit]
+        for position in order[:limit]
     ]
     return GroupList(gathered.version_id, items, gathered.movies)

@@ -50,7 +50,7 @@ _STATE_TRIES = 3
 # token, a first token for a catalogue without one (see version_tokens.read_token), its seconds; the database's state
 # and the catalogue's token that it was read after. Under another token the answer is that token alone: the state has to
 # be read again. A lock is for a person and tokens.
-_LOOKUP = """
+_LOOKUP_SCRIPT = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then
     all = ARGV[7]
@@ -72,7 +72,7 @@ if ARGV[4] ~= '' and not fresh then
 end
 return {tokens, list, fresh and 1 or 0, mine and 1 or 0}
 """
-_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
 class Lookup(NamedTuple):
@@ -84,7 +84,7 @@ class Lookup(NamedTuple):
     or no list is needed. catalogue_token: the tokens but for the person's; see database_state.catalogue_token.
     """
 
-    found: RenderedList | None = None
+    rendered: RenderedList | None = None
     tokens: bytes | None = None
     stale: bool = False
     lock_token: str | None = None
@@ -102,8 +102,8 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
     token_keys = list_token_keys(user_id)
     if token_keys is None:
         return Lookup(lock_token=lock_token)
-    keys = [_key(user_id), *token_keys]
-    given: list[Any] = [
+    keys = [_entry_key(user_id), *token_keys]
+    arguments: list[Any] = [
         _list_key(""),
         _lock_key(user_id, b""),
         time.time(),
@@ -116,7 +116,7 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
     state = current_state()
     try:
         for _ in range(_STATE_TRIES):
-            answer = _script(_LOOKUP)(keys, [*given, state.text, state.token], client=_redis())
+            answer = _script(_LOOKUP_SCRIPT)(keys, [*arguments, state.text, state.token], client=_redis())
             if len(answer) > 1:
                 break
             state = state_under(answer[0])
@@ -125,18 +125,18 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return Lookup(lock_token=lock_token)
-    tokens, lines, fresh, mine = answer
-    found = None if lines is None else _parsed(lines)
+    tokens, data, fresh, acquired = answer
+    found = None if data is None else _deserialize(data)
     stale = found is not None and not fresh
-    return Lookup(found, tokens, stale, lock_token if mine else None, tokens.partition(b" ")[2])
+    return Lookup(found, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2])
 
 
-def kept_seconds() -> int:
+def retention_seconds() -> int:
     """How long a list can be read by its id."""
     return serving_config().list_cache_seconds + STALE_SECONDS
 
 
-def keep(rendered: RenderedList, *, of: tuple[int, Lookup] | None = None, shown_to: int | None = None) -> None:
+def store(rendered: RenderedList, *, of: tuple[int, Lookup] | None = None, shown_to: int | None = None) -> None:
     """Keeps a list for its next pages and, ``of`` a person, as theirs under the tokens that were read before it was
     computed, releasing their lock. One round trip; nothing with Redis away.
 
@@ -145,41 +145,41 @@ def keep(rendered: RenderedList, *, of: tuple[int, Lookup] | None = None, shown_
     try:
         with _redis().pipeline(transaction=False) as pipe:
             list_key = _list_key(str(rendered.recommendation_id))
-            pipe.set(list_key, _lines(rendered), ex=kept_seconds())
+            pipe.set(list_key, _serialize(rendered), ex=retention_seconds())
             user_id, found = of or (0, Lookup())
             if found.tokens is not None:
                 fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
                 entry = b"%b\n%.0f\n%b" % (found.tokens, time.time() + fresh, str(rendered.recommendation_id).encode())
-                pipe.set(_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
+                pipe.set(_entry_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
                 if found.lock_token is not None:
-                    pipe.eval(_RELEASE, 1, _lock_key(user_id, found.tokens), found.lock_token)
+                    pipe.eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, found.tokens), found.lock_token)
             if shown_to is not None:
                 # Asked last: whoever deletes the person first leaves this mark and then removes what is kept.
                 pipe.exists(_deleted_key(shown_to))
             answers = pipe.execute()
         if shown_to is not None and answers[-1]:
-            _redis().delete(_key(shown_to), list_key)
+            _redis().delete(_entry_key(shown_to), list_key)
             raise User.DoesNotExist
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def kept(recommendation_id: UUID) -> RenderedList | None:
+def list_by_id(recommendation_id: UUID) -> RenderedList | None:
     """The list of that id while it is kept."""
     try:
-        lines = _redis().get(_list_key(str(recommendation_id)))
+        data = _redis().get(_list_key(str(recommendation_id)))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return None
-    return None if lines is None else _parsed(lines)
+    return None if data is None else _deserialize(data)
 
 
-def forget(user_id: int, recommendation_ids: Iterable[str]) -> None:
+def remove_lists(user_id: int, recommendation_ids: Iterable[str]) -> None:
     """Removes the entry of a person who was deleted, and these lists of theirs; what is computed for them just now will
     not be kept either. With Redis away they stay, unread, until they end by themselves."""
     try:
         _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
-        _redis().delete(_key(user_id), *map(_list_key, recommendation_ids))
+        _redis().delete(_entry_key(user_id), *map(_list_key, recommendation_ids))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -189,7 +189,7 @@ def release_lock(user_id: int, held: Lookup) -> None:
     if held.tokens is None or held.lock_token is None:
         return
     try:
-        _redis().eval(_RELEASE, 1, _lock_key(user_id, held.tokens), held.lock_token)
+        _redis().eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, held.tokens), held.lock_token)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -199,23 +199,23 @@ def wait_for_list(user_id: int, tokens: bytes | None) -> RenderedList | None:
     ends = time.monotonic() + LOCK_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
-        again = lookup(user_id, acquire=False)
-        if again.found is not None:
-            return again.found
-        if again.tokens != tokens:
+        latest = lookup(user_id, acquire=False)
+        if latest.rendered is not None:
+            return latest.rendered
+        if latest.tokens != tokens:
             return None
     return None
 
 
-def _lines(rendered: RenderedList) -> bytes:
+def _serialize(rendered: RenderedList) -> bytes:
     """The list as Redis holds it: id, movies, head, explanation, then one line an item. JSON holds no line breaks."""
     movie_ids = ",".join(map(str, rendered.movie_ids))
     head = (str(rendered.recommendation_id).encode(), movie_ids.encode(), rendered.head, rendered.explanation)
     return b"\n".join([*head, *rendered.items])
 
 
-def _parsed(lines: bytes) -> RenderedList:
-    recommendation_id, movie_ids, head, explanation, *items = lines.split(b"\n")
+def _deserialize(data: bytes) -> RenderedList:
+    recommendation_id, movie_ids, head, explanation, *items = data.split(b"\n")
     ids = tuple(map(int, movie_ids.split(b","))) if movie_ids else ()
     return RenderedList(UUID(recommendation_id.decode()), ids, head, explanation, tuple(items))
 
@@ -230,7 +230,7 @@ def _script(text: str) -> Script:
     return Script(_redis(), text)
 
 
-def _key(user_id: int) -> str:
+def _entry_key(user_id: int) -> str:
     return str(cache.make_key(f"list:{_FORMAT}:{user_id}"))
 
 

@@ -16,7 +16,7 @@ from recommendations.serving import list_cache
 from recommendations.serving.rendering import RenderedList
 
 _SALT = "recommendations.cursor"
-_REFUSED = {
+_CURSOR_ERRORS = {
     "expired": "This list is no longer kept: ask again without a cursor.",
     "foreign": "This cursor belongs to another list or person.",
     "broken": "This is not a cursor that was given here.",
@@ -41,25 +41,25 @@ def read_cursor(text: str, user_id: int, fingerprint: str, max_age: int) -> Curs
     try:
         recommendation_id, offset, owner, filters = signing.loads(text, salt=_SALT, max_age=max_age)
     except signing.SignatureExpired as error:
-        raise _refused("expired") from error
+        raise _cursor_error("expired") from error
     except (signing.BadSignature, ValueError, TypeError) as error:
-        raise _refused("broken") from error
+        raise _cursor_error("broken") from error
     if owner != user_id or filters != fingerprint:
-        raise _refused("foreign")
+        raise _cursor_error("foreign")
     return Cursor(UUID(recommendation_id), offset)
 
 
-def _refused(why: str) -> ValidationError:
+def _cursor_error(why: str) -> ValidationError:
     """The error that says why a cursor leads nowhere: expired, foreign or broken."""
-    return ValidationError({"cursor": _REFUSED[why]})
+    return ValidationError({"cursor": _CURSOR_ERRORS[why]})
 
 
-def list_continued(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
+def list_at_cursor(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
     """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
-    cursor = read_cursor(text, user.pk, filters.fingerprint(), list_cache.kept_seconds())
-    rendered = list_cache.kept(cursor.recommendation_id)
+    cursor = read_cursor(text, user.pk, filters.fingerprint(), list_cache.retention_seconds())
+    rendered = list_cache.list_by_id(cursor.recommendation_id)
     if rendered is None:
-        raise _refused("expired")
+        raise _cursor_error("expired")
     return rendered, cursor.offset
 
 
@@ -72,7 +72,7 @@ def page_body(
     filters: ListFilters,
     continued: bool,
     expand: Collection[str] = (),
-    explain_as: str = "",
+    cache_state: str = "",
 ) -> bytes:
     """The JSON body of the response: the list's head, up to ``limit`` items from ``start`` on, ``next_cursor``.
 
@@ -80,8 +80,8 @@ def page_body(
     published any more, is left out. expand: of EXPANSIONS, read now. explain_as: adds the explanation, which calls the
     list this: hit, miss and so on.
     """
-    places, stop = _places(rendered, start, limit, user if continued else None)
-    items = [rendered.items[place] for place in places]
+    positions, stop = _page_positions(rendered, start, limit, user if continued else None)
+    items = [rendered.items[position] for position in positions]
     if expand:
         items = [orjson.dumps(item) for item in items_expanded([orjson.loads(item) for item in items], expand)]
     parts = [rendered.head, b',"items":[', b",".join(items), b'],"next_cursor":']
@@ -89,18 +89,20 @@ def page_body(
         parts.append(b'"%b"' % Cursor(rendered.recommendation_id, stop).text(user.pk, filters.fingerprint()).encode())
     else:
         parts.append(b"null")
-    if explain_as:
-        parts.append(b',"explanation":{"cache":"%b",%b' % (explain_as.encode(), rendered.explanation[1:]))
+    if cache_state:
+        parts.append(b',"explanation":{"cache":"%b",%b' % (cache_state.encode(), rendered.explanation[1:]))
     return b"".join([*parts, b"}"])
 
 
-def _places(rendered: RenderedList, start: int, limit: int, checked_for: User | None) -> tuple[Collection[int], int]:
+def _page_positions(
+    rendered: RenderedList, start: int, limit: int, recheck_for: User | None
+) -> tuple[Collection[int], int]:
     """The positions of the page's items, and where the next page starts."""
     ids = rendered.movie_ids
-    if checked_for is None:
+    if recheck_for is None:
         stop = min(start + limit, len(ids))
         return range(start, stop), stop
-    allowed = set(movie_cards(ids[start:])) - seen_movie_ids(checked_for.pk)
-    places = [place for place in range(start, len(ids)) if ids[place] in allowed]
-    page = places[:limit]
-    return page, page[-1] + 1 if len(places) > limit else len(ids)
+    allowed = set(movie_cards(ids[start:])) - seen_movie_ids(recheck_for.pk)
+    positions = [position for position in range(start, len(ids)) if ids[position] in allowed]
+    page = positions[:limit]
+    return page, page[-1] + 1 if len(positions) > limit else len(ids)

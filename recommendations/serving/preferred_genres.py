@@ -18,22 +18,22 @@ MAX_GENRES_COUNTED = 3
 
 
 def popular_in_preferred(
-    features: MovieFeatureCache, signals: Sequence[Signal], filters: ListFilters, unwanted: Collection[int], limit: int
+    features: MovieFeatureCache, signals: Sequence[Signal], filters: ListFilters, excluded: Collection[int], limit: int
 ) -> tuple[ScoredItems, dict[int, reasons.Reason]]:
     """Up to ``limit`` movies that are popular in the person's genres, best first, and the reason of each. Their scores
     are from 1 to 2, above those of what is popular with everyone, which are at most 1.
 
     Nothing where no signal speaks for any genre. At most two queries.
     """
-    liking, names = _genres(features, signals)
-    if not liking:
+    preference, names = _genres(features, signals)
+    if not preference:
         return ScoredItems(), {}
     parts: dict[int, dict[str, float]] = defaultdict(dict)
-    for slug, listed in candidates.popular_by_genre(list(liking), filters).items():
-        places = normalise(np.array([score for _, score in listed]))
-        for (movie_id, _), score in zip(listed, places.tolist(), strict=True):
-            if movie_id not in unwanted:
-                parts[movie_id][slug] = liking[slug] * score
+    for slug, listed in candidates.popular_by_genre(list(preference), filters).items():
+        normalised = normalise(np.array([score for _, score in listed]))
+        for (movie_id, _), score in zip(listed, normalised.tolist(), strict=True):
+            if movie_id not in excluded:
+                parts[movie_id][slug] = preference[slug] * score
     total = {movie_id: sum(of_genres.values()) for movie_id, of_genres in parts.items()}
     best = sorted(total, key=lambda movie_id: (-total[movie_id], movie_id))[:limit]
     highest = max(total.values(), default=0.0) or 1.0
@@ -49,14 +49,14 @@ def _genres(features: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dic
     both by slug."""
     weights = signal_weights([signal.kind for signal in signals], [signal.value for signal in signals]).tolist()
     cards = features.cards([signal.movie_id for signal in signals])
-    liking: dict[str, float] = defaultdict(float)
+    preference: dict[str, float] = defaultdict(float)
     names: dict[str, str] = {}
     for signal, weight in zip(signals, weights, strict=True):
         for genre in cards.get(signal.movie_id, {}).get("genres", []):
-            liking[genre["slug"]] += weight
+            preference[genre["slug"]] += weight
             names[genre["slug"]] = genre["name"]
-    liked = sorted((slug for slug in liking if liking[slug] > 0), key=lambda slug: (-liking[slug], slug))[
+    liked = sorted((slug for slug in preference if preference[slug] > 0), key=lambda slug: (-preference[slug], slug))[
         :MAX_GENRES_COUNTED
     ]
-    total = sum(liking[slug] for slug in liked)
-    return {slug: liking[slug] / total for slug in liked}, names
+    total = sum(preference[slug] for slug in liked)
+    return {slug: preference[slug] / total for slug in liked}, names

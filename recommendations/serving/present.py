@@ -57,7 +57,7 @@ class PresentedList:
 
 def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
     """The best LIST_SIZE of the ranked candidates, taken through all stages. Reads nothing."""
-    items = _best(ranked)
+    items = _best_items(ranked)
     for stage in STAGES:
         items = stage(items, gathered)
     live = gathered.request.live
@@ -66,13 +66,13 @@ def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
     return PresentedList(live.version_id, state, items, explored, gathered)
 
 
-def _best(ranked: RankedList) -> Items:
+def _best_items(ranked: RankedList) -> Items:
     ids, scores = ranked.item_ids[:LIST_SIZE].tolist(), ranked.scores[:LIST_SIZE].tolist()
-    shares = _rounded(ranked.shares[:LIST_SIZE])
+    shares = _round_shares(ranked.shares[:LIST_SIZE])
     return [RankedItem(*row) for row in zip(ids, scores, map(tuple, shares), strict=True)]
 
 
-def _rounded(shares: NDArray[np.float64]) -> list[list[float]]:
+def _round_shares(shares: NDArray[np.float64]) -> list[list[float]]:
     """Shares to four places that still sum to 1: the largest takes what rounding lost."""
     rounded = np.round(shares, 4)
     rows, largest = np.arange(len(shares)), shares.argmax(axis=1)
@@ -80,45 +80,45 @@ def _rounded(shares: NDArray[np.float64]) -> list[list[float]]:
     return rounded.tolist()
 
 
-def give_reasons(items: Items, gathered: GatheredList) -> Items:
+def add_reasons(items: Items, gathered: GatheredList) -> Items:
     """Popularity, with everyone or in a genre, where it gave most of the score or no signal speaks for anything; else
     the signal that speaks for the movie most, if one stands out; else taste."""
-    profile, given = gathered.pool.profile, {}
+    profile, by_movie = gathered.pool.profile, {}
     most = 0.5 if profile is not None and profile.positive else 0.0
-    of_taste = []
+    by_taste = []
     for item in items:
         if item.shares[_POPULAR] > most:
-            given[item.movie_id] = gathered.genre_reasons.get(item.movie_id, reasons.POPULAR)
+            by_movie[item.movie_id] = gathered.genre_reasons.get(item.movie_id, reasons.POPULAR)
         else:
-            of_taste.append(item.movie_id)
+            by_taste.append(item.movie_id)
     if profile is not None:
-        known, factors = gathered.movies.factors(of_taste)
+        known, factors = gathered.movies.factors(by_taste)
         strongest, share = top_contributions(profile, factors)
         notable = np.flatnonzero(known & (share >= reasons.NOTABLE_SHARE)).tolist()
-        signals = [gathered.request.signals[place] for place in profile.places.tolist()]
+        signals = [gathered.request.signals[position] for position in profile.signal_positions.tolist()]
         # Many items share one reason.
         because = {
-            at: reasons.because_of(signals[at], gathered.signal_titles[at]) for at in {*strongest[notable].tolist()}
+            row: reasons.because_of(signals[row], gathered.signal_titles[row]) for row in {*strongest[notable].tolist()}
         }
-        given |= {of_taste[row]: because[int(strongest[row])] for row in notable}
-    return [item._replace(reason=given.get(item.movie_id, reasons.TASTE)) for item in items]
+        by_movie |= {by_taste[row]: because[int(strongest[row])] for row in notable}
+    return [item._replace(reason=by_movie.get(item.movie_id, reasons.TASTE)) for item in items]
 
 
 def diversify(items: Items, gathered: GatheredList) -> Items:
     """The items with some variety at the top."""
     order = diversified_order([item.movie_id for item in items], [item.score for item in items], gathered.movies)
-    return [items[place] for place in order]
+    return [items[position] for position in order]
 
 
 def diversified_order(movie_ids: Sequence[int], scores: Sequence[float], movies: MovieFeatures) -> list[int]:
     """The positions of a list, best first, after some variety at its top; see algorithms.listing.reranking."""
     config = serving_config().reranking
-    _, factors = movies.factors(movie_ids[: config.reach])
-    groups = [movies.groups[movie_id] for movie_id in movie_ids[: config.reach]]
+    _, factors = movies.factors(movie_ids[: config.depth])
+    groups = [movies.groups[movie_id] for movie_id in movie_ids[: config.depth]]
     return rerank(np.array(scores), factors, groups, config).tolist()
 
 
-def predict_ratings(items: Items, gathered: GatheredList) -> Items:
+def add_predicted_ratings(items: Items, gathered: GatheredList) -> Items:
     """The items with what the person would probably give them, where the nightly list says so."""
     return [item._replace(predicted_rating=gathered.ratings.get(item.movie_id)) for item in items]
 
@@ -132,16 +132,16 @@ def insert_new_movies(items: Items, gathered: GatheredList) -> Items:
     if not chosen:
         return items
     listed = {item.movie_id: item for item in items}
-    shown = [item for item in items if item.movie_id not in {new.movie_id for new in chosen}]
+    rest = [item for item in items if item.movie_id not in {new.movie_id for new in chosen}]
     for new in chosen:
         item = listed.get(new.movie_id) or _new_item(new, items[-1])
-        shown.insert(new.place, item._replace(reason=new.reason, explored=True))
-    return shown[: len(items)]
+        rest.insert(new.position, item._replace(reason=new.reason, explored=True))
+    return rest[: len(items)]
 
 
 def _new_item(new: NewMovie, last: RankedItem) -> RankedItem:
-    return RankedItem(new.movie_id, last.score, tuple(float(at == _REALTIME) for at in range(len(last.shares))))
+    return RankedItem(new.movie_id, last.score, tuple(float(row == _REALTIME) for row in range(len(last.shares))))
 
 
 # What happens to the best candidates, in this order.
-STAGES: tuple[Stage, ...] = (give_reasons, diversify, predict_ratings, insert_new_movies)
+STAGES: tuple[Stage, ...] = (add_reasons, diversify, add_predicted_ratings, insert_new_movies)

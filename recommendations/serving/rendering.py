@@ -8,8 +8,8 @@ import orjson
 from django.utils import timezone
 
 from recommendations.retrieval.config import serving_config
-from recommendations.retrieval.notices import of_mood
-from recommendations.serving.exploration import places
+from recommendations.retrieval.notices import mood_notices
+from recommendations.serving.exploration import new_movie_positions
 from recommendations.serving.present import COLUMNS, PresentedList, RankedItem
 
 
@@ -48,7 +48,7 @@ def list_fields(presented: PresentedList) -> dict[str, Any]:
     return {
         "model_version": presented.version_id,
         "user_state": presented.user_state,
-        "notices": of_mood(mood) if (mood := presented.gathered.mood) is not None else [],
+        "notices": mood_notices(mood) if (mood := presented.gathered.mood) is not None else [],
     }
 
 
@@ -59,14 +59,14 @@ def item_fields(presented: PresentedList) -> list[dict[str, Any]]:
 
 
 def _item_fields(item: RankedItem, card: dict[str, Any]) -> dict[str, Any]:
-    shown = {
+    fields = {
         "movie": card,
         "score": item.score,
         "sources": dict(zip(COLUMNS, item.shares, strict=False)),
         "reason": item.reason,
         "predicted_rating": item.predicted_rating,
     }
-    return shown | {"explored": True} if item.explored else shown
+    return fields | {"explored": True} if item.explored else fields
 
 
 def _explanation(presented: PresentedList) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
     request, pool = gathered.request, gathered.pool
     counted = []
     if pool.profile is not None:
-        signals = [request.signals[place] for place in pool.profile.places.tolist()]
+        signals = [request.signals[position] for position in pool.profile.signal_positions.tolist()]
         counted = list(zip(signals, pool.profile.weights.tolist(), strict=True))
     shares = dict.fromkeys(COLUMNS, 0.0)
     for item in items:
@@ -102,7 +102,7 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
         "source_shares": {name: round(share / max(len(items), 1), 4) for name, share in shares.items()},
         "left_out": asdict(gathered.left_out),
         "exploration": {
-            "places": len(places(serving_config().exploration_places)) if request.explore else 0,
+            "places": len(new_movie_positions(serving_config().exploration_places)) if request.explore else 0,
             "new_movies": len(gathered.new_movies),
             "movies": presented.explored,
         },

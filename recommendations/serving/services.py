@@ -17,7 +17,7 @@ from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
 from recommendations.serving.gather import gather_for_guest, gather_for_user
-from recommendations.serving.pages import list_continued, page_body
+from recommendations.serving.pages import list_at_cursor, page_body
 from recommendations.serving.present import present
 from recommendations.serving.rendering import RenderedList, item_fields, list_fields, render
 
@@ -44,12 +44,12 @@ def recommendation_list(
     filters.check()
     start = 0
     if cursor:
-        rendered, start = list_continued(user, cursor, filters)
+        rendered, start = list_at_cursor(user, cursor, filters)
         state = "continued"
     elif filters:
-        rendered, state = _computed(user, request_id, filters), "filtered"
+        rendered, state = _compute(user, request_id, filters), "filtered"
     else:
-        rendered, state = _cached_or_computed(user, request_id)
+        rendered, state = _get_or_compute(user, request_id)
     # For the line of this request in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
     return page_body(
@@ -60,27 +60,27 @@ def recommendation_list(
         filters=filters,
         continued=bool(cursor),
         expand=expand,
-        explain_as=state if explain else "",
+        cache_state=state if explain else "",
     )
 
 
-def _cached_or_computed(user: User, request_id: str) -> tuple[RenderedList, str]:
+def _get_or_compute(user: User, request_id: str) -> tuple[RenderedList, str]:
     """The person's list and how it was made. Of requests that miss together one computes and the others wait."""
     lookup = list_cache.lookup(user.pk)
-    if lookup.found is not None and not lookup.stale:
-        return lookup.found, "hit"
+    if lookup.rendered is not None and not lookup.stale:
+        return lookup.rendered, "hit"
     if lookup.lock_token is None:
-        waited = lookup.found or list_cache.wait_for_list(user.pk, lookup.tokens)
+        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens)
         if waited is not None:
-            return waited, "stale" if lookup.found else "shared"
+            return waited, "stale" if lookup.rendered else "shared"
     try:
-        return _computed(user, request_id, ListFilters(), lookup), "miss"
+        return _compute(user, request_id, ListFilters(), lookup), "miss"
     except BaseException:
         list_cache.release_lock(user.pk, lookup)
         raise
 
 
-def _computed(
+def _compute(
     user: User, request_id: str, filters: ListFilters, lookup: list_cache.Lookup | None = None
 ) -> RenderedList:
     """Computes the list, logs it as served and keeps it: for its next pages and, unless it is filtered, as the person's
@@ -99,7 +99,7 @@ def _computed(
         explored=presented.explored,
         request_id=request_id,
     )
-    list_cache.keep(rendered, of=(user.pk, lookup) if lookup else None, shown_to=user.pk)
+    list_cache.store(rendered, of=(user.pk, lookup) if lookup else None, shown_to=user.pk)
     return rendered
 
 

@@ -17,7 +17,7 @@ def forget_user_on_commit(user: User) -> None:
     Lists are kept by their ids, which the log of served lists knows. One that is logged already and kept only later is
     removed by the request that keeps it.
     """
-    since = timezone.now() - timedelta(seconds=list_cache.kept_seconds())
+    since = timezone.now() - timedelta(seconds=list_cache.retention_seconds())
     served = ServedRecommendation.objects.filter(user=user, served_at__gte=since)
     ids = [str(served_id) for served_id in served.values_list("pk", flat=True)]
-    transaction.on_commit(partial(list_cache.forget, user.pk, ids))
+    transaction.on_commit(partial(list_cache.remove_lists, user.pk, ids))

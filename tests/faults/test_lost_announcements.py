@@ -15,7 +15,7 @@ from events.models import Interaction
 from movies.models import Movie
 from movies.services import movies_publish
 from recommendations.models import ModelVersion
-from recommendations.retrieval.database_state import KEPT_SECONDS
+from recommendations.retrieval.database_state import CACHE_SECONDS
 from tests.functional.cinema import Cinema, Client, at_once, second_version
 from tests.functional.web_server import running_database_url
 from workers.tasks.maintenance import announce_changes
@@ -57,7 +57,7 @@ def die_after(change: str) -> None:
 
 def versions_shown(person: Client) -> set[int]:
     """Of so many readers at once, once no process can remember which version was live."""
-    time.sleep(KEPT_SECONDS)
+    time.sleep(CACHE_SECONDS)
     return {answer["model_version"] for answer in at_once([person.read] * READERS)}
 
 
@@ -106,7 +106,7 @@ def test_a_movie_hidden_by_a_process_that_was_killed_is_not_shown(cinema: Cinema
     movie = person.ids(limit=100)[0]
     try:
         die_after(f"movies_hide(movie_ids=[{movie}])")
-        time.sleep(KEPT_SECONDS)
+        time.sleep(CACHE_SECONDS)
 
         assert Movie.objects.get(pk=movie).status == Movie.Status.HIDDEN
         assert not any(movie in ids for ids in at_once([lambda: person.ids(limit=100)] * 8))

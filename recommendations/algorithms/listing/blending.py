@@ -1,8 +1,8 @@
-"""One list from several sources: nightly batch, speed layer and what is popular.
+"""Blends the candidates of several sources into one list: nightly batch, speed layer and popularity.
 
-Each source's scores are brought to [0, 1], so that weights compare like with like whatever the scales; a movie's score
-is the weighted sum, and its shares say how much of the sum each source gave. How each is calibrated, and why so:
-docs/architecture.md, "The blend".
+Each source's scores are calibrated to [0, 1], so that weights are comparable whatever the scales. A movie's score is
+the weighted sum; its shares are the fraction of that sum from each source. docs/architecture.md, "The blend", explains
+each calibration.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# The length of a list, and how many candidates of each source it looks at: as many as it holds, and more of what is
-# popular, since some of that will have been seen.
+# The length of a list and the number of candidates of each source. More popular movies are needed, because the person
+# has seen some of them.
 LIST_SIZE = 100
 REALTIME_CANDIDATES = 100
 POPULAR_CANDIDATES = 200
 # The order of the columns of shares.
 SOURCES = ("batch", "realtime", "popular")
-# So much what is popular weighs against the newest signals at most: the first like must show in the list.
-MAX_PRIOR = 1.5
-# The chance that a movie of the nightly list is liked next rises with about the square of its place between the end of
-# the list and its best; that of the speed layer's nearest movies rises evenly.
+# The largest weight of popularity relative to the newest signals (1): the first like must change the list.
+MAX_POPULARITY_WEIGHT = 1.5
+# The probability that a movie of the nightly list is liked next rises with about the square of its score, measured from
+# the end of the list to its best; for the speed layer's nearest movies it rises linearly.
 BATCH_POWER = 2.0
-# Sums in different orders differ in the last bits; rounding keeps ties ties.
+# The order of summation changes the last bits of a sum; rounding keeps equal scores equal.
 _DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class BlendConfig:
-    """How much each source weighs."""
+    """The weight of each source."""
 
-    # For somebody who did nothing since the model read its data.
+    # For a person without signals newer than the model's data.
     batch: float = 0.7
     realtime: float = 0.3
-    # The batch does not know what came later, nor what its list led to: its weight falls as 1 / (1 + newer_decay x
-    # newer signals), down to batch_floor of it. Chosen on windows of time before the reported one; 0 keeps the weights.
+    # The batch has not read newer signals, so its weight falls as 1 / (1 + newer_decay x newer signals), to no less
+    # than batch_floor of it. Chosen on windows of time before the reported one; 0 keeps the weights.
     newer_decay: float = 2.0
     batch_floor: float = 0.15
-    # Without a batch row what is popular weighs this, over 1 + the number of positive signals, against the signals'
-    # 1. Dislikes alone count as one: they must be able to push down what is popular. On 1,000 people of ML-1M held out
-    # for validation, nDCG@10 after 1 / 3 / 5 / 10 / 20 likes is .386 / .387 / .402 / .409 / .381 with 2,
+    # Without a batch row popularity weighs this / (1 + positive signals), and the signals weigh 1. Dislikes alone count
+    # as one positive signal: they must be able to lower popular movies. On 1,000 people of ML-1M held out for
+    # validation, nDCG@10 after 1 / 3 / 5 / 10 / 20 likes is .386 / .387 / .402 / .409 / .381 with 2,
     # .395 / .392 / .401 / .407 / .381 with 3, .396 / .395 / .401 / .404 / .381 with 4 and
     # .398 / .394 / .397 / .401 / .381 with 6.
     popularity_prior: float = 4.0
@@ -57,20 +57,20 @@ class BlendConfig:
             raise ValueError("The weights of batch and realtime must not both be 0.")
 
     def weights(self, *, has_batch: bool, signals: int, positive: int, newer: int = 0) -> dict[str, float]:
-        """The weight of each source, summing to 1, for a person with so many usable signals, some of them positive and
-        ``newer`` of them newer than what the nightly model read.
+        """The weight of each source for one person; the weights sum to 1.
 
-        The speed layer takes over the batch's weight for a person without a batch row, with a prior of what is
-        popular that falls as evidence grows; for a person with neither, popularity is all there is.
+        signals: the number of usable signals; positive: how many of them are positive; newer: how many of them the
+        nightly model has not read. Without a batch row the speed layer takes over, with a popularity prior that falls
+        as positive signals increase. Without both, popularity has all the weight.
         """
         if has_batch and signals:
             fresh = max(1 / (1 + self.newer_decay * newer), self.batch_floor)
-            # Without a weight for real time a batch of any age is all there is.
+            # With a real-time weight of 0 the batch is the only source, whatever its age.
             raw = (self.batch * (fresh if self.realtime else 1.0), self.realtime, 0.0)
         elif has_batch:
             raw = (1.0, 0.0, 0.0)
         elif signals:
-            raw = (0.0, 1.0, min(self.popularity_prior / (1 + max(positive, 1)), MAX_PRIOR))
+            raw = (0.0, 1.0, min(self.popularity_prior / (1 + max(positive, 1)), MAX_POPULARITY_WEIGHT))
         else:
             raw = (0.0, 0.0, 1.0)
         return {source: weight / sum(raw) for source, weight in zip(SOURCES, raw, strict=True)}
@@ -78,8 +78,11 @@ class BlendConfig:
 
 @dataclass(frozen=True, slots=True)
 class RankedList:
-    """A ranked list, best first. item_ids int64 (n,), scores float64 (n,), shares float64 (n, 3) as in SOURCES, with a
-    fourth column for a mood."""
+    """A ranked list, best first.
+
+    item_ids: int64 (n,); scores: float64 (n,), 0 to 1; shares: of each score by source, float64 (n, 3) in the order of
+    SOURCES, or (n, 4) with a mood's share as the last column.
+    """
 
     item_ids: NDArray[np.int64]
     scores: NDArray[np.float64]
@@ -90,10 +93,10 @@ class RankedList:
 
 
 def normalise(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores of one source brought to [0, 1]; same shape. NaN, which says that the source knows nothing, becomes 0.
+    """Scale the scores of one source, shape (n,), to [0, 1]; same shape. NaN (no score from this source) becomes 0.
 
-    The best is 1. The zero of the scale stays 0 while nothing is below it; otherwise the lowest score is 0, so that
-    what is pushed away stays below what is merely unknown to taste.
+    The highest score becomes 1. A score of 0 stays 0 if no score is negative; otherwise the lowest score becomes 0, so
+    that disliked movies stay below those with a neutral score.
     """
     known = np.isfinite(scores)
     out = np.zeros(len(scores), np.float64)
@@ -106,21 +109,21 @@ def normalise(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def shift_to_list_floor(scores: NDArray[np.floating], full: int) -> NDArray[np.floating]:
-    """Scores of a list, best first, measured from its end: a movie just past it must not count for nothing next to one
-    just inside. Same shape.
+    """Subtract the last score of a full list, best first, from all its scores. Same shape.
 
-    A list shorter than ``full`` names all there is, so its scores stand as they are. For what is popular, on 1,000
-    people held out of ML-1M, prior 2: nDCG@10 .393 for .362 after one like, and .318 for .316 after twenty.
+    A movie outside the list counts as 0, so the last movie inside must count as 0 too. A list shorter than ``full``
+    contains every movie of the source, so its scores do not change. Effect for popular movies, on 1,000 people held out
+    of ML-1M, prior 2: nDCG@10 .393 instead of .362 after one like, and .318 instead of .316 after twenty.
     """
     return scores - scores[-1] if len(scores) >= full else scores
 
 
 def shift_to_nearest_floor(scores: NDArray[np.floating], nearest: NDArray[np.bool_], full: int) -> NDArray[np.floating]:
-    """Real-time scores next to a nightly list, measured from the last of the ``nearest``; what is further away counts
-    as 0, and NaN stays. All of shape (n,).
+    """Subtract the lowest score of the ``nearest`` items from real-time scores, for a blend with a nightly list.
 
-    So the best of both sources lie at 1 and the last that each would name at 0. With fewer than ``full`` nearest there
-    are no others, and the scores stand as they are.
+    Items further away get 0; NaN stays NaN. All of shape (n,). After calibration both sources score their best
+    candidate 1 and their last 0. With fewer than ``full`` nearest items there are no others, so the scores do not
+    change.
     """
     if np.count_nonzero(nearest) < full:
         return scores
@@ -130,10 +133,10 @@ def shift_to_nearest_floor(scores: NDArray[np.floating], nearest: NDArray[np.boo
 def blend(
     item_ids: NDArray[np.int64], sources: Mapping[str, NDArray[np.floating]], weights: Mapping[str, float]
 ) -> RankedList:
-    """All of ``item_ids`` (n,), unique, ranked by the weighted sum of the sources; ties by lower id.
+    """Rank unique ``item_ids``, shape (n,), by the weighted sum of the sources; ties go to the lower id.
 
-    sources: raw scores by name, each of shape (n,), NaN where the source does not know the item; a source left out
-    knows none. weights: as BlendConfig.weights gives them.
+    sources: raw scores by source name, each of shape (n,), NaN where the source has no score for the item; a missing
+    source has none for any item. weights: by source name, from BlendConfig.weights.
     """
     raw = np.stack([np.asarray(sources.get(name, np.full(len(item_ids), np.nan)), np.float64) for name in SOURCES], 1)
     weight = np.array([weights.get(name, 0.0) for name in SOURCES])
@@ -141,7 +144,7 @@ def blend(
     parts[:, SOURCES.index("batch")] **= BATCH_POWER
     parts *= weight
     total = np.round(parts.sum(axis=1), _DECIMALS)
-    # A movie of score 0 still came from somewhere: from the heaviest of the sources that know it.
+    # A score of 0 is attributed to the source with the largest weight that has a score for the movie.
     origin = np.where(np.isfinite(raw), weight, -1.0).argmax(axis=1)
     shares = np.eye(len(SOURCES))[origin]
     positive = parts.sum(axis=1) > 0
@@ -150,25 +153,25 @@ def blend(
     return RankedList(np.asarray(item_ids, np.int64)[order], total[order], shares[order])
 
 
-def with_mood(ranked: RankedList, cosines: NDArray[np.floating], weight: float) -> RankedList:
-    """The list moved by a mood that weighs so much of the score, 0 to 1; its share is a further, last column.
+def add_mood(ranked: RankedList, cosines: NDArray[np.floating], weight: float) -> RankedList:
+    """Re-rank the list with a mood of this weight, 0 to 1; the mood's share becomes the last column of the shares.
 
-    cosines: of each item's text with the mood, in the list's order, shape (n,), NaN where unknown. Taste keeps its say:
-    a mood picks among what the person may like.
+    cosines: similarity of each item's text to the mood, in the list's order, shape (n,), NaN without a content vector.
+    The mood only adds to the score, so it selects among movies that suit the person.
     """
     moods = normalise(np.clip(cosines, 0, None)) * weight
-    tastes = ranked.scores * (1 - weight)
-    total = np.round(tastes + moods, _DECIMALS)
-    share = np.divide(moods, tastes + moods, out=np.zeros_like(moods), where=tastes + moods > 0)
+    base = ranked.scores * (1 - weight)
+    total = np.round(base + moods, _DECIMALS)
+    share = np.divide(moods, base + moods, out=np.zeros_like(moods), where=base + moods > 0)
     shares = np.hstack([ranked.shares * (1 - share[:, None]), share[:, None]])
     order = np.lexsort((ranked.item_ids, -total))
     return RankedList(ranked.item_ids[order], total[order], shares[order])
 
 
 def fill(ranked: RankedList, item_ids: NDArray[np.int64], scores: NDArray[np.floating]) -> RankedList:
-    """The list with further popular items after its end, best first: they keep their order and score below its last.
+    """Append popular items to the list; they keep their order and score at most as high as the list's last item.
 
-    item_ids, scores: of the further items, (n,). All of their score comes from what is popular.
+    item_ids: int64 (n,), best first; scores: raw, (n,). Their shares name popularity alone.
     """
     if not len(item_ids):
         return ranked

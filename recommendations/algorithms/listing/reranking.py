@@ -1,7 +1,7 @@
-"""The last ordering of a list: variety at the top, without making anything else of the ranking.
+"""Re-ranks the top of a list: diversity, and a cap per franchise and director.
 
-Variety is maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998) on item factors; beside it at most a few of
-one franchise or director stand at the top. Both only move items, and the same input gives the same order.
+Diversity is maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998) on item factors. Both rules only move items;
+the result is deterministic.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True)
 class RerankConfig:
-    """How much variety, and where."""
+    """How strong the re-ranking is, and how far down the list it acts."""
 
-    # 0 keeps the ranking, 1 looks at variety alone.
+    # 0 keeps the ranking; 1 ignores the scores.
     diversity: float = 0.0
-    # At most so many of one franchise, or of one director, among the first ``top``; 0 is no limit.
+    # The cap: at most this many of one franchise, or of one director, among the first ``top``; 0 is no limit.
     group_cap: int = 3
     top: int = 10
-    # Variety chooses among so many times ``top`` of the best.
-    pool: int = 4
+    # The first ``top`` are chosen from the best pool_factor x ``top``.
+    pool_factor: int = 4
 
     def __post_init__(self) -> None:
         if not 0 <= self.diversity <= 1:
@@ -40,13 +40,13 @@ class RerankConfig:
             raise ValueError(f"group_cap must not be below 0, not {self.group_cap}.")
 
     @property
-    def reach(self) -> int:
-        """How many of the best items may move."""
-        return self.top * self.pool
+    def depth(self) -> int:
+        """How many of the best items can move."""
+        return self.top * self.pool_factor
 
 
 def franchise(title: str) -> str:
-    """What the title shares with its sequels, lower case: "toy story" of "Toy Story 2". Titles too short to tell: "".
+    """The part of a title that its sequels share, in lower case; "" for titles too short to identify a franchise.
 
     >>> franchise("Star Wars: Episode IV - A New Hope"), franchise("Rocky III"), franchise("Up")
     ('star wars', 'rocky', '')
@@ -62,18 +62,19 @@ def rerank(
     groups: Sequence[Collection[str]],
     config: RerankConfig | None = None,
 ) -> NDArray[np.int64]:
-    """The order of n items given best first: positions, shape (n,), each once.
+    """The new order of n items that are given best first: a permutation of their positions, int64 (n,).
 
-    scores: (n,) from 0 to 1; vectors: (n, d), a row of zeros is like nothing; groups: each item's franchise and
-    directors. Where every item left would break the cap, the best stands.
+    scores: 0 to 1, (n,); vectors: (n, d) for at least the first ``depth`` items, a row of zeros is similar to nothing;
+    groups: keys of each item's franchise and directors. Where every remaining item would break the cap, the best one is
+    taken anyway.
     """
     config = config or RerankConfig()
     n = len(scores)
-    reach = min(n, config.reach)
-    pick = _varied if config.diversity else _capped
-    picked = pick(scores[:reach], vectors[:reach], groups, config)
-    placed = set(picked)
-    return np.array([*picked, *(at for at in range(n) if at not in placed)], np.int64)
+    depth = min(n, config.depth)
+    pick = _diversified if config.diversity else _capped
+    picked = pick(scores[:depth], vectors[:depth], groups, config)
+    moved = set(picked)
+    return np.array([*picked, *(at for at in range(n) if at not in moved)], np.int64)
 
 
 def _capped(
@@ -82,44 +83,48 @@ def _capped(
     groups: Sequence[Collection[str]],
     config: RerankConfig,
 ) -> list[int]:
-    """The top by score alone: in turn, leaving out for later what would break the cap."""
+    """Choose the top by score, deferring items that would break the cap."""
     picked: list[int] = []
-    passed: list[int] = []
-    taken: Counter[str] = Counter()
+    deferred: list[int] = []
+    group_counts: Counter[str] = Counter()
     for at in range(len(scores)):
         if len(picked) == config.top:
             break
-        if config.group_cap and any(taken[group] >= config.group_cap for group in groups[at]):
-            passed.append(at)
+        if config.group_cap and any(group_counts[group] >= config.group_cap for group in groups[at]):
+            deferred.append(at)
         else:
             picked.append(at)
-            taken.update(groups[at])
-    # All that is left breaks the cap: the best of it after all.
-    return [*picked, *passed[: config.top - len(picked)]]
+            group_counts.update(groups[at])
+    # Only items that break the cap remain: take the best of them.
+    return [*picked, *deferred[: config.top - len(picked)]]
 
 
-def _varied(
+def _diversified(
     scores: NDArray[np.floating],
     vectors: NDArray[np.floating],
     groups: Sequence[Collection[str]],
     config: RerankConfig,
 ) -> list[int]:
-    """The top by relevance less likeness to what stands above, under the same cap."""
-    left = list(range(len(scores)))
+    """Choose the top by score minus similarity to the items already chosen, under the same cap."""
+    remaining = list(range(len(scores)))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    likeness = unit @ unit.T
-    taken: Counter[str] = Counter()
+    similarity = unit @ unit.T
+    group_counts: Counter[str] = Counter()
     picked: list[int] = []
-    nearest = np.zeros(len(left))
-    while left and len(picked) < config.top:
-        free = [at for at in left if not config.group_cap or all(taken[g] < config.group_cap for g in groups[at])]
-        value = np.round((1 - config.diversity) * scores - config.diversity * nearest, 9)
-        # argmax keeps the first of equals, which is the better ranked.
-        choice = free or left
-        best = choice[int(value[choice].argmax())]
+    max_similarity = np.zeros(len(remaining))
+    while remaining and len(picked) < config.top:
+        allowed = [
+            at
+            for at in remaining
+            if not config.group_cap or all(group_counts[group] < config.group_cap for group in groups[at])
+        ]
+        value = np.round((1 - config.diversity) * scores - config.diversity * max_similarity, 9)
+        # argmax returns the first of equal values, which is ranked higher.
+        eligible = allowed or remaining
+        best = eligible[int(value[eligible].argmax())]
         picked.append(best)
-        left.remove(best)
-        taken.update(groups[best])
-        nearest = np.maximum(nearest, likeness[best])
+        remaining.remove(best)
+        group_counts.update(groups[best])
+        max_similarity = np.maximum(max_similarity, similarity[best])
     return picked

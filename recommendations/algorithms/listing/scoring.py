@@ -1,7 +1,7 @@
-"""One ranking for all lists: a pool of candidates in, a ranked list out.
+"""The ranker of every list: takes a pool of candidates, returns a ranked list.
 
-``rank`` is the only place where a list gets its order. The personal list, a guest's, each member's of a group and the
-evaluation's simulator call it, so that what is measured is what is served.
+Personal lists, guests' lists, each member of a group and the evaluation's simulator call ``rank``, so evaluation
+measures the ranking that is served.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from recommendations.algorithms.listing.blending import (
     REALTIME_CANDIDATES,
     BlendConfig,
     RankedList,
+    add_mood,
     blend,
     fill,
     normalise,
     shift_to_list_floor,
     shift_to_nearest_floor,
-    with_mood,
 )
 from recommendations.algorithms.listing.session_query import UserProfile
 
@@ -32,13 +32,13 @@ class RankingConfig:
     """How candidates are scored."""
 
     blend: BlendConfig = field(default_factory=BlendConfig)
-    # How much of a score a mood gives, 0 to 1.
+    # The share of a mood in a score, 0 to 1.
     mood_weight: float = 0.5
 
     def weights(self, *, has_batch: bool, profile: UserProfile | None) -> dict[str, float]:
-        """What each source weighs for somebody with or without a nightly list, and with this profile; they sum to 1.
+        """The weight of each source for a person with this profile; the weights sum to 1.
 
-        A source that weighs nothing needs no candidates.
+        A source of weight 0 needs no candidates.
         """
         return self.blend.weights(
             has_batch=has_batch,
@@ -50,7 +50,7 @@ class RankingConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScoredItems:
-    """Items of one source, best first: ids int64 (n,) and the source's raw scores float64 (n,)."""
+    """Items of one source, best first. item_ids: int64 (n,); scores: raw, float64 (n,)."""
 
     item_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
@@ -60,20 +60,21 @@ class ScoredItems:
 
     @classmethod
     def of(cls, item_ids: Sequence[int], scores: Sequence[float]) -> ScoredItems:
-        """The same from two sequences of one length."""
+        """Build from two sequences of the same length."""
         return cls(np.array(item_ids, np.int64), np.array(scores, np.float64))
 
 
 @dataclass(frozen=True, slots=True)
 class CandidatePool:
-    """Everything that decides the order of one list; n candidates, d dimensions.
+    """Everything that determines the order of one list: n candidates, d dimensions.
 
-    item_ids: int64 (n,), ascending and unique. weights: of each source, as RankingConfig.weights gives them.
-    has_factors: bool (n,); item_factors: float32 (n, d), zeros without. batch, popular: whole lists as they were
-    published, since a list is measured from its end; only candidates enter the ranking. preferred: what is popular in
-    the person's genres, with scores above 1, so that it comes before what is popular with everyone. nearest: bool (n,),
-    found by the search near the profile's query; None where no search chose the candidates. mood: cosine of each
-    candidate's text with a mood, (n,), NaN where unknown; None without a mood. fill: items after the last candidate.
+    item_ids: int64 (n,), ascending and unique. weights: by source, from RankingConfig.weights.
+    has_factors: bool (n,); item_factors: float32 (n, d), zeros without factors.
+    batch, popular: complete lists as published, because calibration starts at a list's end; only candidates are ranked.
+    preferred: popular movies of the person's preferred genres, with scores above 1, so that they rank before those
+    popular with everyone. nearest: bool (n,), whether the vector search near the profile's query found the candidate;
+    None where no search chose the candidates. mood: cosine similarity of each candidate's text to a mood, float64 (n,),
+    NaN without a content vector; None without a mood. fill: items to append after the last candidate.
     """
 
     item_ids: NDArray[np.int64]
@@ -90,43 +91,48 @@ class CandidatePool:
 
 
 def rank(pool: CandidatePool, config: RankingConfig) -> RankedList:
-    """All candidates, best first, then the fill, with scores and the shares of each source. Deterministic."""
-    sources: dict[str, NDArray[np.floating]] = {"batch": _from_list(pool, pool.batch), "popular": _popular(pool)}
+    """Rank all candidates, then append the fill. Returns scores and the share of each source; deterministic."""
+    sources: dict[str, NDArray[np.floating]] = {
+        "batch": _list_scores(pool, pool.batch),
+        "popular": _popular_scores(pool),
+    }
     if pool.profile is not None:
-        sources["realtime"] = _similarity(pool, pool.profile)
+        sources["realtime"] = _realtime_scores(pool, pool.profile)
     ranked = blend(pool.item_ids, sources, pool.weights)
     if pool.mood is not None:
-        ranked = with_mood(ranked, pool.mood[np.searchsorted(pool.item_ids, ranked.item_ids)], config.mood_weight)
+        ranked = add_mood(ranked, pool.mood[np.searchsorted(pool.item_ids, ranked.item_ids)], config.mood_weight)
     return fill(ranked, pool.fill.item_ids, pool.fill.scores)
 
 
-def _from_list(pool: CandidatePool, listed: ScoredItems) -> NDArray[np.float64]:
-    """The scores of a list by candidate, measured from the list's end; NaN for what it does not hold. (n,)."""
-    return _by_candidate(pool, listed.item_ids, shift_to_list_floor(listed.scores, LIST_SIZE))
+def _list_scores(pool: CandidatePool, listed: ScoredItems) -> NDArray[np.float64]:
+    """Each candidate's score in a published list, measured from the list's end; NaN outside the list. (n,)."""
+    return _align_to_candidates(pool, listed.item_ids, shift_to_list_floor(listed.scores, LIST_SIZE))
 
 
-def _popular(pool: CandidatePool) -> NDArray[np.float64]:
-    everyone = _from_list(pool, pool.popular)
+def _popular_scores(pool: CandidatePool) -> NDArray[np.float64]:
+    """Each candidate's popularity, replaced by its score in preferred genres where it has one. (n,)."""
+    everyone = _list_scores(pool, pool.popular)
     if not len(pool.preferred):
         return everyone
-    preferred = _by_candidate(pool, pool.preferred.item_ids, pool.preferred.scores)
+    preferred = _align_to_candidates(pool, pool.preferred.item_ids, pool.preferred.scores)
     everyone[np.isfinite(everyone)] = normalise(everyone[np.isfinite(everyone)])
     return np.where(np.isnan(preferred), everyone, preferred)
 
 
-def _by_candidate(
+def _align_to_candidates(
     pool: CandidatePool, item_ids: NDArray[np.int64], scores: NDArray[np.floating]
 ) -> NDArray[np.float64]:
+    """Scores by candidate, NaN where an item has none. (n,)."""
     out = np.full(len(pool.item_ids), np.nan)
     if len(out) and len(item_ids):
-        places = np.minimum(np.searchsorted(pool.item_ids, item_ids), len(out) - 1)
-        hits = pool.item_ids[places] == item_ids
-        out[places[hits]] = scores[hits]
+        rows = np.minimum(np.searchsorted(pool.item_ids, item_ids), len(out) - 1)
+        found = pool.item_ids[rows] == item_ids
+        out[rows[found]] = scores[found]
     return out
 
 
-def _similarity(pool: CandidatePool, profile: UserProfile) -> NDArray[np.floating]:
-    """The inner product of the query and each candidate's factors, NaN without factors, (n,)."""
+def _realtime_scores(pool: CandidatePool, profile: UserProfile) -> NDArray[np.floating]:
+    """The inner product of the query with each candidate's factors, NaN without factors. (n,)."""
     similar = np.where(pool.has_factors, pool.item_factors @ profile.query, np.nan)
     if pool.weights["batch"] and pool.nearest is not None:
         return shift_to_nearest_floor(similar, pool.nearest, REALTIME_CANDIDATES)
@@ -136,10 +142,10 @@ def _similarity(pool: CandidatePool, profile: UserProfile) -> NDArray[np.floatin
 def top_contributions(
     profile: UserProfile, item_factors: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """For each of n items, which signal speaks for it most, and how much of all that speaks for it this is.
+    """For each of n items, the signal that contributes most to its score, and that signal's share of all support.
 
-    item_factors: (n, d). Returns positions into the profile's signals and shares from 0 to 1, each of shape (n,);
-    position -1 with share 0 where nothing speaks for the item.
+    item_factors: (n, d). Returns positions in the profile's signals, int64 (n,), and shares from 0 to 1, float32 (n,);
+    position -1 and share 0 where no signal supports the item.
     """
     n = len(item_factors)
     support = np.clip((profile.weights[:, None] * profile.query_factors) @ item_factors.T, 0, None)

@@ -1,4 +1,4 @@
-"""The speed layer's arithmetic: from what a person did last to a query vector."""
+"""The speed layer: builds a query vector from a person's newest signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from events.kinds import Kind
 from recommendations.algorithms.feedback import feedback_weights
 
-# The factors' directions that were learned from likes; those past them are for movies without any likes.
+# The leading dimensions of the factors, learned from likes; the others are for movies without any likes.
 LEARNED_DIRECTIONS = 64
 
 
@@ -19,15 +19,15 @@ LEARNED_DIRECTIONS = 64
 class RealtimeConfig:
     """Hyperparameters of the speed layer."""
 
-    # Only the newest signals count: what a person did long ago is the nightly batch's business.
+    # Only the newest signals count; the nightly batch covers older ones.
     signals: int = 50
-    # The weight of a signal halves with every so many newer ones; by place, for clocks say little of taste. On people
-    # held out for validation 5 ranks as well as 10 and 25 or better, new people and known ones alike.
+    # The weight of a signal halves with this many newer ones: by rank, because elapsed time says little about taste. On
+    # people held out for validation 5 ranks at least as well as 10 and 25, for new and known people.
     recency_half_life: float = 5.0
-    # A few signals tell only the broad directions of a taste: so many of the learned ones count, the strongest first,
-    # and so many more with each signal; see truncate_directions.
+    # A few signals determine only the strongest directions of a taste. The number of learned directions used is
+    # directions + directions_per_signal x signals; see truncate_directions.
     directions: int = 8
-    directions_a_signal: int = 2
+    directions_per_signal: int = 2
 
     def __post_init__(self) -> None:
         if self.signals < 1:
@@ -36,29 +36,30 @@ class RealtimeConfig:
             raise ValueError(f"recency_half_life must be above 0, not {self.recency_half_life}.")
         if self.directions < 1:
             raise ValueError(f"directions must be at least 1, not {self.directions}.")
-        if self.directions_a_signal < 0:
-            raise ValueError(f"directions_a_signal must be 0 or more, not {self.directions_a_signal}.")
+        if self.directions_per_signal < 0:
+            raise ValueError(f"directions_per_signal must be 0 or more, not {self.directions_per_signal}.")
 
 
 def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float32]:
-    """How much each signal speaks for (above 0) or against (below 0) its movie, from -1 to 1; shape (k,).
+    """The weight of each signal, -1 to 1, float32 (k,): above 0 is positive, below 0 negative.
 
-    kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds. They weigh
-    what they weigh in the nightly model.
+    kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds. The weights
+    are those of the nightly model.
     """
     codes = np.array([Kind(kind).code for kind in kinds], np.int8)
     return feedback_weights(codes, np.array([np.nan if value is None else value for value in values], np.float32))
 
 
 def recency_weights(n: int, half_life: float) -> NDArray[np.float32]:
-    """Weights of ``n`` signals, newest first, from 1 downwards; shape (n,)."""
+    """Weights of ``n`` signals, newest first, decreasing from 1; float32 (n,)."""
     return np.asarray(0.5 ** (np.arange(n) / half_life), np.float32)
 
 
 def query_vector(query_factors: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The weighted mean of the query factors (k, d) of k signals; negative weights push away. Shape (d,).
+    """The weighted mean of the query factors (k, d) of k signals; shape (d,).
 
-    The mean is over the sizes of the weights, so that a dislike does not make the rest louder.
+    Negative weights move the query away from a movie. The divisor is the sum of the absolute weights, so that a dislike
+    does not amplify the other signals.
     """
     total = float(np.abs(weights).sum())
     if total == 0:
@@ -67,27 +68,27 @@ def query_vector(query_factors: NDArray[np.float32], weights: NDArray[np.float32
 
 
 def truncate_directions(query: NDArray[np.float32], signals: int, config: RealtimeConfig) -> NDArray[np.float32]:
-    """The query vector (d,) made of so many signals, without the directions that so few cannot tell; shape (d,).
+    """Set to zero the learned directions of a query (d,) that ``signals`` signals cannot determine; shape (d,).
 
-    The learned directions stand in the order of their strength. nDCG@10 after 1 / 3 / 5 / 10 / 20 likes, on people of
+    Learned directions are ordered by strength, strongest first. nDCG@10 after 1 / 3 / 5 / 10 / 20 likes, on people of
     ML-1M held out for validation: .398 / .398 / .410 / .415 / .384, and .393 / .393 / .406 / .413 / .383 with all 64.
     """
-    told = config.directions + config.directions_a_signal * signals
-    kept = query.copy()
-    kept[told:LEARNED_DIRECTIONS] = 0
-    return kept
+    directions = config.directions + config.directions_per_signal * signals
+    truncated = query.copy()
+    truncated[directions:LEARNED_DIRECTIONS] = 0
+    return truncated
 
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
-    """What the newest usable signals of one person say. k signals, newest first; d dimensions.
+    """One person's newest usable signals as a query: k signals, newest first; d dimensions.
 
-    places: which of the signals given are usable, int64 (k,); weights: float32 (k,), above 0 for what speaks for its
-    movie; query_factors: float32 (k, d); query: float32 (d,); positive: how many of the k speak for their movie; newer:
-    how many the nightly model did not read.
+    signal_positions: positions of the usable signals among those given, int64 (k,); weights: float32 (k,), above 0 for
+    positive signals; query_factors: of the signals' movies, float32 (k, d); query: float32 (d,); positive: the number
+    of positive signals; newer: the number of signals that the nightly model has not read.
     """
 
-    places: NDArray[np.int64]
+    signal_positions: NDArray[np.int64]
     weights: NDArray[np.float32]
     query_factors: NDArray[np.float32]
     query: NDArray[np.float32]
@@ -104,12 +105,13 @@ def build_user_profile(
     newer: NDArray[np.bool_],
     config: RealtimeConfig,
 ) -> UserProfile | None:
-    """The profile of somebody with n signals, newest first; None when the model can make nothing of them.
+    """Build the profile from n signals, newest first; None if no signal is usable or all weights are 0.
 
     kinds, values: as for ``signal_weights``, n each; query_factors: of the signals' movies, (n, d); usable: whether the
-    model has factors of the movie, (n,); newer: whether the nightly model did not read the signal, (n,).
+    model has factors for the movie, bool (n,); newer: whether the signal is newer than the nightly model's data,
+    bool (n,).
     """
-    # Recency counts among all signals, also those whose movies the model does not know.
+    # Recency counts all signals, including those whose movies have no factors.
     recency = recency_weights(len(usable), config.recency_half_life)
     weights = (signal_weights(kinds, values) * recency)[usable]
     if not weights.any():

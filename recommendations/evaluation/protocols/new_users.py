@@ -49,7 +49,7 @@ def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> Evalu
     others, their_likes = ratings.take(~np.isin(ratings.users, held)), likes.take(~np.isin(likes.users, held))
     with watch.stage("fitting ours", 0.1):
         model = train(interactions_from_ratings(others), contents, CONFIG)
-        simulator = ServingSimulator.of(model, CONFIG.popularity)
+        simulator = ServingSimulator.from_model(model, CONFIG.popularity)
     with watch.stage("fitting EASE", 0.5):
         known = ranking_task(_pairs(their_likes), _pairs(likes), items=np.unique(their_likes.items)).known
         baselines: dict[str, Scorer] = {
@@ -102,7 +102,7 @@ def _ours(
     for row, person in enumerate(people):
         own = shown.take(shown.users == person)
         places = np.searchsorted(model.movie_ids, own.items)[::-1]
-        lists[row] = simulator.answer(
+        lists[row] = simulator.recommend(
             places.tolist(), own.ratings[::-1].tolist(), places, k, blending=BlendConfig(), batch=None
         )
     wanted = ranking_task(_pairs(shown), _pairs(hidden), items=model.movie_ids)

@@ -34,16 +34,16 @@ class ServingSimulator:
         self._has_factors = np.any(self.item_factors, axis=1)
 
     @classmethod
-    def of(cls, model: TrainedModel, config: PopularityConfig | None = None) -> ServingSimulator:
+    def from_model(cls, model: TrainedModel, config: PopularityConfig | None = None) -> ServingSimulator:
         """What the nightly batch and the hourly refresh publish from the model's own interactions."""
         fitted = Popularity(config).fit(model.interactions)
         scores = np.zeros(len(model.movie_ids), np.float64)
-        place = np.searchsorted(model.movie_ids, model.interactions.item_ids)
-        scores[place] = fitted.item_scores
+        rows = np.searchsorted(model.movie_ids, model.interactions.item_ids)
+        scores[rows] = fitted.item_scores
         popular = np.lexsort((np.arange(len(scores)), -scores))[: np.count_nonzero(scores)]
         return cls(model.query_factors, model.item_factors, popular, scores)
 
-    def answer(
+    def recommend(
         self,
         signals: Sequence[int],
         ratings: Sequence[float],
@@ -95,15 +95,15 @@ class ServingSimulator:
         )
 
     def _profile(self, signals: Sequence[int], ratings: Sequence[float], newer: int) -> UserProfile | None:
-        places = np.array(signals, np.int64)
-        factors = self.query_factors[places]
+        positions = np.array(signals, np.int64)
+        factors = self.query_factors[positions]
         return build_user_profile(
-            ["rating"] * len(places),
+            ["rating"] * len(positions),
             ratings,
             factors,
             # A movie without factors tells the speed layer nothing.
             usable=np.any(factors, axis=1),
-            newer=np.arange(len(places)) < newer,
+            newer=np.arange(len(positions)) < newer,
             config=self.realtime,
         )
 

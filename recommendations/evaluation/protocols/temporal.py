@@ -78,7 +78,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
             raise ProtocolError(str(error)) from error
     with watch.stage("fitting", 0.1):
         model = train(interactions_from_ratings(ratings.take(~later)), contents, CONFIG)
-        simulator = ServingSimulator.of(model, CONFIG.popularity)
+        simulator = ServingSimulator.from_model(model, CONFIG.popularity)
         rows = _nightly_lists(model)
     catalogue = model.movie_ids
     ratings = ratings.take(np.isin(ratings.items, catalogue))
@@ -180,7 +180,7 @@ def _answers(
         batch = rows.get(point.person) if blending.batch else None
         hears = not blind and blending.realtime > 0
         signals = point.signals.tolist() if hears else []
-        lists[number] = simulator.answer(
+        lists[number] = simulator.recommend(
             signals, point.ratings.tolist(), point.signals, options.k, blending=blending, batch=batch, newer=point.newer
         )
     return lists

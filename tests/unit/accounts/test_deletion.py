@@ -256,13 +256,13 @@ def test_a_sign_in_that_a_deletion_outruns_is_a_401(committed_cast, what):
 
 
 def test_a_list_logged_before_and_kept_after_a_deletion_is_taken_back(committed_cast, monkeypatch):
-    user, keep = make_user("ada@x.org"), list_cache.keep
+    user, store = make_user("ada@x.org"), list_cache.store
 
-    def keep_after_the_deletion(*args, **kwargs):
+    def store_after_the_deletion(*args, **kwargs):
         user_delete(user_id=user.pk)
-        keep(*args, **kwargs)
+        store(*args, **kwargs)
 
-    monkeypatch.setattr(list_cache, "keep", keep_after_the_deletion)
+    monkeypatch.setattr(list_cache, "store", store_after_the_deletion)
     answer = client_of(user).get(LIST)
 
     assert answer.status_code == 401

@@ -215,7 +215,7 @@ def test_each_variable_reaches_its_field():
         for field in fields(kind)
         if field.name not in ("blend", "ranking", "reranking")
     )
-    assert [read.pop("top"), read.pop("pool")] == [RerankConfig().top, RerankConfig().pool]
+    assert [read.pop("top"), read.pop("pool_factor")] == [RerankConfig().top, RerankConfig().pool_factor]
     assert sorted(map(float, read.values())) == sorted(map(float, ENVIRONMENT.values()))
     assert read["mood_weight"] == 0.75
     assert read["list_cache_seconds"] == 101

@@ -27,7 +27,7 @@ def pass_a_second() -> None:
     """As if the state had been read a second ago."""
     held = database_state._held
     if held is not None:
-        database_state._held = held._replace(read_at=held.read_at - database_state.KEPT_SECONDS)
+        database_state._held = held._replace(read_at=held.read_at - database_state.CACHE_SECONDS)
 
 
 def flip_unannounced(cast: Cast) -> ModelVersion:
@@ -73,8 +73,8 @@ def test_a_movie_whose_hiding_nobody_announced_leaves_every_list(cast):
     key = catalogue_token_key()
     shown = [str(served(cast)), str(popular_list()), str(similar_list(movie_id=cast["Casino"].pk))]
     assert all("Heat" in text for text in shown)
-    facts = feature_cache_for(catalogue_token())
-    assert heat.pk in facts.cards([heat.pk])
+    features = feature_cache_for(catalogue_token())
+    assert heat.pk in features.cards([heat.pk])
     token = get_redis_connection("default").get(key)
     hide_unannounced(heat)
     pass_a_second()

@@ -8,7 +8,7 @@ from django_redis import get_redis_connection
 
 from movies.caching.version_tokens import CATALOGUE, invalidate_catalogue, read_token, token_key
 from movies.models import Movie
-from recommendations.retrieval import movie_features as movie_facts
+from recommendations.retrieval import movie_features
 from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
 from recommendations.serving.list_cache import lookup
 from tests.factories import make_movie, make_version
@@ -60,20 +60,20 @@ def test_without_a_stamp_nothing_is_remembered(movies, django_assert_num_queries
 
 
 def test_after_its_time_everything_is_fetched_anew(movies, monkeypatch):
-    facts = feature_cache_for(b"one")
-    assert feature_cache_for(b"one") is facts
+    features = feature_cache_for(b"one")
+    assert feature_cache_for(b"one") is features
 
-    monkeypatch.setattr(movie_facts, "KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(movie_features, "CACHE_SECONDS", -1.0)
 
-    assert feature_cache_for(b"one") is not facts
+    assert feature_cache_for(b"one") is not features
 
 
 def test_too_many_movies_begin_anew(movies, monkeypatch):
-    monkeypatch.setattr(movie_facts, "MAX_MOVIES", 2)
-    facts = feature_cache_for(b"two")
-    facts.cards([movie.pk for movie in movies])
+    monkeypatch.setattr(movie_features, "MAX_MOVIES", 2)
+    features = feature_cache_for(b"two")
+    features.cards([movie.pk for movie in movies])
 
-    assert feature_cache_for(b"two") is not facts
+    assert feature_cache_for(b"two") is not features
 
 
 def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
@@ -92,7 +92,7 @@ def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
 def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
     vectors = MovieFeatureCache().vectors(cast.version.pk)
     ids = [movie.pk for movie in cast.movies.values()]
-    monkeypatch.setattr(movie_facts, "BLOCK", 1)
+    monkeypatch.setattr(movie_features, "BLOCK_SIZE", 1)
     vectors.item_factors(ids[:1])
     with CaptureQueriesContext(connection) as queries:
         vectors.query_factors(ids)
@@ -104,26 +104,26 @@ def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
 
 
 def test_facts_of_a_new_version_are_its_own(cast):
-    facts = MovieFeatureCache()
+    features = MovieFeatureCache()
     movie = next(iter(cast.movies.values()))
-    facts.vectors(cast.version.pk).item_factors([movie.pk])
-    known, _ = facts.vectors(make_version("ready").pk).item_factors([movie.pk])
+    features.vectors(cast.version.pk).item_factors([movie.pk])
+    known, _ = features.vectors(make_version("ready").pk).item_factors([movie.pk])
 
     assert not known.any()
 
 
 def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_assert_num_queries):
     first, _, last = sorted(movie.pk for movie in movies)
-    facts = MovieFeatureCache()
-    facts.cards([first])
-    same_block = first // movie_facts.BLOCK == last // movie_facts.BLOCK
+    features = MovieFeatureCache()
+    features.cards([first])
+    same_block = first // movie_features.BLOCK_SIZE == last // movie_features.BLOCK_SIZE
 
     with django_assert_num_queries(0 if same_block else 2):
-        assert last in facts.cards([last])
+        assert last in features.cards([last])
 
 
 def test_where_many_are_missing_only_they_are_fetched():
-    many = set(range(1, 2 * movie_facts.BLOCK * movie_facts.MAX_BLOCK_FETCH, movie_facts.BLOCK))
+    many = set(range(1, 2 * movie_features.BLOCK_SIZE * movie_features.MAX_BLOCK_FETCH, movie_features.BLOCK_SIZE))
 
-    assert movie_facts.with_neighbours(many) == many
-    assert len(movie_facts.with_neighbours({3})) == movie_facts.BLOCK
+    assert movie_features.with_id_blocks(many) == many
+    assert len(movie_features.with_id_blocks({3})) == movie_features.BLOCK_SIZE

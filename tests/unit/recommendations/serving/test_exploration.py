@@ -10,8 +10,8 @@ from events.services import interaction_record
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations.models import ModelVersion, MovieEmbedding
-from recommendations.retrieval import movie_features as movie_facts
-from recommendations.serving.exploration import places
+from recommendations.retrieval import movie_features
+from recommendations.serving.exploration import new_movie_positions
 from tests.factories import Cast, client_of, make_embedding, make_movie, make_popular, make_user, make_version
 
 URL = "/api/recommendations/"
@@ -41,7 +41,7 @@ def make_new(version: ModelVersion, title: str, factors, days: float = 1, genre:
 
 
 def ask(user, **query):
-    movie_facts.forget()
+    movie_features.clear_cache()
     response = client_of(user).get(URL, {"limit": 100, "exclude": 10**9, **query})
     assert response.status_code == 200, response.content
     return response.json()
@@ -53,7 +53,7 @@ def titles(answer) -> list[str]:
 
 @pytest.mark.parametrize("count", range(-1, 30))
 def test_places_are_apart_and_leave_the_very_top_alone(count):
-    found = places(count)
+    found = new_movie_positions(count)
 
     assert len(set(found)) == len(found) == min(max(count, 0), 14)
     assert found == sorted(found)

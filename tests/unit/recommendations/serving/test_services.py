@@ -15,7 +15,7 @@ from movies.caching import version_tokens
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
-from recommendations.retrieval import movie_features as movie_facts
+from recommendations.retrieval import movie_features
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import gather, list_cache, services
@@ -246,7 +246,7 @@ def test_what_was_served_is_logged_once_with_its_id(cast):
 
 @pytest.mark.parametrize(("who", "count"), [("alice", 11), ("carol", 9)])
 def test_the_first_miss_of_a_process_costs_a_fixed_number_of_queries(cast, monkeypatch, who, count):
-    monkeypatch.setattr(movie_facts, "BLOCK", 1)
+    monkeypatch.setattr(movie_features, "BLOCK_SIZE", 1)
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
 
@@ -261,11 +261,11 @@ def test_a_miss_with_news_costs_four_queries_where_its_movies_are_remembered(cas
         make_embedding(cast.version, make_movie(f"Extra {n}"), [0.1, 0.1, 0.1])
     for title in ("Toy Story", "Heat", "Babe"):
         act(cast, cast.alice, title, "like")
-    facts = feature_cache_for(catalogue_token())
+    features = feature_cache_for(catalogue_token())
     everything = Movie.objects.values_list("pk", flat=True)
-    facts.cards(everything)
-    facts.vectors(cast.version.pk).item_factors(everything)
-    facts.new_movies(cast.version.pk)
+    features.cards(everything)
+    features.vectors(cast.version.pk).item_factors(everything)
+    features.new_movies(cast.version.pk)
 
     with CaptureQueriesContext(connection) as queries:
         assert len(served(cast.alice)["items"]) == 100
@@ -308,14 +308,14 @@ def test_a_new_version_or_a_hidden_movie_drops_every_list(cast, django_capture_o
 
 def test_a_list_computed_while_an_event_came_in_is_never_served_after_it(cast, monkeypatch):
     """The event commits after the list was computed from the old state and before it is kept."""
-    keep = list_cache.keep
+    store = list_cache.store
 
     def keep_after_an_event(*args, **kwargs):
         act(cast, cast.bob, "Toy Story", "dislike")
-        keep(*args, **kwargs)
+        store(*args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(list_cache, "keep", keep_after_an_event)
+        patched.setattr(list_cache, "store", keep_after_an_event)
         stale = served(cast.bob)
     fresh = served(cast.bob)
 

@@ -1,4 +1,4 @@
-"""Blending on numbers small enough to check by hand."""
+"""Blending of sources, on numbers small enough to check by hand."""
 
 import numpy as np
 import pytest
@@ -32,11 +32,11 @@ NAN = np.nan
         ([], []),
     ],
 )
-def test_each_source_is_brought_to_the_unit_interval(raw, expected):
+def test_normalise_scales_to_the_unit_interval(raw, expected):
     assert normalise(np.array(raw)) == pytest.approx(expected)
 
 
-def test_seventy_to_thirty_by_hand():
+def test_seventy_to_thirty_blend():
     ids = np.array([10, 20, 30])
     sources = {"batch": np.array([2.0, 1.0, NAN]), "realtime": np.array([0.1, 0.2, 0.4])}
 
@@ -50,13 +50,13 @@ def test_seventy_to_thirty_by_hand():
     )
 
 
-def test_ties_go_to_the_lower_id_whatever_the_order_given():
+def test_ties_go_to_the_lower_id():
     for ids in ([3, 1, 2], [2, 3, 1]):
         ranked = blend(np.array(ids), {"batch": np.ones(3)}, {"batch": 1.0})
         assert ranked.item_ids.tolist() == [1, 2, 3]
 
 
-def test_a_movie_of_score_zero_still_says_where_it_came_from():
+def test_a_score_of_zero_is_attributed_to_a_source():
     ranked = blend(
         np.array([1, 2]),
         {"realtime": np.array([1.0, -1.0]), "popular": np.array([NAN, NAN])},
@@ -67,7 +67,7 @@ def test_a_movie_of_score_zero_still_says_where_it_came_from():
     assert dict(zip(SOURCES, ranked.shares[1], strict=True)) == {"batch": 0, "realtime": 1, "popular": 0}
 
 
-def test_nothing_blends_to_nothing():
+def test_no_candidates_blend_to_an_empty_list():
     assert len(blend(np.array([], np.int64), {}, {"popular": 1.0})) == 0
 
 
@@ -76,7 +76,7 @@ def test_nothing_blends_to_nothing():
         st.tuples(*[st.one_of(st.just(NAN), st.floats(-1e6, 1e6, width=32)) for _ in SOURCES]), min_size=1, max_size=30
     )
 )
-def test_scores_fall_stay_in_the_unit_interval_and_shares_sum_to_one(rows):
+def test_scores_descend_in_the_unit_interval_and_shares_sum_to_1(rows):
     columns = dict(zip(SOURCES, np.array(rows).T, strict=True))
 
     ranked = blend(np.arange(len(rows)), columns, {"batch": 0.5, "realtime": 0.3, "popular": 0.2})
@@ -98,19 +98,19 @@ def test_scores_fall_stay_in_the_unit_interval_and_shares_sum_to_one(rows):
         ({"has_batch": False, "signals": 3, "positive": 3}, (0.0, 2 / 3, 1 / 3)),
     ],
 )
-def test_the_weights_follow_what_is_known_of_a_person(person, expected):
+def test_weights_depend_on_batch_row_and_signals(person, expected):
     weights = BlendConfig(batch=0.7, realtime=0.3, popularity_prior=2.0).weights(**person)
 
     assert tuple(weights[source] for source in SOURCES) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("newer", "kept"), [(0, 1.0), (1, 1 / 3), (2, 0.2), (3, 0.15), (50, 0.15)])
-def test_the_weight_of_the_batch_falls_with_what_it_has_not_read(newer, kept):
+@pytest.mark.parametrize(("newer", "factor"), [(0, 1.0), (1, 1 / 3), (2, 0.2), (3, 0.15), (50, 0.15)])
+def test_the_batch_weight_falls_with_newer_signals(newer, factor):
     config = BlendConfig(batch=0.7, realtime=0.3, newer_decay=2.0, batch_floor=0.15)
 
     weights = config.weights(has_batch=True, signals=50, positive=50, newer=newer)
 
-    assert weights["batch"] == pytest.approx(0.7 * kept / (0.7 * kept + 0.3))
+    assert weights["batch"] == pytest.approx(0.7 * factor / (0.7 * factor + 0.3))
     assert weights["batch"] + weights["realtime"] == pytest.approx(1)
     assert weights["popular"] == 0
 
@@ -118,19 +118,19 @@ def test_the_weight_of_the_batch_falls_with_what_it_has_not_read(newer, kept):
 @pytest.mark.parametrize(
     "config", [BlendConfig(newer_decay=0.0), BlendConfig(batch_floor=1.0), BlendConfig(batch=0.7, realtime=0.0)]
 )
-def test_the_weight_of_the_batch_can_be_made_to_stay(config):
+def test_settings_can_keep_the_batch_weight_constant(config):
     before, after = (config.weights(has_batch=True, signals=9, positive=9, newer=newer) for newer in (0, 9))
 
     assert before == after
 
 
-def test_newer_signals_change_nothing_for_somebody_without_a_batch_row():
+def test_newer_signals_do_not_matter_without_a_batch_row():
     before, after = (BlendConfig().weights(has_batch=False, signals=9, positive=9, newer=newer) for newer in (0, 9))
 
     assert before == after
 
 
-def test_the_popularity_prior_falls_as_evidence_grows():
+def test_the_popularity_prior_falls_with_positive_signals():
     prior = [BlendConfig().weights(has_batch=False, signals=n, positive=n)["popular"] for n in (1, 3, 5, 10, 20)]
 
     assert prior == sorted(prior, reverse=True)
@@ -140,31 +140,31 @@ def test_the_popularity_prior_falls_as_evidence_grows():
 @pytest.mark.parametrize(
     "bad", [{"batch": -0.1}, {"batch": 0, "realtime": 0}, {"popularity_prior": -1}, {"newer_decay": -1}]
 )
-def test_weights_that_make_no_sense_are_refused(bad):
+def test_invalid_weights_are_refused(bad):
     with pytest.raises(ValueError, match="weight"):
         BlendConfig(**bad)
 
 
 @pytest.mark.parametrize("floor", [-0.1, 1.1, NAN])
-def test_a_floor_that_is_no_share_is_refused(floor):
+def test_a_batch_floor_outside_0_to_1_is_refused(floor):
     with pytest.raises(ValueError, match="batch_floor"):
         BlendConfig(batch_floor=floor)
 
 
-def test_next_to_a_batch_real_time_is_measured_from_the_last_of_the_nearest():
+def test_real_time_scores_shift_to_the_last_of_the_nearest():
     scores, nearest = np.array([5.0, 3.0, 2.0, -1.0, NAN]), np.array([True, True, False, False, False])
 
     assert shift_to_nearest_floor(scores, nearest, full=2) == pytest.approx([2.0, 0.0, 0.0, 0.0, NAN], nan_ok=True)
 
 
-def test_with_fewer_nearest_than_asked_for_real_time_stands_as_it_is():
+def test_real_time_scores_do_not_shift_with_too_few_nearest():
     scores = np.array([5.0, 3.0, -1.0])
 
     assert shift_to_nearest_floor(scores, np.array([True, True, False]), full=3).tolist() == scores.tolist()
     assert shift_to_nearest_floor(scores, np.zeros(3, np.bool_), full=3).tolist() == scores.tolist()
 
 
-def test_popular_scores_are_measured_from_the_end_of_a_full_list():
+def test_only_a_full_list_shifts_to_its_last_score():
     assert shift_to_list_floor(np.array([9.0, 7.0, 6.0]), full=3).tolist() == [3.0, 1.0, 0.0]
     assert shift_to_list_floor(np.array([9.0, 7.0]), full=3).tolist() == [9.0, 7.0]
     assert shift_to_list_floor(np.array([]), full=3).tolist() == []
@@ -172,7 +172,7 @@ def test_popular_scores_are_measured_from_the_end_of_a_full_list():
 
 def test_a_fill_keeps_its_order_below_the_list():
     ranked = RankedList(np.array([7]), np.array([0.2]), np.array([[1.0, 0.0, 0.0]]))
-    nothing = RankedList(np.empty(0, np.int64), np.empty(0), np.empty((0, 3)))
+    empty = RankedList(np.empty(0, np.int64), np.empty(0), np.empty((0, 3)))
     ids, scores = np.array([5, 3, 9]), np.array([8.0, 4.0, 2.0])
 
     filled = fill(ranked, ids, scores)
@@ -180,5 +180,5 @@ def test_a_fill_keeps_its_order_below_the_list():
     assert filled.item_ids.tolist() == [7, 5, 3, 9]
     assert filled.scores.tolist() == [0.2, 0.2, 0.1, 0.05]
     assert filled.shares.tolist() == [[1.0, 0.0, 0.0], *[[0.0, 0.0, 1.0]] * 3]
-    assert fill(nothing, ids, scores).scores.tolist() == [1.0, 0.5, 0.25]
+    assert fill(empty, ids, scores).scores.tolist() == [1.0, 0.5, 0.25]
     assert fill(ranked, ids[:0], scores[:0]) is ranked

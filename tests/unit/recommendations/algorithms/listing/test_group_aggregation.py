@@ -1,4 +1,4 @@
-"""Bringing several people's scores together, on scores small enough to reckon by hand."""
+"""Aggregation of several people's scores, on numbers small enough to check by hand."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from recommendations.algorithms.listing.group_aggregation import (
     STRATEGIES,
     group_order,
     group_scores,
+    is_suited,
     popular_share,
-    suited,
 )
 
 IDS = np.array([10, 20, 30, 40])
@@ -16,36 +16,36 @@ SCORES = np.array([[1.0, 0.5, 0.6, 0.2], [0.0, 0.5, 0.4, 0.2]])
 
 
 @pytest.mark.parametrize(
-    ("strategy", "worth", "order"),
+    ("strategy", "expected", "order"),
     [
         ("least_misery", [0.0, 0.5, 0.4, 0.2], [20, 30, 40, 10]),
-        # Three are level on average: the least decides.
+        # Three tie on average: the lowest score decides.
         ("average", [0.5, 0.5, 0.5, 0.2], [20, 30, 10, 40]),
     ],
 )
-def test_a_strategy_gives_the_known_scores_and_order(strategy, worth, order):
-    assert group_scores(SCORES, strategy).tolist() == worth
+def test_a_strategy_gives_the_known_scores_and_order(strategy, expected, order):
+    assert group_scores(SCORES, strategy).tolist() == expected
     assert IDS[group_order(IDS, SCORES, strategy)].tolist() == order
 
 
-def test_level_misery_goes_by_the_average_and_then_by_id():
+def test_ties_of_least_misery_go_by_average_then_by_id():
     scores = np.array([[0.0, 0.0, 0.0], [0.3, 0.9, 0.3]])
 
     assert group_order(np.array([3, 2, 1]), scores, "least_misery").tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_order_does_not_depend_on_who_comes_first(strategy):
+def test_the_order_of_members_does_not_matter(strategy):
     scores = np.random.default_rng(1).random((4, 50)).round(1)
     ids = np.arange(50)
 
     assert group_order(ids, scores, strategy).tolist() == group_order(ids, scores[::-1], strategy).tolist()
 
 
-def test_a_movie_suits_whom_it_scores_with_higher_than_half_of_the_movies():
+def test_a_movie_suits_people_who_score_it_above_their_median():
     scores = np.array([[0.9, 0.8, 0.1, 0.0], [0.1, 0.1, 0.1, 0.2], [0.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.5, 0.1]])
 
-    assert suited(scores).tolist() == [
+    assert is_suited(scores).tolist() == [
         [True, True, False, False],
         [False, False, False, True],
         [False, False, False, False],
@@ -53,7 +53,7 @@ def test_a_movie_suits_whom_it_scores_with_higher_than_half_of_the_movies():
     ]
 
 
-def test_by_least_misery_popularity_counts_as_it_does_with_whom_it_suits_least():
+def test_with_least_misery_the_lowest_scorers_popular_share_counts():
     scores = np.array([[0.8], [0.2]])
     popular = np.array([[1.0], [0.0]])
 
@@ -61,9 +61,9 @@ def test_by_least_misery_popularity_counts_as_it_does_with_whom_it_suits_least()
     assert popular_share(scores, popular, "average").tolist() == [0.8]
 
 
-def test_where_the_least_is_nothing_all_count_by_their_scores():
+def test_with_a_lowest_score_of_0_all_popular_shares_count():
     assert popular_share(np.array([[0.8], [0.0]]), np.array([[0.0], [1.0]]), "least_misery").tolist() == [0.0]
 
 
-def test_what_nobody_has_a_score_for_is_there_by_being_popular():
+def test_a_movie_nobody_scores_counts_as_popular():
     assert popular_share(np.zeros((2, 1)), np.zeros((2, 1)), "average").tolist() == [1.0]

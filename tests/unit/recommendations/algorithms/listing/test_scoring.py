@@ -1,4 +1,4 @@
-"""One ranking for every list: sources aligned by candidate, calibrated, blended, filled; and what a score came from."""
+"""The ranker: aligns sources by candidate, calibrates, blends and fills; and the top contributions of a score."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def make_pool(item_ids, factors=None, **fields) -> CandidatePool:
     return CandidatePool(ids, weights, known, vectors, **fields)
 
 
-def test_a_nightly_list_keeps_its_order_and_seen_movies_stay_out():
+def test_a_nightly_list_keeps_its_order_without_seen_movies():
     pool = make_pool([2, 5, 9], batch=ScoredItems.of([9, 7, 2, 5], [4.0, 3.0, 2.0, 1.0]))
 
     ranked = rank(pool, RankingConfig())
@@ -39,14 +39,14 @@ def test_a_nightly_list_keeps_its_order_and_seen_movies_stay_out():
     assert ranked.shares[:, SOURCES.index("batch")].tolist() == [1.0, 1.0, 1.0]
 
 
-def test_a_whole_list_is_measured_from_its_end():
+def test_a_full_list_is_measured_from_its_end():
     ids = list(range(1, LIST_SIZE + 1))
     pool = make_pool(ids[:2] + ids[-1:], popular=ScoredItems.of(ids, np.linspace(10.0, 9.0, LIST_SIZE).tolist()))
 
     assert rank(pool, RankingConfig()).scores[-1] == 0.0
 
 
-def test_real_time_is_cut_at_the_nearest_beside_a_batch_alone():
+def test_beside_a_batch_only_the_nearest_have_real_time_scores():
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(LIST_SIZE + 20, 2)).astype(np.float32)
     ids = np.arange(len(factors))
@@ -62,7 +62,7 @@ def test_real_time_is_cut_at_the_nearest_beside_a_batch_alone():
     assert (unsearched.shares[:, realtime] * unsearched.scores > 0).sum() > LIST_SIZE
 
 
-def test_preferred_genres_come_before_what_is_popular_with_everyone():
+def test_preferred_genres_rank_before_general_popularity():
     pool = make_pool(
         [1, 2, 3, 4],
         popular=ScoredItems.of([1, 2, 3], [30.0, 20.0, 10.0]),
@@ -72,7 +72,7 @@ def test_preferred_genres_come_before_what_is_popular_with_everyone():
     assert rank(pool, RankingConfig()).item_ids.tolist() == [4, 2, 1, 3]
 
 
-def test_a_mood_moves_the_list_and_has_a_share():
+def test_a_mood_re_ranks_the_list_and_has_a_share():
     pool = make_pool([1, 2], popular=ScoredItems.of([1, 2], [2.0, 1.9]), mood=np.array([np.nan, 0.8]))
 
     ranked = rank(pool, RankingConfig(mood_weight=0.5))
@@ -92,11 +92,11 @@ def test_the_fill_follows_the_last_candidate():
     assert (np.diff(ranked.scores) <= 0).all()
 
 
-def test_an_empty_pool_is_an_empty_list():
+def test_an_empty_pool_ranks_to_an_empty_list():
     assert len(rank(make_pool([]), RankingConfig())) == 0
 
 
-def test_an_item_is_explained_by_the_signal_that_speaks_for_it_most():
+def test_the_signal_with_the_largest_contribution_is_found():
     profile = make_profile([EAST, NORTH, -EAST], [1.0, 0.5, 1.0])
 
     strongest, share = top_contributions(profile, np.stack([EAST, EAST + 2 * NORTH, NORTH, -NORTH]))
@@ -105,11 +105,11 @@ def test_an_item_is_explained_by_the_signal_that_speaks_for_it_most():
     assert share.tolist() == [1.0, 0.5, 1.0, 0.0]
 
 
-def test_a_dislike_explains_nothing():
+def test_a_dislike_does_not_contribute():
     strongest, _ = top_contributions(make_profile([EAST], [-1.0]), EAST[None])
 
     assert strongest.tolist() == [-1]
 
 
-def test_no_items_need_no_explanation():
+def test_no_items_have_no_contributions():
     assert len(top_contributions(make_profile([EAST], [1.0]), np.zeros((0, 2), np.float32))[0]) == 0

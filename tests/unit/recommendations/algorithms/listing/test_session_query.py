@@ -1,4 +1,4 @@
-"""The speed layer's arithmetic on vectors of two dimensions."""
+"""The speed layer's query vector, on vectors of two dimensions."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_newer_signals_weigh_more():
     assert recency_weights(3, half_life=1.0).tolist() == [1.0, 0.5, 0.25]
 
 
-def test_the_query_is_the_weighted_mean_and_a_dislike_pushes_away():
+def test_the_query_is_a_weighted_mean_with_negative_dislikes():
     both = np.stack([EAST, NORTH])
 
     assert query_vector(both, np.array([3.0, 1.0], np.float32)).tolist() == [0.75, 0.25]
@@ -42,21 +42,21 @@ def test_the_query_is_the_weighted_mean_and_a_dislike_pushes_away():
     assert query_vector(both, np.zeros(2, np.float32)).tolist() == [0.0, 0.0]
 
 
-def test_few_signals_tell_only_the_strongest_learned_directions():
+def test_few_signals_use_only_the_strongest_directions():
     query, config = np.arange(1, LEARNED_DIRECTIONS + 3, dtype=np.float32), RealtimeConfig(12, 5.0, 1, 2)
     one, two, many = (truncate_directions(query, signals, config) for signals in (1, 2, 50))
 
     assert one[:3].tolist() == [1, 2, 3]
     assert two[:5].tolist() == [1, 2, 3, 4, 5]
-    for kept, told in ((one, 3), (two, 5)):
-        assert not kept[told:LEARNED_DIRECTIONS].any()
-        # Those past the learned ones are another model's.
-        assert kept[LEARNED_DIRECTIONS:].tolist() == query[LEARNED_DIRECTIONS:].tolist()
+    for truncated, directions in ((one, 3), (two, 5)):
+        assert not truncated[directions:LEARNED_DIRECTIONS].any()
+        # Dimensions after the learned ones belong to another model.
+        assert truncated[LEARNED_DIRECTIONS:].tolist() == query[LEARNED_DIRECTIONS:].tolist()
     assert many.tolist() == query.tolist()
     assert query[3] == 4
 
 
-def test_a_profile_keeps_what_the_model_can_use_and_counts_what_is_newer():
+def test_a_profile_keeps_usable_signals_and_counts_newer_ones():
     profile = build_user_profile(
         ["like", "rating", "dislike"],
         [None, 5.0, None],
@@ -67,14 +67,14 @@ def test_a_profile_keeps_what_the_model_can_use_and_counts_what_is_newer():
     )
 
     assert profile is not None
-    assert profile.places.tolist() == [0, 2]
-    # Recency counts the signal in between, which the model does not know.
+    assert profile.signal_positions.tolist() == [0, 2]
+    # Recency also counts the unusable signal between them.
     assert profile.weights.tolist() == [1.0, -0.25]
     assert profile.query.tolist() == pytest.approx([0.8, -0.2])
     assert (len(profile.weights), profile.positive, profile.newer) == (2, 1, 1)
 
 
-def test_signals_of_unknown_movies_make_no_profile():
+def test_signals_on_movies_without_factors_make_no_profile():
     nothing = np.zeros(1, np.bool_)
 
     assert (
@@ -83,8 +83,8 @@ def test_signals_of_unknown_movies_make_no_profile():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"signals": 0}, {"recency_half_life": 0}, {"directions": 0}, {"directions_a_signal": -1}]
+    "bad", [{"signals": 0}, {"recency_half_life": 0}, {"directions": 0}, {"directions_per_signal": -1}]
 )
-def test_hyperparameters_that_make_no_sense_are_refused(bad):
+def test_invalid_hyperparameters_are_refused(bad):
     with pytest.raises(ValueError, match="must be"):
         RealtimeConfig(**bad)

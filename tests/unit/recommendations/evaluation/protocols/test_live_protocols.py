@@ -112,17 +112,17 @@ NOTHING = np.zeros(0, np.int64)
 
 
 def test_a_stranger_gets_what_is_popular():
-    assert SIMULATOR.answer([], [], NOTHING, 3, blending=BlendConfig()).tolist() == [4, 2, 0]
+    assert SIMULATOR.recommend([], [], NOTHING, 3, blending=BlendConfig()).tolist() == [4, 2, 0]
 
 
 def test_a_new_person_gets_what_is_near_and_never_what_they_have():
-    answer = SIMULATOR.answer([0], [5.0], np.array([0]), 2, blending=BlendConfig(popularity_prior=0.0))
+    answer = SIMULATOR.recommend([0], [5.0], np.array([0]), 2, blending=BlendConfig(popularity_prior=0.0))
     assert answer.tolist() == [1, 3]
 
 
 def test_a_known_person_gets_both_layers_and_the_rest_is_filled_with_what_is_popular():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
-    answer = SIMULATOR.answer([2], [5.0], np.array([2]), 5, blending=BlendConfig(), batch=batch)
+    answer = SIMULATOR.recommend([2], [5.0], np.array([2]), 5, blending=BlendConfig(), batch=batch)
     assert answer[0] == 3
     assert sorted(answer.tolist()) == [-1, 0, 1, 3, 4]
 
@@ -130,15 +130,15 @@ def test_a_known_person_gets_both_layers_and_the_rest_is_filled_with_what_is_pop
 def test_without_the_speed_layer_the_nightly_list_stands_alone():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     blending = BlendConfig(batch=1.0, realtime=0.0)
-    answer = SIMULATOR.answer([], [], np.array([2]), 2, blending=blending, batch=batch)
+    answer = SIMULATOR.recommend([], [], np.array([2]), 2, blending=blending, batch=batch)
     assert answer.tolist() == [3, 0]
 
 
 def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     asked = {"blending": BlendConfig(), "batch": batch}
-    fresh = SIMULATOR.answer([1], [5.0], np.array([1]), 2, **asked)
-    stale = SIMULATOR.answer([1], [5.0], np.array([1]), 2, newer=1, **asked)
+    fresh = SIMULATOR.recommend([1], [5.0], np.array([1]), 2, **asked)
+    stale = SIMULATOR.recommend([1], [5.0], np.array([1]), 2, newer=1, **asked)
 
     assert fresh.tolist() == [3, 0]
     assert stale.tolist() == [0, 3]
@@ -146,6 +146,6 @@ def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
 
 def test_a_newer_signal_of_a_movie_without_factors_does_not_count_as_newer():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
-    answer = SIMULATOR.answer([4, 1], [5.0, 5.0], np.array([1, 4]), 2, blending=BlendConfig(), batch=batch, newer=1)
+    answer = SIMULATOR.recommend([4, 1], [5.0, 5.0], np.array([1, 4]), 2, blending=BlendConfig(), batch=batch, newer=1)
 
     assert answer.tolist() == [3, 0]

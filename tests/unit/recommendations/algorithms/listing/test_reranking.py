@@ -1,4 +1,4 @@
-"""Variety at the top of a list: what may move, and what may not."""
+"""Re-ranking of the top of a list: diversity and the cap per group."""
 
 import numpy as np
 import pytest
@@ -26,22 +26,22 @@ def test_sequels_share_a_franchise(title, shared):
     assert franchise(title) == shared
 
 
-def test_without_variety_and_groups_nothing_moves():
+def test_without_diversity_and_groups_nothing_moves():
     assert rerank(SCORES, NOTHING, [[]] * 12).tolist() == list(range(12))
 
 
-def test_at_most_so_many_of_a_group_stand_at_the_top():
+def test_the_cap_limits_a_group_at_the_top():
     groups = [["rocky"]] * 5 + [[]] * 7
-    order = rerank(SCORES, NOTHING, groups, RerankConfig(group_cap=2, top=6, pool=2)).tolist()
+    order = rerank(SCORES, NOTHING, groups, RerankConfig(group_cap=2, top=6, pool_factor=2)).tolist()
 
     assert order == [0, 1, 5, 6, 7, 8, 2, 3, 4, 9, 10, 11]
 
 
-def test_where_all_are_of_one_group_the_ranking_stands():
+def test_the_ranking_stays_when_all_items_are_of_one_group():
     assert rerank(SCORES, NOTHING, [["rocky"]] * 12, RerankConfig(group_cap=1)).tolist() == list(range(12))
 
 
-def test_variety_prefers_what_is_unlike_the_best():
+def test_diversity_prefers_items_unlike_the_best():
     vectors = np.array([[1, 0]] * 6 + [[0, 1]] * 6, np.float32)
     order = rerank(SCORES, vectors, [[]] * 12, RerankConfig(diversity=0.5)).tolist()
 
