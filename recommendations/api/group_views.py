@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 from movies.api.pagination import envelope
 from recommendations.api.query import NOT_FOR_GROUPS, GroupSerializer
 from recommendations.api.serializers import GroupListSerializer
-from recommendations.serving.group_services import group_recommendation
+from recommendations.serving.services import group_list
 
 
 class GroupListView(APIView):
@@ -30,7 +30,7 @@ class GroupListView(APIView):
         body = GroupSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         valid = body.validated_data
-        answer = group_recommendation(
+        answer = group_list(
             user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
             members=valid["members"],
             strategy=valid["strategy"],

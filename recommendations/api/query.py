@@ -15,7 +15,7 @@ from movies.api.fields import BoundedListField, ListedChoiceField
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.api.fields import SearchTextField
 from recommendations.retrieval.filters import MAX_EXCLUDED, ListFilters
-from recommendations.serving.group_services import MAX_LIMIT, MAX_MEMBERS, MIN_MEMBERS
+from recommendations.serving.services import MAX_GROUP_LIMIT, MAX_GROUP_MEMBERS, MIN_GROUP_MEMBERS
 
 MAX_SIGNALS = 200
 MAX_GENRES = 50
@@ -139,12 +139,17 @@ class SessionEventSerializer(serializers.Serializer):
 class GroupSerializer(ExpandQuerySerializer):
     """The members of a group, and the strategy that aggregates their scores."""
 
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=MAX_LIMIT, help_text="How many movies.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_GROUP_LIMIT, default=MAX_GROUP_LIMIT, help_text="How many movies."
+    )
     members = BoundedListField(
         child=serializers.EmailField(max_length=254),
         allow_empty=False,
-        max_length=MAX_MEMBERS,
-        help_text=f"E-mail addresses of the others; {MIN_MEMBERS} to {MAX_MEMBERS} people with you, listed or not.",
+        max_length=MAX_GROUP_MEMBERS,
+        help_text=(
+            "E-mail addresses of the others; "
+            f"{MIN_GROUP_MEMBERS} to {MAX_GROUP_MEMBERS} people with you, listed or not."
+        ),
     )
     strategy = ListedChoiceField(
         choices=[("least_misery", "as good as for whom it is worst"), ("average", "as good as on average")],

@@ -1,8 +1,8 @@
-"""Places of a list that new movies may take, so that somebody sees them before anybody has rated them.
+"""Exploration: reserves positions of a list for new movies, so that people see them before anyone has rated them.
 
-A movie that nobody rated has factors predicted from its text, and seldom makes its way past what thousands like;
-without a place it would never be rated. The price is small and bounded: EXPLORATION_PLACES of the first twenty, none of
-them at the very top, each with the new movie that suits the person best.
+The factors of a movie without ratings are predicted from its text, and it rarely outranks popular movies; without a
+reserved position it would get no ratings. The cost is bounded: EXPLORATION_PLACES of the first twenty positions, below
+the first three, each for the new movie that suits the person best.
 """
 
 from datetime import datetime, timedelta
@@ -15,17 +15,17 @@ from recommendations.retrieval.config import MAX_EXPLORATION_PLACES, serving_con
 from recommendations.retrieval.reasons import NEW_HERE, NEW_THIS_WEEK, Reason
 from recommendations.serving.gather import GatheredList
 
-# Places for new movies are among this many at the top of a list, after the first ones.
+# New movies are inserted after the first FIXED_TOP positions and within the first EXPLORATION_TOP.
 EXPLORATION_TOP = 20
 FIXED_TOP = 3
 _POSITION_SPAN = 15
 NEW_FOR_A_WEEK = timedelta(days=7)
-# Candidates considered for each place: hardly any breaks the cap of its franchise or director.
+# Candidates considered for each position: few of them break the cap of their franchise or director.
 _CANDIDATES_PER_POSITION = 20
 
 
 class NewMovie(NamedTuple):
-    """A new movie and its place, from 0."""
+    """A new movie and its position in the list, from 0."""
 
     position: int
     movie_id: int
@@ -33,7 +33,7 @@ class NewMovie(NamedTuple):
 
 
 def new_movie_positions(count: int) -> list[int]:
-    """Where the new movies are inserted, from 0: evenly among the first twenty, one of them tenth.
+    """The positions of ``count`` new movies, from 0, evenly spaced in the first twenty.
 
     >>> new_movie_positions(0), new_movie_positions(1), new_movie_positions(3)
     ([], [9], [5, 9, 13])
@@ -43,11 +43,11 @@ def new_movie_positions(count: int) -> list[int]:
 
 
 def choose_new_movies(listed: list[int], gathered: GatheredList) -> list[NewMovie]:
-    """The new movies for the places of a list of these movies, best by the person's query first, none that it speaks
-    against; the newest first without a query.
+    """Choose the new movies to insert into a list of these movies, best first.
 
-    One that is among the first twenty anyway keeps its place, and none makes its franchise or director one too many at
-    the top.
+    They are ranked by the inner product with the person's query, without those of 0 or less; without a query, newest
+    first. A new movie that is already among the first twenty is not chosen, nor is one that would break the cap of its
+    franchise or director at the top.
     """
     positions = new_movie_positions(serving_config().exploration_places)
     if not positions or not gathered.new_movies or len(listed) <= positions[0]:

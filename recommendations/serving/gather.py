@@ -1,6 +1,6 @@
-"""The first phase of a list: everything that has to be read, in one frozen object.
+"""The first phase of a list: reads everything it needs into one frozen object.
 
-Only this phase waits for PostgreSQL or Redis. What follows (``rank``, then ``present``) computes with what is here.
+Only this phase waits for PostgreSQL or Redis. The next phases, ``rank`` and ``present``, only compute.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ _NO_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems()
 
 @dataclass(frozen=True)
 class ListRequest:
-    """Whom a list is for and what it is made under.
+    """The input of one list.
 
-    signals: the newest one a movie, newest first; seen: movies that must not be listed; explore: whether new movies get
-    their places, as in lists that are logged.
+    signals: the newest signal of each movie, newest first; seen: ids of movies that must not be listed; explore:
+    whether new movies are inserted, which only logged lists do.
     """
 
     live: LiveModel
@@ -44,7 +44,7 @@ class ListRequest:
 
     @property
     def excluded(self) -> set[int]:
-        """What must not be listed: seen or excluded by the filters."""
+        """Ids of movies that must not be listed: seen, or excluded by the filters."""
         return self.seen | self.filters.exclude
 
     def popular(self, limit: int, exclude: set[int]) -> ScoredItems:
@@ -56,7 +56,7 @@ class ListRequest:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How many movies are not in the list, and why; the fields are those of the API's explanation."""
+    """How many movies are left out of the list, by cause; the fields are those of the API's explanation."""
 
     seen: int
     excluded: int
@@ -67,11 +67,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class GatheredList:
-    """All that one list is made of.
+    """The data of one list.
 
-    movies: features of the candidates, of the fill and of ``new_movies``; signal_titles: of the movies of the profile's
-    signals, in their order; ratings: predicted, by movie; genre_reasons: by movie, of what is popular in preferred
-    genres; new_movies: when each was added, of those that may take a place for new ones, newest first.
+    movies: features of the candidates, the fill and ``new_movies``; signal_titles: titles of the movies of the
+    profile's signals, in the signals' order; ratings: predicted, by movie id; genre_reasons: by movie id, for movies
+    popular in preferred genres; new_movies: when each new movie that may be inserted was added, newest first.
     """
 
     request: ListRequest
@@ -88,9 +88,9 @@ class GatheredList:
 def gather_for_user(
     user_id: int, filters: ListFilters | None = None, *, features: MovieFeatureCache | None = None
 ) -> GatheredList:
-    """Everything for one person's list. Two queries and a search by vector when its movies' features are cached.
+    """Read everything for one person's list. Two queries and a vector search when the movies' features are cached.
 
-    features: those under the catalogue's token, if the caller has read it already.
+    features: the feature cache of the current catalogue token, if the caller has already read the token.
     """
     live = candidates.live_model(user_id)
     signals, seen = history(user_id, REALTIME.signals)
@@ -99,14 +99,14 @@ def gather_for_user(
 
 
 def gather_for_guest(signals: Sequence[Signal], seen: set[int], filters: ListFilters) -> GatheredList:
-    """The same for somebody of whom only this is known: signals, newest first, and movies they have seen."""
+    """Read everything for a guest's list, from their signals, newest first, and the ids of movies they have seen."""
     live = candidates.live_model()
     newest = list(signals[: REALTIME.signals])
     return gather(ListRequest(live, newest, seen, filters, feature_cache_for(catalogue_token())))
 
 
 def gather(request: ListRequest) -> GatheredList:
-    """Candidates of each source that weighs anything, with the features of their movies; see GatheredList."""
+    """Read the candidates of each source with a weight above 0, and the features of their movies."""
     live, excluded = request.live, request.excluded
     profile = user_profile(request.features, live, request.signals)
     weights = serving_config().ranking.weights(has_batch=bool(live.movie_ids), profile=profile)
@@ -117,7 +117,7 @@ def gather(request: ListRequest) -> GatheredList:
     mood, cosines = _mood(request, ids)
     ids = ids.union(cosines)
     new_movies = _new_movies(request)
-    # Factors are compared with the query and, where lists are diversified, with each other.
+    # Factors are needed to score against the query and, with diversity, to compare items.
     version_id = live.version_id if profile is not None or serving_config().reranking.diversity else None
     movies = request.features.collect(ids | new_movies.keys(), version_id)
     published = ids & movies.cards.keys()
@@ -160,7 +160,7 @@ def gather(request: ListRequest) -> GatheredList:
 
 
 def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal]) -> UserProfile | None:
-    """What the signals say under the live version; None when it can make nothing of them."""
+    """The profile of the signals under the live version; None without a version or usable signals."""
     if live.version_id is None or not signals:
         return None
     usable, query_factors = features.vectors(live.version_id).query_factors([signal.movie_id for signal in signals])
@@ -182,7 +182,7 @@ def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[st
 
 
 def _popular(request: ListRequest, profile: UserProfile | None) -> tuple[ScoredItems, ScoredItems, dict[int, Reason]]:
-    """What is popular with everyone; and, where no model can read what the person did, in the genres that they like."""
+    """Popular movies; and, if the person has signals but no profile, popular movies of their preferred genres."""
     popular = request.popular(POPULAR_CANDIDATES, request.excluded)
     if profile is not None or not request.signals:
         return popular, ScoredItems(), {}
@@ -193,7 +193,7 @@ def _popular(request: ListRequest, profile: UserProfile | None) -> tuple[ScoredI
 
 
 def _nearest(request: ListRequest, profile: UserProfile | None) -> list[int]:
-    """The movies nearest to the profile's query that pass; none where nothing speaks for anything."""
+    """The movies nearest to the profile's query that pass the filters; empty without a positive signal."""
     version_id = request.live.version_id
     if version_id is None or profile is None or not profile.positive:
         return []
@@ -201,7 +201,7 @@ def _nearest(request: ListRequest, profile: UserProfile | None) -> list[int]:
 
 
 def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, dict[int, float]]:
-    """What the mood means, and how near to it each candidate and the nearest other movies are, by movie."""
+    """The mood's text vector, and the cosine similarity to it of each candidate and of the nearest other movies."""
     if not request.filters.mood:
         return None, {}
     mood = text_meaning(request.filters.mood)
@@ -213,7 +213,7 @@ def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, di
 
 
 def _new_movies(request: ListRequest) -> dict[int, datetime]:
-    """The new movies that may take a place. None where there are no places, nor in a list with a mood."""
+    """The new movies that may be inserted; empty without exploration, or with a mood."""
     version_id = request.live.version_id
     enabled = request.explore and serving_config().exploration_places and not request.filters.mood
     if not enabled or version_id is None:
@@ -229,7 +229,7 @@ def _new_movies(request: ListRequest) -> dict[int, datetime]:
 
 
 def _fill(request: ListRequest, listed: set[int]) -> ScoredItems:
-    """What brings the list to LIST_SIZE: popular movies, then any that pass, which score as the least popular."""
+    """Items that extend the list to LIST_SIZE: popular movies, then any that pass, scored like the least popular."""
     missing = LIST_SIZE - len(listed)
     if missing <= 0:
         return ScoredItems()

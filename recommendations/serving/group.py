@@ -1,12 +1,12 @@
-"""A list for several people at once: what each of them would like of all that any of them might, brought together.
+"""Computes a list for a group: scores the same candidates for each member, then aggregates the scores.
 
-Whoever asks sees how well each movie suits each member, but not what a score is made of. What is missing has been seen
-by somebody, so a list takes no filters, by which one movie after the other could be asked about.
+The response has each member's score but no shares, to protect what members did. It takes no filters, because a movie
+that is missing was seen by a member, and filters would let a member query movie by movie.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFea
 from recommendations.serving.gather import REALTIME, user_profile
 from recommendations.serving.present import diversified_order
 
+# Decimals of the scores in a response: enough to compare movies, too few to infer what a member did.
+SCORE_DECIMALS = 2
+
 
 class GroupItem(NamedTuple):
-    """One movie of a group's list; member_scores in the order of the members."""
+    """One movie of a group's list; member_scores: 0 to 1, in the order of the members."""
 
     movie_id: int
     score: float
@@ -34,7 +37,7 @@ class GroupItem(NamedTuple):
 
 @dataclass(frozen=True)
 class GatheredGroup:
-    """All that one group's list is made of: a pool for each member, of the same candidates, and their features."""
+    """The data of one group's list: a pool per member, all with the same candidates, and the candidates' features."""
 
     version_id: int | None
     pools: list[CandidatePool]
@@ -43,34 +46,34 @@ class GatheredGroup:
 
 @dataclass(frozen=True)
 class GroupList:
-    """Up to the wanted items, best first, and the features of their movies."""
+    """The items of a group's list, best first, and the features of their movies."""
 
     version_id: int | None
     items: list[GroupItem]
     movies: MovieFeatures
 
 
-def group_list(user_ids: Sequence[int], strategy: Strategy, limit: int) -> GroupList:
-    """The list for these people, at most ``limit`` movies that none of them has seen; deterministic. Reads only."""
+def compute_group(user_ids: Sequence[int], strategy: Strategy, limit: int) -> GroupList:
+    """At most ``limit`` movies for these people that none of them has seen. Deterministic; writes nothing."""
     gathered = gather_group(user_ids, limit)
     ranked = rank_group(gathered.pools, strategy, serving_config().ranking)
     return present_group(ranked, gathered, limit)
 
 
 def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
-    """The candidates: any member's nightly list, the movies nearest to each member's query, and what is popular; and
-    any others where those are fewer than ``limit``.
+    """Read the candidates: all members' nightly lists, the movies nearest to each member's query, and popular movies.
 
-    Three queries for however many people, with the search by vector, when the movies' features are cached; up to eight
-    otherwise.
+    If these are fewer than ``limit``, other movies are added. Three queries, including the vector search, for any
+    number of people when the movies' features are cached; up to eight otherwise.
     """
     live_models = candidates.live_models(user_ids)
     lives = [live_models[user_id] for user_id in user_ids]
-    done = histories(user_ids, REALTIME.signals)
-    seen = set[int]().union(*(seen for _, seen in done.values()))
+    by_user = histories(user_ids, REALTIME.signals)
+    seen = set[int]().union(*(seen_by_one for _, seen_by_one in by_user.values()))
     features, version_id = feature_cache_for(catalogue_token()), lives[0].version_id
-    _fetch_query_factors(features, version_id, {signal.movie_id for signals, _ in done.values() for signal in signals})
-    profiles = [user_profile(features, live, done[user_id][0]) for user_id, live in zip(user_ids, lives, strict=True)]
+    signal_movies = {signal.movie_id for signals, _ in by_user.values() for signal in signals}
+    _fetch_query_factors(features, version_id, signal_movies)
+    profiles = [user_profile(features, live, by_user[user][0]) for user, live in zip(user_ids, lives, strict=True)]
     popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, seen))
     ids = {movie for live in lives for movie in live.movie_ids}.union(popular.item_ids.tolist()) - seen
     if version_id is not None:
@@ -84,7 +87,7 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
     item_ids = np.array(sorted(movies.cards), np.int64)
     has_factors, factors = movies.factors(item_ids)
     ranking = serving_config().ranking
-    # No search limits a member's candidates: what one cares little for must be told from what another cannot stand.
+    # No ``nearest``: real-time scores have no floor here, because least misery must rank the low ones too.
     pools = [
         CandidatePool(
             item_ids,
@@ -101,13 +104,13 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
 
 
 def _fetch_query_factors(features: MovieFeatureCache, version_id: int | None, movie_ids: set[int]) -> None:
-    """Caches the factors of all members' signals at once, so that it is one query."""
+    """Cache the factors of all members' signals in one query."""
     if version_id is not None:
         features.vectors(version_id).query_factors(sorted(movie_ids))
 
 
 def present_group(ranked: RankedGroup, gathered: GatheredGroup, limit: int) -> GroupList:
-    """The best ``limit`` movies of the group, with some variety at the top and the reason of each."""
+    """Re-rank the best movies of the group, add reasons and take ``limit``. No SQL, no Redis."""
     members = len(gathered.pools)
     best = ranked.item_ids[:LIST_SIZE].tolist()
     order = diversified_order(best, ranked.scores[:LIST_SIZE].tolist(), gathered.movies)
@@ -121,3 +124,17 @@ def present_group(ranked: RankedGroup, gathered: GatheredGroup, limit: int) -> G
         for position in order[:limit]
     ]
     return GroupList(gathered.version_id, items, gathered.movies)
+
+
+def group_item_fields(computed: GroupList) -> list[dict[str, Any]]:
+    """The items with the API's fields. They share cards and reasons: do not change them in place."""
+    cards = computed.movies.cards
+    return [
+        {
+            "movie": cards[item.movie_id],
+            "score": round(item.score, SCORE_DECIMALS),
+            "member_scores": [round(score, SCORE_DECIMALS) for score in item.member_scores],
+            "reason": item.reason,
+        }
+        for item in computed.items
+    ]

@@ -1,11 +1,11 @@
-"""Each person's rendered list in Redis, for an hour, or until it may be wrong.
+"""Caches each person's rendered list in Redis for an hour, or until it is invalidated.
 
-A version token says so (events.list_invalidation), or PostgreSQL: the list was made from another model version or
-another state of the catalogue (retrieval.database_state).
+A list is invalid when a version token changes (events.list_invalidation), or when PostgreSQL has another live version
+or another state of the catalogue (retrieval.database_state).
 
-A list is stored once, under its recommendation id, rendered, so that a shorter list is a slice and its next pages are
-its own whatever happens meanwhile. A person's entry says which list is theirs now: the tokens read before it was
-computed and the database's state, until when it is fresh, its id. A hit is one round trip, and so is a miss with the
+A rendered list is stored once, under its recommendation id, so that a shorter list is a slice of it and its next pages
+never change. A person's entry names their current list: the tokens and the database's state read before the list was
+computed, the time until which it is fresh, and its id. A hit takes one round trip, as does a miss that acquires the
 single-flight lock.
 """
 
@@ -32,24 +32,24 @@ from recommendations.serving.rendering import RenderedList
 
 logger = structlog.get_logger(__name__)
 
-# Changes when the shape of what is cached changes, so that a new release never reads an old one's lists.
+# Increase it when the cached format changes, so that a new release never reads the lists of an old one.
 _FORMAT = 6
-# An hour for some is 54 minutes for others, so that lists made together do not all end together.
+# Lists expire up to this fraction early (54 to 60 minutes), so that lists computed together do not expire together.
 _JITTER = 0.1
-# For so long after its hour a list may still be shown to others while one request makes the next.
+# A stale list is still served for this long after it expires, while one request computes the next.
 STALE_SECONDS = 300
-# One request computes; the others wait for it this long, then compute for themselves.
+# How long the single-flight lock is held at most. Other requests wait half of it, then compute the list themselves.
 LOCK_SECONDS = 5.0
 _POLL_SECONDS = 0.02
-# Longer than a request can take from logging a list to keeping it: so long it is known that a person was deleted.
+# How long a deletion is marked in Redis: longer than a request takes from logging a list to storing it.
 DELETED_SECONDS = 60
-# A catalogue that changes between each of so many looks is not waited for.
+# After this many lookups that each found another catalogue token, the list is computed.
 _STATE_TRIES = 3
-# Keys: the person's entry, their token, the catalogue's token. Arguments: the prefixes of lists' keys and of locks'
-# keys, the time, a token to take the lock with or nothing, its milliseconds; what stands in for a person's missing
-# token, a first token for a catalogue without one (see version_tokens.read_token), its seconds; the database's state
-# and the catalogue's token that it was read after. Under another token the answer is that token alone: the state has to
-# be read again. A lock is for a person and tokens.
+# Keys: the person's entry, their token, the catalogue's token. Arguments: 1-2 the key prefixes of lists and of locks;
+# 3 the time; 4-5 the lock token ("" to acquire no lock) and the lock's milliseconds; 6 a placeholder for a missing
+# token of the person; 7-8 a new token for a catalogue without one (see version_tokens.read_token) and its seconds;
+# 9-10 the database's state and the catalogue's token read before it. If the catalogue's token differs from 10, the
+# result is the current token alone, and the caller reads the state again. A lock is per person and tokens.
 _LOOKUP_SCRIPT = """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then
@@ -60,28 +60,28 @@ if all ~= ARGV[10] then return {all} end
 local tokens = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
 local list, fresh = false, false
 if entry then
-    local under, till, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
-    if under == tokens then
+    local entry_tokens, fresh_until, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
+    if entry_tokens == tokens then
         list = redis.call('get', ARGV[1] .. id)
-        fresh = list and tonumber(ARGV[3]) <= tonumber(till)
+        fresh = list and tonumber(ARGV[3]) <= tonumber(fresh_until)
     end
 end
-local mine = false
+local acquired = false
 if ARGV[4] ~= '' and not fresh then
-    mine = redis.call('set', ARGV[2] .. tokens, ARGV[4], 'NX', 'PX', ARGV[5])
+    acquired = redis.call('set', ARGV[2] .. tokens, ARGV[4], 'NX', 'PX', ARGV[5])
 end
-return {tokens, list, fresh and 1 or 0, mine and 1 or 0}
+return {tokens, list, fresh and 1 or 0, acquired and 1 or 0}
 """
 _RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
 class Lookup(NamedTuple):
-    """What Redis knew: the list if it still holds, and the tokens to keep with a new one, which are the person's, the
-    catalogue's and the database's state; none with Redis away.
+    """The result of a cache lookup.
 
-    stale: the list is past its hour, though nothing has happened since. lock_token: what this request holds the
-    single-flight lock with, and so is the one to compute the list under these tokens; None when another does already,
-    or no list is needed. catalogue_token: the tokens but for the person's; see database_state.catalogue_token.
+    rendered: the cached list, if it is valid; tokens: to store with a new list: the person's token, the catalogue's and
+    the database's state; None with Redis away. stale: the list has expired but nothing invalidated it. lock_token: this
+    request holds the single-flight lock with this token and must compute the list; None if another request holds it or
+    no list is needed. catalogue_token: the tokens without the person's; see database_state.catalogue_token.
     """
 
     rendered: RenderedList | None = None
@@ -92,11 +92,11 @@ class Lookup(NamedTuple):
 
 
 def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
-    """The person's list, when it is there and all tokens are those it was computed under. One round trip, and another
-    for each process after the catalogue's token changed.
+    """Look up the person's list; it is valid if all tokens are those it was computed under.
 
-    acquire: take the single-flight lock where there is no fresh list. An event changes the tokens and so has a lock of
-    its own: nobody waits for a list that is wrong already. With Redis away everyone computes.
+    One round trip; in each process another one after the catalogue's token changes. acquire: take the single-flight
+    lock if there is no fresh list. An event changes the tokens, so lists before and after it have different locks, and
+    no request waits for an invalid list. With Redis away every request computes.
     """
     lock_token = secrets.token_hex(8) if acquire else ""
     token_keys = list_token_keys(user_id)
@@ -126,46 +126,44 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
         logger.warning("list_cache_away", reason=type(error).__name__)
         return Lookup(lock_token=lock_token)
     tokens, data, fresh, acquired = answer
-    found = None if data is None else _deserialize(data)
-    stale = found is not None and not fresh
-    return Lookup(found, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2])
+    rendered = None if data is None else _deserialize(data)
+    stale = rendered is not None and not fresh
+    return Lookup(rendered, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2])
 
 
 def retention_seconds() -> int:
-    """How long a list can be read by its id."""
+    """How long a list can be read by its id, in seconds."""
     return serving_config().list_cache_seconds + STALE_SECONDS
 
 
-def store(rendered: RenderedList, *, of: tuple[int, Lookup] | None = None, shown_to: int | None = None) -> None:
-    """Keeps a list for its next pages and, ``of`` a person, as theirs under the tokens that were read before it was
-    computed, releasing their lock. One round trip; nothing with Redis away.
+def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None) -> None:
+    """Store a list under its id, for its next pages. One round trip; does nothing with Redis away.
 
-    Raises User.DoesNotExist where ``shown_to``, the person it is for, was deleted meanwhile; then nothing is kept.
+    own: the lookup before the list was computed; also makes it the person's current list, under the tokens of that
+    lookup, and releases the lock. Raises User.DoesNotExist if the person has been deleted; then nothing stays stored.
     """
     try:
         with _redis().pipeline(transaction=False) as pipe:
             list_key = _list_key(str(rendered.recommendation_id))
             pipe.set(list_key, _serialize(rendered), ex=retention_seconds())
-            user_id, found = of or (0, Lookup())
-            if found.tokens is not None:
+            if own is not None and own.tokens is not None:
                 fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
-                entry = b"%b\n%.0f\n%b" % (found.tokens, time.time() + fresh, str(rendered.recommendation_id).encode())
+                entry = b"%b\n%.0f\n%b" % (own.tokens, time.time() + fresh, str(rendered.recommendation_id).encode())
                 pipe.set(_entry_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
-                if found.lock_token is not None:
-                    pipe.eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, found.tokens), found.lock_token)
-            if shown_to is not None:
-                # Asked last: whoever deletes the person first leaves this mark and then removes what is kept.
-                pipe.exists(_deleted_key(shown_to))
-            answers = pipe.execute()
-        if shown_to is not None and answers[-1]:
-            _redis().delete(_entry_key(shown_to), list_key)
+                if own.lock_token is not None:
+                    pipe.eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, own.tokens), own.lock_token)
+            # Last: a deletion sets this mark before it removes the lists, so one of the two removes this list.
+            pipe.exists(_deleted_key(user_id))
+            *_, deleted = pipe.execute()
+        if deleted:
+            _redis().delete(_entry_key(user_id), list_key)
             raise User.DoesNotExist
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
 def list_by_id(recommendation_id: UUID) -> RenderedList | None:
-    """The list of that id while it is kept."""
+    """The list with this id; None if it has expired or Redis is away."""
     try:
         data = _redis().get(_list_key(str(recommendation_id)))
     except (RedisError, OSError) as error:
@@ -175,8 +173,10 @@ def list_by_id(recommendation_id: UUID) -> RenderedList | None:
 
 
 def remove_lists(user_id: int, recommendation_ids: Iterable[str]) -> None:
-    """Removes the entry of a person who was deleted, and these lists of theirs; what is computed for them just now will
-    not be kept either. With Redis away they stay, unread, until they end by themselves."""
+    """Remove the entry and these lists of a deleted person, and mark the deletion, so that ``store`` keeps no new list.
+
+    With Redis away they stay until they expire; nothing reads them.
+    """
     try:
         _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
         _redis().delete(_entry_key(user_id), *map(_list_key, recommendation_ids))
@@ -185,7 +185,7 @@ def remove_lists(user_id: int, recommendation_ids: Iterable[str]) -> None:
 
 
 def release_lock(user_id: int, held: Lookup) -> None:
-    """Lets the next request compute. A lock that expired and that another request holds now stays with that one."""
+    """Release the single-flight lock, unless it has expired and another request holds it."""
     if held.tokens is None or held.lock_token is None:
         return
     try:
@@ -195,7 +195,10 @@ def release_lock(user_id: int, held: Lookup) -> None:
 
 
 def wait_for_list(user_id: int, tokens: bytes | None) -> RenderedList | None:
-    """The list that another request is computing under the same tokens; None when it did not come in time."""
+    """Wait for the list that another request computes under the same tokens.
+
+    None after LOCK_SECONDS / 2, or as soon as the tokens change.
+    """
     ends = time.monotonic() + LOCK_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
@@ -208,7 +211,7 @@ def wait_for_list(user_id: int, tokens: bytes | None) -> RenderedList | None:
 
 
 def _serialize(rendered: RenderedList) -> bytes:
-    """The list as Redis holds it: id, movies, head, explanation, then one line an item. JSON holds no line breaks."""
+    """The list in Redis: id, movie ids, head, explanation, then one line per item. The JSON has no line breaks."""
     movie_ids = ",".join(map(str, rendered.movie_ids))
     head = (str(rendered.recommendation_id).encode(), movie_ids.encode(), rendered.head, rendered.explanation)
     return b"\n".join([*head, *rendered.items])
@@ -226,7 +229,7 @@ def _redis() -> Any:
 
 @once
 def _script(text: str) -> Script:
-    """Sent once a server, then named by its hash."""
+    """The script, which redis-py sends once per server and then calls by its hash."""
     return Script(_redis(), text)
 
 

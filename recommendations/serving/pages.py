@@ -1,4 +1,4 @@
-"""A page of a rendered list, and the cursor to the next one: signed, so that it is the reader's and as it was given."""
+"""Pages of a rendered list, and the signed cursor to the next page, valid for one person and one set of filters."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,19 +25,22 @@ _CURSOR_ERRORS = {
 
 @dataclass(frozen=True)
 class Cursor:
-    """The next item of a list is number ``offset`` (from 0)."""
+    """A position in a list: the next item has index ``offset`` (from 0)."""
 
     recommendation_id: UUID
     offset: int
 
     def text(self, user_id: int, fingerprint: str) -> str:
-        """The cursor as the client keeps it, for this person and these filters alone."""
+        """The signed text for the client, valid for this person and these filters only."""
         value = [str(self.recommendation_id), self.offset, user_id, fingerprint]
         return signing.dumps(value, salt=_SALT)
 
 
 def read_cursor(text: str, user_id: int, fingerprint: str, max_age: int) -> Cursor:
-    """Reads a cursor. Raises ValidationError naming ``cursor`` when it is broken, too old or somebody else's."""
+    """Reads a cursor. Raises ValidationError naming ``cursor`` if it is invalid, expired, or of another person or list.
+
+    max_age: in seconds.
+    """
     try:
         recommendation_id, offset, owner, filters = signing.loads(text, salt=_SALT, max_age=max_age)
     except signing.SignatureExpired as error:
@@ -50,12 +53,12 @@ def read_cursor(text: str, user_id: int, fingerprint: str, max_age: int) -> Curs
 
 
 def _cursor_error(why: str) -> ValidationError:
-    """The error that says why a cursor leads nowhere: expired, foreign or broken."""
+    """The error for an unusable cursor; ``why``: expired, foreign or broken."""
     return ValidationError({"cursor": _CURSOR_ERRORS[why]})
 
 
 def list_at_cursor(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
-    """The list a cursor came from and where to go on in it. Raises ValidationError naming ``cursor``."""
+    """The list that a cursor belongs to, and the index to continue at. Raises ValidationError naming ``cursor``."""
     cursor = read_cursor(text, user.pk, filters.fingerprint(), list_cache.retention_seconds())
     rendered = list_cache.list_by_id(cursor.recommendation_id)
     if rendered is None:
@@ -76,9 +79,9 @@ def page_body(
 ) -> bytes:
     """The JSON body of the response: the list's head, up to ``limit`` items from ``start`` on, ``next_cursor``.
 
-    continued: whether the list was computed for an earlier request; then what the person has seen since, or what is not
-    published any more, is left out. expand: of EXPANSIONS, read now. explain_as: adds the explanation, which calls the
-    list this: hit, miss and so on.
+    continued: the list was computed for an earlier request, so movies that the person has seen since, or that are no
+    longer published, are left out. expand: names from EXPANSIONS, read now. cache_state: adds the explanation, with
+    this as its ``cache`` (hit, miss and so on).
     """
     positions, stop = _page_positions(rendered, start, limit, user if continued else None)
     items = [rendered.items[position] for position in positions]
@@ -97,7 +100,10 @@ def page_body(
 def _page_positions(
     rendered: RenderedList, start: int, limit: int, recheck_for: User | None
 ) -> tuple[Collection[int], int]:
-    """The positions of the page's items, and where the next page starts."""
+    """The positions of the page's items, and where the next page starts.
+
+    recheck_for: leave out movies that this person has seen or that are not published.
+    """
     ids = rendered.movie_ids
     if recheck_for is None:
         stop = min(start + limit, len(ids))

@@ -1,4 +1,4 @@
-"""What to show somebody whose signals no model can read: what is popular in the genres of what they liked."""
+"""The fallback for people with signals but no profile: popular movies of the genres that they like."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -13,17 +13,17 @@ from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache
 
-# More genres than these are no preference.
-MAX_GENRES_COUNTED = 3
+# Only the genres with the highest preference count.
+MAX_PREFERRED_GENRES = 3
 
 
 def popular_in_preferred(
     features: MovieFeatureCache, signals: Sequence[Signal], filters: ListFilters, excluded: Collection[int], limit: int
 ) -> tuple[ScoredItems, dict[int, reasons.Reason]]:
-    """Up to ``limit`` movies that are popular in the person's genres, best first, and the reason of each. Their scores
-    are from 1 to 2, above those of what is popular with everyone, which are at most 1.
+    """Up to ``limit`` popular movies of the person's preferred genres, best first, and each one's reason, by id.
 
-    Nothing where no signal speaks for any genre. At most two queries.
+    Their scores are from 1 to 2, above those of generally popular movies, which are at most 1. Empty without a
+    preferred genre. At most two queries.
     """
     preference, names = _genres(features, signals)
     if not preference:
@@ -37,7 +37,7 @@ def popular_in_preferred(
     total = {movie_id: sum(of_genres.values()) for movie_id, of_genres in parts.items()}
     best = sorted(total, key=lambda movie_id: (-total[movie_id], movie_id))[:limit]
     highest = max(total.values(), default=0.0) or 1.0
-    strongest = {i: max(sorted(parts[i]), key=lambda slug: parts[i][slug]) for i in best}
+    strongest = {movie_id: max(sorted(parts[movie_id]), key=parts[movie_id].__getitem__) for movie_id in best}
     return (
         ScoredItems.of(best, [1.0 + total[movie_id] / highest for movie_id in best]),
         {movie_id: reasons.popular_in_genre(names[slug], slug) for movie_id, slug in strongest.items()},
@@ -45,8 +45,7 @@ def popular_in_preferred(
 
 
 def _genres(features: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
-    """How much the signals speak for each of the genres that they speak for most, summing to 1, and the genres' names;
-    both by slug."""
+    """The preference for each preferred genre, summing to 1, and the names of genres; both by slug."""
     weights = signal_weights([signal.kind for signal in signals], [signal.value for signal in signals]).tolist()
     cards = features.cards([signal.movie_id for signal in signals])
     preference: dict[str, float] = defaultdict(float)
@@ -55,8 +54,7 @@ def _genres(features: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dic
         for genre in cards.get(signal.movie_id, {}).get("genres", []):
             preference[genre["slug"]] += weight
             names[genre["slug"]] = genre["name"]
-    liked = sorted((slug for slug in preference if preference[slug] > 0), key=lambda slug: (-preference[slug], slug))[
-        :MAX_GENRES_COUNTED
-    ]
-    total = sum(preference[slug] for slug in liked)
-    return {slug: preference[slug] / total for slug in liked}, names
+    liked = sorted((slug for slug in preference if preference[slug] > 0), key=lambda slug: (-preference[slug], slug))
+    preferred = liked[:MAX_PREFERRED_GENRES]
+    total = sum(preference[slug] for slug in preferred)
+    return {slug: preference[slug] / total for slug in preferred}, names

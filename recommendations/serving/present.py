@@ -1,7 +1,7 @@
-"""The last phase of a list: the best of the ranked candidates become the items that are shown.
+"""The last phase of a list: turns the best ranked candidates into the items of the response.
 
-``STAGES`` run in order, each a function of the items and of what was gathered. A new one (a rule of curation, say) is a
-function with this signature and a line in STAGES.
+``STAGES`` run in order. Each is a function of the items and the gathered data. To add one (a curation rule, for
+example), write a function with this signature and add it to STAGES.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ _POPULAR, _REALTIME = SOURCES.index("popular"), SOURCES.index("realtime")
 
 
 class RankedItem(NamedTuple):
-    """One movie of a list. shares: of its score by source, in the order of COLUMNS; the mood's only with a mood."""
+    """One movie of a list. shares: of its score by source, in the order of COLUMNS; the last one only with a mood."""
 
     movie_id: int
     score: float
@@ -42,10 +42,10 @@ Stage = Callable[[Items, GatheredList], Items]
 
 @dataclass(frozen=True)
 class PresentedList:
-    """Up to LIST_SIZE items, best first, and what they were made from.
+    """Up to LIST_SIZE items, best first, and the data they were computed from.
 
-    version_id: the live version, None without one; user_state: ``known`` to the nightly model, ``new`` with signals
-    alone, ``cold`` without any; explored: the movies that have their place for being new.
+    version_id: the live version, None without one; user_state: ``known`` with a nightly list, ``new`` with signals
+    only, ``cold`` without either; explored: ids of the inserted new movies.
     """
 
     version_id: int | None
@@ -56,7 +56,7 @@ class PresentedList:
 
 
 def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
-    """The best LIST_SIZE of the ranked candidates, taken through all stages. Reads nothing."""
+    """Run the best LIST_SIZE ranked candidates through all stages. No SQL, no Redis."""
     items = _best_items(ranked)
     for stage in STAGES:
         items = stage(items, gathered)
@@ -73,7 +73,7 @@ def _best_items(ranked: RankedList) -> Items:
 
 
 def _round_shares(shares: NDArray[np.float64]) -> list[list[float]]:
-    """Shares to four places that still sum to 1: the largest takes what rounding lost."""
+    """Round shares to four decimals; the largest absorbs the rounding error, so that they still sum to 1."""
     rounded = np.round(shares, 4)
     rows, largest = np.arange(len(shares)), shares.argmax(axis=1)
     rounded[rows, largest] = np.round(1 - (rounded.sum(axis=1) - rounded[rows, largest]), 4)
@@ -81,13 +81,16 @@ def _round_shares(shares: NDArray[np.float64]) -> list[list[float]]:
 
 
 def add_reasons(items: Items, gathered: GatheredList) -> Items:
-    """Popularity, with everyone or in a genre, where it gave most of the score or no signal speaks for anything; else
-    the signal that speaks for the movie most, if one stands out; else taste."""
+    """Add each item's reason.
+
+    Popularity (general or in a genre) if it has most of the score, or any of it without a positive signal; otherwise
+    the signal with the top contribution, if its share is notable; otherwise taste.
+    """
     profile, by_movie = gathered.pool.profile, {}
-    most = 0.5 if profile is not None and profile.positive else 0.0
+    threshold = 0.5 if profile is not None and profile.positive else 0.0
     by_taste = []
     for item in items:
-        if item.shares[_POPULAR] > most:
+        if item.shares[_POPULAR] > threshold:
             by_movie[item.movie_id] = gathered.genre_reasons.get(item.movie_id, reasons.POPULAR)
         else:
             by_taste.append(item.movie_id)
@@ -105,13 +108,13 @@ def add_reasons(items: Items, gathered: GatheredList) -> Items:
 
 
 def diversify(items: Items, gathered: GatheredList) -> Items:
-    """The items with some variety at the top."""
+    """Re-rank the top of the list."""
     order = diversified_order([item.movie_id for item in items], [item.score for item in items], gathered.movies)
     return [items[position] for position in order]
 
 
 def diversified_order(movie_ids: Sequence[int], scores: Sequence[float], movies: MovieFeatures) -> list[int]:
-    """The positions of a list, best first, after some variety at its top; see algorithms.listing.reranking."""
+    """The positions of a list's movies after re-ranking its top; see algorithms.listing.reranking."""
     config = serving_config().reranking
     _, factors = movies.factors(movie_ids[: config.depth])
     groups = [movies.groups[movie_id] for movie_id in movie_ids[: config.depth]]
@@ -119,14 +122,15 @@ def diversified_order(movie_ids: Sequence[int], scores: Sequence[float], movies:
 
 
 def add_predicted_ratings(items: Items, gathered: GatheredList) -> Items:
-    """The items with what the person would probably give them, where the nightly list says so."""
+    """Add the person's predicted rating to each item that has one in the nightly list."""
     return [item._replace(predicted_rating=gathered.ratings.get(item.movie_id)) for item in items]
 
 
 def insert_new_movies(items: Items, gathered: GatheredList) -> Items:
-    """New movies at their places, marked ``explored``; the list stays as long as it was.
+    """Insert new movies at their positions, marked ``explored``; the length of the list does not change.
 
-    A new movie of further down moves up. One that was not in the list scores as its last, all of it by real time.
+    A new movie further down the list moves up. One that was not in the list gets the score of the last item, attributed
+    to real time alone.
     """
     chosen = choose_new_movies([item.movie_id for item in items], gathered)
     if not chosen:
@@ -140,8 +144,8 @@ def insert_new_movies(items: Items, gathered: GatheredList) -> Items:
 
 
 def _new_item(new: NewMovie, last: RankedItem) -> RankedItem:
-    return RankedItem(new.movie_id, last.score, tuple(float(row == _REALTIME) for row in range(len(last.shares))))
+    return RankedItem(new.movie_id, last.score, tuple(float(column == _REALTIME) for column in range(len(last.shares))))
 
 
-# What happens to the best candidates, in this order.
+# Applied to the best candidates in this order.
 STAGES: tuple[Stage, ...] = (add_reasons, diversify, add_predicted_ratings, insert_new_movies)

@@ -1,4 +1,4 @@
-"""A list as the API shows it, with an explanation of it: made into JSON once, when the list is computed."""
+"""Renders a list and its explanation as JSON, once, when the list is computed."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,8 +15,10 @@ from recommendations.serving.present import COLUMNS, PresentedList, RankedItem
 
 @dataclass(frozen=True, slots=True)
 class RenderedList:
-    """A list as it is sent. head: a JSON object without its closing brace; explanation: a JSON object; items: JSON
-    objects, one for each of ``movie_ids``."""
+    """A list as JSON.
+
+    head: an object without its closing brace; explanation: an object; items: one object for each of ``movie_ids``.
+    """
 
     recommendation_id: UUID
     movie_ids: tuple[int, ...]
@@ -26,7 +28,7 @@ class RenderedList:
 
 
 def render(presented: PresentedList) -> RenderedList:
-    """The list under a new recommendation id."""
+    """Render the list under a new recommendation id."""
     recommendation_id = uuid4()
     head = {
         "recommendation_id": str(recommendation_id),
@@ -36,7 +38,7 @@ def render(presented: PresentedList) -> RenderedList:
     return RenderedList(
         recommendation_id,
         tuple(item.movie_id for item in presented.items),
-        # Without its closing brace, so that the items can follow.
+        # Without its closing brace, so that the items can be appended.
         orjson.dumps(head)[:-1],
         orjson.dumps(_explanation(presented)),
         tuple(orjson.dumps(item) for item in item_fields(presented)),
@@ -44,7 +46,7 @@ def render(presented: PresentedList) -> RenderedList:
 
 
 def list_fields(presented: PresentedList) -> dict[str, Any]:
-    """What the API says of the list as a whole, with or without an id."""
+    """The API's fields of the list as a whole."""
     return {
         "model_version": presented.version_id,
         "user_state": presented.user_state,
@@ -53,7 +55,7 @@ def list_fields(presented: PresentedList) -> dict[str, Any]:
 
 
 def item_fields(presented: PresentedList) -> list[dict[str, Any]]:
-    """The items as the API shows them. They share cards and reasons: never change one."""
+    """The items with the API's fields. They share cards and reasons: do not change them in place."""
     cards = presented.gathered.movies.cards
     return [_item_fields(item, cards[item.movie_id]) for item in presented.items]
 
@@ -70,7 +72,7 @@ def _item_fields(item: RankedItem, card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explanation(presented: PresentedList) -> dict[str, Any]:
-    """How the list came about: signals counted, batch, weights and shares of the sources, what is left out."""
+    """The explanation of the list: signals, batch, weights and shares of the sources, movies left out, exploration."""
     gathered, items = presented.gathered, presented.items
     request, pool = gathered.request, gathered.pool
     counted = []

@@ -1,25 +1,35 @@
-"""Lists, served: from Redis while they hold, computed otherwise, and logged."""
+"""Serves lists: a person's own, from the cache or computed, and logged; a guest's; and a group's, logged."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.models import User
+from accounts.selectors import users_sharing
 from events.selectors import NOT_SEEN_BY, Signal
 from events.services import served_record
 from movies.models import Movie
 from movies.selectors import items_expanded
+from recommendations.algorithms.listing.group_aggregation import Strategy
 from recommendations.algorithms.listing.scoring import rank
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
 from recommendations.serving.gather import gather_for_guest, gather_for_user
+from recommendations.serving.group import compute_group, group_item_fields
 from recommendations.serving.pages import list_at_cursor, page_body
 from recommendations.serving.present import present
 from recommendations.serving.rendering import RenderedList, item_fields, list_fields, render
+
+MIN_GROUP_MEMBERS = 2
+MAX_GROUP_MEMBERS = 10
+# A group's lists are short: a movie missing from a long list must have been seen by a member.
+MAX_GROUP_LIMIT = 20
 
 
 def recommendation_list(
@@ -34,11 +44,10 @@ def recommendation_list(
 ) -> bytes:
     """``limit`` of the person's best movies (1 to LIST_SIZE), as the JSON body of the response.
 
-    The same list with the same ``recommendation_id`` for an hour, unless the person does something or the catalogue or
-    the model changes: then the next call computes again. A filtered list is computed each time. ``cursor`` goes on in
-    the list it came from. ``expand`` (of EXPANSIONS) is read now, whenever the list was computed. With Redis away every
-    call computes. Raises ValidationError naming a filter or the cursor, and User.DoesNotExist where the person was
-    deleted meanwhile.
+    The list and its ``recommendation_id`` are cached for an hour, until the person's signals, the catalogue or the live
+    version change. A filtered list is computed by each call. ``cursor`` continues the list it came from. ``expand``
+    (names from EXPANSIONS) is read by each call, even if the list is cached. With Redis away every call computes.
+    Raises ValidationError naming a filter or the cursor, and User.DoesNotExist if the person has been deleted.
     """
     filters = filters or ListFilters()
     filters.check()
@@ -50,7 +59,7 @@ def recommendation_list(
         rendered, state = _compute(user, request_id, filters), "filtered"
     else:
         rendered, state = _get_or_compute(user, request_id)
-    # For the line of this request in the log.
+    # For this request's line in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
     return page_body(
         rendered,
@@ -65,7 +74,7 @@ def recommendation_list(
 
 
 def _get_or_compute(user: User, request_id: str) -> tuple[RenderedList, str]:
-    """The person's list and how it was made. Of requests that miss together one computes and the others wait."""
+    """The person's list and its cache state. Of concurrent misses one computes; the others wait for its list."""
     lookup = list_cache.lookup(user.pk)
     if lookup.rendered is not None and not lookup.stale:
         return lookup.rendered, "hit"
@@ -83,8 +92,11 @@ def _get_or_compute(user: User, request_id: str) -> tuple[RenderedList, str]:
 def _compute(
     user: User, request_id: str, filters: ListFilters, lookup: list_cache.Lookup | None = None
 ) -> RenderedList:
-    """Computes the list, logs it as served and keeps it: for its next pages and, unless it is filtered, as the person's
-    own under the tokens of ``lookup``."""
+    """Computes the list, logs it as served and caches it.
+
+    lookup: of an unfiltered list, which becomes the person's current one under the tokens of the lookup; without it the
+    list is cached for its next pages only.
+    """
     gathered = gather_for_user(user.pk, filters, features=feature_cache_for(lookup.catalogue_token) if lookup else None)
     ranked = rank(gathered.pool, serving_config().ranking)
     presented = present(ranked, gathered)
@@ -99,7 +111,7 @@ def _compute(
         explored=presented.explored,
         request_id=request_id,
     )
-    list_cache.store(rendered, of=(user.pk, lookup) if lookup else None, shown_to=user.pk)
+    list_cache.store(rendered, user_id=user.pk, own=lookup)
     return rendered
 
 
@@ -111,9 +123,10 @@ def session_list(
     source: str = "events",
     expand: Collection[str] = (),
 ) -> dict[str, Any]:
-    """A guest's list, from what they did in this session, newest first; nothing is stored.
+    """A guest's list from the signals of their session, newest first; nothing is stored.
 
-    Raises ValidationError naming ``source`` (the field the signals came in) when a movie does not exist, or a filter.
+    Raises ValidationError naming a filter, or ``source`` (the request's field of the signals) if a movie does not
+    exist.
     """
     filters.check()
     wanted = {signal.movie_id for signal in signals}
@@ -126,3 +139,52 @@ def session_list(
     ranked = rank(gathered.pool, serving_config().ranking)
     presented = present(ranked, gathered)
     return {**list_fields(presented), "items": items_expanded(item_fields(presented)[:limit], expand)}
+
+
+def group_list(
+    *,
+    user: User,
+    members: Sequence[str],
+    strategy: Strategy,
+    limit: int,
+    request_id: str = "",
+    expand: Collection[str] = (),
+) -> dict[str, Any]:
+    """A list for ``user`` and the people with these e-mail addresses, as the body of the response.
+
+    Each call computes a list and logs it as served to ``user``, who is always a member: the first one, unless
+    ``members`` names them elsewhere. Raises ValidationError naming ``members``. An address without an account gets the
+    same message as a person who has not allowed lists for groups, so that the error does not reveal accounts.
+    """
+    emails = [User.objects.normalize_email(email) for email in members]
+    own = str(user)
+    if len(set(emails)) < len(emails):
+        raise ValidationError({"members": "Name each person once."})
+    if own not in emails:
+        emails.insert(0, own)
+    if not MIN_GROUP_MEMBERS <= len(emails) <= MAX_GROUP_MEMBERS:
+        raise ValidationError({"members": f"{MIN_GROUP_MEMBERS} to {MAX_GROUP_MEMBERS} people, you among them."})
+    others = users_sharing(emails=[email for email in emails if email != own])
+    people = {**others, own: user}
+    refused = [email for email in emails if email not in people]
+    if refused:
+        raise ValidationError({"members": [f"{email} has not allowed lists for groups." for email in refused]})
+    computed = compute_group([people[email].pk for email in emails], strategy, limit)
+    recommendation_id = uuid4()
+    served_record(
+        recommendation_id=recommendation_id,
+        user=user,
+        endpoint="group",
+        model_version_id=computed.version_id,
+        movie_ids=[item.movie_id for item in computed.items],
+        scores=[item.score for item in computed.items],
+        request_id=request_id,
+    )
+    return {
+        "recommendation_id": str(recommendation_id),
+        "generated_at": timezone.now(),
+        "model_version": computed.version_id,
+        "strategy": strategy,
+        "members": emails,
+        "items": items_expanded(group_item_fields(computed), expand),
+    }

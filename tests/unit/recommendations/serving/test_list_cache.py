@@ -20,7 +20,7 @@ def test_who_misses_while_another_computes_waits_for_that_list(cast):
     held = list_cache.lookup(cast.alice.pk)
     coming_id = UUID(int=1)
     rendered = RenderedList(coming_id, (), b'{"recommendation_id":"%b"' % str(coming_id).encode(), b"{}", ())
-    coming = threading.Timer(0.2, list_cache.store, [rendered], {"of": (cast.alice.pk, held)})
+    coming = threading.Timer(0.2, list_cache.store, [rendered], {"user_id": cast.alice.pk, "own": held})
     coming.start()
 
     assert held.lock_token is not None

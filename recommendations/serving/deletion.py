@@ -1,4 +1,4 @@
-"""What is kept in Redis of one person, for when they are deleted."""
+"""Removes a deleted person's lists from Redis."""
 
 from datetime import timedelta
 from functools import partial
@@ -11,11 +11,11 @@ from events.models import ServedRecommendation
 from recommendations.serving import list_cache
 
 
-def forget_user_on_commit(user: User) -> None:
-    """Removes the kept lists of a person who is being deleted, once that has committed.
+def remove_lists_on_commit(user: User) -> None:
+    """Removes the cached lists of a person who is being deleted, after the deletion commits.
 
-    Lists are kept by their ids, which the log of served lists knows. One that is logged already and kept only later is
-    removed by the request that keeps it.
+    Lists are cached by id, and the log of served lists has these ids. A list that is logged before the deletion and
+    stored after it is removed by the request that stores it; see list_cache.store.
     """
     since = timezone.now() - timedelta(seconds=list_cache.retention_seconds())
     served = ServedRecommendation.objects.filter(user=user, served_at__gte=since)
