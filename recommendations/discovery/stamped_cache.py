@@ -1,7 +1,7 @@
-"""A cache in Redis for answers that are the same for everyone.
+"""A cache in Redis for responses that are the same for everyone.
 
-An entry is stamped with the catalogue's version token and the database's state as they were before it was computed. It
-is valid until it expires or either of them changes.
+An entry is stored with a stamp: the catalogue's version token and the database's state, read before the entry was
+computed. It is valid until it expires or the stamp changes.
 """
 
 from collections.abc import Callable
@@ -21,22 +21,22 @@ logger = structlog.get_logger(__name__)
 
 Value = TypeVar("Value")
 
-# How many items of a list are cached: more than are shown, because some may be hidden before it expires.
+# The maximum number of items cached per list: more than a response has, because movies may be hidden before it expires.
 MAX_CACHED = 150
 # Increase it when the format of an entry changes, so that a new release never reads the entries of an old one.
 _FORMAT = 2
 
 
 def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
-    """The answer of ``compute()``, which must be plain JSON, cached under ``name`` for at most ``seconds``.
+    """The result of ``compute()``, which must be plain JSON, cached under ``name`` for at most ``seconds``.
 
-    It is never older than the last change of the catalogue, or by at most a second if the change's token was not set.
-    Without Redis every call computes it. One round trip to Redis, two if it computes.
+    A change of the catalogue invalidates it at once, or within a second if the change's token was not set. With Redis
+    away every call computes. One round trip to Redis, two if it computes.
     """
     if not flush_pending():
         return compute()
     try:
-        # Read before computing, so that an answer computed during a change is never served after it.
+        # Read before computing, so that a result computed during a change is never served after it.
         key = cache.make_key(f"short:{_FORMAT}:{name}")
         stored, token = get_redis_connection("default").mget([key, catalogue_token_key()])
         token = token or b"-"

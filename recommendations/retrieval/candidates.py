@@ -1,6 +1,6 @@
-"""Where Django meets the algorithms: what may stand in a list, with the numbers to rank it by.
+"""Queries for the candidates of lists and for the scores and vectors that rank them.
 
-Vectors leave PostgreSQL in their binary form, which NumPy reads as it is; parsing text took longer than the search.
+Vectors are read from PostgreSQL in binary form, which NumPy decodes directly; parsing text took longer than the search.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,13 +26,13 @@ from recommendations.retrieval.filters import ListFilters
 from recommendations.vectors.search import nearest_by_content, nearest_by_factors, nearest_to_each_by_factors
 
 Vector = NDArray[np.float32]
-# Of more new movies than these the newest are explored.
+# Only this many of the newest movies can be explored.
 MAX_NEW_MOVIES = 200
-# A hundred years are for ever, and no time before PostgreSQL's or Python's first.
+# A hundred years: in effect no limit, and within the date ranges of PostgreSQL and Python.
 _MAX_NEW_DAYS = 36_500.0
-# pgvector's binary form: two bytes of dimensions, two unused, then the numbers, most significant byte first.
+# pgvector's binary form: two bytes for the dimensions, two unused, then big-endian float32 values.
 _HEADER_BYTES = 4
-# Every missed list asks this; putting it together as a queryset took longer than PostgreSQL takes to answer.
+# Written out because every cache miss runs it, and building a queryset took longer than executing the statement.
 _LIVE_MODEL_SQL = f"""
     SELECT version.id, version.finished_at, version.started_at, own.movie_ids, own.scores, own.predicted_ratings
     FROM recommendations_modelversion version
@@ -50,10 +50,10 @@ _LIVE_MODELS_SQL = f"""
 
 @dataclass(frozen=True)
 class LiveModel:
-    """The live version and, of the person asked about, the nightly list: movie ids and raw scores, best first.
+    """The live version and one person's nightly list in it: movie ids and raw scores, best first.
 
-    predicted_ratings: what the person would give each movie, NaN where unknown; empty when none were predicted.
-    read_from: when the training began to read; it may lack what was done later.
+    predicted_ratings: the person's predicted rating of each movie, NaN where there is none; empty if none were
+    predicted. read_from: when the training began to read its data; it may lack later signals.
     """
 
     version_id: int | None = None
@@ -64,18 +64,18 @@ class LiveModel:
     read_from: datetime | None = None
 
     def newer_than_training(self, signals: Sequence[Signal]) -> NDArray[np.bool_]:
-        """Which of n signals are newer than what the training read, shape (n,)."""
+        """Which of n signals are newer than the training data, bool (n,)."""
         read_from = self.read_from
         return np.array([read_from is not None and signal.occurred_at > read_from for signal in signals], np.bool_)
 
     def ratings_by_movie(self) -> dict[int, float]:
-        """Predicted ratings of the movies that have one, to a tenth of a star."""
+        """The predicted ratings, by movie id, rounded to a tenth of a star."""
         pairs = zip(self.movie_ids, self.predicted_ratings, strict=False)
         return {movie_id: round(rating, 1) for movie_id, rating in pairs if isfinite(rating)}
 
 
 def live_model(user_id: int | None = None) -> LiveModel:
-    """The live version with this person's row of it, if any. One query."""
+    """The live version with this person's nightly list, if any. One query."""
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_LIVE_MODEL_SQL, {"user": user_id})
         row = cursor.fetchone()
@@ -86,7 +86,7 @@ def live_model(user_id: int | None = None) -> LiveModel:
 
 
 def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
-    """The same for several people, by their ids. One query."""
+    """The live version with each person's nightly list, by user id. One query."""
     with connection.cursor() as cursor:
         cursor.execute(_LIVE_MODELS_SQL, {"users": list(user_ids)})
         rows = cursor.fetchall()
@@ -98,7 +98,7 @@ def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
 
 
 def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:
-    """Title, query factors and item factors, by movie, of those of ``movie_ids`` that have any. One query."""
+    """Title, query factors and item factors of the movies that have factors, by movie id. One query."""
     rows = MovieEmbedding.objects.filter(
         version_id=version_id,
         movie_id__any_of=movie_ids,
@@ -111,22 +111,22 @@ def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, t
 def nearest_movies(
     version_id: int, query: Vector, exclude: Collection[int], limit: int, filters: ListFilters | None = None
 ) -> list[int]:
-    """The published movies that pass the filters whose item factors have the largest inner product with ``query``.
+    """The ``limit`` published movies whose item factors have the largest inner product with ``query``, best first.
 
-    Best first, and as many as ``limit`` if there are any more. One query; see vector_search.
+    Filters never reduce the number of results while enough movies pass. One query; see vectors.search.
     """
     return [movie_id for movie_id, _ in nearest_by_factors(version_id, query, limit, exclude, _passing_ids(filters))]
 
 
 def nearest_to_each(version_id: int, queries: Sequence[Vector], exclude: Collection[int], limit: int) -> list[set[int]]:
-    """The ``limit`` published movies nearest to each of several query vectors, in no order. One query."""
+    """The ``limit`` published movies nearest to each query vector, unordered. One query."""
     return nearest_to_each_by_factors(version_id, queries, limit, exclude)
 
 
 def popular_movies(
     limit: int, exclude: Collection[int] = (), genre_id: int | None = None, filters: ListFilters | None = None
 ) -> tuple[list[int], list[float]]:
-    """Ids and raw scores of published movies that are popular with everyone, or in one genre, best first. One query."""
+    """Ids and raw scores of published popular movies, overall or in one genre, best first. One query."""
     rows = PopularMovie.objects.filter(_listable(filters))
     rows = rows.filter(genre__isnull=True) if genre_id is None else rows.filter(genre_id=genre_id)
     listed = rows.order_by("rank").values_list("movie_id", "score")[: limit + len(exclude)]
@@ -135,7 +135,7 @@ def popular_movies(
 
 
 def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, list[tuple[int, float]]]:
-    """The ids and raw scores of all of the popular list of each of these genres that pass, best first. One query."""
+    """Ids and raw scores of each genre's popular movies that pass the filters, best first, by slug. One query."""
     rows = PopularMovie.objects.filter(_listable(filters), genre__slug__in=slugs)
     found: dict[str, list[tuple[int, float]]] = {}
     for slug, movie_id, score in rows.order_by("genre__slug", "rank").values_list("genre__slug", "movie_id", "score"):
@@ -144,15 +144,15 @@ def popular_by_genre(slugs: Collection[str], filters: ListFilters) -> dict[str, 
 
 
 def new_since() -> datetime:
-    """A movie that was added later than this is new, by EXPLORATION_DAYS."""
+    """Movies added after this time are new (EXPLORATION_DAYS)."""
     return timezone.now() - timedelta(days=min(serving_config().exploration_days, _MAX_NEW_DAYS))
 
 
 def new_movies(version_id: int) -> dict[int, datetime]:
-    """When each movie was added of those that are new: published, added within EXPLORATION_DAYS, and known to the
-    version by nothing but their text. Newest first, at most MOST_NEW. One query.
+    """When each new movie was added, newest first, at most MAX_NEW_MOVIES. One query.
 
-    What was there before the first training is the catalogue that one began with, and not new in it.
+    New movies are published, were added within EXPLORATION_DAYS, and have only predicted factors in this version.
+    Movies added before the first training are the initial catalogue and never new.
     """
     first_training = ModelVersion.objects.filter(started_at__isnull=False).order_by("started_at").values("started_at")
     since = Value(new_since())
@@ -161,7 +161,7 @@ def new_movies(version_id: int) -> dict[int, datetime]:
         factors_source=MovieEmbedding.Source.PREDICTED,
         item_factors__isnull=False,
         movie__status=Movie.Status.PUBLISHED,
-        # PostgreSQL's greatest of a time and of none is the time.
+        # PostgreSQL's greatest() ignores nulls.
         movie__created_at__gt=Greatest(since, Subquery(first_training[:1])),
     )
     newest = rows.order_by("-movie__created_at", "-movie_id")[:MAX_NEW_MOVIES]
@@ -169,8 +169,10 @@ def new_movies(version_id: int) -> dict[int, datetime]:
 
 
 def catalogue_movies(limit: int, exclude: Collection[int], filters: ListFilters) -> list[int]:
-    """Published movies that pass, the best of any popular list first, then the newest: what fills a narrow list when
-    everything better is used up. One query."""
+    """Published movies that pass the filters, by their best popularity score, then newest first. One query.
+
+    They fill a list when no better candidates remain.
+    """
     best = PopularMovie.objects.filter(movie_id=OuterRef("pk")).order_by("-score").values("score")[:1]
     order = (F("popularity").desc(nulls_last=True), F("year").desc(nulls_last=True), F("pk").desc())
     rows = filters.movies().annotate(popularity=Subquery(best)).order_by(*order).values_list("pk", flat=True)
@@ -180,19 +182,19 @@ def catalogue_movies(limit: int, exclude: Collection[int], filters: ListFilters)
 def nearest_by_text(
     version_id: int, vector: Vector, exclude: Collection[int], limit: int, filters: ListFilters
 ) -> list[int]:
-    """The movies that pass whose texts mean most nearly what ``vector`` means, best first. One query."""
+    """The movies that pass the filters whose content vectors are nearest to ``vector``, best first. One query."""
     return [movie_id for movie_id, _ in nearest_by_content(version_id, vector, limit, exclude, _passing_ids(filters))]
 
 
 def content_cosines(version_id: int, vector: Vector, movie_ids: Collection[int]) -> dict[int, float]:
-    """How near the text of each of these movies is to ``vector``, cosine, by movie. One query."""
+    """Cosine similarity of each movie's content vector to ``vector``, by movie id. One query."""
     rows = MovieEmbedding.objects.filter(version_id=version_id, movie_id__any_of=movie_ids)
     distances = rows.values_list("movie_id", CosineDistance("content", vector))
     return {movie_id: 1.0 - float(distance) for movie_id, distance in distances}
 
 
 def directors_by_movie(movie_ids: Collection[int]) -> dict[int, list[str]]:
-    """The directors of each of these movies that has any, as keys of a group. One query."""
+    """The directors of each movie that has any, as group keys for the re-ranking, by movie id. One query."""
     found: dict[int, list[str]] = {}
     rows = Credit.objects.filter(movie_id__any_of=movie_ids, role=Credit.Role.DIRECTOR).order_by()
     for movie_id, person_id in rows.values_list("movie_id", "person_id"):
@@ -202,10 +204,10 @@ def directors_by_movie(movie_ids: Collection[int]) -> dict[int, list[str]]:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Movies near one movie, n of them in no order: what they give the ranking.
+    """n movies near one movie, unordered, with their scores.
 
-    by_taste: inner product of the movie's query factors with theirs, NaN where there are no factors, shape (n,);
-    by_content: cosine of the content vectors, shape (n,).
+    by_taste: inner product of the movie's query factors with each item's factors, NaN without factors, float32 (n,);
+    by_content: cosine similarity of the content vectors, float32 (n,).
     """
 
     movie_ids: list[int]
@@ -214,9 +216,9 @@ class Neighbours:
 
 
 def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | None:
-    """The ``limit`` published movies nearest to one by taste and the ``limit`` nearest by content, together.
+    """The union of the ``limit`` published movies nearest to one by taste and the ``limit`` nearest by content.
 
-    None when the version does not know the movie. Four queries.
+    None if the version has no vectors for the movie. At most four queries.
     """
     own = (
         MovieEmbedding.objects.filter(version_id=version_id, movie_id=movie_id)
@@ -231,7 +233,7 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
     by_taste = {}
     if query is not None and query.any():
         by_taste = dict(nearest_by_factors(version_id, query, limit, [movie_id]))
-    # Each search tells how near what it found is; the rest is reckoned where the vectors are.
+    # Each search returns one of the two scores; the database computes the other where it is missing.
     known = by_taste if query is not None else by_content
     rows = MovieEmbedding.objects.filter(version_id=version_id, movie_id__any_of=by_content.keys() ^ known.keys())
     taste = MaxInnerProduct("item_factors", np.zeros(FACTOR_DIMENSIONS) if query is None else query)
@@ -247,12 +249,12 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
 
 
 def _passing_ids(filters: ListFilters | None) -> QuerySet[Any] | None:
-    """The ids of the movies that pass the filters; None when all published ones do."""
+    """The ids of the movies that pass the filters; None if all published movies do."""
     return filters.movie_ids() if filters is not None and filters.narrows else None
 
 
 def _listable(filters: ListFilters | None) -> Q:
-    """Of rows with a movie: those whose movie is published and passes."""
+    """A condition on rows with a movie: the movie is published and passes the filters."""
     if filters is None or not filters.narrows:
         return Q(movie__status=Movie.Status.PUBLISHED)
     return Q(movie_id__any_of=ArraySubquery(filters.movies().values("pk")))

@@ -1,7 +1,7 @@
-"""What the settings say about serving, read once into one frozen, validated ServingConfig.
+"""Reads the serving settings once into one frozen, validated ServingConfig.
 
-A system check names each setting that is wrong, by its environment variable, so that a slip of the pen stops the start
-of a process and not the first request.
+A system check reports each invalid setting by its environment variable, so that a mistake fails at process start and
+not in the first request.
 """
 
 import math
@@ -19,7 +19,7 @@ from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.algorithms.listing.scoring import RankingConfig
 
 MAX_EXPLORATION_PLACES = 14
-# Sums of weights and times before a window must stay within what numbers and dates can hold.
+# Upper bounds that keep sums of weights, and dates before a window, in range.
 _MAX_WEIGHT = 1000
 _MAX_WINDOW_DAYS = 36_500
 _MAX_CACHE_SECONDS = 366 * 86_400
@@ -28,11 +28,11 @@ _MAX_COUNT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class ServingConfig:
-    """What lists are made by and how long they are cached."""
+    """How lists are computed, and how long they are cached."""
 
     ranking: RankingConfig
     reranking: RerankConfig
-    # How many places of a list are for new movies, and for how many days a movie is new.
+    # The number of positions of a list for new movies, and the number of days for which a movie is new.
     exploration_places: int
     exploration_days: float
     list_cache_seconds: int
@@ -50,31 +50,31 @@ class ServingConfig:
 
 @dataclass(frozen=True, slots=True)
 class _NumberSetting:
-    """A number in the settings: the environment variable it comes from, the setting, and the range it must be in."""
+    """A number in the settings: its environment variable, its setting and its valid range."""
 
     variable: str
     low: float
     high: float = math.inf
     whole: bool = False
-    # Where they are not the variable's name alone: the setting, a dictionary, and the key in it.
+    # If the value is in a dictionary, or under another name: the setting, and the key in it.
     setting: str = ""
     key: str = ""
-    # Whether infinity is a value of its range.
+    # Whether infinity is valid.
     allow_infinity: bool = False
 
     def read(self) -> Any:
-        """The value, of whatever type it is; None where a dictionary has no such key."""
+        """The value, of any type; None if the dictionary has no such key."""
         value = getattr(settings, self.setting or self.variable)
         return value.get(self.key) if self.key else value
 
     def problem(self) -> str | None:
-        """What is wrong with the value, and what it may be; None where nothing is."""
+        """A message that names the invalid value and its valid range; None if the value is valid."""
         value = self.read()
-        if value is None and self.key:  # The default of BlendConfig or RerankConfig holds.
+        if value is None and self.key:  # The default of BlendConfig or RerankConfig applies.
             return None
         types = int if self.whole else (int, float)
         typed = isinstance(value, types) and not isinstance(value, bool)
-        # NaN is in no range.
+        # NaN fails both comparisons.
         if typed and self.low <= value <= self.high and (self.allow_infinity or value < math.inf):
             return None
         bounded = self.allow_infinity or self.high < math.inf
@@ -86,7 +86,7 @@ class _NumberSetting:
 _MOOD_WEIGHT = _NumberSetting("MOOD_WEIGHT", 0, 1)
 _BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
 _REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
-# Those that are fields of a config of algorithms.listing, which is made of its whole dictionary.
+# Fields of BlendConfig and RerankConfig, which are built from whole dictionaries.
 _DICTIONARY_NUMBERS = (
     _BATCH,
     _REALTIME,
@@ -102,11 +102,11 @@ def _seconds(variable: str, low: int = 1) -> _NumberSetting:
     return _NumberSetting(variable, low, _MAX_CACHE_SECONDS, whole=True)
 
 
-# By the field of ServingConfig.
+# By field of ServingConfig.
 _FIELDS = {
     "exploration_places": _NumberSetting("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
     "exploration_days": _NumberSetting("EXPLORATION_DAYS", 0, allow_infinity=True),
-    # With 0 seconds every list is computed, and can still be paged through.
+    # With 0 seconds every list is computed; its pages are still available.
     "list_cache_seconds": _seconds("RECOMMENDATIONS_CACHE_SECONDS", low=0),
     "popular_list_size": _NumberSetting("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
     "popular_cache_seconds": _seconds("POPULAR_CACHE_SECONDS"),
@@ -123,10 +123,10 @@ _FIELDS = {
 
 @once
 def serving_config() -> ServingConfig:
-    """The settings of this process, read and validated at the first call. Raises ImproperlyConfigured naming each that
-    is wrong.
+    """The serving settings of this process, read and validated by the first call.
 
-    The tests call ``serving_config.cache_clear`` when they override a setting.
+    Raises ImproperlyConfigured naming each invalid setting. Tests that override a setting call
+    ``serving_config.cache_clear``.
     """
     if errors := check_serving_config():
         raise ImproperlyConfigured("\n".join(error.msg for error in errors))
@@ -138,7 +138,7 @@ def serving_config() -> ServingConfig:
 
 
 def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
-    """A system check: one error for each setting of serving that is wrong."""
+    """A system check: one error for each invalid serving setting."""
     problems = _problems((*_DICTIONARY_NUMBERS, _MOOD_WEIGHT, *_FIELDS.values()))
     errors = [Error(problem, id="recommendations.E001") for problem in problems]
     if _BATCH.read() == _REALTIME.read() == 0:

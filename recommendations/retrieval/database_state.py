@@ -1,9 +1,9 @@
-"""The state in PostgreSQL that cached answers depend on: which version is live, and all changes of the catalogue.
+"""The state in PostgreSQL that cached responses depend on: the live version and all changes of the catalogue.
 
-A change of either also sets the catalogue's version token in Redis (movies.caching.version_tokens). That may fail: the
-process is killed, Redis is away, or the database is restored from a backup. So each cached answer carries this state
-and is valid only while it is the same. Each process keeps the state for a second, and reads it again as soon as the
-token differs.
+A change of either also sets the catalogue's version token in Redis (movies.caching.version_tokens). That can fail: the
+process is killed, Redis is away, or the database is restored from a backup. Therefore each cached response is stored
+with this state and is valid only while the state is the same. Each process caches the state for a second, and reads it
+again as soon as the token differs.
 """
 
 import time
@@ -14,9 +14,9 @@ from django.db import connection
 from movies.caching.version_tokens import CATALOGUE, read_token
 from recommendations.models import LIVE_VERSION
 
-# How long a process keeps the state, which is how late it may find a change whose token was not set.
+# How long a process caches the state: the maximum delay before it detects a change whose token was not set.
 CACHE_SECONDS = 1.0
-# The last two change when a backup is restored, even if the rows look the same.
+# The last two values change when a backup is restored, even if the rows are the same.
 _STATE_SQL = f"""
     SELECT
         (SELECT version.id FROM recommendations_modelversion version WHERE {LIVE_VERSION}),
@@ -27,7 +27,7 @@ _STATE_SQL = f"""
 
 
 class DatabaseState(NamedTuple):
-    """The state as text, the catalogue's token that was read before it, and when it was read (time.monotonic)."""
+    """The state as text, the catalogue's token read before it, and when it was read (time.monotonic, seconds)."""
 
     text: bytes
     token: bytes
@@ -40,7 +40,7 @@ _held: DatabaseState | None = None
 
 
 def current_state() -> DatabaseState:
-    """The state, at most KEPT_SECONDS old, as known without asking for the token. One query, if any."""
+    """The state, at most CACHE_SECONDS old, without reading the token. At most one query."""
     held = _held
     if held is None:
         return _UNREAD
@@ -48,19 +48,19 @@ def current_state() -> DatabaseState:
 
 
 def state_under(token: bytes) -> DatabaseState:
-    """The same, and not older than this token of the catalogue."""
+    """The state, at most CACHE_SECONDS old and read after this catalogue token. At most one query."""
     held = _held
     return held if held is not None and held.token == token and _is_fresh(held) else _read(token)
 
 
 def catalogue_token() -> bytes | None:
-    """What a process keeps facts of movies under: the catalogue's token and the state. None with Redis away."""
+    """The catalogue's version token and the state: the key of a process's feature cache. None with Redis away."""
     token = read_token(CATALOGUE)
     return None if token is None else b"%b %b" % (token, state_under(token).text)
 
 
 def clear_cache() -> None:
-    """Reads the state again the next time, as when the tables were replaced."""
+    """Makes the next call read the state again, for example after the tables have been replaced."""
     global _held  # noqa: PLW0603 -- one for the process is what it is for.
     _held = None
 
@@ -71,7 +71,7 @@ def _is_fresh(state: DatabaseState) -> bool:
 
 def _read(token: bytes) -> DatabaseState:
     global _held  # noqa: PLW0603
-    # Before the query: it may be older than it says, never younger.
+    # Before the query, so that the age of the state is never underestimated.
     read_at = time.monotonic()
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_STATE_SQL, {"catalogue": CATALOGUE})

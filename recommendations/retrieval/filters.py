@@ -1,4 +1,4 @@
-"""The filter of a list of recommendations. It is a condition of each search, so that it never costs rows."""
+"""The filters of a recommendation list. Each search applies them as a condition, so that they never reduce its rows."""
 
 import hashlib
 from collections.abc import Collection
@@ -11,25 +11,28 @@ MAX_EXCLUDED = 1000
 
 @dataclass(frozen=True)
 class ListFilters(MovieFilter):
-    """A movie filter with what belongs to the person: none of ``exclude`` (movie ids), which the caller leaves out
-    with other ids, and ``mood``, free text that moves the ranking and leaves nothing out."""
+    """A movie filter with two more fields.
+
+    exclude: ids of movies to leave out; the caller excludes them together with seen movies. mood: free text that
+    affects the ranking only.
+    """
 
     exclude: frozenset[int] = frozenset()
     mood: str = ""
 
     def __bool__(self) -> bool:
-        """Whether the list may differ from the unfiltered one."""
+        """Whether any filter is set."""
         return self != ListFilters()
 
     def passing(self, movie_ids: Collection[int]) -> set[int]:
-        """Those of ``movie_ids`` that pass and are not excluded. One query, none when nothing is narrowed."""
+        """The ids among ``movie_ids`` that pass and are not excluded. One query; none without a movie filter."""
         candidates = set(movie_ids) - self.exclude
         if not self.narrows or not candidates:
             return candidates
         return set(self.movies().filter(pk__any_of=candidates).values_list("pk", flat=True))
 
     def fingerprint(self) -> str:
-        """A short text that is the same for the same filters."""
+        """A short text that is equal for equal filters; "" without filters."""
         parts = (
             sorted(self.genres),
             self.year_from,

@@ -1,10 +1,10 @@
-"""What lists show and reckon of each movie, remembered by each process for ten minutes, or until the catalogue changes.
+"""A feature cache in each process: cards, groups and factors of movies, for ten minutes or until the catalogue changes.
 
-A missed list looks at several hundred movies, mostly the same ones as the list before: fetching their cards, directors
-and vectors anew cost three quarters of its time. What is remembered is kept under the catalogue's token and the
-database's state read before it was fetched (see database_state.catalogue_token), so that a movie hidden a moment ago is
-never shown; without a token, that is with Redis away, nothing is remembered. The time bounds the age of what changed
-without a token.
+A cache miss for a list needs several hundred movies, mostly the same ones as the list before; fetching their cards,
+directors and vectors each time took three quarters of its time. The cache is valid under the catalogue's token and the
+database's state that were read before it was filled (database_state.catalogue_token), so that a movie hidden a moment
+ago is never shown. Without a token (with Redis away) nothing is cached. The time limit bounds the age of data that
+changed without a token.
 """
 
 import threading
@@ -25,14 +25,15 @@ from recommendations.retrieval.candidates import Vector
 from recommendations.retrieval.config import serving_config
 
 CACHE_SECONDS = 600.0
-# About 2.4 KB each.
+# A movie takes about 2.4 KB.
 MAX_MOVIES = 20_000
+# If at most this many movies are missing, whole blocks of ids around them are fetched.
 MAX_BLOCK_FETCH = 20
 BLOCK_SIZE = 16
 
 
 class MovieFeatureCache:
-    """Facts of movies under one token of the catalogue; fetched where they are not yet known."""
+    """Features of movies under one catalogue token; fetched when they are first needed."""
 
     def __init__(self) -> None:
         self._made_at = time.monotonic()
@@ -44,14 +45,14 @@ class MovieFeatureCache:
 
     @property
     def expired(self) -> bool:
-        """Whether it is time to begin anew."""
+        """Whether the cache is too old or too large and must be replaced."""
         return time.monotonic() - self._made_at > CACHE_SECONDS or max(self._sizes()) > MAX_MOVIES
 
     def _sizes(self) -> list[int]:
         return [len(self._cards), *(len(vectors) for vectors in list(self._vectors.values()))]
 
     def cards(self, movie_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-        """The cards of those that are published, by id; see movies.selectors. They are shared: never change one."""
+        """The cards of the published movies, by id; see movies.selectors. Cards are shared: do not change them."""
         missing = {movie_id for movie_id in movie_ids if movie_id not in self._cards}
         if missing:
             missing = with_id_blocks(missing) - self._cards.keys()
@@ -64,7 +65,10 @@ class MovieFeatureCache:
         return {movie_id: card for movie_id in movie_ids if (card := self._cards[movie_id]) is not None}
 
     def collect(self, movie_ids: Collection[int], version_id: int | None) -> "MovieFeatures":
-        """Everything a list needs to know of these movies. At most three queries; none when all is cached."""
+        """The features of these movies. At most three queries; none if everything is cached.
+
+        version_id: the version of the factors; None returns no factors.
+        """
         cards = self.cards(movie_ids)
         ids = sorted(movie_ids)
         if version_id is None:
@@ -79,7 +83,7 @@ class MovieFeatureCache:
         return self._vectors.setdefault(version_id, VersionVectors(version_id))
 
     def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
-        """Up to ``limit`` movies popular with everyone, less ``exclude``: ids and raw scores, best first."""
+        """Up to ``limit`` movies popular with everyone, without ``exclude``: ids and raw scores, best first."""
         if self._popular is None:
             self._popular = candidates.popular_movies(serving_config().popular_list_size)
         listed = zip(*self._popular, strict=True)
@@ -87,7 +91,7 @@ class MovieFeatureCache:
         return [movie_id for movie_id, _ in found], [score for _, score in found]
 
     def new_movies(self, version_id: int) -> dict[int, datetime]:
-        """When each of the movies that may be explored was added, newest first; see candidates.new_movies."""
+        """When each new movie was added, newest first; see candidates.new_movies."""
         if version_id not in self._new_movies:
             self._new_movies[version_id] = candidates.new_movies(version_id)
         return self._new_movies[version_id]
@@ -95,10 +99,10 @@ class MovieFeatureCache:
 
 @dataclass(frozen=True, slots=True)
 class MovieFeatures:
-    """What one list knows of n movies.
+    """Features of n movies for one list.
 
-    movie_ids: int64 (n,), ascending; has_factors: bool (n,); item_factors: float32 (n, d), zeros without. cards: of
-    those that are published; groups: franchise and directors of each of those, as keys.
+    movie_ids: int64 (n,), ascending; has_factors: bool (n,); item_factors: float32 (n, d), zeros without factors;
+    cards: of the published movies, by id; groups: keys of the franchise and directors of each published movie, by id.
     """
 
     movie_ids: NDArray[np.int64]
@@ -108,17 +112,17 @@ class MovieFeatures:
     groups: dict[int, tuple[str, ...]]
 
     def factors(self, movie_ids: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.bool_], Vector]:
-        """Which of k of these movies have factors, (k,), and their item factors, (k, d)."""
+        """Whether each of k of these movies has factors, bool (k,), and its item factors, float32 (k, d)."""
         rows = np.searchsorted(self.movie_ids, np.asarray(movie_ids, np.int64))
         return self.has_factors[rows], self.item_factors[rows]
 
 
 class VersionVectors:
-    """Query and item factors of one version's movies in two matrices that grow; titles beside them."""
+    """The query and item factors of one version's movies, in two growing matrices, and the movies' titles."""
 
     def __init__(self, version_id: int) -> None:
         self.version_id = version_id
-        # The row of each movie asked about; -1 of those that the version has no factors for.
+        # The row of each fetched movie; -1 if the version has no factors for it.
         self._rows: dict[int, int] = {}
         self._factors: Vector = np.zeros((2, 0, FACTOR_DIMENSIONS), np.float32)
         self._used = 0
@@ -126,15 +130,15 @@ class VersionVectors:
         self.titles: dict[int, str] = {}
 
     def __len__(self) -> int:
-        """How many movies were asked about."""
+        """The number of fetched movies, with or without factors."""
         return len(self._rows)
 
     def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
-        """Which of n movies have factors, shape (n,), and their query factors, zeros without, shape (n, d)."""
+        """Whether each of n movies has factors, bool (n,), and its query factors or zeros, float32 (n, d)."""
         return self._factors_of(movie_ids, 0)
 
     def item_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
-        """The same with their item factors."""
+        """Whether each of n movies has factors, bool (n,), and its item factors or zeros, float32 (n, d)."""
         return self._factors_of(movie_ids, 1)
 
     def _factors_of(self, movie_ids: Sequence[int], side: int) -> tuple[NDArray[np.bool_], Vector]:
@@ -157,7 +161,7 @@ class VersionVectors:
             rows = dict.fromkeys(missing - self._rows.keys(), -1)
             free = self._factors.shape[1] - self._used
             if len(found) > free:
-                # A new array: who reads the old one meanwhile goes on reading it.
+                # A new array, because other threads may be reading the old one.
                 more = np.zeros((2, max(len(found) - free, self._used, 256), FACTOR_DIMENSIONS), np.float32)
                 self._factors = np.concatenate([self._factors, more], axis=1)
             for movie_id, (title, query, item) in found.items():
@@ -166,13 +170,15 @@ class VersionVectors:
                     self.titles[movie_id] = title
                     rows[movie_id] = self._used
                     self._used += 1
-            # Last, so that nobody finds a row before its numbers stand.
+            # Last, so that no thread finds a row before its factors are written.
             self._rows.update(rows)
 
 
 def with_id_blocks(movie_ids: set[int]) -> set[int]:
-    """The movies to fetch where these are missing: all of their blocks of ids if they are few, since most lists need
-    one or two that no list before them did, and a query takes as long for fifty as for two."""
+    """The ids to fetch when these are missing: whole blocks of BLOCK_SIZE ids if at most MAX_BLOCK_FETCH are missing.
+
+    Most lists need one or two movies that are not cached, and a query for fifty takes as long as for two.
+    """
     if len(movie_ids) > MAX_BLOCK_FETCH:
         return movie_ids
     starts = {movie_id - movie_id % BLOCK_SIZE for movie_id in movie_ids}
@@ -183,7 +189,7 @@ _held: tuple[bytes, MovieFeatureCache] | None = None
 
 
 def feature_cache_for(token: bytes | None) -> MovieFeatureCache:
-    """What this process remembers under that token of the catalogue; without one, facts of this request alone."""
+    """This process's feature cache under that catalogue token; without a token, a new one for this request only."""
     global _held  # noqa: PLW0603 -- one for the process is what it is for.
     if token is None:
         return MovieFeatureCache()
@@ -194,6 +200,6 @@ def feature_cache_for(token: bytes | None) -> MovieFeatureCache:
 
 
 def clear_cache() -> None:
-    """Begins anew whatever the token, as when the tables under it were replaced."""
+    """Drops the cache whatever the token, for example after the tables have been replaced."""
     global _held  # noqa: PLW0603
     _held = None

@@ -1,4 +1,4 @@
-"""Notices in an answer: what the request asked for and could not be done."""
+"""Notices in a response: what the request asked for and the server could not do."""
 
 from typing import TypedDict
 
@@ -20,12 +20,12 @@ TEXTS = {
 
 
 def mood_notices(meaning: TextMeaning) -> list[Notice]:
-    """For a list with a mood, which means this."""
+    """The notices of a list with a mood, from the mood's meaning."""
     return [_notice(f"mood_{meaning.missing}")] if meaning.missing else []
 
 
 def search_notices(meaning: TextMeaning) -> list[Notice]:
-    """For a search. It has no notice for unknown words, by which nothing is found."""
+    """The notices of a search. Words without a meaning need none: they only match by text."""
     return [_notice("meaning_unavailable")] if meaning.missing == "unavailable" else []
 
 

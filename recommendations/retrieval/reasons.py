@@ -1,17 +1,17 @@
-"""Why an item stands in a list, in data and in words, from what really drove its score."""
+"""The reason for each item of a list, as a code and a text, from the top contribution to its score."""
 
 from typing import NotRequired, TypedDict
 
 from events.kinds import KIND_TABLE, LIKED_FROM, Kind
 from events.selectors import Signal
 
-# A signal is named when it gives at least this share of all that the person's newest signals say for the item: with
-# fifty signals nothing stands out by chance at this height.
+# A signal is named if it contributes at least this share of the support of the person's newest signals for the item:
+# with fifty signals, no signal reaches it by chance.
 NOTABLE_SHARE = 0.12
 
 
 class Reason(TypedDict):
-    """``movie_id`` is there when the reason is one movie, ``genre`` (a slug) when it is one genre."""
+    """``movie_id`` is set if the reason is one movie, ``genre`` (a slug) if it is one genre."""
 
     code: str
     text: str
@@ -31,13 +31,16 @@ GROUP_SOME: Reason = {"code": "suits_some", "text": "Suits some of you"}
 
 
 def popular_in_genre(name: str, slug: str) -> Reason:
-    """The reason that names a genre the person likes."""
+    """The reason that names a preferred genre."""
     return {"code": "popular_in_genre", "text": f"Popular with people who like {name}", "genre": slug}
 
 
 def group_reason(popular: float, suited: int, members: int) -> Reason:
-    """The reason for a group of ``members``, of whom the movie suits ``suits``; popularity where it gave most of the
-    score. It never names what a member did: the others are not to know."""
+    """The reason for a group of ``members``, of whom the movie suits ``suited``.
+
+    popular: popularity's share of the score; above one half, popularity is the reason. The reason never names a
+    member's signals, which the others must not see.
+    """
     if popular > 0.5:
         return POPULAR
     if suited == members:
@@ -46,9 +49,9 @@ def group_reason(popular: float, suited: int, members: int) -> Reason:
 
 
 def because_of(signal: Signal, title: str) -> Reason:
-    """The reason that names one thing the person did.
+    """The reason that names one signal of the person.
 
-    Just their taste where that was no liking: what they turned down or rated low speaks for what is unlike it.
+    TASTE for a negative signal or a low rating: these support items that are unlike their movie.
     """
     reason = KIND_TABLE[Kind(signal.kind)].reason
     if reason is None or (signal.value is not None and signal.value < LIKED_FROM):

@@ -1,4 +1,4 @@
-"""What serving would answer: candidates from the arrays of one trained model, ranked by ``rank``, which serving calls.
+"""Simulates serving: gathers candidates from the arrays of one trained model and ranks them with serving's ``rank``.
 
 Items are positions in the model's catalogue.
 """
@@ -21,7 +21,11 @@ from recommendations.algorithms.top_n import top_n
 
 @dataclass(slots=True)
 class ServingSimulator:
-    """The published arrays of one model. factors: (I, rank) each; popular: positions by popularity, and scores (I,)."""
+    """The published arrays of one model with I items.
+
+    query_factors, item_factors: float32 (I, d); popular: positions by popularity, best first, int64; popularity: scores
+    by position, float64 (I,).
+    """
 
     query_factors: NDArray[np.float32]
     item_factors: NDArray[np.float32]
@@ -35,7 +39,7 @@ class ServingSimulator:
 
     @classmethod
     def from_model(cls, model: TrainedModel, config: PopularityConfig | None = None) -> ServingSimulator:
-        """What the nightly batch and the hourly refresh publish from the model's own interactions."""
+        """Build from the model's factors and the popularity of items in its interactions."""
         fitted = Popularity(config).fit(model.interactions)
         scores = np.zeros(len(model.movie_ids), np.float64)
         rows = np.searchsorted(model.movie_ids, model.interactions.item_ids)
@@ -54,10 +58,10 @@ class ServingSimulator:
         batch: ScoredItems | None = None,
         newer: int = 0,
     ) -> NDArray[np.int64]:
-        """The best ``n`` positions, fewer where candidates run out, padded with -1.
+        """The best ``n`` positions, int64 (n,), padded with -1 if there are fewer candidates.
 
-        signals: positions of what the person rated, newest first, with their ratings, the first ``newer`` of them newer
-        than the model; seen: positions never listed; batch: the person's nightly list, best first.
+        signals: positions of rated items, newest first; ratings: of the signals, 0.5 to 5; newer: the number of signals
+        that the model has not read, the first ones; seen: positions to leave out; batch: the person's nightly list.
         """
         config = RankingConfig(blending)
         pool = self._gather(signals, ratings, seen, n, config=config, batch=batch or ScoredItems(), newer=newer)
@@ -101,7 +105,7 @@ class ServingSimulator:
             ["rating"] * len(positions),
             ratings,
             factors,
-            # A movie without factors tells the speed layer nothing.
+            # The speed layer cannot use movies without factors.
             usable=np.any(factors, axis=1),
             newer=np.arange(len(positions)) < newer,
             config=self.realtime,
