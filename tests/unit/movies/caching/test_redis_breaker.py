@@ -1,4 +1,4 @@
-"""A Redis that hangs costs a process one time-out, and hears afterwards what it missed."""
+"""A hung Redis costs a process one timeout, and receives the pending tokens afterwards."""
 
 import time
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ def test_a_refused_connection_and_an_error_open_nothing(store, settings):
         assert not isinstance(refused.value, RedisUnavailableError)
 
 
-def test_a_stamp_owed_to_a_hung_redis_is_set_unasked(store):
+def test_a_token_pending_for_a_hung_redis_is_set_by_the_thread(store):
     list_invalidation.invalidate_user(5)
     key = list_invalidation.user_token_key(5)
     before = get_redis_connection("default").get(key)

@@ -1,4 +1,4 @@
-"""Who connects to a Redis that was restarted says that what it kept may be wrong."""
+"""The first connection to a restarted Redis invalidates the cached lists."""
 
 import pytest
 from django_redis import get_redis_connection
@@ -24,7 +24,7 @@ def run() -> bytes | None:
     return get_redis_connection("default").get(token_key(RUN_ID))
 
 
-def test_the_first_connection_to_another_run_stamps_the_catalogue_and_no_other_does():
+def test_only_the_first_connection_to_another_run_sets_a_token():
     invalidate_catalogue()
     redis = get_redis_connection("default")
     before, own = redis.get(token_key(CATALOGUE)), redis.info("server")["run_id"].encode()
@@ -37,7 +37,7 @@ def test_the_first_connection_to_another_run_stamps_the_catalogue_and_no_other_d
     assert catalogue_after_a_new_connection() == after
 
 
-def test_where_nothing_was_kept_nothing_is_stamped():
+def test_without_a_known_run_no_token_is_set():
     invalidate_catalogue()
     redis = get_redis_connection("default")
     before = redis.get(token_key(CATALOGUE))

@@ -19,7 +19,7 @@ def read(key: str) -> bytes | None:
     return get_redis_connection("default").get(key)
 
 
-def test_each_stamp_is_a_fresh_token_that_outlives_a_cached_list():
+def test_each_token_is_new_and_outlives_a_cached_list():
     list_invalidation.invalidate_user(7)
     first = read(list_invalidation.user_token_key(7))
     list_invalidation.invalidate_user(7)
@@ -29,7 +29,7 @@ def test_each_stamp_is_a_fresh_token_that_outlives_a_cached_list():
     assert get_redis_connection("default").ttl(list_invalidation.user_token_key(7)) > 3600
 
 
-def test_one_persons_stamp_leaves_others_and_the_catalogues_alone():
+def test_a_persons_token_does_not_change_other_tokens():
     version_tokens.invalidate_catalogue()
     list_invalidation.invalidate_user(8)
     before = read(list_invalidation.catalogue_token_key()), read(list_invalidation.user_token_key(8))
@@ -39,7 +39,7 @@ def test_one_persons_stamp_leaves_others_and_the_catalogues_alone():
     assert (read(list_invalidation.catalogue_token_key()), read(list_invalidation.user_token_key(8))) == before
 
 
-def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatch):
+def test_a_change_during_another_announcement_is_announced(monkeypatch):
     """Another thread adds its change while the first one's token is on its way."""
     tokens, send = [], version_tokens._set
 
@@ -56,7 +56,7 @@ def test_a_change_during_the_announcement_of_another_is_announced_too(monkeypatc
     assert not version_tokens.has_pending()
 
 
-def test_more_than_are_sent_at_once_are_all_sent(monkeypatch):
+def test_more_tokens_than_one_batch_are_all_sent(monkeypatch):
     monkeypatch.setattr(version_tokens, "_BATCH_SIZE", 2)
     before = [read(list_invalidation.user_token_key(user)) for user in range(5)]
 
@@ -69,7 +69,7 @@ def test_more_than_are_sent_at_once_are_all_sent(monkeypatch):
     )
 
 
-def test_a_stamp_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
+def test_a_token_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
     def away(alias: str):
         raise RedisConnectionError("gone")
 

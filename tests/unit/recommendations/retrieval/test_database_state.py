@@ -1,4 +1,4 @@
-"""Changes that nobody announced: what was made before them is not served for longer than the state is remembered."""
+"""Unannounced changes: values computed before them are not served once the cached state has expired."""
 
 from datetime import timedelta
 
@@ -85,7 +85,7 @@ def test_a_movie_whose_hiding_nobody_announced_leaves_every_list(cast):
     assert get_redis_connection("default").get(key) == token
 
 
-def test_the_state_is_asked_once_a_second_and_not_once_a_list(cast, django_assert_num_queries):
+def test_the_state_is_read_once_a_second_not_once_a_list(cast, django_assert_num_queries):
     served(cast)
 
     with django_assert_num_queries(0):
@@ -97,7 +97,7 @@ def test_the_state_is_asked_once_a_second_and_not_once_a_list(cast, django_asser
             served(cast)
 
 
-def test_under_another_stamp_the_state_is_read_at_once(cast):
+def test_under_another_token_the_state_is_read_at_once(cast):
     before = state_under(b"one")
     record_invalidation(CATALOGUE)
 

@@ -19,7 +19,7 @@ def movies(db):
     return [make_movie() for _ in range(3)]
 
 
-def test_a_card_is_fetched_once_under_one_stamp(movies, django_assert_num_queries):
+def test_a_card_is_fetched_once_under_one_token(movies, django_assert_num_queries):
     invalidate_catalogue()
     feature_cache_for(read_token(CATALOGUE)).cards([movie.pk for movie in movies])
 
@@ -29,7 +29,7 @@ def test_a_card_is_fetched_once_under_one_stamp(movies, django_assert_num_querie
     assert [cards[movie.pk]["title"] for movie in movies] == [movie.title for movie in movies]
 
 
-def test_a_movie_hidden_under_a_new_stamp_has_no_card_any_more(movies):
+def test_a_movie_hidden_under_a_new_token_has_no_card(movies):
     feature_cache_for(read_token(CATALOGUE)).cards([movie.pk for movie in movies])
     Movie.objects.filter(pk=movies[0].pk).update(status=Movie.Status.HIDDEN)
     invalidate_catalogue()
@@ -41,7 +41,7 @@ def test_a_movie_hidden_under_a_new_stamp_has_no_card_any_more(movies):
 
 
 @pytest.mark.parametrize("read", [lambda: read_token(CATALOGUE), lambda: lookup(1).catalogue_token])
-def test_a_movie_hidden_before_redis_lost_everything_has_no_card_any_more(movies, read):
+def test_a_movie_hidden_before_redis_lost_its_data_has_no_card(movies, read):
     redis = get_redis_connection("default")
     redis.delete(token_key(CATALOGUE))
     feature_cache_for(read()).cards([movie.pk for movie in movies])
@@ -52,14 +52,14 @@ def test_a_movie_hidden_before_redis_lost_everything_has_no_card_any_more(movies
     assert movies[0].pk not in feature_cache_for(read()).cards([movie.pk for movie in movies])
 
 
-def test_without_a_stamp_nothing_is_remembered(movies, django_assert_num_queries):
+def test_without_a_token_nothing_is_cached(movies, django_assert_num_queries):
     feature_cache_for(None).cards([movies[0].pk])
 
     with django_assert_num_queries(2):
         feature_cache_for(None).cards([movies[0].pk])
 
 
-def test_after_its_time_everything_is_fetched_anew(movies, monkeypatch):
+def test_an_expired_cache_is_replaced(movies, monkeypatch):
     features = feature_cache_for(b"one")
     assert feature_cache_for(b"one") is features
 
@@ -68,7 +68,7 @@ def test_after_its_time_everything_is_fetched_anew(movies, monkeypatch):
     assert feature_cache_for(b"one") is not features
 
 
-def test_too_many_movies_begin_anew(movies, monkeypatch):
+def test_a_cache_with_too_many_movies_is_replaced(movies, monkeypatch):
     monkeypatch.setattr(movie_features, "MAX_MOVIES", 2)
     features = feature_cache_for(b"two")
     features.cards([movie.pk for movie in movies])
@@ -76,7 +76,7 @@ def test_too_many_movies_begin_anew(movies, monkeypatch):
     assert feature_cache_for(b"two") is not features
 
 
-def test_factors_stand_in_the_order_asked_and_are_zero_for_the_unknown(cast):
+def test_factors_follow_the_requested_order_or_are_zero(cast):
     vectors = MovieFeatureCache().vectors(cast.version.pk)
     known = [movie.pk for movie in cast.movies.values()][:2]
     forward, rows = vectors.item_factors([*known, 10**9])
@@ -103,7 +103,7 @@ def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
     assert sorted(map(int, asked)) == sorted(ids[1:])
 
 
-def test_facts_of_a_new_version_are_its_own(cast):
+def test_each_version_has_its_own_factors(cast):
     features = MovieFeatureCache()
     movie = next(iter(cast.movies.values()))
     features.vectors(cast.version.pk).item_factors([movie.pk])
@@ -112,7 +112,7 @@ def test_facts_of_a_new_version_are_its_own(cast):
     assert not known.any()
 
 
-def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_assert_num_queries):
+def test_few_missing_movies_are_fetched_as_whole_blocks(movies, django_assert_num_queries):
     first, _, last = sorted(movie.pk for movie in movies)
     features = MovieFeatureCache()
     features.cards([first])
@@ -122,7 +122,7 @@ def test_where_few_are_missing_their_neighbours_come_with_them(movies, django_as
         assert last in features.cards([last])
 
 
-def test_where_many_are_missing_only_they_are_fetched():
+def test_many_missing_movies_are_fetched_alone():
     many = set(range(1, 2 * movie_features.BLOCK_SIZE * movie_features.MAX_BLOCK_FETCH, movie_features.BLOCK_SIZE))
 
     assert movie_features.with_id_blocks(many) == many

@@ -28,5 +28,5 @@ def test_a_rating_nobody_would_call_liking_is_not_named():
 
 
 @pytest.mark.parametrize("kind", ["dislike", "hide"])
-def test_what_somebody_turned_down_is_no_reason_though_it_speaks_for_its_opposite(kind):
+def test_a_negative_signal_is_not_named_as_a_reason(kind):
     assert because_of(Signal(7, kind, None, datetime(2024, 1, 1, tzinfo=UTC)), "Heat") == TASTE

@@ -1,4 +1,4 @@
-"""Places for new movies: which take one, where, and what is told of it."""
+"""Exploration: which new movies are inserted, where, and how they are reported."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def many(db):
 
 
 def make_new(version: ModelVersion, title: str, factors, days: float = 1, genre: str = "Crime", **fields) -> Movie:
-    """A movie added so many days ago, whose factors are predicted."""
+    """A movie added this many days ago, with predicted factors."""
     movie = make_movie(title, genres=[genre], created_at=timezone.now() - timedelta(days=days), **fields)
     make_embedding(version, movie, factors)
     MovieEmbedding.objects.filter(movie=movie).update(factors_source=MovieEmbedding.Source.PREDICTED)
@@ -52,7 +52,7 @@ def titles(answer) -> list[str]:
 
 
 @pytest.mark.parametrize("count", range(-1, 30))
-def test_places_are_apart_and_leave_the_very_top_alone(count):
+def test_positions_are_distinct_and_below_the_first_three(count):
     found = new_movie_positions(count)
 
     assert len(set(found)) == len(found) == min(max(count, 0), 14)
@@ -60,7 +60,7 @@ def test_places_are_apart_and_leave_the_very_top_alone(count):
     assert all(3 <= place < 20 for place in found)
 
 
-def test_the_new_movie_that_suits_best_stands_tenth_and_is_logged_as_explored(many):
+def test_the_best_new_movie_is_tenth_and_logged_as_explored(many):
     version, _, fan = many
     make_new(version, "New family", (0.02, 0.03))
     best = make_new(version, "New crime", (0.06, 0.01))
@@ -90,7 +90,7 @@ def test_only_the_explored_movie_changes_its_place(many, settings):
     assert [title for title in explored if title != "New crime"] == [t for t in without if t != "New crime"]
 
 
-def test_a_setting_of_none_asks_and_logs_nothing(many, settings):
+def test_a_setting_of_0_turns_exploration_off(many, settings):
     version, _, fan = many
     make_new(version, "New crime", (0.06, 0.01))
     settings.EXPLORATION_PLACES = 0
@@ -102,7 +102,7 @@ def test_a_setting_of_none_asks_and_logs_nothing(many, settings):
     assert answer["explanation"]["exploration"] == {"places": 0, "new_movies": 0, "movies": []}
 
 
-def test_several_places_take_several_best_first(many, settings):
+def test_several_positions_take_the_best_new_movies(many, settings):
     version, _, fan = many
     settings.EXPLORATION_PLACES = 3
     made = [make_new(version, f"New {n}", (0.02 + n / 100, 0.01)) for n in range(4)]
@@ -110,8 +110,8 @@ def test_several_places_take_several_best_first(many, settings):
     answer = ask(fan, explain="true")
 
     assert [titles(answer)[place] for place in (5, 9, 13)] == ["New 3", "New 2", "New 1"]
-    told = answer["explanation"]["exploration"]
-    assert told == {"places": 3, "new_movies": 4, "movies": [made[3].pk, made[2].pk, made[1].pk]}
+    explored = answer["explanation"]["exploration"]
+    assert explored == {"places": 3, "new_movies": 4, "movies": [made[3].pk, made[2].pk, made[1].pk]}
 
 
 def test_a_full_list_stays_as_long_as_it_was(many):
@@ -125,7 +125,7 @@ def test_a_full_list_stays_as_long_as_it_was(many):
     assert shown[9] == "New crime"
 
 
-def test_what_stands_at_the_top_by_itself_is_no_exploration(many):
+def test_a_new_movie_that_ranks_at_the_top_is_not_explored(many):
     version, _, fan = many
     make_new(version, "Hit", (2.0, 0.1))
 
@@ -142,13 +142,13 @@ def test_how_long_a_movie_is_new(many, days, text):
     version, _, fan = many
     make_new(version, "New crime", (0.06, 0.01), days=days)
 
-    told = [item["reason"]["text"] for item in ask(fan)["items"] if item.get("explored")]
+    texts = [item["reason"]["text"] for item in ask(fan)["items"] if item.get("explored")]
 
-    assert told == ([text] if text else [])
+    assert texts == ([text] if text else [])
 
 
 @pytest.mark.parametrize("days", [10**7, 1e300, float("inf")])
-def test_movies_may_be_new_for_ever(many, settings, days):
+def test_exploration_days_can_be_unlimited(many, settings, days):
     version, _, fan = many
     settings.EXPLORATION_DAYS = days
     make_new(version, "New crime", (0.06, 0.01), days=4000)
@@ -156,7 +156,7 @@ def test_movies_may_be_new_for_ever(many, settings, days):
     assert titles(ask(fan))[9] == "New crime"
 
 
-def test_a_movie_with_learned_factors_or_of_another_version_or_unpublished_is_not_explored(many):
+def test_learned_unpublished_or_not_live_movies_are_not_explored(many):
     version, _, fan = many
     learned = make_new(version, "Learned", (0.06, 0.01))
     MovieEmbedding.objects.filter(movie=learned).update(factors_source=MovieEmbedding.Source.TRAINED)
@@ -166,7 +166,7 @@ def test_a_movie_with_learned_factors_or_of_another_version_or_unpublished_is_no
     assert not any("explored" in item for item in ask(fan)["items"])
 
 
-def test_what_was_there_before_the_first_training_is_not_new(many):
+def test_movies_added_before_the_first_training_are_not_new(many):
     version, _, fan = many
     make_new(version, "Always there", (0.06, 0.01), days=2)
     make_new(version, "Came later", (0.05, 0.01), days=0.5)
@@ -177,7 +177,7 @@ def test_what_was_there_before_the_first_training_is_not_new(many):
 
 
 @pytest.mark.parametrize("kind", ["like", "hide", "dislike", "watch"])
-def test_what_was_seen_or_hidden_is_not_explored(many, kind):
+def test_seen_or_hidden_movies_are_not_explored(many, kind):
     version, _, fan = many
     new = make_new(version, "New crime", (0.06, 0.01))
     interaction_record(user=fan, movie_id=new.pk, kind=kind)
@@ -185,7 +185,7 @@ def test_what_was_seen_or_hidden_is_not_explored(many, kind):
     assert "New crime" not in titles(ask(fan))
 
 
-def test_what_was_taken_out_of_the_catalogue_a_moment_ago_is_not_explored(many, django_capture_on_commit_callbacks):
+def test_a_movie_hidden_a_moment_ago_is_not_explored(many, django_capture_on_commit_callbacks):
     version, _, fan = many
     new = make_new(version, "New crime", (0.06, 0.01))
     assert titles(ask(fan))[9] == "New crime"
@@ -207,14 +207,14 @@ def test_filters_and_exclusions_hold_for_new_movies(many):
     assert titles(ask(fan, exclude=family.pk))[9] == "New crime"
 
 
-def test_what_taste_speaks_against_is_not_explored(many):
+def test_a_new_movie_with_a_negative_score_is_not_explored(many):
     version, _, fan = many
     make_new(version, "Opposite", (-0.06, -0.01))
 
     assert not any("explored" in item for item in ask(fan)["items"])
 
 
-def test_a_stranger_is_shown_the_newest(many):
+def test_a_cold_user_is_shown_the_newest(many):
     version, _, _ = many
     make_new(version, "Newer", (0.01, 0.01), days=1)
     make_new(version, "Older", (0.9, 0.9), days=3)
@@ -222,7 +222,7 @@ def test_a_stranger_is_shown_the_newest(many):
     assert titles(ask(make_user()))[9] == "Newer"
 
 
-def test_a_director_has_no_more_at_the_top_for_being_new(many, settings):
+def test_the_group_cap_also_applies_to_new_movies(many, settings):
     version, _, fan = many
     settings.RERANKING = {"diversity": 0.0, "group_cap": 1}
     make_new(version, "Space War 1", (3.0, 0.1), days=40)
@@ -232,7 +232,7 @@ def test_a_director_has_no_more_at_the_top_for_being_new(many, settings):
     assert titles(ask(fan))[9] == "Quiet"
 
 
-def test_short_lists_and_moods_and_guests_are_left_alone(cast: Cast, api_client):
+def test_short_lists_and_guests_lists_have_no_exploration(cast: Cast, api_client):
     make_new(cast.version, "New crime", (0.03, 0.01, 0.01))
 
     assert not any("explored" in item for item in ask(cast.bob)["items"])
@@ -240,7 +240,7 @@ def test_short_lists_and_moods_and_guests_are_left_alone(cast: Cast, api_client)
     assert not any("explored" in item for item in guest["items"])
 
 
-def test_the_same_question_has_the_same_answer(many):
+def test_the_same_request_has_the_same_items(many):
     version, _, fan = many
     for n in range(5):
         make_new(version, f"New {n}", (0.05, 0.01))
@@ -248,7 +248,7 @@ def test_the_same_question_has_the_same_answer(many):
     assert titles(ask(fan)) == titles(ask(fan))
 
 
-def test_new_movies_cost_no_query_once_they_are_remembered(many, django_assert_num_queries):
+def test_cached_new_movies_cost_no_query(many, django_assert_num_queries):
     version, _, fan = many
     make_new(version, "New crime", (0.06, 0.01))
     ask(fan)

@@ -1,4 +1,4 @@
-"""Lists for several people: who may be in one, what stands in it, and what it does not tell."""
+"""Lists for groups: who may be a member, what they contain, and what they do not reveal."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def test_a_group_needs_somebody_who_is_signed_in(willing, api_client):
     assert not ServedRecommendation.objects.exists()
 
 
-def test_who_asks_is_in_the_group_first_or_where_they_name_themselves(willing):
+def test_the_requester_is_first_unless_named_elsewhere(willing):
     first = ask(willing.alice, ["Bob@Example.org"]).json()
     named = ask(willing.alice, ["bob@example.org", "alice@example.org"]).json()
 
@@ -56,7 +56,7 @@ def test_who_asks_is_in_the_group_first_or_where_they_name_themselves(willing):
     assert first["items"] == reverse
 
 
-def test_who_did_not_allow_it_and_who_does_not_exist_are_refused_alike(willing):
+def test_unwilling_and_unknown_people_get_the_same_error(willing):
     User.objects.filter(pk=willing.bob.pk).update(share_with_groups=False)
     User.objects.filter(pk=willing.carol.pk).update(is_active=False)
 
@@ -76,7 +76,7 @@ def test_a_refusal_names_everybody_it_is_about(willing):
     assert error["fields"]["members"] == [f"{name}@example.org has not allowed lists for groups." for name in "xy"]
 
 
-def test_taking_leave_back_ends_it_at_once(willing):
+def test_withdrawing_consent_takes_effect_at_once(willing):
     assert ask(willing.alice, ["bob@example.org"]).status_code == 200
 
     client_of(willing.bob).patch("/api/auth/me/", {"share_with_groups": False}, format="json")
@@ -131,7 +131,7 @@ def test_ten_people_are_a_group(willing):
     assert all(len(item["member_scores"]) == 10 for item in answer.json()["items"])
 
 
-def test_nothing_that_any_of_them_has_seen_is_there(willing):
+def test_movies_that_any_member_has_seen_are_omitted(willing):
     like(willing.bob, willing["Heat"])
     Rating.objects.create(user=willing.alice, movie=willing["Alien"], value=4)
     interaction_record(user=willing.carol, movie_id=willing["Babe"].pk, kind="hide")
@@ -141,7 +141,7 @@ def test_nothing_that_any_of_them_has_seen_is_there(willing):
     assert sorted(shown) == sorted(set(willing.movies) - {"Heat", "Alien", "Babe"})
 
 
-def test_hidden_movies_are_not_there_a_moment_later(willing, django_capture_on_commit_callbacks):
+def test_hidden_movies_are_omitted_at_once(willing, django_capture_on_commit_callbacks):
     first = titles(ask(willing.alice, ["bob@example.org"]))[0]
     with django_capture_on_commit_callbacks(execute=True):
         movies_hide(movie_ids=[willing[first].pk])
@@ -150,7 +150,7 @@ def test_hidden_movies_are_not_there_a_moment_later(willing, django_capture_on_c
 
 
 @pytest.mark.parametrize("strategy", ["least_misery", "average"])
-def test_the_score_is_what_the_strategy_makes_of_the_members_own(willing, strategy):
+def test_the_strategy_aggregates_the_member_scores(willing, strategy):
     like(willing.bob, willing["Heat"])
     like(willing.carol, willing["Toy Story"])
 
@@ -167,8 +167,8 @@ def test_the_score_is_what_the_strategy_makes_of_the_members_own(willing, strate
     assert scores == sorted(scores, reverse=True)
 
 
-def test_least_misery_spares_each_what_the_average_puts_up_with(willing):
-    """Two who like crime outvote one who cannot stand it, but for least misery."""
+def test_least_misery_ranks_a_disliked_movie_below_average(willing):
+    """On average two people who like crime outweigh one who dislikes it; with least misery they do not."""
     dan = make_user("dan@example.org", share_with_groups=True)
     PopularMovie.objects.all().delete()
     like(willing.bob, willing["Casino"])
@@ -185,7 +185,7 @@ def test_least_misery_spares_each_what_the_average_puts_up_with(willing):
     assert sorted(average) == sorted(least)
 
 
-def test_a_movie_on_one_members_nightly_list_has_a_real_score_for_the_others(willing):
+def test_one_members_nightly_movies_are_scored_for_the_others(willing):
     PopularMovie.objects.all().delete()
     make_batch_list(willing.version, willing.bob, {willing["Aliens"]: 0.9, willing["Alien"]: 0.1})
     like(willing.bob, willing["Alien"])
@@ -226,7 +226,7 @@ FILTERS = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_group_takes_no_filters_and_no_exclude(willing, name):
-    """By these somebody could find out movie by movie what a member has seen."""
+    """Filters would let a member find out, movie by movie, what another has seen."""
     response = ask(willing.alice, ["bob@example.org"], **{name: FILTERS[name]})
 
     assert response.status_code == 400
@@ -234,7 +234,7 @@ def test_a_group_takes_no_filters_and_no_exclude(willing, name):
     assert not ServedRecommendation.objects.exists()
 
 
-def test_scores_are_shown_too_coarse_to_work_back_from(willing):
+def test_scores_have_two_decimals(willing):
     like(willing.bob, willing["Heat"], willing["Toy Story"])
 
     items = ask(willing.alice, ["bob@example.org"]).json()["items"]
@@ -255,13 +255,13 @@ def test_a_narrow_catalogue_fills_the_list(willing):
 
 
 @pytest.mark.parametrize("limit", [1, 4, 9, 20])
-def test_a_list_holds_as_many_as_were_asked_for_or_there_are_none_twice(willing, limit):
+def test_a_list_has_limit_movies_or_all_without_duplicates(willing, limit):
     shown = titles(ask(willing.alice, ["bob@example.org"], limit=limit))
 
     assert len(shown) == len(set(shown)) == min(limit, 9)
 
 
-def test_the_same_question_has_the_same_answer(willing):
+def test_the_same_request_has_the_same_items(willing):
     like(willing.bob, willing["Heat"])
 
     first, again = (ask(willing.alice, ["bob@example.org", "carol@example.org"]).json() for _ in range(2))
@@ -270,7 +270,7 @@ def test_the_same_question_has_the_same_answer(willing):
     assert first["recommendation_id"] != again["recommendation_id"]
 
 
-def test_without_a_model_it_is_what_is_popular_and_new_to_all(willing):
+def test_without_a_model_the_list_is_popular_and_unseen(willing):
     ModelVersion.objects.all().delete()
     like(willing.bob, willing["Toy Story"])
 
@@ -281,13 +281,13 @@ def test_without_a_model_it_is_what_is_popular_and_new_to_all(willing):
     assert {item["reason"]["code"] for item in answer.json()["items"]} == {"popular"}
 
 
-def test_nothing_at_all_is_an_empty_list(willing):
+def test_an_empty_catalogue_gives_an_empty_group_list(willing):
     Movie.objects.all().delete()
 
     assert titles(ask(willing.alice, ["bob@example.org"])) == []
 
 
-def test_what_all_like_says_so_and_names_nothing_that_anybody_did(willing):
+def test_a_group_reason_names_no_members_signals(willing):
     PopularMovie.objects.all().delete()
     like(willing.bob, willing["Heat"])
     like(willing.carol, willing["Casino"])
@@ -302,7 +302,7 @@ def test_what_all_like_says_so_and_names_nothing_that_anybody_did(willing):
     assert not {"Heat", "Casino"} & set(answer.content.decode().split('"'))
 
 
-def test_what_only_one_likes_says_so(willing):
+def test_a_movie_one_member_likes_suits_some(willing):
     PopularMovie.objects.all().delete()
     like(willing.bob, willing["Heat"])
     like(willing.carol, willing["Toy Story"])
@@ -335,7 +335,7 @@ def test_ten_members_cost_no_more_queries_than_two(willing):
             assert ask(willing.alice, members, limit=5).status_code == 200
         return [query["sql"] for query in captured.captured_queries]
 
-    # So that all of their movies are remembered.
+    # So that the features of all their movies are cached.
     queries(emails)
     queries(emails[:1])
     # Who asks, the others, the model with nightly lists, what all did, the search, and the log.

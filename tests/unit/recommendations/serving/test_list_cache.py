@@ -1,4 +1,4 @@
-"""Requests that miss together, and lists past their hour."""
+"""Concurrent cache misses, and stale lists."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ def recommendation_id(user) -> str:
     return orjson.loads(services.recommendation_list(user=user, limit=1))["recommendation_id"]
 
 
-def test_who_misses_while_another_computes_waits_for_that_list(cast):
+def test_concurrent_misses_wait_for_the_computed_list(cast):
     held = list_cache.lookup(cast.alice.pk)
     coming_id = UUID(int=1)
     rendered = RenderedList(coming_id, (), b'{"recommendation_id":"%b"' % str(coming_id).encode(), b"{}", ())
@@ -29,14 +29,14 @@ def test_who_misses_while_another_computes_waits_for_that_list(cast):
     coming.join()
 
 
-def test_who_waited_in_vain_computes(cast, monkeypatch):
+def test_a_request_that_waits_too_long_computes(cast, monkeypatch):
     monkeypatch.setattr(list_cache, "LOCK_SECONDS", 0.1)
     list_cache.lookup(cast.alice.pk)
 
     assert recommendation_id(cast.alice)
 
 
-def test_a_list_past_its_hour_is_shown_only_while_another_request_makes_the_next(cast, monkeypatch):
+def test_a_stale_list_is_served_only_during_another_computation(cast, monkeypatch):
     first = recommendation_id(cast.alice)
     late = time.time() + 3700
     monkeypatch.setattr(list_cache.time, "time", lambda: late)
@@ -62,7 +62,7 @@ def test_a_lock_is_released_by_its_holder_alone(cast):
     assert list_cache.lookup(cast.alice.pk).lock_token is None
 
 
-def test_a_computation_that_fails_lets_the_next_request_compute(cast, monkeypatch):
+def test_a_failed_computation_releases_the_lock(cast, monkeypatch):
     def failing(*_args, **_kwargs):
         raise RuntimeError("PostgreSQL is away")
 
@@ -74,7 +74,7 @@ def test_a_computation_that_fails_lets_the_next_request_compute(cast, monkeypatc
     assert list_cache.lookup(cast.alice.pk).lock_token is not None
 
 
-def test_a_list_is_kept_once(cast):
+def test_a_list_is_stored_once(cast):
     shown = recommendation_id(cast.alice)
     redis = get_redis_connection("default")
     holding = [key for key in redis.keys("*") if redis.type(key) == b"string" and redis.strlen(key) > 1000]

@@ -1,4 +1,4 @@
-"""Filters, pages, reckonings and guests, over HTTP."""
+"""Filters, pages, explanations and guests, over HTTP."""
 
 from datetime import timedelta
 
@@ -51,7 +51,7 @@ def test_a_bad_parameter_is_an_error_that_names_it(cast, name, value):
     assert not ServedRecommendation.objects.exists()
 
 
-def test_years_the_wrong_way_round_are_an_error(cast):
+def test_year_from_after_year_to_is_an_error(cast):
     response = client_of(cast.alice).get(URL, {"year_from": 2000, "year_to": 1990})
 
     assert list(response.json()["error"]["fields"]) == ["year_from"]
@@ -66,7 +66,7 @@ def test_a_filtered_list_holds_all_that_passes_and_nothing_else(cast, who):
     assert titles(client.get(URL, {"language": "fr"})) == []
 
 
-def test_a_filter_reaches_past_every_popular_list(cast):
+def test_a_filter_also_finds_unpopular_movies(cast):
     rare = make_movie("Rare", year=1931, language="hu", runtime_minutes=61)
     make_movie("Hidden", year=1931, status=Movie.Status.HIDDEN)
     query = {"year_to": 1940, "max_runtime": 70, "language": "hu"}
@@ -85,7 +85,7 @@ def test_excluded_movies_are_left_out_of_that_list_alone(cast):
 
 
 @pytest.mark.parametrize("query", [{}, {"genre": "crime,sci-fi"}])
-def test_pages_are_one_list_whatever_happens_meanwhile(cast, query):
+def test_pages_are_slices_of_one_list(cast, query):
     client = client_of(cast.alice)
     whole = titles(client.get(URL, {**query, "limit": 100}))
     first = client.get(URL, {**query, "limit": 2})
@@ -97,7 +97,7 @@ def test_pages_are_one_list_whatever_happens_meanwhile(cast, query):
     assert rest.json()["next_cursor"] is None
 
 
-def test_a_later_page_shows_nothing_that_was_hidden_or_seen_meanwhile(cast):
+def test_a_later_page_omits_movies_hidden_or_seen_since(cast):
     client = client_of(cast.alice)
     whole = titles(client.get(URL))
     first = client.get(URL, {"limit": 2})
@@ -118,20 +118,20 @@ def test_a_cursor_of_another_person_or_other_filters_is_refused(cast):
         assert list(response.json()["error"]["fields"]) == ["cursor"]
 
 
-def test_a_reckoning_says_what_a_list_came_from(cast):
+def test_an_explanation_has_signals_batch_weights_and_shares(cast):
     interaction_record(user=cast.alice, movie_id=cast["Toy Story"].pk, kind="like", value=None)
-    told = client_of(cast.alice).get(URL, {"explain": "true"}).json()["explanation"]
+    explanation = client_of(cast.alice).get(URL, {"explain": "true"}).json()["explanation"]
 
-    assert told["user_state"] == "known"
-    assert told["batch"]["model_version"] == cast.version.pk
-    assert told["signals"]["counted"] == 1
-    assert told["weights"] == {"batch": 0.7, "realtime": 0.3, "popular": 0.0}
-    assert told["left_out"]["seen"] == 1
-    assert sum(told["source_shares"].values()) == pytest.approx(1, abs=0.01)
+    assert explanation["user_state"] == "known"
+    assert explanation["batch"]["model_version"] == cast.version.pk
+    assert explanation["signals"]["counted"] == 1
+    assert explanation["weights"] == {"batch": 0.7, "realtime": 0.3, "popular": 0.0}
+    assert explanation["left_out"]["seen"] == 1
+    assert sum(explanation["source_shares"].values()) == pytest.approx(1, abs=0.01)
     assert "explanation" not in client_of(cast.alice).get(URL).json()
 
 
-def test_the_batch_weighs_less_once_somebody_does_what_it_has_not_read(cast):
+def test_the_batch_weight_falls_after_a_newer_signal(cast):
     read_from = timezone.now()
     ModelVersion.objects.filter(pk=cast.version.pk).update(started_at=read_from)
     interaction_record(
@@ -192,7 +192,7 @@ def test_a_session_that_is_no_object_is_refused(cast, api_client, body):
     assert api_client.post(SESSION, body, content_type="application/json").status_code == 400
 
 
-def test_at_most_three_of_a_franchise_stand_at_the_top(cast):
+def test_at_most_three_of_a_franchise_are_at_the_top(cast):
     sequels = [make_movie(f"Great Saga {n}", year=2000 + n) for n in range(1, 7)]
     others = [make_movie(name) for name in ("Aurora", "Brothers", "Crossing", "Dunes", "Evening", "Forest", "Garden")]
     for movie in [*sequels, *others]:

@@ -1,4 +1,4 @@
-"""People whose signals no model can read are shown what is popular in the genres that they like."""
+"""People with signals but no profile get popular movies of the genres that they like."""
 
 import pytest
 
@@ -11,7 +11,7 @@ URL = "/api/recommendations/"
 
 @pytest.fixture(params=["no model", "no vectors"])
 def blind(request, cast: Cast) -> Cast:
-    """The cast without a live model, or with one that knows none of the movies by taste."""
+    """The cast without a live model, or with one that has no factors."""
     if request.param == "no model":
         ModelVersion.objects.all().delete()
     else:
@@ -33,7 +33,7 @@ def titles(items: list[dict]) -> list[str]:
     return [item["movie"]["title"] for item in items]
 
 
-def test_what_is_popular_in_a_liked_genre_comes_first_then_what_is_popular(blind):
+def test_popular_movies_of_liked_genres_come_first(blind):
     tell(blind, "Blade Runner")
 
     items = ask(blind)
@@ -44,7 +44,7 @@ def test_what_is_popular_in_a_liked_genre_comes_first_then_what_is_popular(blind
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_the_reason_names_the_genre_where_that_is_why(blind):
+def test_the_reason_names_the_liked_genre(blind):
     tell(blind, "Blade Runner")
 
     reasons = [item["reason"] for item in ask(blind)]
@@ -54,7 +54,7 @@ def test_the_reason_names_the_genre_where_that_is_why(blind):
     assert {reason["code"] for reason in reasons[2:]} == {"popular"}
 
 
-def test_a_genre_liked_more_stands_before_one_liked_less(blind):
+def test_a_genre_liked_more_comes_before_one_liked_less(blind):
     tell(blind, "Aladdin")
     tell(blind, "Babe")
     tell(blind, "Heat")
@@ -81,7 +81,7 @@ def test_filters_and_exclusions_hold(blind):
     assert titles(ask(blind, genre="sci-fi", year_from=1991)) == ["Aliens"]
 
 
-def test_what_was_seen_or_hidden_is_left_out_and_nothing_stands_twice(blind):
+def test_seen_movies_are_omitted_and_none_is_listed_twice(blind):
     tell(blind, "Blade Runner")
     tell(blind, "Alien", "hide")
     both = make_movie("Space Heist", genres=["Crime", "Sci-Fi"])
@@ -94,11 +94,11 @@ def test_what_was_seen_or_hidden_is_left_out_and_nothing_stands_twice(blind):
     assert len(shown) == len(set(shown))
 
 
-def test_somebody_whom_the_model_can_read_gets_their_taste(cast):
+def test_with_a_profile_genres_are_not_the_reason(cast):
     tell(cast, "Blade Runner")
 
     assert "popular_in_genre" not in {item["reason"]["code"] for item in ask(cast)}
 
 
-def test_a_stranger_gets_what_is_popular(blind):
+def test_a_cold_user_gets_popular_movies(blind):
     assert {item["reason"]["code"] for item in ask(blind)} == {"popular"}

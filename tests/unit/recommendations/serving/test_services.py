@@ -1,4 +1,4 @@
-"""Lists against real PostgreSQL and Redis: what stands in them, why, and when they change."""
+"""Lists with real PostgreSQL and Redis: their items, reasons and invalidation."""
 
 import json
 
@@ -40,7 +40,7 @@ def act(cast, user, title: str, kind: str, value: float | None = None) -> None:
     invalidate_user(user.pk)
 
 
-def test_a_known_person_with_no_news_gets_the_batch_list_then_popular_fill(cast):
+def test_without_newer_signals_the_list_is_batch_then_popular(cast):
     answer = served(cast.alice)
 
     assert answer["user_state"] == "known"
@@ -55,7 +55,7 @@ def test_a_known_person_with_no_news_gets_the_batch_list_then_popular_fill(cast)
     assert scores == sorted(scores, reverse=True)
 
 
-def test_a_stranger_gets_what_is_popular(cast):
+def test_a_cold_user_gets_popular_movies(cast):
     answer = served(cast.carol)
 
     assert answer["user_state"] == "cold"
@@ -64,7 +64,7 @@ def test_a_stranger_gets_what_is_popular(cast):
     assert len(answer["items"]) == 9
 
 
-def test_a_new_persons_first_like_moves_its_kind_to_the_top(cast):
+def test_a_new_persons_first_likes_move_similar_movies_up(cast):
     act(cast, cast.bob, "Heat", "like")
     act(cast, cast.bob, "Casino", "rating", 5.0)
     answer = served(cast.bob)
@@ -79,7 +79,7 @@ def test_a_new_persons_first_like_moves_its_kind_to_the_top(cast):
     assert len(answer["items"]) == 7
 
 
-def test_news_of_a_known_person_is_blended_with_their_batch_list(cast):
+def test_newer_signals_are_blended_with_the_batch_list(cast):
     before = served(cast.alice)
     act(cast, cast.alice, "Toy Story", "like")
     after = served(cast.alice)
@@ -107,7 +107,7 @@ def test_a_dislike_pushes_similar_movies_down(cast):
     assert "Goodfellas" not in after
 
 
-def test_a_new_person_who_only_dislikes_gets_popular_movies_of_other_kinds(cast):
+def test_dislikes_alone_lower_similar_popular_movies(cast):
     act(cast, cast.bob, "Toy Story", "dislike")
     after = titles(served(cast.bob))
 
@@ -129,7 +129,7 @@ def test_a_view_counts_and_keeps_the_movie_in(cast):
     answer = served(cast.bob)
 
     assert "Heat" in titles(answer)
-    # One look is little against what is popular, and still moves what is like it.
+    # A view has little weight against popularity, and still raises similar movies.
     assert item(answer, "Casino")["sources"]["realtime"] > item(answer, "Babe")["sources"]["realtime"]
 
 
@@ -146,7 +146,7 @@ def test_movies_gone_since_the_batch_ran_are_replaced(cast, status):
     assert len(answer["items"]) == 8
 
 
-def test_a_hundred_places_are_filled_when_a_hundred_movies_are_there(cast):
+def test_a_list_is_filled_to_a_hundred_movies(cast):
     batch = [make_movie(f"Batch {n}") for n in range(90)]
     BatchRecommendation.objects.all().delete()
     make_batch_list(cast.version, cast.alice, {movie: 1.0 - n / 100 for n, movie in enumerate(batch)})
@@ -169,7 +169,7 @@ def test_the_speed_layer_alone_fills_a_list(cast):
     assert len(served(cast.bob)["items"]) == 100
 
 
-def test_shares_sum_to_one_exactly_enough(cast):
+def test_shares_sum_to_one(cast):
     act(cast, cast.alice, "Aladdin", "rating", 4.0)
     act(cast, cast.bob, "Alien", "watch")
     for person in (cast.alice, cast.bob):
@@ -234,7 +234,7 @@ def test_a_cached_list_costs_no_query(cast):
     assert len(queries) == 0
 
 
-def test_what_was_served_is_logged_once_with_its_id(cast):
+def test_a_served_list_is_logged_once_with_its_id(cast):
     answer = json.loads(services.recommendation_list(user=cast.alice, limit=3, request_id="req-1"))
     log = ServedRecommendation.objects.get()
 
@@ -245,7 +245,7 @@ def test_what_was_served_is_logged_once_with_its_id(cast):
 
 
 @pytest.mark.parametrize(("who", "count"), [("alice", 11), ("carol", 9)])
-def test_the_first_miss_of_a_process_costs_a_fixed_number_of_queries(cast, monkeypatch, who, count):
+def test_a_process_first_miss_has_a_fixed_number_of_queries(cast, monkeypatch, who, count):
     monkeypatch.setattr(movie_features, "BLOCK_SIZE", 1)
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
@@ -256,7 +256,7 @@ def test_the_first_miss_of_a_process_costs_a_fixed_number_of_queries(cast, monke
     assert len(queries) == count
 
 
-def test_a_miss_with_news_costs_four_queries_where_its_movies_are_remembered(cast):
+def test_a_miss_with_cached_features_costs_four_queries(cast):
     for n in range(200):
         make_embedding(cast.version, make_movie(f"Extra {n}"), [0.1, 0.1, 0.1])
     for title in ("Toy Story", "Heat", "Babe"):
@@ -306,7 +306,7 @@ def test_a_new_version_or_a_hidden_movie_drops_every_list(cast, django_capture_o
     assert "Heat" not in titles(third)
 
 
-def test_a_list_computed_while_an_event_came_in_is_never_served_after_it(cast, monkeypatch):
+def test_a_list_computed_during_an_event_is_not_served_after_it(cast, monkeypatch):
     """The event commits after the list was computed from the old state and before it is kept."""
     store = list_cache.store
 
@@ -325,7 +325,7 @@ def test_a_list_computed_while_an_event_came_in_is_never_served_after_it(cast, m
     assert served(cast.bob) == fresh
 
 
-def test_a_stamp_that_expired_does_not_bring_an_old_list_back(cast):
+def test_an_expired_token_does_not_revalidate_an_old_list(cast):
     act(cast, cast.bob, "Heat", "like")
     first = served(cast.bob)
     get_redis_connection("default").delete(user_token_key(cast.bob.pk))
@@ -344,7 +344,7 @@ def _redis_away(monkeypatch):
     version_tokens._pending.clear()
 
 
-def test_a_redis_that_does_not_answer_is_waited_for_once_before_computing(cast, monkeypatch):
+def test_a_hung_redis_is_waited_for_only_once(cast, monkeypatch):
     monkeypatch.setattr(list_cache, "lookup", lambda user_id: Lookup(lock_token=""))
     asked = []
     monkeypatch.setattr(gather, "catalogue_token", lambda: asked.append(None))
@@ -367,7 +367,7 @@ def test_with_redis_away_lists_are_computed_and_change_at_once(cast):
 # --- Lists for everyone ------------------------------------------------------------------------------
 
 
-def test_an_item_of_the_nightly_list_says_what_the_person_would_give_it(cast):
+def test_nightly_items_have_predicted_ratings(cast):
     row = BatchRecommendation.objects.get(user=cast.alice)
     ratings = dict(zip(row.movie_ids, [4.26, float("nan"), 3.0, 1.04], strict=True))
     row.predicted_ratings = list(ratings.values())
@@ -378,7 +378,7 @@ def test_an_item_of_the_nightly_list_says_what_the_person_would_give_it(cast):
     assert {entry["predicted_rating"] for entry in answer["items"][4:]} == {None}
 
 
-def test_a_list_has_a_predicted_rating_for_each_movie_or_none_at_all(cast):
+def test_predicted_ratings_cover_all_movies_of_a_list_or_none(cast):
     row = BatchRecommendation.objects.get(user=cast.alice)
     row.predicted_ratings = [4.0]
     with pytest.raises(IntegrityError, match="batch_a_rating_for_each_movie_or_none"), transaction.atomic():
