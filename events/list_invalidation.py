@@ -13,7 +13,6 @@ from movies.caching.version_tokens import (
     invalidate,
     invalidate_each,
     record_invalidation,
-    remove_token,
     token_key,
     trusted_keys,
 )
