@@ -14,20 +14,19 @@ time on a core is PostgreSQL's, a call's mean, known where it runs on this machi
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import django
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+
+from benchmarks.scratch_site import scratch_database
 
 DATABASE = "benchmark_factor_search"
 RANK = 128
@@ -52,19 +51,9 @@ def main() -> None:
     options = parser.parse_args()
     if min(options.movies) < 2000 or options.queries < 1:
         parser.error("--movies must be 2000 or more, --queries 1 or more")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
-
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
     for movies in options.movies:
-        connection.creation.create_test_db(verbosity=0, autoclobber=True)
-        try:
+        with scratch_database(DATABASE):
             run(movies, options.queries)
-        finally:
-            connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def run(movies: int, queries: int) -> None:

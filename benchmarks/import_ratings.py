@@ -14,7 +14,6 @@ database is neither read nor written. Runs alternate, and each starts with an em
 """
 
 import argparse
-import os
 import statistics
 import sys
 import time
@@ -22,12 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-import django
 from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+
+from benchmarks.scratch_site import scratch_database
 
 DATABASE = "benchmark_import"
 COLUMNS = "(user_id, movie_id, value, rated_at)"
@@ -41,20 +40,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.runs < 1 or not options.path.exists():
         parser.error("PATH must exist and RUNS be at least 1")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
-
-    configured = settings.DATABASES["default"]
-    configured["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    configured["TEST"] = {**configured.get("TEST", {}), "NAME": DATABASE}
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with scratch_database(DATABASE):
         report(measure(options.path, options.runs), options.path)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def measure(path: Path, runs: int) -> dict[str, list[float]]:

@@ -10,9 +10,7 @@ server share the cores.
 
 import argparse
 import http.client
-import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -21,14 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import django
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.scratch_site import HOST, scratch_database, web_server
 
 DATABASE = "benchmark_list_miss"
 PORT = 8765
@@ -89,35 +86,24 @@ def main() -> None:
         parser.error("--skew must be from 1 to 10")
     if options.requests < 1 or options.warm_up < 1 or options.requests + options.warm_up > options.people:
         parser.error("--requests and --warm-up must be 1 or more, and no more than --people together")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
-
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+    with scratch_database(DATABASE) as connection:
         run(connection, options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def run(connection: Any, options: argparse.Namespace) -> None:
     """Fill, serve, ask, print."""
+    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415 -- after Django is set up.
+
     console = Console()
     started = time.perf_counter()
     fill(connection, options.movies, options.people, options.skew)
     console.print(f"filled in {time.perf_counter() - started:.0f} s")
     tokens = person_tokens(options.requests + options.warm_up)
-    server = start_server()
-    try:
-        ask(tokens[: options.warm_up], options.clients)  # What each process reads once and then remembers.
+    invalidate_catalogue()  # What Redis has cached of other databases does not count.
+    with web_server(PORT, LOG_LEVEL="INFO"):
+        ask(tokens[: options.warm_up], options.clients)  # What each process reads once and then caches.
         misses = ask(tokens[options.warm_up :], options.clients)
         hits = ask(tokens[options.warm_up :], options.clients)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
     console.print(
         f"{options.clients} clients, {options.movies:,} movies (skew {options.skew:g}), {options.people:,} people"
     )
@@ -183,38 +169,12 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
 
 
 def person_tokens(people: int) -> list[str]:
-    """Access tokens of so many people, drawn at random."""
+    """Access tokens of ``people`` people, drawn at random."""
     from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415
 
     from accounts.models import User  # noqa: PLC0415
 
     return [str(AccessToken.for_user(user)) for user in User.objects.order_by("?")[:people]]
-
-
-def start_server() -> subprocess.Popen:
-    """Gunicorn over the benchmark's database, once it answers; what Redis holds of other databases is not believed."""
-    from django.conf import settings  # noqa: PLC0415
-
-    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415
-
-    invalidate_catalogue()
-    address, _, query = settings.DATABASE_URL.partition("?")
-    given = {
-        "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
-        "REDIS_URL": settings.REDIS_URL,
-        "LOG_LEVEL": "INFO",
-        "PORT": str(PORT),
-    }
-    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given, stderr=subprocess.DEVNULL)
-    for _ in range(300):
-        try:
-            get("/health/live")
-            return server
-        except OSError:
-            time.sleep(0.2)
-    server.terminate()
-    raise SystemExit("The web server did not start.")
 
 
 _kept = threading.local()
@@ -224,7 +184,7 @@ def get(path: str, token: str = "") -> float:
     """Seconds until the whole answer is there; each client keeps its connection. Raises OSError, or for anything but
     200."""
     if not hasattr(_kept, "connection"):
-        _kept.connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+        _kept.connection = http.client.HTTPConnection(HOST, PORT, timeout=30)
     started = time.perf_counter()
     try:
         _kept.connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})

@@ -14,7 +14,6 @@ import argparse
 import http.client
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,22 +22,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import django
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_array
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-from recommendations.algorithms.listing.blending import BlendConfig  # noqa: E402 -- the path is set above.
-from recommendations.algorithms.measuring import metrics  # noqa: E402
-from recommendations.evaluation.protocols import new_users  # noqa: E402
-from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings  # noqa: E402
-from recommendations.evaluation.protocols.serving import ServingSimulator  # noqa: E402
+from benchmarks.scratch_site import HOST, scratch_database, web_server
+from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.measuring import metrics
+from recommendations.evaluation.protocols import new_users
+from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings
+from recommendations.evaluation.protocols.serving import ServingSimulator
 
 DATABASE = "benchmark_new_users"
 PORT = 8766
@@ -66,37 +63,27 @@ def main() -> None:
     options = parser.parse_args()
     if options.people < 1 or options.clients < 1:
         parser.error("--people and --clients must be 1 or more")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
+    with scratch_database(DATABASE):
+        from django.conf import settings  # noqa: PLC0415 -- after Django is set up.
 
-    # Neither says anything about a list's order.
-    settings.TRAINING_RATING_PREDICTION, settings.TRAINING_EVALUATED_PEOPLE = False, 0
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
+        # Neither says anything about a list's order.
+        settings.TRAINING_RATING_PREDICTION, settings.TRAINING_EVALUATED_PEOPLE = False, 0
         run(options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def run(options: argparse.Namespace) -> None:
     """Import, train, serve, ask, print."""
+    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415 -- after Django is set up.
+
     console = Console(width=100)
     started = time.perf_counter()
     people = prepare(options)
     console.print(f"imported and trained in {time.perf_counter() - started:.0f} s; {len(people)} people held out")
     simulator, movie_ids = published()
     started = time.perf_counter()
-    server = start_server()
-    try:
-        with ThreadPoolExecutor(options.clients) as pool:
-            answers = list(pool.map(lambda person: dict(ask(person)), people))
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    invalidate_catalogue()  # What Redis has cached of other databases does not count.
+    with web_server(PORT, quiet=False), ThreadPoolExecutor(options.clients) as pool:
+        answers = list(pool.map(lambda person: dict(ask(person)), people))
     lists = sum(len(answer) for answer in answers)
     console.print(f"{lists} lists read in {time.perf_counter() - started:.0f} s")
     console.print(report(people, answers, simulator, movie_ids))
@@ -147,36 +134,9 @@ def published() -> tuple[ServingSimulator, np.ndarray]:
     return ServingSimulator(queries, items, order, scores), movie_ids
 
 
-def start_server() -> subprocess.Popen:
-    """Gunicorn over the benchmark's database, once it answers; what Redis holds of other databases is not believed."""
-    from django.conf import settings  # noqa: PLC0415
-
-    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415
-
-    invalidate_catalogue()
-    address, _, query = settings.DATABASE_URL.partition("?")
-    given = {
-        "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
-        "REDIS_URL": settings.REDIS_URL,
-        "PORT": str(PORT),
-    }
-    command = [sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given)
-    for _ in range(300):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
-            connection.request("GET", "/health/live")
-            connection.getresponse().read()
-            return server
-        except OSError:
-            time.sleep(0.2)
-    server.terminate()
-    raise SystemExit("The web server did not start.")
-
-
 def ask(person: Person) -> Iterator[tuple[int, list[int]]]:
     """Sends the likes one by one; yields after each number of LIKES_SHOWN the list that is read then."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    connection = http.client.HTTPConnection(HOST, PORT, timeout=60)
     for number, movie_id in enumerate(person.likes[: max(new_users.LIKES_SHOWN)], start=1):
         if len(person.likes) < number + new_users.MIN_LIKES_LEFT:
             break

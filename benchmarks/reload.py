@@ -5,16 +5,15 @@
 Works in a database of its own on the configured server; Gunicorn runs with the Procfile's configuration. Half of the
 clients keep their connections, half open one a request. For each of HUP, USR2 and then TERM for the old one, and TERM
 and then a start: how many requests were answered, refused (no server listened) and failed (anything else), and the
-longest time in which no answer arrived. It uses HTTP and signals only, so that it measures any version of the code.
+longest time in which no answer arrived. It uses HTTP and signals only, so that it and
+scratch_site.py measure any version of the code.
 """
 
 import argparse
-import contextlib
 import http.client
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,20 +22,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import django
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+from benchmarks.scratch_site import HOST, free_port, scratch_database, start_web_server
 
 DATABASE = "benchmark_reload"
 PATH = "/api/movies/?page_size=20"
 SETTLE_SECONDS = 3.0
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    PORT = probe.getsockname()[1]
+PORT = free_port()
 
 
 def main() -> None:
@@ -46,49 +40,26 @@ def main() -> None:
     options = parser.parse_args()
     if options.clients < 2 or options.rounds < 1:
         parser.error("--clients must be 2 or more, --rounds 1 or more")
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
-    from django.db import connection  # noqa: PLC0415
+    with scratch_database(DATABASE), tempfile.TemporaryDirectory() as folder:
+        from movies.models import Movie  # noqa: PLC0415 -- after Django is set up.
 
-    from movies.models import Movie  # noqa: PLC0415
-
-    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
         Movie.objects.bulk_create(Movie(title=f"Movie {n}", year=1950 + n % 70) for n in range(300))
-        with tempfile.TemporaryDirectory() as folder:
-            run(Server(settings, Path(folder)), options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
+        run(Server(Path(folder)), options)
 
 
 class Server:
     """Gunicorn over the benchmark's database; ``pid`` is its first process."""
 
-    def __init__(self, settings: Any, folder: Path) -> None:
-        address, _, query = settings.DATABASE_URL.partition("?")
-        self._given = {
-            "DATABASE_URL": f"{address.rpartition('/')[0]}/{DATABASE}" + (f"?{query}" if query else ""),
-            "REDIS_URL": settings.REDIS_URL,
-            "RATELIMIT_ENABLE": "false",
-            "PORT": str(PORT),
-        }
+    def __init__(self, folder: Path) -> None:
         self._pidfile = folder / "web.pid"
         self.pid = 0
         self._children: list[subprocess.Popen] = []
 
     def start(self) -> None:
         """Returns once it answers."""
-        gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-        command = [gunicorn, "recsys_project.wsgi", "--config", "recsys_project/gunicorn.py"]
-        child = subprocess.Popen(
-            [*command, "--pid", str(self._pidfile)], cwd=ROOT, env=os.environ | self._given, stderr=subprocess.DEVNULL
-        )
+        child = start_web_server(PORT, "--pid", str(self._pidfile), RATELIMIT_ENABLE="false")
         self._children.append(child)
         self.pid = child.pid
-        _await(_answers)
 
     def hup(self) -> None:
         """Returns once none of the workers from before is left."""
@@ -164,7 +135,7 @@ def measure(name: str, act: Callable[[], None], clients: int) -> None:
 
 
 def ask(kept: bool, stop: threading.Event, outcomes: list[tuple[float, str]]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    connection = http.client.HTTPConnection(HOST, PORT, timeout=60)
     while not stop.is_set():
         outcome = ""
         try:
@@ -184,19 +155,11 @@ def ask(kept: bool, stop: threading.Event, outcomes: list[tuple[float, str]]) ->
     connection.close()
 
 
-def _answers() -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-    with contextlib.suppress(OSError), contextlib.closing(connection):
-        connection.request("GET", "/health/live")
-        return connection.getresponse().status == 200
-    return False
-
-
 def _await(what: Callable[[], bool]) -> None:
     ends = time.monotonic() + 120
     while not what():
         if time.monotonic() > ends:
-            raise SystemExit("The server did not do as it was told within two minutes.")
+            raise SystemExit("The server did not obey within two minutes.")
         time.sleep(0.02)
 
 
