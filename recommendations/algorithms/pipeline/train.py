@@ -180,7 +180,7 @@ def train(
     with stages.stage("evaluating", 0.0):
         measured = evaluate(interactions, config)
     with stages.stage("fitting", 0.25):
-        model = RankingEnsemble(config.ranker).fit(interactions)
+        model = RankingEnsemble(config.ranker).fit(interactions.likes())
     contents = sorted(contents, key=lambda content: content.movie_id)
     with stages.stage("encoding texts", 0.4):
         encoder = new_encoder(config.encoder, config.content_dimensions, config.random_state).fit(contents)
@@ -265,7 +265,7 @@ def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, An
     kept, relevant = interactions.take(~held), interactions.take(held).likes()
     users = np.unique(interactions.users[held]).astype(np.int64)
     relevant = relevant[users]
-    model = RankingEnsemble(config.ranker).fit(kept)
+    model = RankingEnsemble(config.ranker).fit(kept.likes())
     blocks = [positions for _, positions, _ in model.recommend(kept, EVALUATED_AT, users=users)]
     popular = Popularity(config.popularity).fit(kept)
     ours, theirs = np.vstack(blocks), _popular_lists(popular, kept, users)

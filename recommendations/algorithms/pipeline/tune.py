@@ -25,9 +25,9 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.splitting import hold_out
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
+from recommendations.algorithms.rankers.base import Ranker
 from recommendations.algorithms.rankers.ensemble import (
     EnsembleConfig,
-    Member,
     RankingEnsemble,
     most_liked_items,
     standardise,
@@ -166,7 +166,7 @@ def _holdout_values(
     values = []
     for config in dict.fromkeys((shipped, best)):
         kept = read(config.feedback).take(~held)
-        model = RankingEnsemble(config.ranker).fit(kept)
+        model = RankingEnsemble(config.ranker).fit(kept.likes())
         ranked = np.vstack([positions for _, positions, _ in model.recommend(kept, MEASURED_AT, users=users)])
         values.append(float(np.nanmean(metrics.ndcg(ranked, relevant, MEASURED_AT))))
     return values[0], values[-1]
@@ -227,7 +227,7 @@ class _ValidationSplit:
             people = ranker.similar_people
             yield ranker.similar_people_weight, self._member(people, lambda: UserKNN(people))
 
-    def _member(self, key: Any, build: Callable[[], Member]) -> NDArray[np.float32]:
+    def _member(self, key: Any, build: Callable[[], Ranker]) -> NDArray[np.float32]:
         if key not in self._members:
             part = build().fit(self._likes).scores(self._measured_likes)
             standardise(part, self._measured_likes)

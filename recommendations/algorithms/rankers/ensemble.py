@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
+from recommendations.algorithms.rankers.base import Ranker
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.rankers.user_knn import (
     SpectralConfig,
@@ -33,18 +34,6 @@ logger = logging.getLogger(__name__)
 _EPSILON = 1e-9
 # float32 has seven digits, and a sum over thousands of items loses three of them.
 _ROUNDING = 1e-4
-
-
-class Member(Protocol):
-    """A model of the ensemble: fits strengths of likes, csr (people, I), and scores such rows."""
-
-    def fit(self, likes: csr_array) -> Self:
-        """Fit."""
-        ...
-
-    def scores(self, likes: csr_array) -> NDArray[np.float32]:
-        """float32 of shape (people, I)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +103,22 @@ class RankingEnsemble:
         # Positions of the items that the members were fitted on, ascending, shape (K,).
         self.known_items: NDArray[np.int64] = np.zeros(0, np.int64)
         self.autoencoder = LinearAutoencoder(self.config.autoencoder)
-        self._members: list[tuple[float, Member]] = []
+        self._members: list[tuple[float, Ranker]] = []
         self._popularity: NDArray[np.float32] = np.zeros(0, np.float32)
 
-    def fit(self, interactions: Interactions) -> Self:
-        """Fit every member on the same likes. Peak memory: about (known items)^2 x 12 bytes."""
-        likes = interactions.likes()
+    def fit(self, likes: csr_array) -> Self:
+        """Fit every member on the same strengths of likes, (people, I); peak memory (known items)^2 x 12 bytes."""
         self.item_count = likes.shape[1]
         self.known_items = most_liked_items(likes, self.config.max_items)
         known = likes[:, self.known_items]
         self._popularity = z_scores(column_counts(known))
+        self._members = []
         if not len(self.known_items):
             return self
         self._members = [(weight, build().fit(known)) for weight, build in self._member_builders(likes.shape[0])]
         return self
 
-    def _member_builders(self, people: int) -> Iterator[tuple[float, Callable[[], Member]]]:
+    def _member_builders(self, people: int) -> Iterator[tuple[float, Callable[[], Ranker]]]:
         config = self.config
         yield 1.0, lambda: self.autoencoder
         for als in config.als if config.als_weight else ():

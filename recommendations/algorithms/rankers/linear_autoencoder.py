@@ -75,18 +75,21 @@ class LinearAutoencoder:
         Memory: three float32 matrices of (I, I).
         """
         config = self.config
+        self.weights = np.zeros((likes.shape[1],) * 2, np.float32)
+        if not likes.nnz:
+            return self
         person = row_counts(likes) ** -config.person_exponent
         weighted = scale_rows(likes, person / person.mean()).T.tocsr()
         gram = np.asarray((weighted @ likes).toarray(), np.float32)
         diagonal = gram.diagonal().astype(np.float64)
-        relative = (diagonal + POPULARITY_SMOOTHING) / max(diagonal.mean(), 1e-9)
+        relative = (diagonal + POPULARITY_SMOOTHING) / diagonal.mean()
         ridge = config.regularization * relative**config.regularization_popularity_exponent
         ridge += config.dropout_ratio * diagonal
         # If all strengths are equal, the target's Gram matrix equals the input's: see _solve.
-        uniform = bool(likes.nnz == 0 or (likes.data == 1).all())
+        uniform = bool((likes.data == 1).all())
         target = None if uniform else np.asarray((weighted @ binarised(likes)).toarray(), np.float32)
         self.weights = self._solve(gram, target, ridge)
-        popularity = (column_counts(likes) + POPULARITY_SMOOTHING) / max(likes.nnz / max(likes.shape[1], 1), 1e-9)
+        popularity = (column_counts(likes) + POPULARITY_SMOOTHING) / (likes.nnz / likes.shape[1])
         self.weights *= (popularity**config.target_popularity_exponent).astype(np.float32)
         np.fill_diagonal(self.weights, 0.0)
         return self

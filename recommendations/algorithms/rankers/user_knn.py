@@ -34,6 +34,10 @@ class SpectralConfig:
     rank: int = 128
     random_state: int = 0
 
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ValueError(f"rank must be 1 or more, not {self.rank}.")
+
 
 class SpectralFilter:
     """Projects people onto the top singular vectors of the degree-normalised matrix of likes."""
@@ -49,7 +53,9 @@ class SpectralFilter:
         degree = np.sqrt(column_counts(binary) + POPULARITY_SMOOTHING)
         normalised = scale_columns(scale_rows(binary, row_counts(binary) ** -0.5), 1 / degree)
         rank = min(self.config.rank, *likes.shape)
-        _, _, right = randomized_svd(normalised, rank, n_iter=6, random_state=self.config.random_state)
+        right = np.zeros((0, likes.shape[1]))  # Without people or items there is nothing to factorise.
+        if rank:
+            _, _, right = randomized_svd(normalised, rank, n_iter=6, random_state=self.config.random_state)
         self.query_factors = (right.T / degree[:, None]).astype(np.float32)
         self.item_factors = (right.T * degree[:, None]).astype(np.float32)
         return self
@@ -66,6 +72,10 @@ class UserKNNConfig:
     locality: int = 5
     cosine_popularity_exponent: float = -0.25
     vote_popularity_exponent: float = -0.2
+
+    def __post_init__(self) -> None:
+        if self.locality < 1:
+            raise ValueError(f"locality must be 1 or more, not {self.locality}.")
 
 
 class UserKNN:

@@ -105,7 +105,7 @@ def _mean_row(model: str, parts: list[tuple[ModelRow, NDArray[np.float64]]], opt
 
 
 def _ensemble(config: EnsembleConfig, train: Interactions) -> Scorer:
-    return RankingEnsemble(config).fit(train).scores
+    return RankingEnsemble(config).fit(train.likes()).scores
 
 
 def _on_binary(scorer: Scorer) -> Scorer:

@@ -67,4 +67,4 @@ def run(path: Path, options: Options) -> EvaluationReport:
 
 
 def _fit(config: EnsembleConfig, interactions: Interactions) -> Scorer:
-    return RankingEnsemble(config).fit(interactions).scores
+    return RankingEnsemble(config).fit(interactions.likes()).scores

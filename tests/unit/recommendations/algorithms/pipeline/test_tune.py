@@ -101,7 +101,7 @@ def test_the_bench_measures_what_the_ensemble_itself_would_rank(read):
     whole = read(shipped.feedback)
     held = hold_out(whole, share=0.1, people=40, seed=2)
     users = np.unique(whole.users[held]).astype(np.int64)
-    model = RankingEnsemble(SMALL).fit(whole.take(~held))
+    model = RankingEnsemble(SMALL).fit(whole.take(~held).likes())
     ranked = np.vstack([lists for _, lists, _ in model.recommend(whole.take(~held), 10, users=users)])
 
     expected = np.nanmean(metrics.ndcg(ranked, whole.take(held).likes()[users], 10))

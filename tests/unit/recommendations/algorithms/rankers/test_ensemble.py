@@ -20,7 +20,7 @@ def random_interactions(seed: int = 0, people: int = 60, items: int = 40) -> Int
 
 
 def test_without_likes_the_popular_comes_first():
-    model = RankingEnsemble().fit(TWO_ITEMS)
+    model = RankingEnsemble().fit(TWO_ITEMS.likes())
 
     first, second = model.scores(csr_array((1, 2), dtype=np.float32))[0]
 
@@ -31,7 +31,7 @@ def test_recommend_leaves_out_what_is_excluded_and_what_is_no_candidate():
     data = random_interactions()
     candidates = np.ones(40, np.bool_)
     candidates[[0, 7]] = False
-    model = RankingEnsemble().fit(data)
+    model = RankingEnsemble().fit(data.likes())
 
     blocks = list(model.recommend(data, 40, candidates=candidates, block=7))
 
@@ -46,7 +46,7 @@ def test_recommend_leaves_out_what_is_excluded_and_what_is_no_candidate():
 
 def test_recommend_still_offers_what_was_only_viewed():
     data = Interactions.from_columns(np.array([1, 2, 2]), np.array([1, 1, 2]), excludes=np.array([False, True, True]))
-    ((_, positions, _),) = RankingEnsemble().fit(data).recommend(data, 2)
+    ((_, positions, _),) = RankingEnsemble().fit(data.likes()).recommend(data, 2)
 
     assert sorted(positions[0].tolist()) == [0, 1]
     assert positions[1].tolist() == [-1, -1]
@@ -54,7 +54,7 @@ def test_recommend_still_offers_what_was_only_viewed():
 
 def test_blocks_of_any_size_give_the_same_lists():
     data = random_interactions()
-    model = RankingEnsemble().fit(data)
+    model = RankingEnsemble().fit(data.likes())
 
     whole = [block[1] for block in model.recommend(data, 10, block=1000)]
     pieces = [block[1] for block in model.recommend(data, 10, block=11)]
@@ -67,7 +67,7 @@ def test_above_the_cap_the_most_liked_items_are_kept(caplog):
     liked_by = data.likes().count_nonzero(axis=0)
 
     with caplog.at_level(logging.WARNING):
-        model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data)
+        model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data.likes())
 
     assert "keeps the 10 most liked" in caplog.text
     assert liked_by[model.known_items].min() >= np.delete(liked_by, model.known_items).max()
@@ -77,7 +77,7 @@ def test_above_the_cap_the_most_liked_items_are_kept(caplog):
 
 def test_items_that_nobody_likes_are_never_recommended():
     data = Interactions.from_columns(np.array([1, 1, 2]), np.array([1, 2, 3]), weights=np.array([1, 1, -1], np.float32))
-    ((_, positions, scores),) = RankingEnsemble().fit(data).recommend(data, 3)
+    ((_, positions, scores),) = RankingEnsemble().fit(data.likes()).recommend(data, 3)
 
     assert 2 not in positions
     assert positions[1].tolist() == [0, 1, -1]
@@ -87,6 +87,6 @@ def test_items_that_nobody_likes_are_never_recommended():
 def test_empty_data_gives_a_model_that_recommends_nothing():
     nothing = Interactions.from_columns(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
-    model = RankingEnsemble().fit(nothing)
+    model = RankingEnsemble().fit(nothing.likes())
 
     assert list(model.recommend(nothing, 10)) == []

@@ -1,4 +1,6 @@
-"""What holds for every ranking model: one conformance suite, and right answers that can be reckoned by hand."""
+"""What holds for every ranker: one conformance suite, and right answers that can be computed by hand."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -7,22 +9,51 @@ from scipy.sparse import csr_array
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ConstantAls, ImplicitAls
 from recommendations.algorithms.rankers.ensemble import EVERY_RATING, EnsembleConfig, RankingEnsemble
+from recommendations.algorithms.rankers.few_shot import NewcomersConfig
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.rankers.user_knn import SpectralConfig, SpectralFilter, UserKNN
+from recommendations.algorithms.rankers.popularity import PopularityConfig
+from recommendations.algorithms.rankers.user_knn import SimilarPeopleConfig, SpectralConfig, SpectralFilter, UserKNN
 
-MEMBERS = {
-    "autoencoder": lambda: LinearAutoencoder(LinearAutoencoderConfig(regularization=1.0)),
-    "als": lambda: ImplicitAls(AlsConfig(factors=4)),
-    "constant als": lambda: ConstantAls(factors=4),
-    "spectral": lambda: SpectralFilter(SpectralConfig(rank=2)),
-    "similar people": UserKNN,
-}
 # The tiny world's factorisations need no more factors than it has tastes.
 SMALL = EnsembleConfig(
     autoencoder=LinearAutoencoderConfig(regularization=1.0),
     als=(AlsConfig(factors=4),),
     spectral=SpectralConfig(rank=2),
 )
+RANKERS = {
+    "autoencoder": lambda: LinearAutoencoder(LinearAutoencoderConfig(regularization=1.0)),
+    "als": lambda: ImplicitAls(AlsConfig(factors=4)),
+    "constant als": lambda: ConstantAls(factors=4),
+    "spectral filter": lambda: SpectralFilter(SpectralConfig(rank=2)),
+    "user knn": UserKNN,
+    "ensemble": lambda: RankingEnsemble(SMALL),
+    "ensemble of every rating": lambda: RankingEnsemble(EVERY_RATING),
+}
+OUT_OF_RANGE = [
+    (AlsConfig, "factors", 0),
+    (AlsConfig, "iterations", 0),
+    (AlsConfig, "unobserved_weight", -1),
+    (AlsConfig, "regularization", 0),
+    (EnsembleConfig, "als_weight", -1),
+    (EnsembleConfig, "spectral_weight", -1),
+    (EnsembleConfig, "similar_people_weight", -1),
+    (EnsembleConfig, "dislike_strength", -1),
+    (EnsembleConfig, "popularity_prior", -1),
+    (EnsembleConfig, "max_items", 0),
+    (LinearAutoencoderConfig, "regularization", 0),
+    (LinearAutoencoderConfig, "dropout_ratio", -1),
+    (LinearAutoencoderConfig, "diagonal_relaxation", 2),
+    (NewcomersConfig, "first", ()),
+    (NewcomersConfig, "first", (0,)),
+    (NewcomersConfig, "regularization", 0),
+    (NewcomersConfig, "whole_histories", -1),
+    (NewcomersConfig, "rank", 0),
+    (PopularityConfig, "half_life_days", 0),
+    (PopularityConfig, "floor", 2),
+    (PopularityConfig, "damping", 0),
+    (SimilarPeopleConfig, "locality", 0),
+    (SpectralConfig, "rank", 0),
+]
 
 
 def two_tastes(people: int = 12, items: int = 8) -> csr_array:
@@ -39,41 +70,82 @@ def as_interactions(likes: csr_array) -> Interactions:
     return Interactions.from_columns(users.astype(np.int64), items.astype(np.int64))
 
 
-@pytest.fixture(params=MEMBERS, ids=str)
-def member(request):
-    return MEMBERS[request.param]()
+@pytest.fixture(params=RANKERS)
+def ranker(request):
+    return RANKERS[request.param]()
 
 
-def test_the_unseen_item_of_ones_own_taste_comes_first(member):
+def test_the_unseen_item_of_ones_own_taste_comes_first(ranker):
     likes = two_tastes()
-    scores = member.fit(likes).scores(likes)
+    scores = ranker.fit(likes).scores(likes)
     scores[likes.nonzero()] = -np.inf
     for person, best in enumerate(scores.argmax(axis=1)):
         assert best % 2 == person % 2
 
 
-def test_scores_are_float32_finite_and_one_for_every_item(member):
+def test_scores_are_float32_finite_and_one_for_every_item(ranker):
     likes = two_tastes()
-    scores = member.fit(likes).scores(likes)
+    scores = ranker.fit(likes).scores(likes)
     assert scores.dtype == np.float32
     assert scores.shape == likes.shape
     assert np.isfinite(scores).all()
 
 
-def test_new_people_are_scored_and_those_without_likes_get_finite_scores(member):
+def test_new_people_are_scored_and_those_without_likes_get_finite_scores(ranker):
     newcomers = csr_array(np.array([[1, 0, 0, 0, 0, 0, 0, 0], [0] * 8], np.float32))
-    scores = member.fit(two_tastes()).scores(newcomers)
+    scores = ranker.fit(two_tastes()).scores(newcomers)
     assert scores.shape == (2, 8)
     assert np.isfinite(scores).all()
 
 
-def test_the_same_data_gives_the_same_scores_and_leaves_the_data_as_it_was(member):
+def test_an_item_that_nobody_likes_is_never_the_best(ranker):
+    likes = two_tastes()
+    wider = csr_array((likes.data, likes.indices, likes.indptr), shape=(12, 9))
+    scores = ranker.fit(wider).scores(wider)
+    assert scores.shape == (12, 9)
+    assert np.isfinite(scores[:, :8]).all()
+    assert not np.isnan(scores).any()
+    assert (scores[:, 8] < scores[:, :8].max(axis=1)).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (0, 5), (3, 0), (0, 0)], ids=str)
+def test_a_matrix_without_likes_is_learned_and_scored(ranker, shape):
+    nothing = csr_array(shape, dtype=np.float32)
+    scores = ranker.fit(nothing).scores(nothing)
+    assert scores.shape == shape
+    assert not np.isnan(scores).any()
+
+
+def test_no_people_get_no_scores(ranker):
+    assert ranker.fit(two_tastes()).scores(csr_array((0, 8), dtype=np.float32)).shape == (0, 8)
+
+
+def test_the_same_data_gives_the_same_scores_and_leaves_the_data_as_it_was(ranker):
     likes = two_tastes()
     before = likes.copy()
-    first = member.fit(likes).scores(likes)
-    second = member.fit(likes).scores(likes)
+    first = ranker.fit(likes).scores(likes)
+    second = ranker.fit(likes).scores(likes)
     assert np.array_equal(first, second)
     assert (likes != before).nnz == 0
+
+
+def test_a_second_fit_replaces_what_was_learned(ranker):
+    swapped = csr_array(two_tastes().toarray()[:, ::-1].copy())
+    again = ranker.fit(two_tastes(10, 6)).fit(swapped).scores(swapped)
+    assert np.array_equal(again, ranker.fit(swapped).scores(swapped))
+
+
+@pytest.mark.parametrize(("config", "name", "value"), OUT_OF_RANGE)
+def test_a_hyperparameter_out_of_range_is_named(config, name, value):
+    with pytest.raises(ValueError, match=name):
+        config(**{name: value})
+
+
+@pytest.mark.parametrize("config", dict.fromkeys(config for config, _, _ in OUT_OF_RANGE))
+def test_hyperparameters_are_frozen(config):
+    made = config()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(made, dataclasses.fields(made)[0].name, 1)
 
 
 def test_ease_of_two_items_is_the_published_closed_form():
@@ -121,7 +193,7 @@ def test_the_autoencoder_survives_saving_and_loading(tmp_path):
 @pytest.mark.parametrize("config", [SMALL, EVERY_RATING], ids=["likes", "every rating"])
 def test_the_ensemble_ranks_the_unseen_item_of_ones_own_taste_first(config):
     data = as_interactions(two_tastes())
-    model = RankingEnsemble(config).fit(data)
+    model = RankingEnsemble(config).fit(data.likes())
     for users, items, scores in model.recommend(data, 2):
         assert (items[:, 0] % 2 == users % 2).all()
         assert (scores[:, 0] >= scores[:, 1]).all()
@@ -129,7 +201,7 @@ def test_the_ensemble_ranks_the_unseen_item_of_ones_own_taste_first(config):
 
 def test_a_dislike_lowers_what_is_like_it_and_raises_nothing():
     likes = two_tastes()
-    model = RankingEnsemble(SMALL).fit(as_interactions(likes))
+    model = RankingEnsemble(SMALL).fit(likes)
     row = likes[[0]]
     disliked = csr_array(np.eye(1, 8, 1, dtype=np.float32))
     without, with_dislike = model.scores(row), model.scores(row, disliked)
@@ -141,7 +213,7 @@ def test_items_nobody_liked_and_items_beyond_the_cap_are_never_recommended():
     ids = np.array([0, 0, 1, 1, 2, 2, 3], np.int64), np.array([0, 1, 0, 1, 0, 2, 3], np.int64)
     weights = np.array([1, 1, 1, 1, 1, 1, -1], np.float32)
     data = Interactions.from_columns(*ids, weights=weights)
-    model = RankingEnsemble(EnsembleConfig(SMALL.autoencoder, max_items=2)).fit(data)
+    model = RankingEnsemble(EnsembleConfig(SMALL.autoencoder, max_items=2)).fit(data.likes())
     assert model.known_items.tolist() == [0, 1]
     recommended = np.concatenate([items.ravel() for _, items, _ in model.recommend(data, 4)])
     assert set(recommended) <= {-1, 0, 1}
@@ -149,19 +221,5 @@ def test_items_nobody_liked_and_items_beyond_the_cap_are_never_recommended():
 
 def test_one_person_with_one_like_trains_and_gets_an_empty_list():
     data = Interactions.from_columns(np.array([7]), np.array([9]))
-    _, items, _ = next(iter(RankingEnsemble().fit(data).recommend(data, 5)))
+    _, items, _ = next(iter(RankingEnsemble().fit(data.likes()).recommend(data, 5)))
     assert (items == -1).all()
-
-
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        (lambda: LinearAutoencoderConfig(regularization=0), "regularization"),
-        (lambda: LinearAutoencoderConfig(diagonal_relaxation=2), "diagonal_relaxation"),
-        (lambda: AlsConfig(factors=0), "factors"),
-        (lambda: EnsembleConfig(als_weight=-1), "als_weight"),
-    ],
-)
-def test_a_hyperparameter_out_of_range_is_named(make, name):
-    with pytest.raises(ValueError, match=name):
-        make()
