@@ -7,8 +7,7 @@ J. Moon, H. Kim, J. Lee, It's Enough: Relaxing Diagonal Constraints in Linear Au
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -17,7 +16,6 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
 
-from recommendations.algorithms.model_files import load_arrays, save_arrays
 from recommendations.algorithms.sparse import (
     POPULARITY_SMOOTHING,
     binarised,
@@ -25,8 +23,6 @@ from recommendations.algorithms.sparse import (
     row_counts,
     scale_rows,
 )
-
-_KIND = "linear_autoencoder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +138,6 @@ class LinearAutoencoder:
         root = np.sqrt(S)
         A[:, : len(S)], V[:, : len(S)] = U * root, Vt.T * root
         return A, V
-
-    def save(self, path: Path) -> None:
-        """Write the model as .npz, without pickle."""
-        config = {name: np.array(value) for name, value in asdict(self.config).items()}
-        save_arrays(path, _KIND, {"weights": self.weights, **config})
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a saved model. Raises ModelFileError."""
-        arrays = load_arrays(path, _KIND)
-        names = LinearAutoencoderConfig.__dataclass_fields__
-        model = cls(LinearAutoencoderConfig(**{name: arrays[name].item() for name in names}))
-        model.weights = arrays["weights"]
-        return model
 
 
 def _inverse(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

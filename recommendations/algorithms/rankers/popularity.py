@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.model_files import load_arrays, save_arrays
 from recommendations.algorithms.top_n import top_n
 
-_KIND = "popularity"
 SECONDS_A_DAY = 86_400
 
 
@@ -70,7 +66,7 @@ def top_scored(
 
 
 class Popularity:
-    """Recommends the same items to everyone; the baseline of every evaluation."""
+    """Scores items the same for everyone; the baseline of every training's evaluation."""
 
     def __init__(self, config: PopularityConfig | None = None) -> None:
         self.config = config or PopularityConfig()
@@ -87,20 +83,3 @@ class Popularity:
         total = np.bincount(items, weights * ratings, minlength=size).astype(np.float64)
         self.item_scores = damped_popularity(count, total, self.config)
         return self
-
-    def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
-        """The same row for each person, shape (people, I)."""
-        return np.repeat(self.item_scores[None], likes.shape[0], axis=0)
-
-    def save(self, path: Path) -> None:
-        """Write the model as .npz, without pickle."""
-        config = {name: np.array(getattr(self.config, name)) for name in PopularityConfig.__dataclass_fields__}
-        save_arrays(path, _KIND, {"item_scores": self.item_scores, **config})
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a saved model. Raises ModelFileError."""
-        arrays = load_arrays(path, _KIND)
-        model = cls(PopularityConfig(**{name: arrays[name].item() for name in PopularityConfig.__dataclass_fields__}))
-        model.item_scores = arrays["item_scores"]
-        return model

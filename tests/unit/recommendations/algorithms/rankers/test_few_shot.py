@@ -1,7 +1,6 @@
 """The speed layer's item-item model: first likes predict the rest, weak signals do not count, and its factors."""
 
 import numpy as np
-import pytest
 
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
@@ -68,14 +67,6 @@ def test_the_factors_are_of_the_asked_width_with_nothing_past_the_rank():
     assert not A[:, 3:].any()
     scores = (A @ V.T)[0]
     assert scores[1:8].min() > scores[8:].max()
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"first": ()}, {"first": (0,)}, {"regularization": 0}, {"whole_histories": -1}, {"rank": 0}]
-)
-def test_hyperparameters_out_of_range_are_errors(wrong):
-    with pytest.raises(ValueError, match="must"):
-        FewShotConfig(**wrong)
 
 
 def test_the_directions_stand_in_the_order_of_their_strength():

@@ -1,10 +1,8 @@
-"""The autoencoder's factors at size, and its file; what holds for every ranker stands in test_rankers."""
+"""The factors of a large autoencoder; what holds for every ranker is in test_rankers."""
 
 import numpy as np
-import pytest
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.model_files import ModelFileError
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 
 
@@ -26,11 +24,3 @@ def test_the_truncated_factors_of_a_large_model_are_the_best_of_their_rank():
     again = model.factorise(16)
     assert np.array_equal(query, again[0])
     assert np.array_equal(item, again[1])
-
-
-def test_a_pickle_in_place_of_a_model_is_refused(tmp_path):
-    with (tmp_path / "model.npz").open("wb") as stream:
-        np.savez(stream, kind=np.array("linear_autoencoder"), weights=np.array([{"run": "me"}], object))
-
-    with pytest.raises(ModelFileError, match=r"model\.npz"):
-        LinearAutoencoder.load(tmp_path / "model.npz")

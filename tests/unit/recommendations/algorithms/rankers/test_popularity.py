@@ -55,20 +55,3 @@ def test_newer_ratings_count_more_and_views_do_not_count():
 
     assert scores[1] > scores[0] > 0
     assert scores[2] == 0
-
-
-def test_a_saved_model_is_the_same(tmp_path):
-    data = Interactions.from_columns(np.array([1, 2]), np.array([1, 2]), ratings=np.array([4, 3], np.float32))
-    model = Popularity(CONFIG).fit(data)
-    model.save(tmp_path / "popularity.npz")
-
-    loaded = Popularity.load(tmp_path / "popularity.npz")
-
-    assert loaded.config == CONFIG
-    assert np.array_equal(loaded.scores(data.likes()), model.scores(data.likes()))
-
-
-@pytest.mark.parametrize("wrong", [{"half_life_days": 0}, {"floor": 2}, {"damping": 0}])
-def test_impossible_hyperparameters_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        PopularityConfig(**wrong)

@@ -182,14 +182,6 @@ def test_factors_of_full_rank_multiply_to_the_weights_and_surplus_columns_are_ze
     assert not A[:, 8:].any()
 
 
-def test_the_autoencoder_survives_saving_and_loading(tmp_path):
-    model = LinearAutoencoder(LinearAutoencoderConfig(regularization=3.0)).fit(two_tastes())
-    model.save(tmp_path / "model.npz")
-    loaded = LinearAutoencoder.load(tmp_path / "model.npz")
-    assert loaded.config == model.config
-    assert np.array_equal(loaded.weights, model.weights)
-
-
 @pytest.mark.parametrize("config", [SMALL, EVERY_RATING], ids=["likes", "every rating"])
 def test_the_ensemble_ranks_the_unseen_item_of_ones_own_taste_first(config):
     data = as_interactions(two_tastes())
