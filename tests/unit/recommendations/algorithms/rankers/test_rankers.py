@@ -9,10 +9,10 @@ from scipy.sparse import csr_array
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ConstantAls, ImplicitAls
 from recommendations.algorithms.rankers.ensemble import EVERY_RATING, EnsembleConfig, RankingEnsemble
-from recommendations.algorithms.rankers.few_shot import NewcomersConfig
+from recommendations.algorithms.rankers.few_shot import FewShotConfig
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.rankers.popularity import PopularityConfig
-from recommendations.algorithms.rankers.user_knn import SimilarPeopleConfig, SpectralConfig, SpectralFilter, UserKNN
+from recommendations.algorithms.rankers.user_knn import SpectralConfig, SpectralFilter, UserKNN, UserKNNConfig
 
 # The tiny world's factorisations need no more factors than it has tastes.
 SMALL = EnsembleConfig(
@@ -43,15 +43,15 @@ OUT_OF_RANGE = [
     (LinearAutoencoderConfig, "regularization", 0),
     (LinearAutoencoderConfig, "dropout_ratio", -1),
     (LinearAutoencoderConfig, "diagonal_relaxation", 2),
-    (NewcomersConfig, "first", ()),
-    (NewcomersConfig, "first", (0,)),
-    (NewcomersConfig, "regularization", 0),
-    (NewcomersConfig, "whole_histories", -1),
-    (NewcomersConfig, "rank", 0),
+    (FewShotConfig, "first", ()),
+    (FewShotConfig, "first", (0,)),
+    (FewShotConfig, "regularization", 0),
+    (FewShotConfig, "whole_histories", -1),
+    (FewShotConfig, "rank", 0),
     (PopularityConfig, "half_life_days", 0),
     (PopularityConfig, "floor", 2),
     (PopularityConfig, "damping", 0),
-    (SimilarPeopleConfig, "locality", 0),
+    (UserKNNConfig, "locality", 0),
     (SpectralConfig, "rank", 0),
 ]
 
