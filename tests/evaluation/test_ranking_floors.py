@@ -3,7 +3,7 @@
 from recommendations.evaluation.protocols import Options, ml100k
 
 
-def test_ours_ranks_above_ease_and_ease_above_popularity_on_ml100k(ml_100k):
+def test_ours_beats_ease_and_ease_beats_popularity_on_ml100k(ml_100k):
     report = ml100k.run(ml_100k, Options(), splits=1)
 
     figures = {row.model: row.figures["ndcg@10"] for row in report.rows}

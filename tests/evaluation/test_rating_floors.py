@@ -11,7 +11,7 @@ from recommendations.evaluation.published import ML100K_RMSE
 
 
 @pytest.mark.slow
-def test_the_nightly_predictor_beats_the_best_published_row_on_a_fold(ml_100k):
+def test_the_nightly_predictor_beats_the_best_published_row(ml_100k):
     _, data = read_in_order(ml_100k)
     train, test = next(folds(len(data), seed=0))
     kept, held = data.take(train), data.take(test)

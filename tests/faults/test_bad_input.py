@@ -313,7 +313,7 @@ def test_movies_like_none_are_404(cinema: Cinema, movie):
 
 
 @pytest.mark.parametrize("movie", [HUGE, 0, -1, 2**31, 2**63, 10**30, "x", None, [1], {"id": 1}, 1.5, "\x00", True])
-def test_an_event_with_a_movie_nobody_knows_is_refused_and_drops_no_list(cinema: Cinema, changes, movie):
+def test_an_event_of_an_unknown_movie_is_refused_and_keeps_lists(cinema: Cinema, changes, movie):
     person = cinema.person()
     before = person.read()["recommendation_id"]
     stored = rows()

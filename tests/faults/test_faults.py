@@ -101,7 +101,7 @@ def test_a_killed_worker_loses_no_event(stricken: WebServer, person: Client):
         assert not set(shown) & set(person.ids(limit=100))
 
 
-def test_a_worker_that_is_asked_where_it_stands_says_so_and_goes_on(stricken: WebServer, person: Client):
+def test_a_worker_logs_its_stack_on_request_and_goes_on(stricken: WebServer, person: Client):
     insist(person.ids)
 
     assert "gthread.py" in stricken.whereabouts()
@@ -121,7 +121,7 @@ def test_without_redis_lists_answer_and_events_count(store: Store, person: Clien
         store.start()
 
 
-def test_an_event_accepted_while_redis_was_away_counts_when_it_is_back_in_every_process(store: Store, person: Client):
+def test_an_event_accepted_without_redis_counts_once_it_is_back(store: Store, person: Client):
     first = person.ids(limit=100)[0]
     assert first in person.ids(limit=100)
     store.kill()
@@ -134,7 +134,7 @@ def test_an_event_accepted_while_redis_was_away_counts_when_it_is_back_in_every_
         assert first not in person.ids(limit=100)
 
 
-def test_an_event_whose_process_died_while_redis_was_away_counts_too(stricken: WebServer, store: Store, person: Client):
+def test_an_event_of_a_process_that_died_without_redis_counts(stricken: WebServer, store: Store, person: Client):
     first = person.ids(limit=100)[0]
     store.kill()
     try:
@@ -178,7 +178,7 @@ def test_an_event_accepted_while_redis_hung_counts_after(store: Store, person: C
         assert first not in person.ids(limit=100)
 
 
-def test_a_version_flipped_while_redis_hung_is_all_that_is_served(stricken: WebServer, store: Store, person: Client):
+def test_only_the_version_flipped_while_redis_hung_is_served(stricken: WebServer, store: Store, person: Client):
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "recsys_project.settings.local",
         "DATABASE_URL": running_database_url(),
@@ -235,7 +235,7 @@ def test_a_statement_that_does_not_end_holds_no_thread_for_good(stricken: WebSer
     assert person.get(LIST, genre="war").status == 200
 
 
-def test_with_the_database_away_answers_are_503_until_it_is_back_and_no_longer(database: DatabaseProxy, person: Client):
+def test_answers_are_503_only_while_the_database_is_away(database: DatabaseProxy, person: Client):
     movie = person.ids(limit=100)[0]
     database.close()
     try:

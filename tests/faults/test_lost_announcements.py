@@ -61,7 +61,7 @@ def versions_shown(person: Client) -> set[int]:
     return {answer["model_version"] for answer in at_once([person.read] * READERS)}
 
 
-def test_a_version_whose_publisher_was_killed_is_all_that_is_served(cinema: Cinema):
+def test_only_the_version_of_a_killed_publisher_is_served(cinema: Cinema):
     person = cinema.person()
     with second_version() as (first, second):
         assert versions_shown(person) == {first}
@@ -70,7 +70,7 @@ def test_a_version_whose_publisher_was_killed_is_all_that_is_served(cinema: Cine
         assert versions_shown(person) == {second}
 
 
-def test_after_a_restored_backup_no_list_of_a_lost_version_is_served(cinema: Cinema):
+def test_a_restored_backup_serves_no_list_of_a_lost_version(cinema: Cinema):
     person = cinema.person()
     with second_version() as (first, second):
         ModelVersion.objects.filter(pk=first).update(status="retired")
@@ -84,7 +84,7 @@ def test_after_a_restored_backup_no_list_of_a_lost_version_is_served(cinema: Cin
         assert versions_shown(person) == {first}
 
 
-def test_an_event_whose_process_was_killed_counts_after_the_sweep(cinema: Cinema):
+def test_an_event_of_a_killed_process_counts_after_the_sweep(cinema: Cinema):
     announce_changes()
     person, other = cinema.person(), cinema.person()
     movie = person.ids(limit=100)[0]
@@ -101,7 +101,7 @@ def test_an_event_whose_process_was_killed_counts_after_the_sweep(cinema: Cinema
     assert other.read()["recommendation_id"] == others
 
 
-def test_a_movie_hidden_by_a_process_that_was_killed_is_not_shown(cinema: Cinema):
+def test_a_movie_hidden_by_a_killed_process_is_not_shown(cinema: Cinema):
     person = cinema.person()
     movie = person.ids(limit=100)[0]
     try:

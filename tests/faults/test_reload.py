@@ -41,7 +41,7 @@ def status_of(waiting: socket.socket) -> bytes:
         return b"".join(iter(lambda: waiting.recv(65536), b"")).partition(b"\r\n")[0]
 
 
-def test_the_first_process_has_nothing_that_workers_must_not_share(server: WebServer):
+def test_the_first_process_opens_nothing_workers_must_not_share(server: WebServer):
     pid = server.process.pid
     assert server.request("GET", PATH).status == 200
 

@@ -37,7 +37,7 @@ def ask(person: Client, *others: Client, **body) -> dict:
 
 
 @pytest.mark.parametrize("strategy", ["least_misery", "average"])
-def test_two_tastes_meet_in_a_list_that_neither_has_seen_anything_of(cinema: Cinema, strategy):
+def test_two_tastes_meet_in_a_list_of_movies_unseen_by_both(cinema: Cinema, strategy):
     one, other = willing(cinema, "Crime"), willing(cinema, "War")
     seen = {movie.pk for genre in ("Crime", "War") for movie in cinema.movies[genre][:5]}
 
@@ -76,7 +76,7 @@ def test_least_misery_is_kinder_to_the_one_who_is_alone(cinema: Cinema):
     assert suits_alone(least) >= suits_alone(average)
 
 
-def test_nobody_gets_into_a_group_unasked_and_nobody_learns_who_has_an_account(cinema: Cinema):
+def test_groups_need_consent_and_do_not_reveal_accounts(cinema: Cinema):
     asking, shy = cinema.person(), cinema.person()
 
     refused = [asking.ask("POST", GROUP, {"members": [name]}) for name in (*emails(shy), "nobody@example.org")]
@@ -90,7 +90,7 @@ def test_nobody_gets_into_a_group_unasked_and_nobody_learns_who_has_an_account(c
     assert cinema.guest.ask("POST", GROUP, {"members": emails(shy)}).status == 401
 
 
-def test_who_allows_it_no_longer_is_in_no_group_from_the_next_request_on(cinema: Cinema):
+def test_withdrawn_consent_ends_membership_from_the_next_request(cinema: Cinema):
     one, former = willing(cinema), willing(cinema)
     assert ask(one, former)
 
@@ -189,7 +189,7 @@ def test_a_new_movie_that_suits_stands_at_the_top_by_itself(cinema: Cinema, prem
     assert not any("explored" in item for item in answer["items"])
 
 
-def test_a_new_movie_that_was_hidden_by_the_person_is_not_explored_again(cinema: Cinema, premiere: Movie):
+def test_a_new_movie_hidden_by_the_person_is_not_explored_again(cinema: Cinema, premiere: Movie):
     person = willing(cinema, "Crime")
     person.tell(premiere.pk, "hide")
 

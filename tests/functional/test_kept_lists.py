@@ -45,7 +45,7 @@ def list_id(person: Client, **query: object) -> str:
     return person.read(**query)["recommendation_id"]
 
 
-def test_a_list_is_the_same_until_something_happens_whichever_process_answers(cinema: Cinema):
+def test_a_list_is_the_same_in_every_process_until_an_event(cinema: Cinema):
     person = cinema.fan("Crime")
 
     answers = [person.read() for _ in range(12)]
@@ -56,7 +56,7 @@ def test_a_list_is_the_same_until_something_happens_whichever_process_answers(ci
     assert person.served() == 1
 
 
-def test_the_line_of_a_request_in_the_log_names_the_list_and_how_it_was_come_by(cinema: Cinema):
+def test_the_log_line_names_the_list_and_its_cache_result(cinema: Cinema):
     person = cinema.person()
     shown = list_id(person)
     assert list_id(person) == shown
@@ -118,7 +118,7 @@ def test_a_new_version_changes_every_list_from_the_next_request(cinema: Cinema):
     assert len({answer["recommendation_id"] for answer in [*before, *after, *back]}) == 6
 
 
-def test_a_movie_hidden_in_the_admin_is_gone_from_the_next_request_on(cinema: Cinema):
+def test_a_movie_hidden_in_the_admin_is_gone_at_the_next_request(cinema: Cinema):
     staff = Staff(cinema)
     fan, stranger = cinema.fan("Family"), cinema.person()
     shown = fan.ids(limit=100)
@@ -197,7 +197,7 @@ def test_of_requests_at_once_one_computes_and_all_get_its_list(cinema: Cinema):
     assert person.served() == 1
 
 
-def test_past_its_hour_a_list_still_answers_while_one_request_makes_the_next(cinema: Cinema):
+def test_an_expired_list_answers_while_one_request_computes_it(cinema: Cinema):
     person = cinema.person()
     old = list_id(person)
     redis = get_redis_connection("default")
@@ -233,7 +233,7 @@ def test_an_event_while_a_list_is_computed_is_not_lost(cinema: Cinema):
     assert first not in person.ids(limit=100)
 
 
-def test_a_movie_hidden_while_a_list_is_computed_is_not_in_the_next(cinema: Cinema):
+def test_a_movie_hidden_meanwhile_is_not_in_the_next_list(cinema: Cinema):
     person = cinema.person()
     first = cinema.person().ids()[0]
 

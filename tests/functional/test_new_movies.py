@@ -88,7 +88,7 @@ def test_pages_hold_a_new_movie_once(cinema: Cinema, fresh: Movie):
     assert paged.count(fresh.pk) == 1
 
 
-def test_a_new_movie_that_was_hidden_a_moment_ago_is_explored_no_more(cinema: Cinema, fresh: Movie):
+def test_a_new_movie_is_not_explored_once_hidden(cinema: Cinema, fresh: Movie):
     staff = Staff(cinema)
     one, other = cinema.person(), cinema.person()
     assert fresh.pk in one.ids()
@@ -113,7 +113,7 @@ def test_a_new_movie_passes_the_filters_or_is_not_explored(cinema: Cinema, fresh
     assert fresh.pk not in person.ids(limit=100, exclude=fresh.pk)
 
 
-def test_nothing_is_explored_that_is_old_nor_in_a_list_that_is_not_logged(cinema: Cinema, fresh: Movie):
+def test_only_new_movies_are_explored_and_only_in_logged_lists(cinema: Cinema, fresh: Movie):
     assert explored(cinema.guest.ask("POST", SESSION, {}).json()) == []
 
     Movie.objects.filter(pk=fresh.pk).update(created_at=timezone.now() - timedelta(days=31))
@@ -131,7 +131,7 @@ def liking_war(cinema: Cinema) -> tuple[Client, set[int]]:
     return person, set(told)
 
 
-def test_without_a_model_what_is_popular_in_liked_genres_comes_first(cinema: Cinema):
+def test_without_a_model_popular_movies_of_liked_genres_lead(cinema: Cinema):
     person, told = liking_war(cinema)
     with no_live_model():
         answer = person.read(limit=100)

@@ -36,7 +36,7 @@ def test_a_guest_who_did_nothing_gets_what_is_popular(cinema: Cinema):
 
 
 @pytest.mark.parametrize("shape", ["movie_ids", "events"])
-def test_a_guests_list_answers_to_what_they_did_and_nothing_is_stored(cinema: Cinema, shape):
+def test_a_guests_list_follows_their_events_and_stores_nothing(cinema: Cinema, shape):
     liked = [movie.pk for movie in cinema.movies["Crime"][:5]]
     done = liked if shape == "movie_ids" else [{"movie": movie, "kind": "rating", "value": 5} for movie in liked]
     strangers = movie_ids(session(cinema, {"limit": 20}))
@@ -79,7 +79,7 @@ def test_a_guests_list_can_be_narrowed_and_given_a_mood(cinema: Cinema):
     assert len(science.intersection(top)) > len(science.intersection(plain))
 
 
-def test_two_guests_one_after_the_other_know_nothing_of_each_other(cinema: Cinema):
+def test_two_guests_in_a_row_do_not_affect_each_other(cinema: Cinema):
     first = session(cinema, {"movie_ids": [cinema.movies["War"][0].pk]})
     other = session(cinema, {"movie_ids": [cinema.movies["Family"][0].pk]})
 
@@ -94,7 +94,7 @@ def test_a_guests_token_is_not_looked_at(cinema: Cinema):
     assert answer.status == 200
 
 
-def test_similar_movies_are_of_the_same_taste_and_not_the_movie_itself(cinema: Cinema):
+def test_similar_movies_share_the_taste_and_leave_out_the_movie(cinema: Cinema):
     heat = cinema.special["Heat"].pk
 
     ids = cinema.guest.ids(f"/api/movies/{heat}/similar/", limit=100)
@@ -157,7 +157,7 @@ def test_trending_shows_what_many_took_to_lately(cinema: Cinema):
     assert sources == sorted(sources, reverse=True)
 
 
-def test_latest_shows_a_movie_from_the_request_after_it_was_added(cinema: Cinema):
+def test_latest_shows_a_movie_at_the_request_after_its_creation(cinema: Cinema):
     cinema.guest.ids(LATEST)
     staff = Staff(cinema)
     genre = cinema.movies["War"][0].genres.get().pk

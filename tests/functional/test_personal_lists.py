@@ -9,7 +9,7 @@ from tests.functional.cinema import LIST, PER_GENRE, Cinema, movie_ids
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_somebody_registers_does_something_and_the_next_list_answers(cinema: Cinema):
+def test_a_new_persons_next_list_follows_their_first_event(cinema: Cinema):
     account = {"email": "new@example.org", "password": "a long enough one"}
     token = cinema.guest.ask("POST", "/api/auth/register/", account).json()["access"]
     new = cinema.guest.__class__(cinema.server, token=token)
@@ -84,7 +84,7 @@ def test_pages_make_up_one_list(cinema: Cinema, limit, narrow):
     assert told.user == person.user
 
 
-def test_pages_go_on_in_their_list_after_an_event_and_show_nothing_that_was_seen(cinema: Cinema):
+def test_pages_continue_after_an_event_and_leave_out_seen_movies(cinema: Cinema):
     person = cinema.fan("Crime")
     whole = person.ids(limit=100)
     first = person.read(limit=10)
@@ -235,7 +235,7 @@ def test_nothing_that_was_never_published_is_shown_to_anybody(cinema: Cinema):
         assert not never & set(person.ids(limit=100, genre="crime", mood="thief police"))
 
 
-def test_a_list_ends_where_there_is_nothing_more_and_repeats_nothing(cinema: Cinema):
+def test_a_list_ends_with_the_catalogue_and_repeats_nothing(cinema: Cinema):
     person = cinema.person()
     for movie in sorted(cinema.titled("Family"))[: PER_GENRE - 2]:
         person.tell(movie, "watch")

@@ -34,7 +34,7 @@ def find_python(programs):
     )
 
 
-def test_a_shim_that_fails_and_a_python_that_is_too_old_are_passed_over(programs):
+def test_a_failing_shim_and_an_old_python_are_skipped(programs):
     script(programs, "python3", "exit 1")
     script(programs, "python3.13", "echo 'version 3.13 is not installed' >&2; exit 127")
     (programs / "python3.11").symlink_to(sys.executable)
@@ -45,7 +45,7 @@ def test_a_shim_that_fails_and_a_python_that_is_too_old_are_passed_over(programs
     assert found.stderr == ""
 
 
-def test_without_a_usable_python_the_message_says_which_are_needed(programs):
+def test_without_a_usable_python_the_message_names_the_versions(programs):
     found = find_python(programs)
 
     assert found.returncode == 1
@@ -86,7 +86,7 @@ def bootstrap(checkout):
     )
 
 
-def test_an_environment_is_made_once_and_again_when_the_requirements_change(checkout):
+def test_an_environment_is_made_once_for_the_same_requirements(checkout):
     first = bootstrap(checkout)
     second = bootstrap(checkout)
     (checkout / "constraints.txt").write_text("# another version\n")

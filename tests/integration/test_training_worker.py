@@ -135,7 +135,7 @@ def test_two_trainings_at_once_train_once_and_publish(worker, scheduled_night):
     assert (worker.folder / "models" / str(version.pk) / "encoder.npz").exists()
 
 
-def test_a_worker_killed_in_training_costs_the_next_look_not_the_night(worker):
+def test_a_training_of_a_killed_worker_runs_at_the_next_check(worker):
     fill(people=1500, movies=1500)
     PeriodicTask.objects.all().delete()
     live = make_version(Status.LIVE)

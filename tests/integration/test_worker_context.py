@@ -79,7 +79,7 @@ def counts_beside(web_folder) -> dict[str, float]:
 
 
 @pytest.mark.urls(__name__)
-def test_a_task_logs_under_the_id_of_the_request_that_sent_it_and_is_counted(worker):
+def test_a_task_is_counted_and_logs_its_requests_id(worker):
     token = AccessToken()
     token["user_id"] = "42"
     sent = {"HTTP_X_REQUEST_ID": "from-a-request", "HTTP_AUTHORIZATION": f"Bearer {token}"}

@@ -240,7 +240,7 @@ def test_a_task_is_scheduled_where_celery_sends_it(desk):
     assert (made.task, made.queue, made.headers) == ("workers.tasks.refresh.popular", None, "{}")
 
 
-def test_an_entry_of_beats_own_is_switched_off_and_stays_what_it_is(desk):
+def test_a_built_in_beat_entry_can_only_be_switched_off(desk):
     nightly = CrontabSchedule.objects.create()
     entry = PeriodicTask.objects.create(name="cleanup", task="celery.backend_cleanup", crontab=nightly)
     url = f"/admin/django_celery_beat/periodictask/{entry.pk}/change/"

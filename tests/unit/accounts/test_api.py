@@ -54,7 +54,7 @@ def test_registering_signs_in(api_client):
         ({"email": "a@x.org", "password": STRONG, "display_name": "nul\x00"}, "display_name"),
     ],
 )
-def test_a_registration_that_is_not_valid_names_the_field_and_makes_nobody(api_client, data, field):
+def test_an_invalid_registration_names_the_field_and_adds_nobody(api_client, data, field):
     make_user("taken@x.org")
 
     response = post(api_client, "register", data)
@@ -100,7 +100,7 @@ def test_the_oauth2_form_and_both_json_names_sign_in(api_client):
         assert answer["Cache-Control"] == "no-store"
 
 
-def test_the_wrong_password_and_an_unknown_address_are_told_alike(api_client):
+def test_a_wrong_password_and_an_unknown_address_get_one_answer(api_client):
     make_user("ada@x.org")
 
     wrong = post(api_client, "token", {"email": "ada@x.org", "password": "wrong"})

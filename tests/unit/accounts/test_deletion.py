@@ -255,7 +255,7 @@ def test_a_sign_in_that_a_deletion_outruns_is_a_401(committed_cast, what):
     assert not RefreshToken.objects.exists()
 
 
-def test_a_list_logged_before_and_kept_after_a_deletion_is_taken_back(committed_cast, monkeypatch):
+def test_a_list_cached_during_a_deletion_is_removed(committed_cast, monkeypatch):
     user, store = make_user("ada@x.org"), list_cache.store
 
     def store_after_the_deletion(*args, **kwargs):

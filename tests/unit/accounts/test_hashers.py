@@ -17,7 +17,7 @@ def test_hashes_carry_the_parameters_of_owasp():
     assert make_password("a long enough one").startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_a_hash_made_with_other_parameters_still_opens_and_is_renewed():
+def test_a_hash_of_other_parameters_still_opens_and_is_renewed():
     old = Argon2PasswordHasher()
     old.memory_cost, old.parallelism = 8192, 1
     encoded = old.encode("a long enough one", "somesaltsomesalt")
@@ -27,7 +27,7 @@ def test_a_hash_made_with_other_parameters_still_opens_and_is_renewed():
     assert renewed == ["a long enough one"]
 
 
-def test_no_more_passwords_are_hashed_at_once_than_there_are_slots(monkeypatch):
+def test_passwords_hashed_at_once_never_exceed_the_slots(monkeypatch):
     monkeypatch.setattr(hashers, "_slots", threading.BoundedSemaphore(1))
     monkeypatch.setattr(hashers, "WAIT_SECONDS", 0.01)
     hasher = hashers.BoundedArgon2PasswordHasher()

@@ -16,7 +16,7 @@ from tests.factories import PASSWORD, make_imported_user, make_user
 pytestmark = pytest.mark.django_db
 
 
-def test_registering_stores_the_address_in_lower_case_and_hashes_the_password():
+def test_registering_lowers_the_address_and_hashes_the_password():
     user = services.user_register(email="Ada@Example.ORG", password="a long enough one")
 
     user = User.objects.get(pk=user.pk)
@@ -68,7 +68,7 @@ def test_signing_in_says_when_it_was():
     assert user.last_login is not None
 
 
-def test_the_wrong_password_an_unknown_an_inactive_and_an_imported_person_are_refused_alike():
+def test_every_failed_sign_in_gets_the_same_answer():
     make_user("ada@example.org")
     make_user("gone@example.org", is_active=False)
     make_imported_user()
@@ -103,7 +103,7 @@ def test_an_access_token_does_not_refresh():
         services.tokens_refresh(refresh=tokens.access)
 
 
-def test_refreshing_ends_with_the_person_their_activity_and_their_password():
+def test_deletion_deactivation_or_a_new_password_ends_refreshing():
     deleted, inactive, changed = make_user(), make_user(), make_user()
     tokens = [services.tokens_issue(user=user).refresh for user in (deleted, inactive, changed)]
 
@@ -119,7 +119,7 @@ def test_refreshing_ends_with_the_person_their_activity_and_their_password():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_six_refreshes_with_one_token_at_once_one_gets_new_tokens():
+def test_of_six_refreshes_at_once_with_one_token_one_succeeds():
     token = services.tokens_issue(user=make_user()).refresh
 
     def refresh(_: int) -> bool:

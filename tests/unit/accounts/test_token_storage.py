@@ -85,7 +85,7 @@ def test_no_page_of_the_admin_is_about_tokens_or_sessions():
     assert not any("token" in label.lower() for label in shown)
 
 
-def test_whole_tokens_of_before_are_forgotten_with_all_that_names_them():
+def test_tokens_stored_whole_are_deleted_with_their_references():
     user = make_user()
     with connection.cursor() as cursor:
         cursor.execute(OLD_TABLES)

@@ -82,7 +82,7 @@ def test_an_announced_event_is_left_alone(cast, django_capture_on_commit_callbac
     assert stamp_of(cast.bob) == before
 
 
-def test_an_event_that_committed_late_is_found_beside_a_later_one(cast, django_capture_on_commit_callbacks):
+def test_an_event_that_commits_late_is_found_after_a_newer_one(cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
     backdate(told, MINUTE / 2)

@@ -36,7 +36,7 @@ def test_an_event_is_stored_and_returned(cast):
     assert Rating.objects.get().value == 4.5
 
 
-def test_sent_twice_it_is_stored_once_and_with_other_content_it_is_a_conflict(cast):
+def test_an_event_is_stored_once_and_other_content_is_a_conflict(cast):
     event_id = str(uuid.uuid4())
     answers = [
         post(cast.bob, movie=cast["Heat"].pk, kind=kind, event_id=event_id) for kind in ("like", "like", "dislike")

@@ -54,7 +54,7 @@ def test_of_two_ratings_of_a_clock_ahead_the_later_received_wins(cast):
 
 
 @pytest.mark.parametrize(("first", "second"), [("like", "dislike"), ("dislike", "like")])
-def test_of_two_judgements_of_one_second_the_later_received_counts(cast, first, second):
+def test_of_two_ratings_of_one_second_the_later_received_counts(cast, first, second):
     second_of = timezone.now().replace(microsecond=0)
     for kind in (first, second):
         assert post(cast.bob, cast["Heat"], kind=kind, at=second_of).status_code == 201

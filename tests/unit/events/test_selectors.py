@@ -55,7 +55,7 @@ def test_the_newest_signals_merge_ratings_and_events(cast):
     assert [signal.movie_id for signal in selectors.history(cast.bob.pk, 1)[0]] == [cast["Alien"].pk]
 
 
-def test_of_several_things_done_with_a_movie_the_newest_judgement_counts(cast):
+def test_of_several_events_the_newest_judgement_counts(cast):
     act(cast, "Heat", "like", 1)
     act(cast, "Heat", "dislike", 2)
     act(cast, "Heat", "watch", 3)

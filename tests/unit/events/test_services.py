@@ -42,7 +42,7 @@ def test_other_kinds_store_no_rating(cast, kind):
     assert not Rating.objects.exists()
 
 
-def test_a_newer_rating_replaces_an_older_one_and_not_the_other_way(cast):
+def test_a_newer_rating_replaces_an_older_one_never_the_reverse(cast):
     now = timezone.now()
     record(cast, value=3.0, occurred_at=now - timedelta(days=1))
     record(cast, value=5.0, occurred_at=now)
@@ -53,7 +53,7 @@ def test_a_newer_rating_replaces_an_older_one_and_not_the_other_way(cast):
     assert Interaction.objects.count() == 3
 
 
-def test_the_same_event_again_is_stored_once_and_does_not_touch_the_rating(cast):
+def test_a_repeated_event_is_stored_once_and_keeps_the_rating(cast):
     event_id = uuid.uuid4()
     first, _ = record(cast, value=2.0, event_id=event_id)
     record(cast, value=5.0)
@@ -64,9 +64,7 @@ def test_the_same_event_again_is_stored_once_and_does_not_touch_the_rating(cast)
     assert Rating.objects.get().value == 5.0
 
 
-def test_the_same_event_again_stamps_the_person_as_who_stored_it_may_have_died_before(
-    cast, django_capture_on_commit_callbacks
-):
+def test_a_repeated_event_changes_the_persons_cache_token(cast, django_capture_on_commit_callbacks):
     event_id = uuid.uuid4()
     record(cast, event_id=event_id)
     before = stamp_of(cast.bob)
@@ -146,7 +144,7 @@ def test_a_time_without_a_zone_is_utc(cast):
     assert event.occurred_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-def test_the_persons_stamp_changes_after_the_commit_and_nobody_elses(cast, django_capture_on_commit_callbacks):
+def test_a_commit_changes_only_that_persons_cache_token(cast, django_capture_on_commit_callbacks):
     mine, other = stamp_of(cast.bob), stamp_of(cast.carol)
     with django_capture_on_commit_callbacks(execute=True):
         record(cast)

@@ -26,7 +26,7 @@ def rows() -> list[tuple]:
     )
 
 
-def test_ratings_and_the_newest_event_of_each_other_kind_come_back(db):
+def test_ratings_and_the_newest_event_of_each_kind_are_read(db):
     person, movie = make_user(), make_movie()
     later = MONDAY + timedelta(days=1)
     Rating.objects.create(user=person, movie=movie, value=3.5, rated_at=MONDAY)

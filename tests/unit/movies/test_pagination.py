@@ -53,7 +53,7 @@ def test_pages_are_the_whole_list_in_order(db, order, size):
     assert all(len(page) == size for page in found[:-1])
 
 
-def test_more_rows_than_any_offset_that_are_alike_but_for_their_id(db):
+def test_cursors_page_through_rows_that_differ_only_by_id(db):
     Movie.objects.bulk_create(Movie(title="Same", year=2000) for _ in range(1203))
     found = [pk for page in pages(movies_published(), 100) for pk in page]
 

@@ -22,7 +22,7 @@ def _old(cast):
 
 
 @pytest.mark.usefixtures("_old")
-def test_hiding_marks_the_movie_and_stamps_the_catalogue_after_commit(cast, django_capture_on_commit_callbacks):
+def test_hiding_changes_the_catalogues_token_after_the_commit(cast, django_capture_on_commit_callbacks):
     before = catalogue_token()
     with django_capture_on_commit_callbacks(execute=True):
         changed = services.movies_hide(movie_ids=[cast["Heat"].pk, cast["Alien"].pk, 10**9])

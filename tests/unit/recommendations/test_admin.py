@@ -49,7 +49,7 @@ def test_retrain_asks_for_a_training(world, staff):
     assert live.status == "live"
 
 
-def test_the_first_training_can_be_asked_for_before_any_version_exists(staff):
+def test_the_first_training_can_be_requested_without_any_version(staff):
     page = act(staff, "retrain")
 
     assert "will be trained within a minute" in page
@@ -66,7 +66,7 @@ def test_rolling_back_and_forward(world, staff):
     assert "Select one version" in act(staff, "make_live", first, second)
 
 
-def test_a_version_that_cannot_go_live_is_refused_with_the_reason(world, staff):
+def test_a_version_that_cannot_go_live_is_refused_with_a_reason(world, staff):
     live = training.training_run()
     failed = ModelVersion.objects.create(status="failed")
 

@@ -33,7 +33,7 @@ def test_an_ordinary_users_data_and_sockets_lie_under_var(var, ordinary_user):
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "with space", "com,ma", "per%20cent", "quest?ion", "ha#sh", "plus+"])
-def test_a_path_that_no_client_can_use_gets_a_short_plain_socket_folder(var, ordinary_user, name):
+def test_a_path_unusable_for_sockets_gets_a_short_plain_folder(var, ordinary_user, name):
     var(name)
     short = addresses.socket_dir()
 
@@ -81,7 +81,7 @@ def test_root_keeps_its_data_outside_a_closed_home(var, tmp_path, monkeypatch):
     assert not addresses.is_open_to_others(tmp_path / "var")
 
 
-def test_data_that_exists_is_used_even_after_a_folder_above_was_closed(var, tmp_path, monkeypatch):
+def test_existing_data_is_used_after_a_parent_folder_was_closed(var, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     folder = var("var")
     (folder / "postgres").mkdir(parents=True)

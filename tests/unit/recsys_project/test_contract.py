@@ -128,7 +128,7 @@ def test_the_format_of_the_framework_is_known_everywhere(somebody):
 
 
 @pytest.mark.parametrize("count", [21, 3000])
-def test_of_many_unknown_names_twenty_are_told_and_the_rest_counted(count):
+def test_of_many_unknown_names_20_are_listed_the_rest_counted(count):
     body = json.dumps({f"n{number}": 1 for number in range(count)})
 
     response = Client().post("/api/recommendations/session/", body, content_type="application/json")
@@ -169,7 +169,7 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("path", "names", "schema"), LISTS, ids=lambda value: str(value)[:40])
-def test_every_list_in_a_body_is_bounded_before_its_items_are_read(somebody, path, names, schema):
+def test_lists_in_a_body_are_bounded_before_their_items_are_read(somebody, path, names, schema):
     assert len(names) == 1, "Say here how a list inside another is asked for."
     items = ["no such item"] * (schema["maxItems"] + 1)
 

@@ -30,7 +30,7 @@ def error_of(response, status: int) -> dict:
 
 @pytest.mark.parametrize("views", ["rest", "plain"])
 @pytest.mark.parametrize("kind", STATUSES)
-def test_a_failure_says_what_the_client_may_do_and_nothing_of_its_insides(browser, views, kind):
+def test_a_failure_advises_the_client_and_hides_internals(browser, views, kind):
     status, code = STATUSES[kind]
 
     response = browser.get(f"/api/{views}/{kind}/")
@@ -104,14 +104,14 @@ def test_an_unknown_address_a_method_a_type_and_broken_json(browser):
         assert error_of(response, 400)["code"] in {"parse_error", "validation_error"}
 
 
-def test_an_error_that_a_view_wrote_as_html_is_reshaped_and_keeps_its_headers(browser):
+def test_an_html_error_of_a_view_is_reshaped_and_keeps_headers(browser):
     assert error_of(browser.get("/api/html-error/"), 418)
     response = browser.get("/api/not-allowed/")
     assert error_of(response, 405)["code"] == "method_not_allowed"
     assert response["Allow"] == "PUT"
 
 
-def test_a_body_over_the_limit_is_413_and_one_at_the_limit_is_read(browser, settings):
+def test_a_body_over_the_limit_is_413_and_at_the_limit_is_read(browser, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 64
     padding = '{"email": "' + "a" * 60 + '"}'
 
@@ -151,7 +151,7 @@ def test_what_holds_in_the_api_holds_wherever_the_site_stands(browser):
     assert error_of(charset, 415)["code"] == "unsupported_media_type"
 
 
-def test_a_body_of_unknown_length_is_refused_and_not_taken_for_none(browser):
+def test_a_body_of_unknown_length_is_refused_not_taken_as_empty(browser):
     chunked = {"headers": {"Transfer-Encoding": "chunked"}}
 
     for path in ("/api/auth/token/", "/api/recommendations/session/", "/api/events/"):
@@ -170,7 +170,7 @@ def test_pages_keep_html(browser):
         assert response["Content-Type"].startswith("text/html")
 
 
-def test_an_address_without_its_last_slash_is_redirected_with_its_method(browser, settings):
+def test_an_address_without_a_last_slash_is_redirected(browser, settings):
     settings.DEBUG = True
 
     response = browser.post("/api/auth/token?x=1", "{}", content_type="application/json")

@@ -48,7 +48,7 @@ def test_a_token_opens_them_to_its_holder_only(settings):
         assert refused["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_files_of_ended_processes_are_wiped_and_those_of_living_ones_kept(tmp_path):
+def test_only_files_of_ended_processes_are_removed(tmp_path):
     ended, living, other = (tmp_path / name for name in ("counter_999999999.db", "counter_1.db", "notes.txt"))
     for file in (ended, living, other):
         file.touch()

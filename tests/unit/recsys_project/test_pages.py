@@ -20,7 +20,7 @@ def test_the_root_leads_to_the_apis_page(client):
     assert response["Location"] == "/api/docs/"
 
 
-def test_an_unknown_page_says_so_in_html_and_an_unknown_api_address_in_json(client):
+def test_an_unknown_page_is_html_and_an_unknown_api_path_json(client):
     page = client.get("/nowhere/")
     assert page.status_code == 404
     assert "Page not found" in page.content.decode()

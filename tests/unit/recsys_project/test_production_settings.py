@@ -37,7 +37,7 @@ def test_complete_settings_start():
 
 
 @pytest.mark.parametrize("missing", sorted(COMPLETE))
-def test_each_missing_setting_stops_the_start_and_is_named_with_what_to_set(missing):
+def test_each_missing_setting_stops_the_start_and_is_named(missing):
     done = start({name: value for name, value in COMPLETE.items() if name != missing})
 
     assert done.returncode != 0

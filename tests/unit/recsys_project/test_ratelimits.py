@@ -51,7 +51,7 @@ def sign_in(email: str, address: str = "10.0.0.1", **headers) -> int:
     return client.post("/api/auth/token/", body, content_type="application/json", **headers).status_code
 
 
-def test_over_the_rate_is_429_in_the_error_shape_with_retry_after():
+def test_over_the_rate_is_429_as_an_error_with_retry_after():
     client = Client()
 
     assert statuses(client, 4) == [200, 200, 200, 429]
@@ -92,7 +92,7 @@ def test_a_forged_forwarded_address_changes_nothing():
     assert [Client().get("/api/fine/", **header).status_code for header in forged] == [200, 200, 200, 429]
 
 
-def test_sign_ins_to_one_account_are_held_from_different_addresses_and_under_any_spelling():
+def test_sign_ins_to_one_account_are_limited_across_addresses():
     make_user("ada@x.org")
 
     assert sign_in("ada@x.org", "10.0.0.1") == 401

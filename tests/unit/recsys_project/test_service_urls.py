@@ -112,7 +112,7 @@ def test_each_of_several_brokers_is_read():
 
 
 @pytest.mark.parametrize("char", ODD.replace("/", "").replace("?", "").replace("#", ""))
-def test_a_database_password_may_hold_any_character_that_is_clear(char):
+def test_a_database_password_may_hold_any_unambiguous_character(char):
     for password in (f"pa{char}ss", quote(f"pa{char}ss", safe="")):
         config = database_config("DATABASE_URL", f"postgresql://me:{password}@db.example.com:5433/name")
 

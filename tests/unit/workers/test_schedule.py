@@ -68,7 +68,7 @@ def test_what_staff_changed_stays_changed(delivered):
     assert (nightly.enabled, nightly.expire_seconds) == (False, 9)
 
 
-def test_trainings_are_looked_for_each_minute_in_the_place_of_requests(delivered):
+def test_due_trainings_are_checked_each_minute(delivered):
     assert not PeriodicTask.objects.filter(name="Trainings that staff asked for").exists()
     entry = PeriodicTask.objects.get(name="Trainings that are due")
 
@@ -130,7 +130,7 @@ def test_a_night_before_the_system_was_there_was_not_missed(delivered):
     assert latest_slot(TRAIN, now=at("2026-05-11 03:00")) == at("2026-05-11 03:00")
 
 
-def test_beat_keeps_entries_of_every_hour_and_makes_up_a_missed_one(delivered):
+def test_beat_keeps_hourly_entries_and_runs_a_missed_one(delivered):
     now = datetime.now(UTC)
     # Six hours ago: outside the window in which django-celery-beat looks.
     missed = now - timedelta(hours=6)

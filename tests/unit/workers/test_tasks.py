@@ -76,7 +76,7 @@ def test_a_training_that_fails_is_no_failed_task(db, monkeypatch, error):
     assert result.result is None
 
 
-def test_the_minute_searches_where_the_week_is_due_and_nothing_trains(db, monkeypatch):
+def test_a_due_weekly_search_runs_where_nothing_trains(db, monkeypatch):
     searched = []
     monkeypatch.setattr(tuning, "tuning_run", lambda **kwargs: searched.append(kwargs["trigger"]))
     monkeypatch.setattr(training_tasks, "latest_slot", lambda task, now: now if task.endswith("tune") else None)

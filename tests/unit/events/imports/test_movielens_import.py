@@ -193,7 +193,7 @@ def test_a_malformed_line_leaves_the_database_as_it_was(tmp_path, monkeypatch, f
     assert table_definition() == definition
 
 
-def test_malformed_lines_are_skipped_counted_and_reported_on_request(tmp_path):
+def test_malformed_lines_are_skipped_counted_and_reported(tmp_path):
     files = {
         **DAT_1M,
         "ratings.dat": DAT_1M["ratings.dat"] + b"1::1::4::978300799\n1::99::4::1\n9::1::4\n9::2571::4::978300799\n",
@@ -218,7 +218,7 @@ def test_nothing_skipped_means_no_report(tmp_path):
     assert not (tmp_path / "bad.csv").exists()
 
 
-def test_a_first_load_leaves_keys_indexes_and_constraints_as_they_were(tmp_path, monkeypatch):
+def test_a_first_load_leaves_keys_indexes_and_constraints_alone(tmp_path, monkeypatch):
     definition = table_definition()
     built = []
     monkeypatch.setattr(services, "MIN_DEFERRED_RATINGS", 1)

@@ -198,7 +198,7 @@ def test_queries_do_not_grow_with_the_records(tmp_path, django_assert_max_num_qu
     assert Credit.objects.count() == 2 * 200 - 6
 
 
-def test_published_metadata_is_stored_and_a_second_import_writes_no_row():
+def test_metadata_is_stored_and_a_second_import_writes_no_row():
     path = real_data("movie-metadata.zip")
     Movie.objects.create(title="Toy Story", year=1995, movielens_id=1)
     summary = metadata_import(path=path)

@@ -68,7 +68,7 @@ def test_a_folder_may_hold_the_data_sets_folder(tmp_path):
         assert archive.name == "ml-1m"
 
 
-def test_windows_line_ends_a_byte_order_mark_and_blank_lines_do_no_harm(tmp_path):
+def test_windows_line_ends_a_bom_and_blank_lines_are_accepted(tmp_path):
     files = {name: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n") + b"\r\n" for name, data in CSV.items()}
     assert read(write_folder(tmp_path, "crlf", files)) == read(write_folder(tmp_path, "plain", CSV))
 

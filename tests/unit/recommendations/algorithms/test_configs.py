@@ -21,7 +21,7 @@ def test_a_configuration_comes_back_from_json_as_it_was(config):
     assert round_trip(config) == config
 
 
-def test_absent_keys_keep_their_defaults_and_whole_numbers_are_numbers():
+def test_absent_keys_keep_defaults_and_integers_pass_as_floats():
     config = config_from_json(TunedConfig, {"ranker": {"als": [{"factors": 8, "regularization": 1}]}})
 
     assert config.ranker.als == (AlsConfig(factors=8, regularization=1.0),)

@@ -56,7 +56,7 @@ def test_only_a_view_leaves_the_movie_to_later_lists():
     assert merged.excludes.tolist() == [False, True]
 
 
-def test_rows_of_several_people_in_any_order_become_one_entry_each():
+def test_unordered_rows_of_several_people_become_one_entry_each():
     merged = merge((2, 9, Kind.LIKE, NONE, 1), (1, 9, Kind.RATING, 3.0, 1), (2, 8, Kind.VIEW, NONE, 1))
 
     assert merged.user_ids.tolist() == [1, 2]
@@ -75,7 +75,7 @@ DAY = 86_400
 NEWEST = 1_000 * DAY
 
 
-def test_with_a_half_life_older_feedback_weighs_less_and_keeps_its_sign():
+def test_a_half_life_lowers_old_weights_and_keeps_their_sign():
     rows = [
         (1, 1, Kind.RATING.code, 5.0, NEWEST),
         (1, 2, Kind.RATING.code, 5.0, NEWEST - 30 * DAY),

@@ -76,7 +76,7 @@ def test_ones_own_list_needs_a_token(cast, api_client):
     assert not ServedRecommendation.objects.exists()
 
 
-def test_popular_and_similar_need_none_and_do_not_mind_an_expired_one(cast, api_client):
+def test_popular_and_similar_accept_no_token_or_an_expired_one(cast, api_client):
     for token in ({}, {"HTTP_AUTHORIZATION": "Bearer expired"}):
         assert titles(api_client.get(POPULAR, **token))[0] == "Toy Story"
         assert titles(api_client.get(POPULAR, {"genre": "sci-fi", "limit": 1}, **token)) == ["Alien"]
@@ -135,7 +135,7 @@ def test_a_refused_event_leaves_the_list_as_it_is(committed_cast):
     assert client.get(URL).json() == before
 
 
-def test_a_movie_hidden_in_the_admin_is_in_no_list_from_the_next_request_on(committed_cast, client):
+def test_a_movie_hidden_in_the_admin_leaves_lists_at_once(committed_cast, client):
     cast = committed_cast
     client.force_login(cast.stan)
     viewer = client_of(cast.alice)

@@ -28,7 +28,7 @@ def test_popular_of_an_unknown_genre_is_an_error(cast):
     assert list(refused.value.message_dict) == ["genre"]
 
 
-def test_similar_movies_are_of_the_same_kind_and_not_the_movie_itself(cast):
+def test_similar_movies_share_the_kind_and_leave_out_the_movie(cast):
     answer = similar_list(movie_id=cast["Heat"].pk, limit=3)
 
     assert {entry["movie"]["title"] for entry in answer[:2]} == {"Casino", "Goodfellas"}
@@ -37,7 +37,7 @@ def test_similar_movies_are_of_the_same_kind_and_not_the_movie_itself(cast):
     assert scores == sorted(scores, reverse=True)
 
 
-def test_similar_falls_back_to_content_then_to_popular_in_its_genres(cast):
+def test_similar_falls_back_to_content_then_to_popular_in_genre(cast):
     new = make_movie("New Crime", genres=["Crime"])
     without_model = [entry["movie"]["title"] for entry in similar_list(movie_id=new.pk, limit=3)]
     make_embedding(cast.version, new, None, content=[1.0])
@@ -47,7 +47,7 @@ def test_similar_falls_back_to_content_then_to_popular_in_its_genres(cast):
     assert by_content == {"Heat", "Casino", "Goodfellas"}
 
 
-def test_similar_leaves_out_what_is_hidden_and_knows_no_hidden_movie(cast):
+def test_similar_leaves_out_and_does_not_accept_a_hidden_movie(cast):
     Movie.objects.filter(title="Casino").update(status=Movie.Status.HIDDEN)
 
     answer = similar_list(movie_id=cast["Heat"].pk, limit=100)

@@ -101,7 +101,7 @@ POPULAR = "/api/recommendations/popular/"
 
 
 @pytest.mark.parametrize("where", ["search", "similar", "popular", "trending", "latest"])
-def test_what_is_kept_for_a_while_shows_nothing_that_was_hidden_a_moment_ago(committed_cast, api_client, where):
+def test_cached_lists_leave_out_a_movie_as_soon_as_it_is_hidden(committed_cast, api_client, where):
     liked = committed_cast["Heat"]
     interaction_record(user=committed_cast.bob, movie_id=liked.pk, kind="like", value=None)
     ask = {
@@ -123,7 +123,7 @@ def test_what_is_kept_for_a_while_shows_nothing_that_was_hidden_a_moment_ago(com
     assert "Heat" in titles(api_client.get(*ask))
 
 
-def test_movies_like_one_that_was_hidden_a_moment_ago_are_not_told(committed_cast, api_client):
+def test_a_movie_just_hidden_has_no_similar_movies(committed_cast, api_client):
     url = SIMILAR.format(committed_cast["Casino"].pk)
     assert titles(api_client.get(url))
     movies_hide(movie_ids=[committed_cast["Casino"].pk])

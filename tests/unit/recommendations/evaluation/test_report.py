@@ -32,7 +32,7 @@ def test_ranking_row_agrees_with_a_reckoning_by_hand():
     assert list(row.curve) == [1, 3]
 
 
-def test_an_empty_test_part_is_an_error_rather_than_a_perfect_score():
+def test_an_empty_test_part_is_an_error_not_a_perfect_score():
     with pytest.raises(ValueError, match="empty"):
         ranking_row("ours", RANKED, csr_array((2, 5), dtype=np.float32), k=3)
 
@@ -42,7 +42,7 @@ def test_k_of_zero_is_an_error():
         ranking_row("ours", RANKED, RELEVANT, k=0)
 
 
-def test_the_interval_holds_the_mean_is_the_same_for_a_seed_and_leaves_out_people_with_nothing_to_find():
+def test_the_interval_holds_the_mean_and_repeats_with_its_seed():
     values = np.array([0.0, 1.0, np.nan, 0.5] * 50)
     interval = mean_interval(values, seed=3)
     assert interval == mean_interval(values, seed=3)
@@ -55,7 +55,7 @@ def test_an_interval_over_nobody_is_an_error():
         mean_interval(np.array([np.nan]))
 
 
-def test_a_paired_difference_is_narrower_than_what_the_people_differ_by():
+def test_a_paired_interval_is_narrower_than_the_spread_of_people():
     theirs = np.random.default_rng(0).random(400)
     interval = difference_interval(theirs + 0.01, theirs)
     assert interval.low == pytest.approx(0.01)

@@ -17,7 +17,7 @@ def _evaluate(**options):
 
 
 # No test here asks for the database: pytest-django fails any that touches it.
-def test_a_run_prints_our_rows_and_published_ones_and_writes_json_and_plot(tmp_path):
+def test_a_run_prints_all_rows_and_writes_json_and_a_plot(tmp_path):
     shown = _evaluate(
         protocol="cold-movies",
         data=str(movielens_zip(tmp_path)),
@@ -56,7 +56,7 @@ def test_bad_input_is_an_error_that_says_what_is_wrong(tmp_path, changes, messag
 
 
 @pytest.mark.parametrize("option", ["json", "plot"])
-def test_an_output_that_cannot_be_written_is_said_before_the_data_is_looked_at(tmp_path, option):
+def test_an_unwritable_output_is_reported_before_reading_data(tmp_path, option):
     for unwritable in (tmp_path, tmp_path / "no" / "such" / "file"):
         with pytest.raises(CommandError, match=f"--{option}"):
             _evaluate(protocol="cold-movies", data=str(tmp_path / "missing.zip"), **{option: str(unwritable)})

@@ -107,7 +107,7 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path):
         read_standalone_data(tmp_path / "gone.tsv")
 
 
-def test_a_zip_with_one_file_is_read_and_one_with_several_asks_which(tmp_path):
+def test_a_zip_of_one_file_is_read_and_of_several_is_ambiguous(tmp_path):
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
     for path, names in ((one, ["f/train.tsv"]), (two, ["f/train.tsv", "f/test.tsv"])):
         with zipfile.ZipFile(path, "w") as archive:

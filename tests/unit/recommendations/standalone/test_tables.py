@@ -16,7 +16,7 @@ def test_what_is_left_out_moves_up_what_follows():
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_blocks_are_written_in_their_order_and_nothing_else_is_left(tmp_path, suffix):
+def test_blocks_are_written_in_order_and_no_other_file_is_left(tmp_path, suffix):
     path = tmp_path / f"out.{suffix}"
 
     rows = table_write(path, [frame(["a"]), frame(["b", "c"])])

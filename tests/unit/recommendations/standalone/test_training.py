@@ -39,7 +39,7 @@ def run(*args: object) -> str:
     return out.getvalue()
 
 
-def test_training_on_a_file_needs_no_services_and_exports_everybodys_unseen_items(data, tmp_path):
+def test_training_on_a_file_needs_no_services_and_exports_lists(data, tmp_path):
     out, table = tmp_path / "model", tmp_path / "out.csv"
     environment = {
         **os.environ,
@@ -123,7 +123,7 @@ def test_only_dislikes_are_nothing_to_train_on(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_a_folder_of_other_files_is_never_replaced_and_an_earlier_model_is(data, tmp_path):
+def test_only_a_folder_with_an_earlier_model_is_replaced(data, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("keep me")

@@ -48,7 +48,7 @@ def test_every_reason_is_told():
     assert "movies" not in reason
 
 
-def test_without_a_live_version_or_a_measurement_nothing_is_refused():
+def test_nothing_is_refused_without_a_live_version_or_figures():
     tiny = Trained(number=1, people=1, movies=4, interactions=3)
 
     assert gate(tiny, None, CONFIG) == ""

@@ -179,7 +179,7 @@ def test_a_training_by_hand_that_died_is_not_begun_again(world):
     assert (crashed.status, crashed.error) == (Status.FAILED, attempts.CRASHED)
 
 
-def test_a_requested_training_is_run_once_and_asking_twice_is_asking_once(world):
+def test_a_training_requested_twice_is_run_once(world):
     stan = make_user(is_staff=True)
     first = training_request(trigger="admin", requested_by=stan)
     assert training_request(trigger="admin") == first
@@ -227,7 +227,7 @@ def test_an_orphan_older_than_the_live_version_is_dropped(world, monkeypatch):
     assert ModelVersion.objects.get(status=Status.LIVE) == live
 
 
-def test_an_orphan_tried_again_after_the_live_version_is_published(world, monkeypatch):
+def test_an_orphan_newer_than_the_live_version_is_published(world, monkeypatch):
     ready = trained_not_published(monkeypatch)
     live = make_version(Status.LIVE, started_at=timezone.now() - HOUR)
     assert live.pk > ready.pk
@@ -254,7 +254,7 @@ def test_an_orphan_without_rows_is_trained_again(world, monkeypatch):
     assert MovieEmbedding.objects.filter(version=ready).count() == 16
 
 
-def test_an_orphan_that_cannot_be_published_is_not_tried_for_ever(world, monkeypatch, settings):
+def test_an_orphan_that_cannot_be_published_is_given_up(world, monkeypatch, settings):
     ready = trained_not_published(monkeypatch)
     ModelVersion.objects.filter(pk=ready.pk).update(attempts=settings.TRAINING_MAX_ATTEMPTS + 1)
 
@@ -354,7 +354,7 @@ def test_a_back_end_ended_after_publishing_changes_nothing(committed_world, monk
     assert BatchRecommendation.objects.count() == 12
 
 
-def test_who_lost_the_lock_unnoticed_writes_and_publishes_nothing(committed_world, monkeypatch, another_trainer):
+def test_an_attempt_that_lost_its_lock_publishes_nothing(committed_world, monkeypatch, another_trainer):
     """The connection breaks where nobody looks, is made again, and another process has taken over meanwhile."""
     real = training.gate
 

@@ -26,7 +26,7 @@ def films(db) -> dict[str, Movie]:
     return {title: make_movie(title, genres=genre) for title, genre in genres.items()}
 
 
-def test_much_and_well_rated_movies_lead_everyones_list_and_their_genres(films):
+def test_often_and_well_rated_movies_lead_all_popular_lists(films):
     rate(films["Heat"], 4.5, 6)
     rate(films["Babe"], 4.5, 4)
     rate(films["Casino"], 2.0, 4)
@@ -49,7 +49,7 @@ def test_new_ratings_outweigh_as_many_old_ones(films):
     assert listed() == ["Babe", "Heat"]
 
 
-def test_likes_count_for_people_who_did_not_rate_and_views_do_not_count(films):
+def test_likes_count_where_no_rating_does_and_views_never_count(films):
     rate(films["Heat"], 4, 2)
     for _ in range(3):
         Interaction.objects.create(user=make_user(), movie=films["Babe"], kind="like")

@@ -82,7 +82,7 @@ def test_a_version_half_dropped_cannot_be_published(committed_world):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pruning_that_fails_is_a_warning_and_the_next_sweep_does_it(committed_world, caplog, settings):
+def test_failed_pruning_is_a_warning_and_the_next_sweep_retries(committed_world, caplog, settings):
     training.training_run()
     training.training_run()
     PopularMovie.objects.all().delete()

@@ -63,7 +63,7 @@ def test_a_version_made_live_while_old_ones_are_pruned_keeps_all(world, monkeypa
     assert artefacts_whole(version=first)
 
 
-def test_rolling_back_makes_the_version_before_live_with_all_its_rows(world):
+def test_rolling_back_makes_the_previous_version_live(world):
     first, second = training.training_run(), training.training_run()
     rows = BatchRecommendation.objects.filter(version=first).count()
 
@@ -79,7 +79,7 @@ def test_rolling_back_makes_the_version_before_live_with_all_its_rows(world):
     assert first.status == Status.LIVE
 
 
-def test_a_version_tried_again_is_newer_than_one_of_a_higher_number(world):
+def test_a_retried_version_is_newer_than_one_of_a_higher_number(world):
     waiting = make_version(Status.REQUESTED)
     between = training.training_run()
     assert training.training_run(version=waiting).status == Status.LIVE
@@ -119,7 +119,7 @@ def test_publishing_the_live_version_again_changes_nothing(world, tokens):
     assert publishing.version_publish(version=live).live_at == moment
 
 
-def test_each_movie_of_a_list_is_published_with_what_the_person_would_give_it(world):
+def test_each_movie_is_published_with_its_predicted_rating(world):
     version = training.training_run()
 
     rows = BatchRecommendation.objects.filter(version=version)

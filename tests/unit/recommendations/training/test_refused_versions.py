@@ -99,7 +99,7 @@ def refused_or_forced(world) -> ModelVersion:
     return version
 
 
-def test_a_refused_version_tried_again_after_the_live_one_is_kept(world):
+def test_a_refused_version_retried_after_the_live_one_is_kept(world):
     waiting = make_version(Status.REQUESTED)
     training.training_run()
     most_ratings_are_lost(world)
@@ -140,7 +140,7 @@ def test_staff_publish_a_refused_version_and_are_told_why_it_was(world, admin_cl
     assert rows_of(live) == 16
 
 
-def test_the_command_fails_on_a_refused_version_and_says_what_to_do(world):
+def test_the_command_fails_on_a_refused_version_with_advice(world):
     live = training.training_run()
     most_ratings_are_lost(world)
 

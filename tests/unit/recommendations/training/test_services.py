@@ -16,7 +16,7 @@ def list_of(user) -> list[int]:
     return BatchRecommendation.objects.get(user=user, version__status=Status.LIVE).movie_ids
 
 
-def test_a_training_publishes_lists_vectors_popular_movies_and_itself(world):
+def test_a_training_publishes_lists_vectors_and_popular_movies(world):
     version = training.training_run()
 
     version = ModelVersion.objects.get(pk=version.pk)
@@ -103,7 +103,7 @@ def test_vectors_give_each_taste_its_own_movies(world):
     assert np.linalg.norm(np.array(vectors[world.crime[0].pk].content)) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_movie_nobody_rated_has_factors_predicted_from_its_text(world):
+def test_an_unrated_movie_has_factors_predicted_from_its_text(world):
     new = make_movie("Crime 9", genres=["Crime"], overview="a thief and police")
 
     version = training.training_run()
@@ -114,7 +114,7 @@ def test_a_movie_nobody_rated_has_factors_predicted_from_its_text(world):
     assert row.updated_at < ModelVersion.objects.get(pk=version.pk).finished_at
 
 
-def test_an_empty_database_says_what_to_do_and_leaves_nothing_live(db):
+def test_an_empty_database_fails_with_advice_and_nothing_is_live(db):
     with pytest.raises(training.TrainingError, match=r"import a data set with manage\.py import_movielens PATH"):
         training.training_run()
 
@@ -141,7 +141,7 @@ def test_one_person_with_three_ratings_is_enough(db):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("stage", ["lists_write", "embeddings_write", "artefacts_save", "version_publish"])
-def test_a_failure_leaves_the_live_version_and_none_of_its_own_rows(committed_world, monkeypatch, settings, stage):
+def test_a_failure_keeps_the_live_version_and_no_other_rows(committed_world, monkeypatch, settings, stage):
     live = training.training_run()
     before = list(BatchRecommendation.objects.order_by("pk").values_list("pk", "version_id"))
     step = training if stage == "version_publish" else list_writing

@@ -83,7 +83,7 @@ def test_a_tuning_on_nothing_says_so_in_its_row(db):
     assert "nothing to train on" in run.error
 
 
-def test_a_failure_keeps_the_trials_so_far_and_the_shipped_configuration(world):
+def test_a_failure_keeps_the_trials_and_the_shipped_config(world):
     def stop(trial) -> None:
         if trial.number == 1:
             raise RuntimeError("killed")

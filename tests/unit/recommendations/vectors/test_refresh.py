@@ -38,7 +38,7 @@ def test_a_new_movie_gets_factors_of_its_kind(world, live):
     assert queries["crime"] @ np.array(row.item_factors) > queries["family"] @ np.array(row.item_factors)
 
 
-def test_an_edited_movie_gets_a_new_text_vector_and_keeps_what_was_learned(world, live):
+def test_an_edited_movie_gets_a_text_vector_and_keeps_factors(world, live):
     movie = world.crime[0]
     before = vector_of(movie)
     Movie.objects.filter(pk=movie.pk).update(overview="toys and children", content_changed_at=timezone.now())
@@ -80,7 +80,7 @@ def test_without_a_live_version_nothing_happens(db):
 
 
 @pytest.mark.parametrize("harm", ["delete", "change"])
-def test_files_that_are_gone_or_changed_are_reported_and_not_used(world, live, settings, caplog, harm):
+def test_missing_or_changed_files_are_reported_and_not_used(world, live, settings, caplog, harm):
     path = settings.MODEL_DIR / str(live.pk) / "encoder.npz"
     if harm == "delete":
         path.unlink()

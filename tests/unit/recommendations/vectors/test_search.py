@@ -167,7 +167,7 @@ def test_movies_like_one_come_with_how_near_they_are(either):
     assert set(np.argsort(-(contents @ contents[7]))[1:11]) <= set(rows)
 
 
-def test_a_movie_without_factors_is_like_others_by_its_text_alone(either):
+def test_a_movie_without_factors_is_matched_by_its_text_alone(either):
     MovieEmbedding.objects.filter(movie=either.movies[7]).update(item_factors=None, query_factors=None)
 
     found = similar_movies(either.version.pk, either.movies[7].pk, 20)
@@ -231,7 +231,7 @@ def test_the_indexes_of_a_version_go_with_its_rows(indexed):
 
 
 @only_indexed
-def test_a_version_whose_indexes_cannot_be_built_is_published_without(indexed, monkeypatch):
+def test_a_version_is_published_without_indexes_if_they_fail(indexed, monkeypatch):
     newer = indexed.version_of(indexed.factors)
     monkeypatch.setattr(vector_indexes, "_BUILD_MEMORY", "a lot")
     version_publish(version=newer)

@@ -23,7 +23,7 @@ def test_data_that_is_not_there_is_named(tmp_path):
         data.given_dataset(tmp_path / "missing.zip")
 
 
-def test_what_is_no_archive_is_refused_and_an_archive_has_the_name_it_is_stored_under(tmp_path):
+def test_an_archive_keeps_its_name_and_other_files_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("1,2,3\n")
     with pytest.raises(DemoError, match=r"--data .*notes\.txt"):
         data.given_dataset(tmp_path / "notes.txt")
@@ -39,7 +39,7 @@ def test_a_download_of_an_earlier_run_is_used_again(tmp_path, unreachable):
     assert data.default_dataset(tmp_path).path == archive
 
 
-def test_where_grouplens_cannot_be_reached_the_wheel_is_used_and_said(tmp_path, unreachable, monkeypatch):
+def test_where_grouplens_cannot_be_reached_the_wheel_is_used(tmp_path, unreachable, monkeypatch):
     monkeypatch.setattr(data, "fetch_ml_100k", lambda downloads, target: target.mkdir(parents=True))
 
     first = data.default_dataset(tmp_path)
@@ -62,7 +62,7 @@ def test_an_answer_that_is_no_archive_is_not_kept(tmp_path, monkeypatch):
     assert not (tmp_path / "downloads" / "ml-latest-small.zip").exists()
 
 
-def test_a_fingerprint_changes_with_any_file_and_not_with_the_place(tmp_path):
+def test_a_fingerprint_depends_on_the_files_not_on_the_folder(tmp_path):
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "u.data").write_text("1\t2\t3\t4\n")

@@ -11,7 +11,7 @@ from tests.factories import client_of
 pytestmark = pytest.mark.django_db
 
 
-def test_an_admin_and_two_viewers_are_made_once_with_the_passwords_that_are_printed(tmp_path):
+def test_an_admin_and_two_viewers_are_made_once(tmp_path):
     file = tmp_path / "demo-credentials.json"
 
     first = ensure_people(file)

@@ -78,7 +78,7 @@ def test_only_the_demos_own_data_is_removed(tmp_path, monkeypatch, variable):
     assert (tmp_path / "models").exists()
 
 
-def test_fresh_removes_the_data_and_keeps_downloads_and_passwords(tmp_path, monkeypatch):
+def test_fresh_removes_data_and_keeps_downloads_and_passwords(tmp_path, monkeypatch):
     for name in ("DATABASE_URL", "REDIS_URL", "MODEL_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path))

@@ -45,7 +45,7 @@ def test_the_files_are_those_of_the_official_archive(tmp_path):
     assert (target / "u.genre").read_text().splitlines()[18] == "Western|18"
 
 
-def test_a_wheel_without_the_data_is_named_and_leaves_no_half_of_it(tmp_path):
+def test_a_wheel_without_the_data_is_named_and_leaves_no_file(tmp_path):
     wheel_with(tmp_path / "downloads", {"inter": FILES["inter"]})
 
     with pytest.raises(DemoError, match=r"recbole-1\.2\.1.*Remove it"):

@@ -41,7 +41,7 @@ def test_movies_with_more_likes_say_more():
     assert query[0, 0] == pytest.approx(10 / 11, abs=0.01)
 
 
-def test_a_new_movie_of_a_popular_kind_has_the_larger_item_factors():
+def test_a_new_movie_of_a_popular_kind_has_longer_item_factors():
     contents = [MovieContent(n, f"m{n}", genres=("Hit" if n % 2 else "Niche",)) for n in range(100)]
     likes = np.array([400.0 if n % 2 else 4.0 for n in range(100)])
     direction = np.array([[0.6, 0.8]], np.float32)
@@ -56,7 +56,7 @@ def test_a_new_movie_of_a_popular_kind_has_the_larger_item_factors():
     assert predicted @ direction[0] == pytest.approx(np.linalg.norm(predicted, axis=1), rel=0.01)
 
 
-def test_a_catalogue_above_the_cap_is_learned_from_its_most_liked_movies():
+def test_above_the_cap_the_most_liked_movies_are_learned_from():
     contents, vectors, factors = world()
     likes = np.where(np.arange(200) < 50, 100.0, 1.0)
 

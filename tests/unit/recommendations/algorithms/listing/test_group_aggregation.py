@@ -53,7 +53,7 @@ def test_a_movie_suits_people_who_score_it_above_their_median():
     ]
 
 
-def test_with_least_misery_the_lowest_scorers_popular_share_counts():
+def test_with_least_misery_the_lowest_scorers_share_counts():
     scores = np.array([[0.8], [0.2]])
     popular = np.array([[1.0], [0.0]])
 

@@ -9,12 +9,12 @@ USERS = np.repeat([7, 9, 11], [4, 8, 1])
 TIMES = np.array([40, 10, 30, 20, 8, 7, 6, 5, 4, 3, 2, 1, 5])
 
 
-def test_each_person_gives_their_share_and_a_person_of_one_row_keeps_it():
+def test_each_person_gives_a_share_and_a_single_row_is_kept():
     held = split_per_person(USERS, share=0.25, seed=1)
     assert np.bincount(USERS[held], minlength=12)[[7, 9, 11]].tolist() == [1, 2, 0]
 
 
-def test_a_random_split_is_the_same_for_a_seed_and_another_for_another():
+def test_a_random_split_depends_on_the_seed_alone():
     users = np.repeat(np.arange(30), 20)
     assert (split_per_person(users, share=0.3, seed=1) == split_per_person(users, share=0.3, seed=1)).all()
     assert (split_per_person(users, share=0.3, seed=1) != split_per_person(users, share=0.3, seed=2)).any()
@@ -33,7 +33,7 @@ def test_rows_of_one_second_are_drawn_by_the_seed():
     ).any()
 
 
-def test_the_order_of_the_rows_does_not_matter_to_a_split_by_time():
+def test_a_split_by_time_does_not_depend_on_the_order_of_rows():
     shuffled = np.random.default_rng(0).permutation(len(USERS))
     held = split_per_person(USERS, share=0.25, timestamps=TIMES)
     again = split_per_person(USERS[shuffled], share=0.25, timestamps=TIMES[shuffled])

@@ -20,7 +20,7 @@ def catalogue(movies: int) -> list[MovieContent]:
     return [MovieContent(n, f"Movie {n}", genres=(GENRES[n % 2],)) for n in range(movies, 0, -1)]
 
 
-def test_the_whole_pipeline_beats_popularity_and_reports_its_stages():
+def test_the_pipeline_beats_popularity_and_reports_its_stages():
     stages: list[tuple[str, float]] = []
 
     model = train(two_tastes(), catalogue(24), on_progress=lambda *stage: stages.append(stage))
@@ -32,7 +32,7 @@ def test_the_whole_pipeline_beats_popularity_and_reports_its_stages():
     assert model.trained.all()
 
 
-def test_lists_hold_outside_ids_of_recommendable_movies_of_the_persons_taste():
+def test_lists_hold_dataset_ids_of_candidates_of_the_same_taste():
     data = two_tastes()
     model = train(data, catalogue(24))
 
@@ -57,7 +57,7 @@ def test_a_movie_nobody_rated_gets_the_factors_of_its_genre():
     assert query @ model.item_factors[24] > query @ model.item_factors[25]
 
 
-def test_feedback_about_movies_outside_the_catalogue_is_evidence_only():
+def test_feedback_on_movies_outside_the_catalogue_only_trains():
     model = train(two_tastes(), catalogue(10))
 
     assert len(model.movie_ids) == len(model.content) == len(model.item_factors) == 10

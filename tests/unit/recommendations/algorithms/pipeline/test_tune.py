@@ -61,7 +61,7 @@ def test_the_same_seed_finds_the_same(read):
     assert [trial.value for trial in first.trials] == [trial.value for trial in second.trials]
 
 
-def test_a_poor_configuration_is_left_for_a_better_one_that_holds_on_a_second_split(read):
+def test_a_configuration_is_replaced_by_one_better_on_two_splits(read):
     poor = EnsembleConfig(
         autoencoder=LinearAutoencoderConfig(regularization=3000.0, target_popularity_exponent=-0.4),
         als=(),

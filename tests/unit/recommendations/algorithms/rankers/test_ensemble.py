@@ -27,7 +27,7 @@ def test_without_likes_the_popular_comes_first():
     assert first > second
 
 
-def test_recommend_leaves_out_what_is_excluded_and_what_is_no_candidate():
+def test_recommend_leaves_out_excluded_items_and_non_candidates():
     data = random_interactions()
     candidates = np.ones(40, np.bool_)
     candidates[[0, 7]] = False

@@ -20,7 +20,7 @@ def test_the_first_like_of_a_taste_leads_to_that_taste():
     assert (model.weights.diagonal() == 0).all()
 
 
-def test_what_people_begin_with_counts_and_not_only_what_goes_together():
+def test_first_likes_count_and_not_only_co_occurrence():
     # The same pairs in the opposite order: nobody begins with the last item, so that little is learned of it.
     data = _two_tastes()
     alone = FewShotConfig(whole_histories=0.0, first=(1, 2))
@@ -45,13 +45,13 @@ def test_data_without_any_clear_like_does_with_what_it_has():
     assert model.weights[0, 1:8].min() > model.weights[0, 8:].max()
 
 
-def test_people_with_few_likes_leave_the_autoencoder_of_whole_histories():
+def test_with_few_likes_only_the_whole_history_model_is_left():
     data = Interactions.from_columns(np.array([1, 1, 2, 2]), np.array([5, 6, 5, 6]))
     model = FewShotItemModel().fit(data)
     assert model.weights[0, 1] > 0
 
 
-def test_the_same_data_gives_the_same_model_also_where_times_are_unknown():
+def test_the_same_data_gives_the_same_model_without_timestamps():
     data = _two_tastes()
     timeless = Interactions.from_columns(data.users, data.items)
     assert (FewShotItemModel().fit(timeless).weights == FewShotItemModel().fit(timeless).weights).all()
@@ -61,7 +61,7 @@ def test_only_the_kept_items_have_a_row():
     assert FewShotItemModel().fit(_two_tastes(), np.array([0, 1, 2, 3, 8, 9, 10, 11])).weights.shape == (8, 8)
 
 
-def test_the_factors_are_of_the_asked_width_with_nothing_past_the_rank():
+def test_factors_have_the_given_width_and_zeros_past_the_rank():
     A, V = FewShotItemModel(FewShotConfig(rank=3)).fit(_two_tastes()).factorise(6)
     assert A.shape == V.shape == (16, 6)
     assert not A[:, 3:].any()

@@ -13,7 +13,7 @@ def random_interactions(seed: int = 0, people: int = 60, items: int = 40) -> Int
     return Interactions.from_columns(users + 100, columns + 1000, weights=weights)
 
 
-def test_the_truncated_factors_of_a_large_model_are_the_best_of_their_rank():
+def test_truncated_factors_of_a_large_model_are_the_best_of_rank():
     model = LinearAutoencoder(LinearAutoencoderConfig(regularization=20)).fit(random_interactions(3, 800, 600).likes())
     singular = np.linalg.svd(model.weights, compute_uv=False)
     best = np.sqrt((singular[16:] ** 2).sum())

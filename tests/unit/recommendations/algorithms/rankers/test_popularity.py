@@ -36,7 +36,7 @@ def test_a_single_top_rating_does_not_beat_many_good_ones():
     assert scores[1] > scores[0]
 
 
-def test_the_best_of_a_genre_are_only_of_that_genre_and_have_votes():
+def test_the_best_of_a_genre_are_of_that_genre_and_have_votes():
     scores = np.array([3, 9, 0, 5], np.float32)
 
     assert top_scored(scores, 10)[0].tolist() == [1, 3, 0]

@@ -91,7 +91,7 @@ def test_scores_are_float32_finite_and_one_for_every_item(ranker):
     assert np.isfinite(scores).all()
 
 
-def test_new_people_are_scored_and_those_without_likes_get_finite_scores(ranker):
+def test_new_people_with_and_without_likes_get_finite_scores(ranker):
     newcomers = csr_array(np.array([[1, 0, 0, 0, 0, 0, 0, 0], [0] * 8], np.float32))
     scores = ranker.fit(two_tastes()).scores(newcomers)
     assert scores.shape == (2, 8)
@@ -120,7 +120,7 @@ def test_no_people_get_no_scores(ranker):
     assert ranker.fit(two_tastes()).scores(csr_array((0, 8), dtype=np.float32)).shape == (0, 8)
 
 
-def test_the_same_data_gives_the_same_scores_and_leaves_the_data_as_it_was(ranker):
+def test_fitting_is_deterministic_and_leaves_the_data_unchanged(ranker):
     likes = two_tastes()
     before = likes.copy()
     first = ranker.fit(likes).scores(likes)
@@ -174,7 +174,7 @@ def test_strengths_of_one_and_the_general_solution_agree():
     assert fast == pytest.approx(general, abs=1e-4)
 
 
-def test_factors_of_full_rank_multiply_to_the_weights_and_surplus_columns_are_zero():
+def test_full_rank_factors_multiply_to_the_weights():
     model = LinearAutoencoder(LinearAutoencoderConfig(regularization=1.0)).fit(two_tastes())
     A, V = model.factorise(12)
     assert A.shape == V.shape == (8, 12)
@@ -183,7 +183,7 @@ def test_factors_of_full_rank_multiply_to_the_weights_and_surplus_columns_are_ze
 
 
 @pytest.mark.parametrize("config", [SMALL, EVERY_RATING], ids=["likes", "every rating"])
-def test_the_ensemble_ranks_the_unseen_item_of_ones_own_taste_first(config):
+def test_the_ensemble_ranks_the_unseen_item_of_ones_taste_first(config):
     data = as_interactions(two_tastes())
     model = RankingEnsemble(config).fit(data.likes())
     for users, items, scores in model.recommend(data, 2):
@@ -201,7 +201,7 @@ def test_a_dislike_lowers_what_is_like_it_and_raises_nothing():
     assert (with_dislike[0, 3::2] < without[0, 3::2]).any()
 
 
-def test_items_nobody_liked_and_items_beyond_the_cap_are_never_recommended():
+def test_items_unliked_or_past_the_cap_are_not_recommended():
     ids = np.array([0, 0, 1, 1, 2, 2, 3], np.int64), np.array([0, 1, 0, 1, 0, 2, 3], np.int64)
     weights = np.array([1, 1, 1, 1, 1, 1, -1], np.float32)
     data = Interactions.from_columns(*ids, weights=weights)

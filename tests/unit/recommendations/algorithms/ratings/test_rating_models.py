@@ -59,7 +59,7 @@ def opinions(seed: int = 0, people: int = 60, movies: int = 40) -> Interactions:
     return rated(users, items, np.append(ratings, np.nan))
 
 
-def test_predictions_stay_on_the_scale_of_the_data_and_have_one_number_a_pair(model):
+def test_there_is_one_prediction_a_pair_on_the_scale_of_the_data(model):
     data = opinions()
     predicted = model.fit(data).predict(data.users, data.items)
 
@@ -68,7 +68,7 @@ def test_predictions_stay_on_the_scale_of_the_data_and_have_one_number_a_pair(mo
     assert (model.scale, predicted.min() >= 1, predicted.max() <= 5) == ((1.0, 5.0), True, True)
 
 
-def test_it_beats_the_mean_of_all_ratings_on_ratings_it_has_not_seen(model):
+def test_it_beats_the_overall_mean_on_held_out_ratings(model):
     data = opinions()
     held = (np.arange(len(data)) % 5 == 0) & ~np.isnan(data.ratings)
     model.fit(data.take(~held))
@@ -115,7 +115,7 @@ def test_an_infinite_rating_is_an_error(model):
         model.fit(rated([1, 2], [1, 2], [np.inf, 3.0]))
 
 
-def test_pairs_of_different_lengths_are_an_error_and_none_are_none(model):
+def test_pairs_of_different_lengths_fail_and_no_pairs_give_none(model):
     model.fit(opinions())
 
     assert model.predict([], []).shape == (0,)
@@ -182,7 +182,7 @@ def test_ratings_on_a_continuous_scale_need_no_levels():
     assert rmse(model.predict(smooth.users, smooth.items)[:-1], smooth.ratings[:-1]) < 0.8
 
 
-def test_a_level_that_hardly_occurs_does_not_hold_the_others_back():
+def test_a_rare_rating_level_does_not_hold_the_others_back():
     """A like counts as 4.5: among a hundred thousand whole stars a few of those must not freeze the cut points."""
     data = opinions(people=300)
     ratings = data.ratings.copy()

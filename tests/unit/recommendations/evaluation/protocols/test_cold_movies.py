@@ -38,7 +38,7 @@ def test_no_rating_of_a_held_out_movie_reaches_the_training(tmp_path, monkeypatc
         assert not np.isin(interactions.item_ids, held_out).any()
 
 
-def test_the_same_seed_holds_out_the_same_movies_and_another_seed_others():
+def test_which_movies_are_held_out_depends_on_the_seed():
     catalogue = np.arange(100, 200)
     assert (protocol.held_out_movies(catalogue, 1) == protocol.held_out_movies(catalogue, 1)).all()
     assert (protocol.held_out_movies(catalogue, 1) != protocol.held_out_movies(catalogue, 2)).any()

@@ -18,7 +18,7 @@ def _ratings(*rows):
 
 
 # --- New users -------------------------------------------------------------------------------------------------------
-def test_new_people_get_lists_of_their_taste_from_a_model_that_never_saw_them(tmp_path, monkeypatch):
+def test_people_unknown_to_the_model_get_lists_of_their_taste(tmp_path, monkeypatch):
     trained = []
     real = new_users.train
     monkeypatch.setattr(new_users, "train", lambda data, *rest: trained.append(data) or real(data, *rest))
@@ -32,7 +32,7 @@ def test_new_people_get_lists_of_their_taste_from_a_model_that_never_saw_them(tm
     assert not np.isin(trained[0].user_ids, held).any()
 
 
-def test_the_first_likes_are_the_oldest_and_only_people_with_enough_left_count():
+def test_the_oldest_likes_are_shown_and_short_histories_skipped():
     rows = [(1, 10 + place, 5, place) for place in range(7)] + [(2, 10 + place, 5, place) for place in range(6)]
     shown, hidden = new_users.first_likes(_ratings(*rows), 2)
     assert set(shown.users) == set(hidden.users) == {1}
@@ -47,7 +47,7 @@ def test_data_in_which_nobody_likes_enough_is_an_error(tmp_path):
 
 
 # --- Temporal --------------------------------------------------------------------------------------------------------
-def test_every_point_knows_only_what_is_older_than_all_that_is_to_be_found(tmp_path):
+def test_every_point_uses_only_ratings_older_than_its_targets(tmp_path):
     _, ratings = read_ratings(movielens_zip(tmp_path))
     # Many ratings in one second are where a careless cut would leak.
     ratings = Ratings(ratings.users, ratings.items, ratings.ratings, ratings.timestamps // 604_800)
@@ -84,7 +84,7 @@ def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeyp
     assert "blend over batch alone" in report.facts
 
 
-def test_an_earlier_window_ends_before_the_ratings_that_are_reported(tmp_path, monkeypatch):
+def test_an_earlier_window_ends_before_the_reported_ratings(tmp_path, monkeypatch):
     seen = []
     real = temporal.evaluation_points
     monkeypatch.setattr(
@@ -120,7 +120,7 @@ def test_a_new_person_gets_what_is_near_and_never_what_they_have():
     assert answer.tolist() == [1, 3]
 
 
-def test_a_known_person_gets_both_layers_and_the_rest_is_filled_with_what_is_popular():
+def test_a_known_person_gets_both_layers_then_popular_movies():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     answer = SIMULATOR.recommend([2], [5.0], np.array([2]), 5, blending=BlendConfig(), batch=batch)
     assert answer[0] == 3
@@ -134,7 +134,7 @@ def test_without_the_speed_layer_the_nightly_list_stands_alone():
     assert answer.tolist() == [3, 0]
 
 
-def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
+def test_signals_newer_than_the_batch_lower_its_weight():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     asked = {"blending": BlendConfig(), "batch": batch}
     fresh = SIMULATOR.recommend([1], [5.0], np.array([1]), 2, **asked)
@@ -144,7 +144,7 @@ def test_a_batch_that_has_not_read_the_newest_signals_gives_way_to_them():
     assert stale.tolist() == [0, 3]
 
 
-def test_a_newer_signal_of_a_movie_without_factors_does_not_count_as_newer():
+def test_a_newer_signal_without_factors_does_not_count_as_newer():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     answer = SIMULATOR.recommend([4, 1], [5.0, 5.0], np.array([1, 4]), 2, blending=BlendConfig(), batch=batch, newer=1)
 

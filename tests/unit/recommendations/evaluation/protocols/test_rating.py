@@ -38,7 +38,7 @@ def test_every_rating_is_tested_once_and_the_folds_are_surprises():
         assert {ratings[row][:2] for row in train} == inside
 
 
-def test_ours_stand_beside_surprises_run_here_and_the_published_rows(tmp_path, quick):
+def test_our_rows_come_with_measured_and_published_surprise_rows(tmp_path, quick):
     path = movielens_zip(tmp_path, people=12, movies=12)
     seen: list[float] = []
     report = PROTOCOLS["ml100k-rmse"].run(path, Options(on_progress=lambda stage, share: seen.append(share)))

@@ -14,7 +14,7 @@ from tests.evaluation.small import fold_zip, movielens_zip
 TRAIN = np.array([[1, 10], [1, 20], [2, 10], [3, 30]])
 
 
-def test_the_fold_is_ranked_by_ours_ease_and_popularity_with_facts_of_the_run(tmp_path):
+def test_the_fold_is_ranked_by_ours_ease_and_popularity(tmp_path):
     report = PROTOCOLS["ml1m-fold"].run(fold_zip(tmp_path), Options(k=3))
 
     figures = {row.model: row.figures["ndcg@3"] for row in report.rows}
@@ -40,7 +40,7 @@ def test_an_ablation_removes_each_part_in_turn(tmp_path):
     assert all(variant != EnsembleConfig() for variant in ablations(EnsembleConfig()).values())
 
 
-def test_items_and_people_that_training_lacks_count_in_the_ideal_list():
+def test_items_and_people_unknown_to_training_count_as_ideal():
     test = np.array([[1, 30], [1, 99], [8, 10]])
     task = ranking_task(TRAIN, test, items=np.array([10, 20, 30]))
     ranked = task.ranked(popularity_scorer(ranking_task(TRAIN, TRAIN, items=np.array([10, 20, 30])).known), 2)
@@ -96,7 +96,7 @@ def test_another_seed_takes_other_splits(tmp_path):
     assert reports[0].rows[0].figures != reports[1].rows[0].figures
 
 
-def test_ease_and_popularity_equal_the_published_figures_on_the_real_fold(monkeypatch):
+def test_ease_and_popularity_match_the_published_figures(monkeypatch):
     # Ours is left out: it takes a minute, and tests/evaluation holds its quality.
     monkeypatch.setattr(ml1m_fold, "_fit", lambda config, interactions: popularity_scorer(interactions.likes()))
     report = ml1m_fold.run(real_data("ml-1m-fold0.zip"), Options())
