@@ -79,7 +79,7 @@ def test_a_body_in_chunks_is_refused_and_not_taken_for_none(cinema: Cinema):
     assert error_of(answer, 411)["code"] == "length_required"
 
 
-def test_no_header_says_where_the_site_stands(cinema: Cinema):
+def test_no_header_sets_the_script_name(cinema: Cinema):
     head = "GET /api/genres/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nSCRIPT_NAME: /elsewhere\r\n\r\n"
 
     with socket.create_connection(("127.0.0.1", urlsplit(cinema.server.url).port)) as connection:

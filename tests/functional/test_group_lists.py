@@ -182,7 +182,7 @@ def test_a_new_movie_takes_the_tenth_place_and_is_logged(cinema: Cinema, premier
     assert answer["items"][9]["reason"] == {"code": "new", "text": "New this week"}
 
 
-def test_a_new_movie_that_suits_stands_at_the_top_by_itself(cinema: Cinema, premiere: Movie):
+def test_a_suitable_new_movie_ranks_at_the_top_by_itself(cinema: Cinema, premiere: Movie):
     answer = willing(cinema, "Crime").read(limit=20)
 
     assert premiere.pk in movie_ids(answer)

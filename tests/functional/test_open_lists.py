@@ -88,7 +88,7 @@ def test_two_guests_in_a_row_do_not_affect_each_other(cinema: Cinema):
     assert movie_ids(other) != movie_ids(first)
 
 
-def test_a_guests_token_is_not_looked_at(cinema: Cinema):
+def test_a_guests_token_is_not_read(cinema: Cinema):
     answer = cinema.guest.ask("POST", SESSION, {}, Authorization="Bearer expired")
 
     assert answer.status == 200

@@ -42,7 +42,7 @@ def test_every_event_shows_in_the_very_next_list(cinema: Cinema, kind, value):
         assert first not in person.ids(limit=100)
 
 
-def test_what_somebody_only_looked_at_stays_and_moves_the_list(cinema: Cinema):
+def test_a_viewed_movie_stays_and_moves_the_list(cinema: Cinema):
     person = cinema.person()
     before = person.ids(limit=100)
     looked_at = before[50]

@@ -62,7 +62,7 @@ def test_errors_have_one_shape(server):
     assert list(error_of(server.request(*post, {"email": "x\x00"}, **address), 400)["fields"]) == ["email", "password"]
 
 
-def test_the_request_id_is_kept_or_made_and_stands_in_the_log(server):
+def test_the_request_id_is_kept_or_made_and_logged(server):
     kept = server.request("GET", "/health/live", X_Request_ID="from-the-client")
     made = server.request("GET", "/health/live", X_Request_ID="not a valid id")
 

@@ -39,7 +39,7 @@ def test_one_event_sent_by_many_requests_at_once_is_stored_once(committed_cast):
     assert Interaction.objects.count() == Rating.objects.count() == 1
 
 
-def test_of_ratings_of_one_movie_at_once_the_newest_stands(committed_cast):
+def test_of_concurrent_ratings_of_a_movie_the_newest_is_stored(committed_cast):
     cast = committed_cast
     clients = [client_of(cast.bob) for _ in range(THREADS)]
 

@@ -142,7 +142,7 @@ def test_each_route_reads_no_more_than_its_bodies_need(browser, path, most, cont
     assert within.status_code in (400, 401, 404, 415)
 
 
-def test_what_holds_in_the_api_holds_wherever_the_site_stands(browser):
+def test_api_rules_hold_under_any_script_name(browser):
     much = "[" * (32 * 1024 + 1)
     over = browser.post("/api/events/", much, content_type="application/json", SCRIPT_NAME="/films")
     assert error_of(over, 413)["message"] == "The body may have at most 32768 bytes here."

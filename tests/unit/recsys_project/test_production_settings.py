@@ -75,7 +75,7 @@ def test_one_key_for_both_purposes_stops_the_start():
     assert "must differ from SECRET_KEY" in done.stderr
 
 
-def test_the_secrets_never_stand_in_the_message():
+def test_the_message_holds_no_secrets():
     done = start(COMPLETE | {"ALLOWED_HOSTS": ""})
 
     assert done.returncode != 0

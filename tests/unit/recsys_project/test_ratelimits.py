@@ -215,7 +215,7 @@ def test_the_switch_turns_all_of_it_off(settings):
         (0, "", "1.2.3.4", "None"),
     ],
 )
-def test_the_clients_address_behind_so_many_proxies(settings, proxies, direct, forwarded, expected):
+def test_the_clients_address_behind_n_proxies(settings, proxies, direct, forwarded, expected):
     settings.TRUSTED_PROXIES = proxies
     request = RequestFactory().get("/", REMOTE_ADDR=direct, HTTP_X_FORWARDED_FOR=forwarded)
 

@@ -8,7 +8,7 @@ from recommendations.algorithms.top_n import top_n
 
 
 @given(arrays(np.float32, (4, 9), elements=st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 1.0])), st.integers(1, 12))
-def test_the_best_come_first_and_ties_stand_by_position(scores, n):
+def test_the_best_come_first_and_ties_are_ordered_by_position(scores, n):
     positions, values = top_n(scores, n)
 
     for row in range(4):

@@ -17,7 +17,7 @@ RANKED = np.array([[3, 1, 0], [2, 0, 1]])
 RELEVANT = csr_array(np.array([[1, 1, 0, 0, 1], [0, 0, 0, 1, 0]], np.float32))
 
 
-def test_ranking_row_agrees_with_a_reckoning_by_hand():
+def test_ranking_row_agrees_with_a_computation_by_hand():
     row, per_person = ranking_row("ours", RANKED, RELEVANT, k=3)
 
     ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)

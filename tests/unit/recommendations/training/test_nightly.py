@@ -79,7 +79,7 @@ def test_when_the_night_is_due(db, fields, due):
     assert ModelVersion.objects.count() == 1 + due
 
 
-def test_the_night_is_trained_once_however_often_it_is_looked_at(world):
+def test_the_night_is_trained_once_however_often_it_is_checked(world):
     slot = tonight()
 
     first = training_run_due(slot=slot)

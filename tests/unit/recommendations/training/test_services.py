@@ -73,7 +73,7 @@ def test_what_was_done_through_the_api_is_not_recommended(world, kind):
     assert world.crime[0].pk not in list_of(fan)
 
 
-def test_a_movie_only_looked_at_is_still_recommended(world):
+def test_a_viewed_movie_is_still_recommended(world):
     fan = world.fan_of_crime()
     Interaction.objects.create(user=fan, movie=world.crime[0], kind="view")
 

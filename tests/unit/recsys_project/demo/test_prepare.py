@@ -35,7 +35,7 @@ def chosen(steps, tmp_path, given=None):
 
 
 @pytest.mark.django_db
-def test_a_run_without_data_keeps_what_stands_and_says_so(steps, tmp_path, unfetched):
+def test_a_run_without_data_keeps_existing_data_and_says_so(steps, tmp_path, unfetched):
     movielens_import(path=write_zip(tmp_path, "ml-1m", DAT_1M))
 
     assert chosen(steps, tmp_path) is None
@@ -59,7 +59,7 @@ def test_other_data_is_refused_with_what_to_do(steps, tmp_path, unfetched):
 
 
 @pytest.mark.django_db
-def test_the_data_set_that_stands_and_a_first_one_are_taken(steps, tmp_path, unfetched):
+def test_the_existing_data_set_and_a_first_one_are_accepted(steps, tmp_path, unfetched):
     given = given_dataset(write_zip(tmp_path, "ml-1m", DAT_1M))
     assert chosen(steps, tmp_path, given) == given
 

@@ -69,7 +69,7 @@ def test_factors_have_the_given_width_and_zeros_past_the_rank():
     assert scores[1:8].min() > scores[8:].max()
 
 
-def test_the_directions_stand_in_the_order_of_their_strength():
+def test_directions_are_ordered_by_strength():
     A, V = FewShotItemModel(FewShotConfig(rank=6)).fit(_two_tastes()).factorise(6)
     strength = np.linalg.norm(A, axis=0) * np.linalg.norm(V, axis=0)
 

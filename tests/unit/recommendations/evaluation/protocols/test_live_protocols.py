@@ -127,7 +127,7 @@ def test_a_known_person_gets_both_layers_then_popular_movies():
     assert sorted(answer.tolist()) == [-1, 0, 1, 3, 4]
 
 
-def test_without_the_speed_layer_the_nightly_list_stands_alone():
+def test_without_the_speed_layer_the_nightly_list_is_served():
     batch = ScoredItems(np.array([3, 0]), np.array([2.0, 1.0]))
     blending = BlendConfig(batch=1.0, realtime=0.0)
     answer = SIMULATOR.recommend([], [], np.array([2]), 2, blending=blending, batch=batch)

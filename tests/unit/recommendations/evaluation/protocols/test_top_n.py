@@ -52,7 +52,7 @@ def test_items_and_people_unknown_to_training_count_as_ideal():
     assert row.figures["recall@2"] == pytest.approx(0.75)
 
 
-def test_what_a_person_has_never_stands_in_their_list():
+def test_a_list_never_holds_what_the_person_has():
     task = ranking_task(TRAIN, np.array([[1, 30], [2, 20]]), items=np.array([10, 20, 30]))
     ranked = task.ranked(popularity_scorer(task.known), 3)
     assert not {0, 1} & set(ranked[0].tolist())
