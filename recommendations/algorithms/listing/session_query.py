@@ -15,6 +15,9 @@ from recommendations.algorithms.feedback import feedback_weights
 LEARNED_DIRECTIONS = 64
 
 
+_CODES = {kind.value: kind.code for kind in Kind}
+
+
 @dataclass(frozen=True, slots=True)
 class RealtimeConfig:
     """Hyperparameters of the speed layer."""
@@ -46,7 +49,7 @@ def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDAr
     kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds. The weights
     are those of the nightly model.
     """
-    codes = np.array([Kind(kind).code for kind in kinds], np.int8)
+    codes = np.array([_CODES[kind] for kind in kinds], np.int8)
     return feedback_weights(codes, np.array([np.nan if value is None else value for value in values], np.float32))
 
 
