@@ -9,7 +9,7 @@ changed without a token.
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,16 +53,21 @@ class MovieFeatureCache:
 
     def cards(self, movie_ids: Collection[int]) -> dict[int, dict[str, Any]]:
         """The cards of the published movies, by id; see movies.selectors. Cards are shared: do not change them."""
-        missing = {movie_id for movie_id in movie_ids if movie_id not in self._cards}
-        if missing:
-            missing = with_id_blocks(missing) - self._cards.keys()
-            found = movie_cards(missing)
-            directors = candidates.directors_by_movie(found)
-            for movie_id in found:
-                name = franchise(found[movie_id]["title"])
-                self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
-            self._cards.update((movie_id, found.get(movie_id)) for movie_id in missing)
-        return {movie_id: card for movie_id in movie_ids if (card := self._cards[movie_id]) is not None}
+        cached = self._cards
+        try:
+            return {movie_id: card for movie_id in movie_ids if (card := cached[movie_id]) is not None}
+        except KeyError:
+            self._fetch_cards(set(movie_ids) - cached.keys())
+        return {movie_id: card for movie_id in movie_ids if (card := cached[movie_id]) is not None}
+
+    def _fetch_cards(self, missing: set[int]) -> None:
+        missing = with_id_blocks(missing) - self._cards.keys()
+        found = movie_cards(missing)
+        directors = candidates.directors_by_movie(found)
+        for movie_id in found:
+            name = franchise(found[movie_id]["title"])
+            self._groups[movie_id] = (*([name] if name else []), *directors.get(movie_id, []))
+        self._cards.update((movie_id, found.get(movie_id)) for movie_id in missing)
 
     def collect(self, movie_ids: Collection[int], version_id: int | None) -> "MovieFeatures":
         """The features of these movies. At most three queries; none if everything is cached.
@@ -75,8 +80,7 @@ class MovieFeatureCache:
             known, factors = np.zeros(len(ids), np.bool_), np.zeros((len(ids), FACTOR_DIMENSIONS), np.float32)
         else:
             known, factors = self.vectors(version_id).item_factors(ids)
-        groups = {movie_id: self._groups[movie_id] for movie_id in cards}
-        return MovieFeatures(np.array(ids, np.int64), known, factors, cards, groups)
+        return MovieFeatures(np.array(ids, np.int64), known, factors, cards, self._groups)
 
     def vectors(self, version_id: int) -> "VersionVectors":
         """The factors of that version's movies."""
@@ -102,17 +106,20 @@ class MovieFeatures:
     """Features of n movies for one list.
 
     movie_ids: int64 (n,), ascending; has_factors: bool (n,); item_factors: float32 (n, d), zeros without factors;
-    cards: of the published movies, by id; groups: keys of the franchise and directors of each published movie, by id.
+    cards: of the published movies, by id; groups: keys of the franchise and directors of each published movie, by id,
+    shared with the cache, whose entries never change.
     """
 
     movie_ids: NDArray[np.int64]
     has_factors: NDArray[np.bool_]
     item_factors: Vector
     cards: dict[int, dict[str, Any]]
-    groups: dict[int, tuple[str, ...]]
+    groups: Mapping[int, tuple[str, ...]]
 
     def factors(self, movie_ids: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.bool_], Vector]:
         """Whether each of k of these movies has factors, bool (k,), and its item factors, float32 (k, d)."""
+        if movie_ids is self.movie_ids:
+            return self.has_factors, self.item_factors
         rows = np.searchsorted(self.movie_ids, np.asarray(movie_ids, np.int64))
         return self.has_factors[rows], self.item_factors[rows]
 

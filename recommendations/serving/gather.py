@@ -6,6 +6,7 @@ Only this phase waits for PostgreSQL or Redis. The next phases, ``rank`` and ``p
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,8 +55,7 @@ class ListRequest:
         return ScoredItems.of(*self.features.popular(limit, exclude))
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """How many movies are left out of the list, by cause; the fields are those of the API's explanation."""
 
     seen: int
@@ -124,7 +124,9 @@ def gather(request: ListRequest) -> GatheredList:
     fill = _fill(request, published)
     if len(fill):
         movies = request.features.collect({*ids, *new_movies, *fill.item_ids.tolist()}, version_id)
-    item_ids = np.array(sorted(published), np.int64)
+    # Usually every movie that was fetched is a candidate.
+    all_candidates = len(published) == len(movies.movie_ids)
+    item_ids = movies.movie_ids if all_candidates else np.array(sorted(published), np.int64)
     has_factors, factors = movies.factors(item_ids)
     pool = CandidatePool(
         item_ids,
@@ -135,7 +137,7 @@ def gather(request: ListRequest) -> GatheredList:
         popular=popular,
         preferred=preferred,
         profile=profile,
-        nearest=np.isin(item_ids, nearest),
+        nearest=np.array(nearest, np.int64),
         mood=np.array([cosines.get(movie, np.nan) for movie in item_ids.tolist()]) if cosines else None,
         fill=fill,
     )

@@ -1,6 +1,6 @@
 """Renders a list and its explanation as JSON, once, when the list is computed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,10 +79,8 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
     if pool.profile is not None:
         signals = [request.signals[position] for position in pool.profile.signal_positions.tolist()]
         counted = list(zip(signals, pool.profile.weights.tolist(), strict=True))
-    shares = dict.fromkeys(COLUMNS, 0.0)
-    for item in items:
-        for name, share in zip(COLUMNS, item.shares, strict=False):
-            shares[name] += share
+    sums = map(sum, zip(*(item.shares for item in items), strict=True))
+    shares = dict.fromkeys(COLUMNS, 0.0) | dict(zip(COLUMNS, sums, strict=False))
     live = request.live
     return {
         "user_state": presented.user_state,
@@ -102,7 +100,7 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
         },
         "weights": {name: round(weight, 4) for name, weight in pool.weights.items()},
         "source_shares": {name: round(share / max(len(items), 1), 4) for name, share in shares.items()},
-        "left_out": asdict(gathered.left_out),
+        "left_out": gathered.left_out._asdict(),
         "exploration": {
             "places": len(new_movie_positions(serving_config().exploration_places)) if request.explore else 0,
             "new_movies": len(gathered.new_movies),

@@ -72,8 +72,8 @@ class CandidatePool:
     has_factors: bool (n,); item_factors: float32 (n, d), zeros without factors.
     batch, popular: complete lists as published, because calibration starts at a list's end; only candidates are ranked.
     preferred: popular movies of the person's preferred genres, with scores above 1, so that they rank before those
-    popular with everyone. nearest: bool (n,), whether the vector search near the profile's query found the candidate;
-    None where no search chose the candidates. mood: cosine similarity of each candidate's text to a mood, float64 (n,),
+    popular with everyone. nearest: int64 (m,), ids that the vector search near the profile's query found; None where no
+    search chose the candidates. mood: cosine similarity of each candidate's text to a mood, float64 (n,),
     NaN without a content vector; None without a mood. fill: items to append after the last candidate.
     """
 
@@ -85,7 +85,7 @@ class CandidatePool:
     popular: ScoredItems = field(default_factory=ScoredItems)
     preferred: ScoredItems = field(default_factory=ScoredItems)
     profile: UserProfile | None = None
-    nearest: NDArray[np.bool_] | None = None
+    nearest: NDArray[np.int64] | None = None
     mood: NDArray[np.float64] | None = None
     fill: ScoredItems = field(default_factory=ScoredItems)
 
@@ -124,19 +124,28 @@ def _align_to_candidates(
 ) -> NDArray[np.float64]:
     """Scores by candidate, NaN where an item has none. (n,)."""
     out = np.full(len(pool.item_ids), np.nan)
-    if len(out) and len(item_ids):
-        rows = np.minimum(np.searchsorted(pool.item_ids, item_ids), len(out) - 1)
-        found = pool.item_ids[rows] == item_ids
-        out[rows[found]] = scores[found]
+    rows, found = _candidate_rows(pool, item_ids)
+    out[rows] = scores[found]
     return out
+
+
+def _candidate_rows(pool: CandidatePool, item_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The rows of those of m items that are candidates, and which of the m these are, bool (m,)."""
+    if not len(pool.item_ids):
+        return np.empty(0, np.int64), np.zeros(len(item_ids), np.bool_)
+    rows = np.minimum(np.searchsorted(pool.item_ids, item_ids), len(pool.item_ids) - 1)
+    found = pool.item_ids[rows] == item_ids
+    return rows[found], found
 
 
 def _realtime_scores(pool: CandidatePool, profile: UserProfile) -> NDArray[np.floating]:
     """The inner product of the query with each candidate's factors, NaN without factors. (n,)."""
     similar = np.where(pool.has_factors, pool.item_factors @ profile.query, np.nan)
-    if pool.weights["batch"] and pool.nearest is not None:
-        return shift_to_nearest_floor(similar, pool.nearest, REALTIME_CANDIDATES)
-    return similar
+    if not pool.weights["batch"] or pool.nearest is None:
+        return similar
+    nearest = np.zeros(len(pool.item_ids), np.bool_)
+    nearest[_candidate_rows(pool, pool.nearest)[0]] = True
+    return shift_to_nearest_floor(similar, nearest, REALTIME_CANDIDATES)
 
 
 def top_contributions(

@@ -94,7 +94,7 @@ class ServingSimulator:
             batch=batch,
             popular=popular,
             profile=profile,
-            nearest=np.isin(ids, nearest),
+            nearest=nearest,
             fill=self._popular(np.concatenate([seen, ids]), missing) if missing > 0 else ScoredItems(),
         )
 

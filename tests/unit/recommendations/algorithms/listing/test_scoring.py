@@ -50,8 +50,7 @@ def test_beside_a_batch_only_the_nearest_have_real_time_scores():
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(LIST_SIZE + 20, 2)).astype(np.float32)
     ids = np.arange(len(factors))
-    nearest = np.zeros(len(ids), np.bool_)
-    nearest[np.argsort(-factors @ EAST)[:LIST_SIZE]] = True
+    nearest = np.argsort(-factors @ EAST)[:LIST_SIZE]
     known = {"profile": make_profile([EAST], [1.0]), "batch": ScoredItems.of([3], [1.0])}
     realtime = SOURCES.index("realtime")
 
