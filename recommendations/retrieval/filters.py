@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from movies.filters import MovieFilter
 
@@ -33,13 +33,7 @@ class ListFilters(MovieFilter):
 
     def fingerprint(self) -> str:
         """A short text that is equal for equal filters; "" without filters."""
-        parts = (
-            sorted(self.genres),
-            self.year_from,
-            self.year_to,
-            self.language.lower(),
-            self.max_runtime,
-            sorted(self.exclude),
-            self.mood,
-        )
+        # The values of all fields, with those that differ only in order or case made equal.
+        same = {"genres": sorted(self.genres), "language": self.language.lower(), "exclude": sorted(self.exclude)}
+        parts = tuple(same.get(field.name, getattr(self, field.name)) for field in fields(self))
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16] if self else ""
