@@ -3,10 +3,16 @@ schema."""
 
 from rest_framework import serializers
 
+from events.kinds import KIND_TABLE
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES
 from recommendations.retrieval import notices
+
+# The codes of the reasons that name one event of the person.
+_SIGNAL_REASONS = list(
+    dict.fromkeys(row.reason.code for row in sorted(KIND_TABLE.values(), key=lambda row: row.code) if row.reason)
+)
 
 
 class LimitSerializer(ExpandQuerySerializer):
@@ -31,9 +37,7 @@ class SourcesSerializer(serializers.Serializer):
 
 
 class ReasonSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(
-        choices=["because_liked", "because_watched", "because_viewed", "taste", "popular", "popular_in_genre", "new"]
-    )
+    code = serializers.ChoiceField(choices=[*_SIGNAL_REASONS, "taste", "popular", "popular_in_genre", "new"])
     text = serializers.CharField(help_text='As in "Because you liked Heat".')
     movie_id = serializers.IntegerField(required=False, help_text="The movie the text names.")
     genre = serializers.CharField(required=False, help_text="The slug of the genre the text names.")

@@ -17,6 +17,7 @@ from events.trends import MIN_PEOPLE_A_MOVIE, movie_trends
 from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge, rating_weights
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.session_query import signal_weights
+from recommendations.api.serializers import ReasonSerializer
 from recommendations.retrieval.reasons import TASTE, because_of
 from recommendations.training.popular_movies import AS_RATINGS
 from tests.factories import make_movie, make_user
@@ -190,6 +191,15 @@ def test_a_kind_gives_a_reason_only_if_it_speaks_for_the_movie(kind):
         assert reason == TASTE
     else:
         assert reason == {"code": row.reason.code, "text": row.reason.text.format("Heat"), "movie_id": 7}
+
+
+def test_the_api_documents_the_reason_of_each_kind():
+    page = (Path(settings.BASE_DIR) / "docs/api.md").read_text()
+    codes = {row.reason.code for row in KIND_TABLE.values() if row.reason is not None}
+
+    assert codes
+    assert codes <= ReasonSerializer().fields["code"].choices.keys()
+    assert [code for code in codes if f"`{code}`" not in page] == []
 
 
 def test_a_rating_is_a_reason_from_its_own_threshold_on():
