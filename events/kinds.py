@@ -4,8 +4,8 @@
 seen movies and the reasons derive what they need from it, in SQL and in arrays alike. No framework is imported here,
 so that the pure rooms can read it too.
 
-To add a kind: a member and a row here, ``makemigrations``, its line in docs/api.md, and its case in
-tests/unit/events/test_kinds.py.
+To add a kind: a member and a row here, ``makemigrations``, its line in docs/api.md and that of its reason, and its code
+in tests/unit/events/test_kinds.py. The migration of a kind that votes or withdraws builds two indexes of all events.
 
 Where one person gave several kinds for one movie, an explicit judgement (rating, like, dislike; the newest of them)
 outranks a watch, a watch outranks a hide, and a hide outranks a view.

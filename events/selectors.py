@@ -62,7 +62,7 @@ def event_cards(events: Iterable[Interaction], expand: Collection[str] = ()) -> 
 
 
 def seen_movie_ids(user_id: int) -> set[int]:
-    """Movies that must not be recommended to this person: rated, watched, liked, disliked or hidden. One query."""
+    """Movies that must not be recommended to this person: rated, or with an event of a ``seen`` kind. One query."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_SEEN}", {"user": user_id, "not_seen_by": _NOT_SEEN_BY})
         return set(cursor.fetchone()[0])

@@ -13,8 +13,6 @@ from recommendations.algorithms.feedback import feedback_weights
 
 # The leading dimensions of the factors, learned from likes; the others are for movies without any likes.
 LEARNED_DIRECTIONS = 64
-
-
 _CODES = {kind.value: kind.code for kind in Kind}
 
 
@@ -46,7 +44,7 @@ class RealtimeConfig:
 def signal_weights(kinds: Sequence[str], values: Sequence[float | None]) -> NDArray[np.float32]:
     """The weight of each signal, -1 to 1, float32 (k,): above 0 is positive, below 0 negative.
 
-    kinds: rating, like, dislike, watch, view or hide. values: the ratings, 0.5 to 5; None for other kinds. The weights
+    kinds: values of ``events.kinds.Kind``. values: the ratings, 0.5 to 5; None for other kinds. The weights
     are those of the nightly model.
     """
     codes = np.array([_CODES[kind] for kind in kinds], np.int8)

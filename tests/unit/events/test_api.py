@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from events.kinds import Kind
 from events.models import Interaction, Rating
 from movies.selectors import movie_cards
 from tests.factories import client_of
@@ -133,7 +134,5 @@ def test_an_unknown_kind_is_told_which_ones_there_are(cast):
     response = post(cast.bob, movie=cast["Heat"].pk, kind="lke")
 
     assert response.status_code == 400
-    assert response.json()["error"]["fields"] == {
-        "kind": ['"lke" is none of rating, like, dislike, view, watch, hide.']
-    }
+    assert response.json()["error"]["fields"] == {"kind": [f'"lke" is none of {", ".join(Kind)}.']}
     assert not Interaction.objects.exists()
