@@ -1,4 +1,4 @@
-"""The routes under ``/api/recommendations/``; the site's URL map adds SimilarListView under ``/api/movies/``."""
+"""The routes under ``/api/recommendations/``; the site's URL map adds search, similar movies and genres."""
 
 from django.urls import URLPattern, path
 
