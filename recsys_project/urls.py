@@ -4,8 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from recommendations.api.discovery_views import GenreListView, SearchView
-from recommendations.api.views import SimilarListView
+from recommendations.api.discovery_views import GenreListView, SearchView, SimilarListView
 from recsys_project import health, metrics
 from recsys_project.schema import DocsView, SchemaView
 

@@ -1,14 +1,16 @@
-"""Search, trending and latest movies, and the genres, all public.
+"""Lists that are the same for everyone, all public: popular, trending, latest, similar and found movies; the genres.
 
-The site's URL map adds the search under ``/api/movies/`` and the genres under ``/api/genres/``.
+The site's URL map adds search and similar movies under ``/api/movies/`` and the genres under ``/api/genres/``.
 """
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.public import PublicView
 from movies.api.pagination import envelope
+from movies.models import Movie
 from recommendations.api.discovery_serializers import (
     GenreListSerializer,
     LatestListSerializer,
@@ -16,11 +18,55 @@ from recommendations.api.discovery_serializers import (
     SearchQuerySerializer,
     TrendingListSerializer,
 )
-from recommendations.api.serializers import GenreQuerySerializer
+from recommendations.api.serializers import (
+    GenreQuerySerializer,
+    LimitSerializer,
+    PopularListSerializer,
+    SimilarListSerializer,
+)
 from recommendations.discovery.genres import genre_list
 from recommendations.discovery.latest import latest_list
+from recommendations.discovery.popular import popular_list
 from recommendations.discovery.search import search_list
+from recommendations.discovery.similar import similar_list
 from recommendations.discovery.trending import trending_list
+
+
+class PopularListView(PublicView):
+    """Movies that are popular with everyone now."""
+
+    @extend_schema(
+        tags=["recommendations"],
+        summary="What is popular now",
+        parameters=[GenreQuerySerializer],
+        responses=PopularListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request) -> Response:
+        query = GenreQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(envelope(popular_list(**query.validated_data)))
+
+
+class SimilarListView(PublicView):
+    """Movies similar to one movie."""
+
+    @extend_schema(
+        tags=["movies"],
+        summary="Movies like this one",
+        operation_id="movies_similar",
+        parameters=[LimitSerializer],
+        responses=SimilarListSerializer,
+        auth=[],
+    )
+    def get(self, request: Request, movie_id: int) -> Response:
+        query = LimitSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        try:
+            items = similar_list(movie_id=movie_id, **query.validated_data)
+        except Movie.DoesNotExist as error:
+            raise NotFound from error
+        return Response(envelope(items))
 
 
 class SearchView(PublicView):

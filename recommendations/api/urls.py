@@ -2,9 +2,9 @@
 
 from django.urls import URLPattern, path
 
-from recommendations.api.discovery_views import LatestListView, TrendingListView
+from recommendations.api.discovery_views import LatestListView, PopularListView, TrendingListView
 from recommendations.api.group_views import GroupListView
-from recommendations.api.views import PopularListView, RecommendationListView, SessionListView
+from recommendations.api.views import RecommendationListView, SessionListView
 
 app_name = "recommendations"
 urlpatterns: list[URLPattern] = [

@@ -1,26 +1,18 @@
-"""Lists for one person, for guests, for everyone, and of similar movies."""
+"""Lists for one person and for guests."""
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.public import PublicView
 from movies.api.pagination import envelope
-from movies.models import Movie
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
-    GenreQuerySerializer,
-    LimitSerializer,
-    PopularListSerializer,
     RecommendationListSerializer,
     SessionListSerializer,
-    SimilarListSerializer,
 )
-from recommendations.discovery.popular import popular_list
-from recommendations.discovery.similar import similar_list
 from recommendations.serving import services
 
 
@@ -68,40 +60,3 @@ class SessionListView(PublicView):
             expand=body.validated_data.get("expand", ()),
         )
         return Response(envelope(**answer), headers={"Cache-Control": "no-store"})
-
-
-class PopularListView(PublicView):
-    """Movies that are popular with everyone now."""
-
-    @extend_schema(
-        tags=["recommendations"],
-        summary="What is popular now",
-        parameters=[GenreQuerySerializer],
-        responses=PopularListSerializer,
-        auth=[],
-    )
-    def get(self, request: Request) -> Response:
-        query = GenreQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        return Response(envelope(popular_list(**query.validated_data)))
-
-
-class SimilarListView(PublicView):
-    """Movies similar to one movie."""
-
-    @extend_schema(
-        tags=["movies"],
-        summary="Movies like this one",
-        operation_id="movies_similar",
-        parameters=[LimitSerializer],
-        responses=SimilarListSerializer,
-        auth=[],
-    )
-    def get(self, request: Request, movie_id: int) -> Response:
-        query = LimitSerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        try:
-            items = similar_list(movie_id=movie_id, **query.validated_data)
-        except Movie.DoesNotExist as error:
-            raise NotFound from error
-        return Response(envelope(items))
