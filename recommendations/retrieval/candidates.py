@@ -179,7 +179,7 @@ def catalogue_movies(limit: int, exclude: Collection[int], filters: ListFilters)
     return [movie_id for movie_id in rows[: limit + len(exclude)] if movie_id not in exclude][:limit]
 
 
-def nearest_by_text(
+def nearest_to_mood(
     version_id: int, vector: Vector, exclude: Collection[int], limit: int, filters: ListFilters
 ) -> list[int]:
     """The movies that pass the filters whose content vectors are nearest to ``vector``, best first. One query."""

@@ -210,7 +210,7 @@ def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, di
     if mood.vector is None:
         return mood, {}
     version_id, vector = mood.version_id, mood.vector
-    nearest = candidates.nearest_by_text(version_id, vector, request.excluded, REALTIME_CANDIDATES, request.filters)
+    nearest = candidates.nearest_to_mood(version_id, vector, request.excluded, REALTIME_CANDIDATES, request.filters)
     return mood, candidates.content_cosines(version_id, vector, {*known, *nearest})
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding
-from recommendations.retrieval.candidates import nearest_by_text, nearest_movies, similar_movies
+from recommendations.retrieval.candidates import nearest_movies, nearest_to_mood, similar_movies
 from recommendations.retrieval.filters import ListFilters
 from recommendations.training.publishing import version_drop, version_publish
 from recommendations.vectors import indexes as vector_indexes
@@ -145,11 +145,11 @@ def test_movies_without_factors_are_left_out(either):
 def test_texts_are_found_by_what_they_mean(either):
     own = either.movies[7].pk
 
-    found = nearest_by_text(either.version.pk, either.contents[7], [], 10, ListFilters())
+    found = nearest_to_mood(either.version.pk, either.contents[7], [], 10, ListFilters())
 
     assert found[0] == own
     assert len(found) == 10
-    assert own not in nearest_by_text(either.version.pk, either.contents[7], [own], 10, ListFilters())
+    assert own not in nearest_to_mood(either.version.pk, either.contents[7], [own], 10, ListFilters())
 
 
 def test_movies_like_one_come_with_how_near_they_are(either):
