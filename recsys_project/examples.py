@@ -113,8 +113,8 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         },
     },
     ("post", "/api/auth/refresh/"): {
-        "request": {"Renew": {"refresh": _REFRESH}},
-        "200": {"Renewed": {"access": _ACCESS, "refresh": _REFRESH}},
+        "request": {"Refresh": {"refresh": _REFRESH}},
+        "200": {"Refreshed": {"access": _ACCESS, "refresh": _REFRESH}},
     },
     ("get", "/api/auth/me/"): {"200": {"The signed-in user": _ME}},
     ("patch", "/api/auth/me/"): {
@@ -152,7 +152,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     ("get", "/api/events/"): {"200": {"The user's history": _listed(_EVENT, next_cursor=_CURSOR)}},
     ("post", "/api/events/"): {
         "request": {"A rating": _EVENT_SENT, "A movie was opened": {"movie": 6, "kind": "view"}},
-        "200": {"Stored before": _EVENT},
+        "200": {"Already stored": _EVENT},
         "201": {"Stored": _EVENT},
     },
     ("get", "/api/recommendations/"): {

@@ -9,7 +9,7 @@ from recsys_project.examples import ERROR_EXAMPLE, EXAMPLES
 
 ERROR_SCHEMA = {
     "type": "object",
-    "description": "The one shape of every error.",
+    "description": "The shape of every error.",
     "required": ["error"],
     "properties": {
         "error": {
@@ -20,17 +20,20 @@ ERROR_SCHEMA = {
                 "message": {"type": "string", "description": "For people."},
                 "fields": {
                     "type": "object",
-                    "description": "What is wrong with each field of the request, if anything is.",
+                    "description": "The errors of each field of the request; empty if no field is wrong.",
                     "additionalProperties": {"type": "array", "items": {"type": "string"}},
                 },
-                "request_id": {"type": "string", "description": "As in the X-Request-ID header; finds the log lines."},
+                "request_id": {
+                    "type": "string",
+                    "description": "As in the header X-Request-ID; the log lines have it, too.",
+                },
             },
         }
     },
 }
 _DESCRIPTION = (
-    "Anything that went wrong: 400 for a request that is not valid, 401 without a valid token, 404, 405, 413, 415, "
-    "429 and 503 with Retry-After, 500."
+    "Any error: 400 for an invalid request, 401 without a valid token, 403, 404, 405, 406, 409, 411, 413, 415, 429 and "
+    "503 with Retry-After, 500."
 )
 
 

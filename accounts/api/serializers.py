@@ -35,7 +35,7 @@ class RegisteredSerializer(serializers.ModelSerializer[User]):
 
 
 class SignInSerializer(serializers.Serializer[User]):
-    """OAuth2's password form, or the same as JSON, with ``email`` as another name of ``username``."""
+    """OAuth2's password form, or the same fields as JSON. ``email`` is another name for ``username``."""
 
     grant_type = serializers.ChoiceField(choices=["password"], required=False)
     username = serializers.CharField(max_length=254, required=False)
@@ -56,12 +56,12 @@ class SignInSerializer(serializers.Serializer[User]):
 
 
 class TokensSerializer(serializers.Serializer[Any]):
-    """Tokens under OAuth2's names and, for clients of simplejwt, its short ones."""
+    """Tokens under OAuth2's names, and again under the short names of simplejwt."""
 
     access_token = serializers.CharField(source="access")
     refresh_token = serializers.CharField(source="refresh")
     token_type = serializers.CharField(read_only=True, default="Bearer")
-    expires_in = serializers.IntegerField(help_text="Seconds.")
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
     access = serializers.CharField()
     refresh = serializers.CharField()
 

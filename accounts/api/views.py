@@ -45,7 +45,7 @@ class TokenView(PublicView):
         operation_id="auth_token", request=serializers.SignInSerializer, responses=serializers.TokensSerializer
     )
     def post(self, request: Request) -> Response:
-        """Signs a person in: OAuth2's password form, or the same as JSON."""
+        """Signs a person in, with OAuth2's password form or with JSON."""
         serializer = serializers.SignInSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data
@@ -61,7 +61,7 @@ class RefreshView(PublicView):
         operation_id="auth_refresh", request=serializers.RefreshSerializer, responses=serializers.RefreshedSerializer
     )
     def post(self, request: Request) -> Response:
-        """Exchanges a refresh token for new tokens; it can be used once."""
+        """Exchanges a refresh token, which can be used once, for new tokens."""
         serializer = serializers.RefreshSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:

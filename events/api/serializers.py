@@ -12,21 +12,23 @@ from movies.api.serializers import MovieCardSerializer
 
 
 class EventWriteSerializer(serializers.Serializer):
-    """One thing the person did with one movie. Whether it makes sense is for the service to say."""
+    """One thing the person did with one movie. The service validates it."""
 
     movie = serializers.IntegerField(min_value=1, help_text="The movie's id.")
     kind = ListedChoiceField(choices=KIND_CHOICES)
     value = serializers.FloatField(
-        required=False, allow_null=True, help_text="With kind rating: 0.5 to 5 in steps of 0.5. Otherwise absent."
+        required=False,
+        allow_null=True,
+        help_text="Required for the kind rating: 0.5 to 5 in steps of 0.5. Not allowed for other kinds.",
     )
     occurred_at = serializers.DateTimeField(
-        required=False, help_text="When it happened, by default now; UTC where no zone is given."
+        required=False, help_text="When it happened, by default now; UTC if no time zone is given."
     )
     event_id = serializers.UUIDField(
-        required=False, help_text="The client's own id of this event: sent again, it is stored once."
+        required=False, help_text="The client's id of this event. An event that is sent twice is stored once."
     )
     recommendation_id = serializers.UUIDField(
-        required=False, allow_null=True, help_text="The served list that led to it."
+        required=False, allow_null=True, help_text="The recommendation_id of the list that led to it."
     )
 
 

@@ -28,7 +28,7 @@ class EventConflict(APIException):
     get=extend_schema(
         tags=["events"],
         summary="Read your own history, newest first",
-        description="A movie that is no longer published has its title alone.",
+        description="A movie that is no longer published has only its title.",
         parameters=[ExpandQuerySerializer],
     )
 )
@@ -51,12 +51,12 @@ class EventListView(generics.ListAPIView):
 
     @extend_schema(
         tags=["events"],
-        summary="Tell what you just did with a movie",
-        description="The next list already answers to it. The same event_id again is the same event, stored once.",
+        summary="Record what you did with a movie",
+        description="The next list takes it into account. A repeated event_id is the same event and is stored once.",
         request=EventWriteSerializer,
         responses={
             201: OpenApiResponse(EventSerializer, description="Stored."),
-            200: OpenApiResponse(EventSerializer, description="Stored before."),
+            200: OpenApiResponse(EventSerializer, description="Already stored."),
             409: OpenApiResponse(description="This event_id is already stored with other content."),
         },
     )

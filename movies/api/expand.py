@@ -14,7 +14,7 @@ class ExpandField(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs = {"required": False, "max_length": 100} | kwargs
-        kwargs.setdefault("help_text", f"Show more of each movie: {' and '.join(EXPANSIONS)}, a comma between.")
+        kwargs.setdefault("help_text", f"Fields to add to each movie, separated by commas: {', '.join(EXPANSIONS)}.")
         super().__init__(**kwargs)
 
     def get_value(self, dictionary: Any) -> Any:

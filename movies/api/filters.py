@@ -27,13 +27,13 @@ class MovieFilterSet(django_filters.FilterSet):
     Here ``field_name`` serves only the OpenAPI schema, which takes a parameter's type from the field.
     """
 
-    search = django_filters.CharFilter(max_length=100, label="Part of the title, accents or not.")
+    search = django_filters.CharFilter(max_length=100, label="Part of the title; accents are ignored.")
     genre = django_filters.ModelChoiceFilter(
-        field_name="genres", queryset=Genre.objects.all(), to_field_name="slug", label="A genre, by its slug."
+        field_name="genres", queryset=Genre.objects.all(), to_field_name="slug", label="The slug of a genre."
     )
-    year = YearFilter(label="Released that year.", **_YEARS)
-    year_from = YearFilter(field_name="year", label="Released that year or later.", **_YEARS)
-    year_to = YearFilter(field_name="year", label="Released that year or earlier.", **_YEARS)
+    year = YearFilter(label="The year of release.", **_YEARS)
+    year_from = YearFilter(field_name="year", label="The earliest year of release.", **_YEARS)
+    year_to = YearFilter(field_name="year", label="The latest year of release.", **_YEARS)
 
     class Meta:
         model = Movie

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 MAX_PAGE_SIZE = 100
 # Parameters that select the page or its form, but not the rows of the list.
 _PAGE_PARAMETERS = frozenset({"cursor", "page_size", "expand", "format"})
-NEXT_CURSOR_HELP = "Ask for the next page with it; null where there is none."
+NEXT_CURSOR_HELP = "Send it as cursor to get the next page; null on the last page."
 
 
 def envelope(items: Sequence[Any], next_cursor: str | None = None, **others: Any) -> dict[str, Any]:
@@ -61,8 +61,8 @@ class ListPagination(BasePagination):
         """``cursor`` and ``page_size``, for the OpenAPI schema."""
         size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": self.page_size}
         given = {
-            "cursor": ({"type": "string"}, "next_cursor of the page before."),
-            "page_size": (size, "How many to a page."),
+            "cursor": ({"type": "string"}, "The next_cursor of the previous page."),
+            "page_size": (size, "The number of items per page."),
         }
         return [
             {"name": name, "in": "query", "required": False, "description": text, "schema": schema}

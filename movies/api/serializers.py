@@ -30,14 +30,14 @@ class MovieCardSerializer(serializers.Serializer):
     title = serializers.CharField()
     year = serializers.IntegerField(allow_null=True, help_text="Year of release.")
     runtime_minutes = serializers.IntegerField(allow_null=True)
-    language = serializers.CharField(allow_blank=True, help_text="ISO 639-1, as in en; empty where unknown.")
-    imdb_id = serializers.CharField(allow_blank=True, help_text="As in tt0114709; empty where unknown.")
+    language = serializers.CharField(allow_blank=True, help_text="ISO 639-1 code, such as en; empty if unknown.")
+    imdb_id = serializers.CharField(allow_blank=True, help_text="Such as tt0114709; empty if unknown.")
     tmdb_id = serializers.IntegerField(allow_null=True)
-    poster_url = serializers.CharField(allow_blank=True, help_text="Address of an image; empty where there is none.")
+    poster_url = serializers.CharField(allow_blank=True, help_text="URL of an image; empty if there is none.")
     genres = GenreSerializer(many=True)
-    overview = serializers.CharField(required=False, help_text="With expand=overview.")
+    overview = serializers.CharField(required=False, help_text="Only with expand=overview.")
     people = PersonCreditSerializer(
-        many=True, required=False, help_text="With expand=people: directors, then the cast, in billing order."
+        many=True, required=False, help_text="Only with expand=people: directors, then the cast, in billing order."
     )
 
 
@@ -46,12 +46,14 @@ class MovieSerializer(MovieCardSerializer):
 
     overview = serializers.CharField(allow_blank=True)
     # The queryset must prefetch credits with their people, directors first.
-    people = PersonCreditSerializer(many=True, source="credits", help_text="Directors, then the cast, as billed.")
+    people = PersonCreditSerializer(
+        many=True, source="credits", help_text="Directors, then the cast, in billing order."
+    )
     keywords = serializers.ListField(child=serializers.CharField())
     movielens_id = serializers.IntegerField(allow_null=True)
 
 
 class EnvelopeSerializer(serializers.Serializer):
-    """What every list has beside its items."""
+    """The fields that every list has besides its items."""
 
     next_cursor = serializers.CharField(allow_null=True, help_text=NEXT_CURSOR_HELP)

@@ -41,7 +41,7 @@ class MovieListView(PublicView, generics.ListAPIView):
 
 @extend_schema(tags=["movies"], summary="Read one published movie", auth=[])
 class MovieDetailView(PublicView, generics.RetrieveAPIView):
-    """One published movie with its people. 404 when there is none of that id or it is not published."""
+    """One published movie with its people. 404 if no published movie has this id."""
 
     serializer_class = MovieSerializer
     filter_backends: list[type] = []

@@ -16,10 +16,10 @@ class SearchQuerySerializer(GenreQuerySerializer):
         help_text='A title, a name, or what the movie is about. "In quotes" is a phrase; -word must not occur.',
     )
     year_from = serializers.IntegerField(
-        min_value=1, max_value=9999, required=False, help_text="Released then or later."
+        min_value=1, max_value=9999, required=False, help_text="The earliest year of release."
     )
     year_to = serializers.IntegerField(
-        min_value=1, max_value=9999, required=False, help_text="Released then or earlier."
+        min_value=1, max_value=9999, required=False, help_text="The latest year of release."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -31,14 +31,15 @@ class SearchQuerySerializer(GenreQuerySerializer):
 
 class FoundSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="Comparable within this list.")
+    score = serializers.FloatField(help_text="Only comparable within this list.")
     matched = serializers.ListField(
-        child=serializers.ChoiceField(choices=["title", "words", "people", "meaning"]), help_text="What found it."
+        child=serializers.ChoiceField(choices=["title", "words", "people", "meaning"]),
+        help_text="The parts of the search that found it.",
     )
 
 
 class SearchListSerializer(EnvelopeSerializer):
-    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
+    notices = NoticeSerializer(many=True, help_text="What was requested but could not be done; usually empty.")
     items = FoundSerializer(many=True)
 
 
@@ -46,16 +47,17 @@ class TrendingReasonSerializer(serializers.Serializer):
     code = serializers.ChoiceField(
         choices=[
             ("trending", "more people than usual voted for it"),
-            ("popular", "it is popular and fills the list up"),
+            ("popular", "popular; fills the list"),
         ]
     )
-    text = serializers.CharField(help_text='As in "Liked by more people than usual".')
+    text = serializers.CharField(help_text='For people, such as "Liked by more people than usual".')
 
 
 class TrendingSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
     score = serializers.FloatField(
-        allow_null=True, help_text="How far its votes stand out from what is usual; null for a popular movie."
+        allow_null=True,
+        help_text="Standard deviations by which its votes exceed the usual number; null for a popular movie.",
     )
     rank = serializers.IntegerField()
     reason = TrendingReasonSerializer()
@@ -64,12 +66,12 @@ class TrendingSerializer(serializers.Serializer):
 class TrendingListSerializer(EnvelopeSerializer):
     basis = serializers.ChoiceField(
         choices=[
-            ("now", "the days before now"),
-            ("history", "the newest earlier days that have enough votes, as of an imported history"),
-            ("popular", "nothing stands out: all is popular"),
+            ("now", "the last days"),
+            ("history", "the newest earlier days with enough votes, as in imported data"),
+            ("popular", "nothing is trending; all movies are popular ones"),
         ]
     )
-    until = serializers.DateTimeField(allow_null=True, help_text="The end of the days that were counted.")
+    until = serializers.DateTimeField(allow_null=True, help_text="The end of the period whose votes were counted.")
     items = TrendingSerializer(many=True)
 
 
@@ -83,9 +85,9 @@ class LatestListSerializer(EnvelopeSerializer):
 
 
 class GenreCountSerializer(serializers.Serializer):
-    slug = serializers.CharField(help_text="What filters take as genre.")
+    slug = serializers.CharField(help_text="The value for the parameter genre.")
     name = serializers.CharField()
-    movie_count = serializers.IntegerField(help_text="How many published movies are of it.")
+    movie_count = serializers.IntegerField(help_text="The number of published movies of this genre.")
 
 
 class GenreListSerializer(EnvelopeSerializer):

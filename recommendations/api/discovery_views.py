@@ -75,7 +75,7 @@ class SearchView(PublicView):
     @extend_schema(
         tags=["movies"],
         summary="Search by title, name or meaning",
-        description="Finds titles and names with typing errors, words of the texts, and what the query is about.",
+        description="Searches titles and names, typing errors allowed, the words of the texts, and their meaning.",
         operation_id="movies_search",
         parameters=[SearchQuerySerializer],
         responses=SearchListSerializer,
@@ -104,7 +104,7 @@ class TrendingListView(PublicView):
 
 
 class LatestListView(PublicView):
-    """Movies that were added to the catalogue last."""
+    """The movies that were added to the catalogue last."""
 
     @extend_schema(
         tags=["recommendations"],
@@ -120,7 +120,7 @@ class LatestListView(PublicView):
 
 
 class GenreListView(PublicView):
-    """All genres."""
+    """All genres with their numbers of movies."""
 
     @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer, auth=[])
     def get(self, request: Request) -> Response:

@@ -18,8 +18,8 @@ class GroupListView(APIView):
         tags=["recommendations"],
         summary="What to watch together",
         description=(
-            "Movies that none of the group has seen. Everybody but you must have set share_with_groups. "
-            "It takes no filters and leaves out no movies that you name."
+            "Movies that no member has seen. Every other member must have set share_with_groups. "
+            "Filters, exclude and mood are not supported."
         ),
         operation_id="recommendations_group",
         request=GroupSerializer,

@@ -60,18 +60,30 @@ def _split(text: str) -> list[str]:
 class FilterSerializer(ExpandQuerySerializer):
     """The query of a list that can be filtered."""
 
-    limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
-    genre = SlugsField(required=False, max_length=400, help_text="Any of these genres: slugs, commas between.")
-    year_from = serializers.IntegerField(required=False, min_value=1870, max_value=2200)
-    year_to = serializers.IntegerField(required=False, min_value=1870, max_value=2200)
-    language = serializers.RegexField(r"^[A-Za-z-]+$", required=False, max_length=8, help_text="As in en.")
-    max_runtime = serializers.IntegerField(required=False, min_value=1, max_value=10_000, help_text="Minutes.")
+    limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="The number of movies.")
+    genre = SlugsField(
+        required=False, max_length=400, help_text="Slugs of genres, separated by commas; a movie needs any of them."
+    )
+    year_from = serializers.IntegerField(
+        required=False, min_value=1870, max_value=2200, help_text="The earliest year of release."
+    )
+    year_to = serializers.IntegerField(
+        required=False, min_value=1870, max_value=2200, help_text="The latest year of release."
+    )
+    language = serializers.RegexField(
+        r"^[A-Za-z-]+$", required=False, max_length=8, help_text="ISO 639-1 code of the language, such as en."
+    )
+    max_runtime = serializers.IntegerField(
+        required=False, min_value=1, max_value=10_000, help_text="The longest running time, in minutes."
+    )
     exclude = IdsField(
         required=False,
         max_length=_MAX_EXCLUDE_TEXT,
-        help_text=f"Up to {MAX_EXCLUDED} movie ids, commas.",
+        help_text=f"Ids of movies to leave out, separated by commas; up to {MAX_EXCLUDED}.",
     )
-    mood = SearchTextField(required=False, max_length=200, help_text="Free text that moves the ranking.")
+    mood = SearchTextField(
+        required=False, max_length=200, help_text="Free text; movies whose content is close to it rank higher."
+    )
 
     def filters(self) -> ListFilters:
         """The filters of a valid query."""
@@ -86,8 +98,8 @@ class FilterSerializer(ExpandQuerySerializer):
 class ListQuerySerializer(FilterSerializer):
     """The query of a person's own list."""
 
-    cursor = serializers.CharField(required=False, max_length=500, help_text="next_cursor of the page before.")
-    explain = serializers.BooleanField(default=False, help_text="Also return an explanation of the list.")
+    cursor = serializers.CharField(required=False, max_length=500, help_text="The next_cursor of the previous page.")
+    explain = serializers.BooleanField(default=False, help_text="Add an explanation of the list.")
 
 
 class ListQuery(NamedTuple):
@@ -140,7 +152,7 @@ class GroupSerializer(ExpandQuerySerializer):
     """The members of a group, and the strategy that aggregates their scores."""
 
     limit = serializers.IntegerField(
-        min_value=1, max_value=MAX_GROUP_LIMIT, default=MAX_GROUP_LIMIT, help_text="How many movies."
+        min_value=1, max_value=MAX_GROUP_LIMIT, default=MAX_GROUP_LIMIT, help_text="The number of movies."
     )
     members = BoundedListField(
         child=serializers.EmailField(max_length=254),
@@ -148,11 +160,11 @@ class GroupSerializer(ExpandQuerySerializer):
         max_length=MAX_GROUP_MEMBERS,
         help_text=(
             "E-mail addresses of the others; "
-            f"{MIN_GROUP_MEMBERS} to {MAX_GROUP_MEMBERS} people with you, listed or not."
+            f"with you, listed or not, the group has {MIN_GROUP_MEMBERS} to {MAX_GROUP_MEMBERS} people."
         ),
     )
     strategy = ListedChoiceField(
-        choices=[("least_misery", "as good as for whom it is worst"), ("average", "as good as on average")],
+        choices=[("least_misery", "the lowest score of any member"), ("average", "the average of the members' scores")],
         default="least_misery",
     )
 

@@ -18,101 +18,107 @@ _SIGNAL_REASONS = list(
 class LimitSerializer(ExpandQuerySerializer):
     """The query of a list."""
 
-    limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="How many movies.")
+    limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="The number of movies.")
 
 
 class GenreQuerySerializer(LimitSerializer):
     """The query of a list that may be restricted to one genre."""
 
-    genre = serializers.CharField(max_length=40, required=False, help_text="Only this genre, by its slug.")
+    genre = serializers.CharField(
+        max_length=40, required=False, help_text="The slug of a genre; only its movies are listed."
+    )
 
 
 class SourcesSerializer(serializers.Serializer):
-    """How much of the score each source gave; they sum to 1."""
+    """The share of each source in the score; the shares sum to 1."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
         """One field for each source of the blend, and the mood."""
         sources: dict[str, serializers.Field] = {name: serializers.FloatField() for name in SOURCES}
-        return sources | {"mood": serializers.FloatField(required=False, help_text="Where a mood was asked for.")}
+        return sources | {"mood": serializers.FloatField(required=False, help_text="Only in a list with a mood.")}
 
 
 class ReasonSerializer(serializers.Serializer):
     code = serializers.ChoiceField(choices=[*_SIGNAL_REASONS, "taste", "popular", "popular_in_genre", "new"])
-    text = serializers.CharField(help_text='As in "Because you liked Heat".')
-    movie_id = serializers.IntegerField(required=False, help_text="The movie the text names.")
-    genre = serializers.CharField(required=False, help_text="The slug of the genre the text names.")
+    text = serializers.CharField(help_text='For people, such as "Because you liked Heat".')
+    movie_id = serializers.IntegerField(required=False, help_text="The id of the movie that the text names.")
+    genre = serializers.CharField(required=False, help_text="The slug of the genre that the text names.")
 
 
 class RecommendedSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
     score = serializers.FloatField(
-        help_text="From 0 to 1; falls along the list but for some variety and new movies at its top."
+        help_text="From 0 to 1. Falls along the list, except where diversity or a new movie changes the order."
     )
     sources = SourcesSerializer()
     reason = ReasonSerializer()
     predicted_rating = serializers.FloatField(
         allow_null=True,
-        help_text="What you would probably give it, on the scale of the ratings; null where nothing tells.",
+        help_text="The rating that you would probably give, on the scale of the ratings; null if unknown.",
     )
-    explored = serializers.BooleanField(required=False, help_text="True where it has its place for being new.")
+    explored = serializers.BooleanField(
+        required=False, help_text="True if the movie has one of the places for new movies."
+    )
 
 
 class NoticeSerializer(serializers.Serializer):
     code = serializers.ChoiceField(choices=list(notices.TEXTS))
-    text = serializers.CharField(help_text="The same for people.")
+    text = serializers.CharField(help_text="A text for people.")
 
 
 class RecommendationListSerializer(EnvelopeSerializer):
-    recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
+    recommendation_id = serializers.UUIDField(help_text="Send it with the events that this list leads to.")
     generated_at = serializers.DateTimeField()
-    model_version = serializers.IntegerField(allow_null=True, help_text="The live model; null when there is none.")
+    model_version = serializers.IntegerField(
+        allow_null=True, help_text="The number of the live model version; null if there is none."
+    )
     user_state = serializers.ChoiceField(
         choices=[
-            ("known", "known to the nightly model"),
-            ("new", "has done something since"),
-            ("cold", "has done nothing yet"),
+            ("known", "the nightly model has a list for this person"),
+            ("new", "has events, but no nightly list yet"),
+            ("cold", "has no events yet"),
         ]
     )
-    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
+    notices = NoticeSerializer(many=True, help_text="What was requested but could not be done; usually empty.")
     items = RecommendedSerializer(many=True)
-    explanation = serializers.DictField(required=False, help_text="How the list was computed, with explain=true.")
+    explanation = serializers.DictField(required=False, help_text="Only with explain=true: how the list was computed.")
 
 
 class SessionListSerializer(EnvelopeSerializer):
     model_version = serializers.IntegerField(allow_null=True)
     user_state = serializers.ChoiceField(choices=["new", "cold"])
-    notices = NoticeSerializer(many=True, help_text="What was asked for and could not be done; mostly empty.")
+    notices = NoticeSerializer(many=True, help_text="What was requested but could not be done; usually empty.")
     items = RecommendedSerializer(many=True)
 
 
 class GroupReasonSerializer(serializers.Serializer):
     code = serializers.ChoiceField(choices=["suits_all", "suits_most", "suits_some", "popular"])
-    text = serializers.CharField(help_text='As in "Suits all of you".')
+    text = serializers.CharField(help_text='For people, such as "Suits all of you".')
 
 
 class GroupItemSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="The lowest or the average of member_scores, by the strategy.")
+    score = serializers.FloatField(help_text="The lowest or the average of the members' exact scores, by the strategy.")
     member_scores = serializers.ListField(
-        child=serializers.FloatField(), help_text="What it is to each of members, from 0 to 1, in their order."
+        child=serializers.FloatField(), help_text="Each member's own score, from 0 to 1, in the order of members."
     )
     reason = GroupReasonSerializer()
 
 
 class GroupListSerializer(EnvelopeSerializer):
-    recommendation_id = serializers.UUIDField(help_text="Send it with the events this list leads to.")
+    recommendation_id = serializers.UUIDField(help_text="Send it with the events that this list leads to.")
     generated_at = serializers.DateTimeField()
     model_version = serializers.IntegerField(allow_null=True)
     strategy = serializers.CharField()
     members = serializers.ListField(
-        child=serializers.EmailField(), help_text="As listed; you come first unless you listed yourself."
+        child=serializers.EmailField(), help_text="As in the request; you are first unless you listed yourself."
     )
     items = GroupItemSerializer(many=True)
 
 
 class PopularSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="Comparable within this list.")
+    score = serializers.FloatField(help_text="Only comparable within this list.")
     rank = serializers.IntegerField()
 
 

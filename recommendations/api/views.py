@@ -22,7 +22,7 @@ class RecommendationListView(APIView):
     @extend_schema(
         tags=["recommendations"],
         summary="What to watch next",
-        description="Answers to everything the person did until a moment ago; otherwise the same list for an hour.",
+        description="Takes into account all the person did until now. Without new events the list stays for an hour.",
         parameters=[ListQuerySerializer],
         responses=RecommendationListSerializer,
     )
@@ -38,7 +38,7 @@ class RecommendationListView(APIView):
 
 
 class SessionListView(PublicView):
-    """A guest's list, from what they did in this session. Nothing is stored."""
+    """A list for a guest, from what they did in this session. Nothing is stored."""
 
     @extend_schema(
         tags=["recommendations"],
