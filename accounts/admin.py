@@ -81,8 +81,8 @@ class UserAdmin(DjangoUserAdmin):
     readonly_fields = ("dataset", "dataset_user_id", "date_joined", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "password", "display_name", "share_with_groups")}),
-        ("May", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Came from", {"fields": ("dataset", "dataset_user_id", "date_joined", "last_login")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Origin", {"fields": ("dataset", "dataset_user_id", "date_joined", "last_login")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "display_name", "password1", "password2")}),)
 

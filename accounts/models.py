@@ -34,7 +34,9 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A user. Imported users have no e-mail address and cannot sign in; the data set's user id identifies them."""
 
-    email = models.EmailField(unique=True, null=True, blank=True, help_text="The login. Empty for imported people.")
+    email = models.EmailField(
+        unique=True, null=True, blank=True, help_text="Used to sign in; empty for imported people."
+    )
     display_name = models.CharField(max_length=80, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("staff", default=False, help_text="May use the admin.")
@@ -46,8 +48,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         "well each movie suits them and, by what a list leaves out, can find out which movies they have seen.",
     )
     date_joined = models.DateTimeField(default=timezone.now)
-    dataset = models.CharField(max_length=32, blank=True, default="", help_text="The imported data set they came with.")
-    dataset_user_id = models.BigIntegerField(null=True, blank=True, help_text="Their id in that data set.")
+    dataset = models.CharField(
+        max_length=32, blank=True, default="", help_text="The data set that this person was imported with."
+    )
+    dataset_user_id = models.BigIntegerField(null=True, blank=True, help_text="The id of this person in that data set.")
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -73,12 +77,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 class RefreshToken(models.Model):
     """An issued refresh token. Only its id is stored; the token itself is with the client alone."""
 
-    jti = models.UUIDField(unique=True, editable=False, help_text="The token's own id, which signs nobody in.")
+    jti = models.UUIDField(unique=True, editable=False, help_text="The id of the token; nobody can sign in with it.")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Consumer of the index: the daily deletion of expired ones.
     expires_at = models.DateTimeField(db_index=True, editable=False)
-    revoked_at = models.DateTimeField(null=True, blank=True, help_text="When it was used up; empty while it is good.")
+    revoked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was used or revoked; empty while it is valid."
+    )
 
     def __str__(self) -> str:
         return f"refresh token {self.jti} of user {self.user_id}"

@@ -37,7 +37,7 @@ class BigTableAdmin(admin.ModelAdmin):
     ordering = ["-pk"]
     # Present so that the search box is shown; get_search_results decides what it means.
     search_fields = ["movie__title"]
-    search_help_text = "A person's e-mail address or number, or part of a movie's title."
+    search_help_text = "The e-mail address or id of a person, or part of the title of a movie."
     raw_id_fields = ["user"]
     autocomplete_fields = ["movie"]
     list_select_related = ["user", "movie"]
@@ -119,4 +119,4 @@ class ServedRecommendationAdmin(ReadOnlyAdmin):
     paginator = EstimatedCountPaginator
     ordering = ["-served_at"]
     search_fields = ["=user__email", "=request_id"]
-    search_help_text = "A person's e-mail address, or a request id."
+    search_help_text = "The e-mail address of a person, or a request id."

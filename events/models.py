@@ -35,16 +35,18 @@ def clamp_to_now(moment: datetime, field: str) -> datetime:
 class Interaction(models.Model):
     """One event: what one person did with one movie. Append-only: a change of mind is a new row."""
 
-    event_id = models.UUIDField(default=uuid.uuid4, help_text="The client's id of this event: sent twice, stored once.")
+    event_id = models.UUIDField(
+        default=uuid.uuid4, help_text="The client's id of this event. An event that is sent twice is stored once."
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="interactions"
     )
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="interactions")
     kind = models.CharField(max_length=8, choices=KIND_CHOICES)
-    value = models.FloatField(null=True, blank=True, help_text="The rating, 0.5 to 5; empty for every other kind.")
+    value = models.FloatField(null=True, blank=True, help_text="The rating, 0.5 to 5; empty for other kinds.")
     occurred_at = models.DateTimeField(default=timezone.now)
     received_at = models.DateTimeField(default=timezone.now, editable=False)
-    recommendation_id = models.UUIDField(null=True, blank=True, help_text="The served list that led to it.")
+    recommendation_id = models.UUIDField(null=True, blank=True, help_text="The id of the list that led to it.")
 
     class Meta:
         constraints = [
@@ -164,7 +166,7 @@ class ServedRecommendation(models.Model):
         default=list,
         db_default=[],
         blank=True,
-        help_text="Those of the movies that took a place for new ones.",
+        help_text="Ids of the movies that have a place for new movies.",
     )
     request_id = models.CharField(max_length=128, blank=True)
     served_at = models.DateTimeField(default=timezone.now)

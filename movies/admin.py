@@ -47,7 +47,7 @@ class MovieAdmin(AnnouncingAdmin):
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
     search_fields = ["search_title__contains"]
-    search_help_text = "Part of a title; add a year to narrow it down, as in: matrix 1999."
+    search_help_text = "Part of a title; add a year to narrow the search, such as: matrix 1999."
     show_full_result_count = False
     paginator = EstimatedCountPaginator
     autocomplete_fields = ["genres"]
@@ -56,8 +56,8 @@ class MovieAdmin(AnnouncingAdmin):
     actions = ["publish_selected", "hide_selected"]
     fieldsets = [
         (None, {"fields": ["title", "year", "status", "genres", "overview", "keywords"]}),
-        ("Facts", {"fields": ["runtime_minutes", "language", "poster_url"]}),
-        ("Ids elsewhere", {"fields": ["movielens_id", "imdb_id", "tmdb_id"]}),
+        ("Details", {"fields": ["runtime_minutes", "language", "poster_url"]}),
+        ("External ids", {"fields": ["movielens_id", "imdb_id", "tmdb_id"]}),
         ("History", {"fields": ["created_at", "content_changed_at"]}),
     ]
 
@@ -152,7 +152,7 @@ class GenreAdmin(AnnouncingAdmin):
 class PersonAdmin(AnnouncingAdmin):
     list_display = ["name", "imdb_id", "tmdb_id"]
     search_fields = ["search_name__contains"]
-    search_help_text = "Part of a name, accents or not."
+    search_help_text = "Part of a name; accents are ignored."
     show_full_result_count = False
     paginator = EstimatedCountPaginator
 

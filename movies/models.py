@@ -39,7 +39,7 @@ class Person(models.Model):
     """A director or an actor."""
 
     name = LineField(max_length=200)
-    imdb_id = models.CharField(max_length=12, blank=True, help_text="As in nm0000158.")
+    imdb_id = models.CharField(max_length=12, blank=True, help_text="Such as nm0000158.")
     tmdb_id = models.PositiveIntegerField(null=True, blank=True)
     # Maintained by PostgreSQL: the name in upper case without accents.
     search_name = models.GeneratedField(expression=SearchKey("name"), output_field=models.TextField(), db_persist=True)
@@ -84,19 +84,19 @@ class Movie(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.PUBLISHED)
     overview = ProseField(blank=True)
     runtime_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
-    language = models.CharField(max_length=8, blank=True, help_text="ISO 639-1 code, as in en.")
+    language = models.CharField(max_length=8, blank=True, help_text="ISO 639-1 code, such as en.")
     poster_url = models.URLField(max_length=500, blank=True)
     keywords = ArrayField(LineField(max_length=80), default=list, blank=True)
     genres = models.ManyToManyField(Genre, related_name="movies", blank=True)
     people = models.ManyToManyField(Person, through="Credit", related_name="movies")
     movielens_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
-    imdb_id = models.CharField(max_length=12, blank=True, help_text="As in tt0114709.")
+    imdb_id = models.CharField(max_length=12, blank=True, help_text="Such as tt0114709.")
     tmdb_id = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     content_changed_at = models.DateTimeField(
         default=timezone.now,
         editable=False,
-        help_text="When what the embedding is made of (title, overview, genres, people…) last changed.",
+        help_text="When the content of the vectors (title, overview, genres, people and others) last changed.",
     )
     # Maintained by PostgreSQL, as is search_title. As long as the overview: defer it when fetching many movies.
     search_document = models.GeneratedField(
@@ -194,7 +194,7 @@ class CacheInvalidation(models.Model):
     commits late still counts, and old rows can be merged into one without changing the result.
     """
 
-    name = models.CharField(max_length=40, help_text="The token to set: all, or user: and an id.")
+    name = models.CharField(max_length=40, help_text="The token to replace: all, or user: and an id.")
     token = models.BigIntegerField(help_text="Random.")
     created_at = models.DateTimeField(default=timezone.now)
 

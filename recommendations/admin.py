@@ -79,19 +79,19 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
             return "-"
         return f"{version.metrics['ndcg@10']:.4f} ({version.metrics['popularity']['ndcg@10']:.4f})"
 
-    @admin.display(description="why")
+    @admin.display(description="reason")
     def why(self, version: ModelVersion) -> str:
         return Truncator(version.refusal or version.error or "-").chars(120)
 
-    @admin.display(description="measured")
+    @admin.display(description="metrics")
     def metrics_table(self, version: ModelVersion) -> SafeString:
         return _table(version.metrics)
 
-    @admin.display(description="set to")
+    @admin.display(description="hyperparameters")
     def hyperparameters_table(self, version: ModelVersion) -> SafeString:
         return _table(version.hyperparameters)
 
-    @admin.action(description="Retrain now (the selection is ignored)", permissions=["retrain"])
+    @admin.action(description="Retrain now (ignores the selection)", permissions=["retrain"])
     def retrain(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         user: Any = request.user
         version = training_request(trigger="admin", requested_by=user)
@@ -105,7 +105,9 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
             return
         self._switch(request, chosen[0])
 
-    @admin.action(description="Roll back to the version before the live one", permissions=["retrain"])
+    @admin.action(
+        description="Roll back to the version before the live one (ignores the selection)", permissions=["retrain"]
+    )
     def roll_back(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         self._switch(request, None)
 
@@ -144,7 +146,7 @@ class BatchRecommendationAdmin(TrainedAdmin):
     list_display = ["id", "user_id", "version_id", "length"]
     # An index finds one person's rows; any other search would read the whole table.
     search_fields = ["user__id__exact"]
-    search_help_text = "A person's id."
+    search_help_text = "The id of a person."
     ordering = ["-id"]
     fields = ["user", "version", "movie_table"]
 
@@ -211,7 +213,7 @@ class TuningRunAdmin(TrainedAdmin):
         ("Best configuration", {"fields": ["configuration_table"]}),
     ]
 
-    @admin.display(description="set to")
+    @admin.display(description="configuration")
     def configuration_table(self, run: TuningRun) -> SafeString:
         return _table(run.configuration)
 

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 (
                     "jti",
                     models.UUIDField(
-                        editable=False, help_text="The token's own id, which signs nobody in.", unique=True
+                        editable=False, help_text="The id of the token; nobody can sign in with it.", unique=True
                     ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 (
                     "revoked_at",
                     models.DateTimeField(
-                        blank=True, help_text="When it was used up; empty while it is good.", null=True
+                        blank=True, help_text="When it was used or revoked; empty while it is valid.", null=True
                     ),
                 ),
                 (

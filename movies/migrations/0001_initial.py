@@ -38,14 +38,14 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('hidden', 'Hidden')], default='published', max_length=10)),
                 ('overview', models.TextField(blank=True)),
                 ('runtime_minutes', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('language', models.CharField(blank=True, help_text='ISO 639-1 code, as in en.', max_length=8)),
+                ('language', models.CharField(blank=True, help_text='ISO 639-1 code, such as en.', max_length=8)),
                 ('poster_url', models.URLField(blank=True, max_length=500)),
                 ('keywords', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=80), blank=True, default=list, size=None)),
                 ('movielens_id', models.PositiveIntegerField(blank=True, null=True, unique=True)),
-                ('imdb_id', models.CharField(blank=True, help_text='As in tt0114709.', max_length=12)),
+                ('imdb_id', models.CharField(blank=True, help_text='Such as tt0114709.', max_length=12)),
                 ('tmdb_id', models.PositiveIntegerField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('content_changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='When what the embedding is made of (title, overview, genres, people…) last changed.')),
+                ('content_changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='When the content of the vectors (title, overview, genres, people and others) last changed.')),
                 ('genres', models.ManyToManyField(blank=True, related_name='movies', to='movies.genre')),
             ],
             options={
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200)),
-                ('imdb_id', models.CharField(blank=True, help_text='As in nm0000158.', max_length=12)),
+                ('imdb_id', models.CharField(blank=True, help_text='Such as nm0000158.', max_length=12)),
                 ('tmdb_id', models.PositiveIntegerField(blank=True, null=True)),
             ],
             options={

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='CacheInvalidation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='The token to set: all, or user: and an id.', max_length=40)),
+                ('name', models.CharField(help_text='The token to replace: all, or user: and an id.', max_length=40)),
                 ('token', models.BigIntegerField(help_text='Random.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='artefacts',
-            field=models.JSONField(blank=True, default=dict, editable=False, help_text='The SHA-256 of each model file, by its name.'),
+            field=models.JSONField(blank=True, default=dict, editable=False, help_text='The SHA-256 of each model file, by file name.'),
         ),
     ]

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='batchrecommendation',
             name='predicted_ratings',
-            field=django.contrib.postgres.fields.ArrayField(base_field=events.fields.RealField(), blank=True, default=list, help_text='What the person would give each movie, on the scale of the data; NaN where unknown. Or nothing.', size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=events.fields.RealField(), blank=True, default=list, help_text='Predicted, by movie, on the scale of the data; NaN if unknown. Empty if none were predicted.', size=None),
         ),
         migrations.AddConstraint(
             model_name='batchrecommendation',

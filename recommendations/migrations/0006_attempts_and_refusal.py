@@ -13,31 +13,31 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='attempts',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How often its training was begun.'),
+            field=models.PositiveSmallIntegerField(default=0, help_text='How often the training was started.'),
         ),
         migrations.AddField(
             model_name='modelversion',
             name='not_before',
-            field=models.DateTimeField(blank=True, help_text='After an attempt that broke off: when the next one may begin.', null=True),
+            field=models.DateTimeField(blank=True, help_text='After an interrupted attempt: the earliest start of the next one.', null=True),
         ),
         migrations.AddField(
             model_name='modelversion',
             name='refusal',
-            field=models.TextField(blank=True, help_text='Why it did not go live by itself. Kept where staff published it all the same.'),
+            field=models.TextField(blank=True, help_text='Why the gate refused it. Kept if staff publish it anyway.'),
         ),
         migrations.AddField(
             model_name='modelversion',
             name='scheduled_for',
-            field=models.DateTimeField(blank=True, help_text='The time of the schedule that it was trained for.', null=True, unique=True),
+            field=models.DateTimeField(blank=True, help_text='The scheduled time that it was trained for.', null=True, unique=True),
         ),
         migrations.AddField(
             model_name='tuningrun',
             name='interrupted',
-            field=models.BooleanField(default=False, help_text='Its process or the database went away: the weekly search begins again.'),
+            field=models.BooleanField(default=False, help_text='Whether its process or the database failed; the weekly search then starts again.'),
         ),
         migrations.AlterField(
             model_name='modelversion',
             name='status',
-            field=models.CharField(choices=[('requested', 'Requested'), ('training', 'Training'), ('ready', 'ready (trained, not live)'), ('live', 'Live'), ('retired', 'retired (was live)'), ('refused', 'refused (trained, not let through)'), ('failed', 'Failed')], default='requested', max_length=10),
+            field=models.CharField(choices=[('requested', 'Requested'), ('training', 'Training'), ('ready', 'ready (trained, not live)'), ('live', 'Live'), ('retired', 'retired (was live)'), ('refused', 'refused (trained, did not pass the gate)'), ('failed', 'Failed')], default='requested', max_length=10),
         ),
     ]

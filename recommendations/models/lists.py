@@ -11,7 +11,7 @@ from recommendations.models.versions import ModelVersion
 
 
 class BatchRecommendation(models.Model):
-    """A person's list by one model version, best first: one row, under a kilobyte."""
+    """A person's list by one model version, best first, in one row."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="lists")
     user = models.ForeignKey(
@@ -26,7 +26,7 @@ class BatchRecommendation(models.Model):
         RealField(),
         default=list,
         blank=True,
-        help_text="What the person would give each movie, on the scale of the data; NaN where unknown. Or nothing.",
+        help_text="Predicted, by movie, on the scale of the data; NaN if unknown. Empty if none were predicted.",
     )
 
     class Meta:
@@ -56,7 +56,7 @@ class PopularMovie(models.Model):
     )
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="+")
     rank = models.PositiveIntegerField()
-    score = models.FloatField(help_text="Time-decayed and damped towards the mean; comparable within one list.")
+    score = models.FloatField(help_text="Decayed by age and damped towards the mean; only comparable within one list.")
     computed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

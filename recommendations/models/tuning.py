@@ -5,7 +5,7 @@ from django.utils import timezone
 
 
 class TuningRun(models.Model):
-    """One search for hyperparameters. Training takes over what the newest finished one found, if it pays."""
+    """One search for hyperparameters. Training uses what the newest finished one found, if it is better."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -13,24 +13,27 @@ class TuningRun(models.Model):
         FAILED = "failed"
 
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
-    trigger = models.CharField(max_length=20, default="manual", help_text="What asked for it: manual, weekly.")
+    trigger = models.CharField(max_length=20, default="manual", help_text="What started it: manual or weekly.")
     seed = models.PositiveIntegerField(default=0)
-    people = models.PositiveIntegerField(default=0, help_text="People whose held-out likes were looked for.")
+    people = models.PositiveIntegerField(default=0, help_text="The number of people with held-out likes.")
     shipped_value = models.FloatField(
         null=True, help_text="nDCG@10 of the shipped configuration on the validation split."
     )
     best_value = models.FloatField(null=True, help_text="nDCG@10 of the best configuration on the same split.")
     shipped_confirmed = models.FloatField(
-        null=True, help_text="The shipped one on a second split, unseen by the search."
+        null=True, help_text="nDCG@10 of the shipped configuration on a second split, which the search does not see."
     )
-    best_confirmed = models.FloatField(null=True, help_text="The best one on the second split.")
-    pays = models.BooleanField(default=False, help_text="Better than what is shipped on both splits: used by training.")
+    best_confirmed = models.FloatField(null=True, help_text="nDCG@10 of the best configuration on the second split.")
+    pays = models.BooleanField(
+        default=False,
+        help_text="Whether the best one is better than the shipped one on both splits; training then uses it.",
+    )
     configuration = models.JSONField(
-        default=dict, blank=True, help_text="The best configuration, as training reads it."
+        default=dict, blank=True, help_text="The best configuration, in the form that training reads."
     )
     error = models.TextField(blank=True)
     interrupted = models.BooleanField(
-        default=False, help_text="Its process or the database went away: the weekly search begins again."
+        default=False, help_text="Whether its process or the database failed; the weekly search then starts again."
     )
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -51,7 +54,9 @@ class TuningTrial(models.Model):
 
     run = models.ForeignKey(TuningRun, on_delete=models.CASCADE, related_name="trials", db_index=False)
     number = models.PositiveIntegerField()
-    part = models.CharField(max_length=20, help_text="What was varied: autoencoder, als, weights; or what is compared.")
+    part = models.CharField(
+        max_length=20, help_text="The varied part (autoencoder, als or weights), or the compared configuration."
+    )
     parameters = models.JSONField(default=dict, blank=True)
     value = models.FloatField(null=True, help_text="nDCG@10 on the validation split.")
     seconds = models.FloatField()

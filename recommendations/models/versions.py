@@ -22,11 +22,11 @@ class ModelVersion(models.Model):
         READY = "ready", "ready (trained, not live)"
         LIVE = "live"
         RETIRED = "retired", "retired (was live)"
-        REFUSED = "refused", "refused (trained, not let through)"
+        REFUSED = "refused", "refused (trained, did not pass the gate)"
         FAILED = "failed"
 
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
-    trigger = models.CharField(max_length=20, default="manual", help_text="What asked for it: manual, nightly, admin.")
+    trigger = models.CharField(max_length=20, default="manual", help_text="What started it: manual, nightly or admin.")
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -36,22 +36,20 @@ class ModelVersion(models.Model):
     people = models.PositiveIntegerField(default=0)
     movies = models.PositiveIntegerField(default=0)
     interactions = models.PositiveBigIntegerField(default=0)
-    stage = models.CharField(max_length=40, blank=True, help_text="What the training is doing now.")
+    stage = models.CharField(max_length=40, blank=True, help_text="The current stage of the training.")
     progress = models.FloatField(default=0, help_text="0 to 1.")
     peak_memory_mib = models.PositiveIntegerField(null=True, blank=True)
     error = models.TextField(blank=True)
-    refusal = models.TextField(
-        blank=True, help_text="Why it did not go live by itself. Kept where staff published it all the same."
-    )
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often its training was begun.")
+    refusal = models.TextField(blank=True, help_text="Why the gate refused it. Kept if staff publish it anyway.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often the training was started.")
     not_before = models.DateTimeField(
-        null=True, blank=True, help_text="After an attempt that broke off: when the next one may begin."
+        null=True, blank=True, help_text="After an interrupted attempt: the earliest start of the next one."
     )
     scheduled_for = models.DateTimeField(
-        null=True, blank=True, unique=True, help_text="The time of the schedule that it was trained for."
+        null=True, blank=True, unique=True, help_text="The scheduled time that it was trained for."
     )
     artefacts = models.JSONField(
-        default=dict, blank=True, editable=False, help_text="The SHA-256 of each model file, by its name."
+        default=dict, blank=True, editable=False, help_text="The SHA-256 of each model file, by file name."
     )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
