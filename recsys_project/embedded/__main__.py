@@ -10,7 +10,10 @@ from recsys_project.embedded.errors import EmbeddedServiceError
 
 def main() -> int:
     """Runs one action. Returns 0 on success (for status: if all needed services run), 1 on errors, 3 for stopped."""
-    parser = argparse.ArgumentParser(prog="python -m recsys_project.embedded", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m recsys_project.embedded",
+        description="Starts, stops or checks the embedded PostgreSQL and Valkey.",
+    )
     parser.add_argument("action", choices=["start", "stop", "status"])
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     arguments = parser.parse_args()

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--protocol", required=True, metavar="NAME", help=names)
         parser.add_argument("--data", required=True, type=Path, metavar="PATH", help=data)
         parser.add_argument("--metadata", type=Path, metavar="PATH", help="texts of the movies: movie-metadata.zip")
-        parser.add_argument("--k", type=int, default=10, help="measured places of a list (10)")
+        parser.add_argument("--k", type=int, default=10, help="number of top items of a list that are measured (10)")
         parser.add_argument("--seed", type=int, default=0, help="seed of the protocol's random draws (0)")
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the report as JSON")
         parser.add_argument("--plot", type=Path, metavar="OUT.png", help="write a plot")

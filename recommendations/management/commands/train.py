@@ -47,10 +47,10 @@ class Command(AnnouncingCommand):
             "--trials",
             type=int,
             default=settings.TUNING_TRIALS,
-            help="of --tune: maximum number of trials (%(default)s)",
+            help="with --tune: maximum number of trials (%(default)s)",
         )
         parser.add_argument(
-            "--minutes", type=float, default=settings.TUNING_MINUTES, help="of --tune: maximum minutes (%(default)s)"
+            "--minutes", type=float, default=settings.TUNING_MINUTES, help="with --tune: maximum minutes (%(default)s)"
         )
         parser.add_argument(
             "--force", action="store_true", help="make the new version live even if the gate refuses it; without --data"
@@ -94,7 +94,7 @@ class Command(AnnouncingCommand):
             return
         raise CommandError(
             f"Version {version.pk} is trained but was refused; the live version stays. {version.refusal}"
-            f" To publish it all the same: manage.py rollback {version.pk}."
+            f" To publish it anyway: manage.py rollback {version.pk}."
         )
 
 
@@ -126,7 +126,7 @@ def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
 
 
 def _standalone_summary(out: Path, facts: dict[str, Any]) -> Group:
-    table = Table(title=f"{facts['dataset']} is trained: {out}", show_header=False)
+    table = Table(title=f"Model of {facts['dataset']}, written to {out}", show_header=False)
     for name in ("people", "items", "interactions", "repeated"):
         table.add_row(name, f"{facts[name]:,}")
     _add_measured(table, facts["metrics"])
