@@ -8,7 +8,7 @@ factors, as a person's is. Genres of one movie in a hundred and one in ten are t
 hidden. What is timed is a call with all its rows, on one connection; recall is against the right answer by NumPy. The
 time on a core is PostgreSQL's, a call's mean, known where it runs on this machine: others' work hardly changes it.
 
-- exact: there is no index; what passes the filter is looked at one by one.
+- exact: there is no index; the movies that pass the filter are scanned one by one.
 - index: HNSW on the factors, which goes on searching until enough have passed the filter.
 - chosen: what serving does, with the index and the limits that are shipped.
 """
