@@ -124,6 +124,9 @@ def gather(request: ListRequest) -> GatheredList:
     fill = _fill(request, published)
     if len(fill):
         movies = request.features.collect({*ids, *new_movies, *fill.item_ids.tolist()}, version_id)
+        # Movies may be hidden between two queries.
+        published &= movies.cards.keys()
+        fill = fill.within(movies.cards)
     # Usually every movie that was fetched is a candidate.
     all_candidates = len(published) == len(movies.movie_ids)
     item_ids = movies.movie_ids if all_candidates else np.array(sorted(published), np.int64)

@@ -6,7 +6,7 @@ measures the ranking that is served.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,11 @@ class ScoredItems:
     def of(cls, item_ids: Sequence[int], scores: Sequence[float]) -> ScoredItems:
         """Build from two sequences of the same length."""
         return cls(np.array(item_ids, np.int64), np.array(scores, np.float64))
+
+    def within(self, item_ids: Container[int]) -> ScoredItems:
+        """The items that are among ``item_ids``, in the same order."""
+        kept = np.array([item_id in item_ids for item_id in self.item_ids.tolist()], np.bool_)
+        return ScoredItems(self.item_ids[kept], self.scores[kept])
 
 
 @dataclass(frozen=True, slots=True)
