@@ -146,6 +146,12 @@ def test_movies_gone_since_the_batch_ran_are_replaced(cast, status):
     assert len(answer["items"]) == 8
 
 
+def test_a_hidden_movie_does_not_scale_the_scores_of_others(cast):
+    Movie.objects.filter(title="Heat").update(status=Movie.Status.HIDDEN)
+
+    assert item(served(cast.alice), "Casino")["score"] == 1.0
+
+
 def test_a_list_is_filled_to_a_hundred_movies(cast):
     batch = [make_movie(f"Batch {n}") for n in range(90)]
     BatchRecommendation.objects.all().delete()
