@@ -187,8 +187,17 @@ class TuningTrialInline(admin.TabularInline):
 
 @admin.register(TuningRun)
 class TuningRunAdmin(TrainedAdmin):
-    list_display = ["id", "status", "trigger", "pays", "shipped_confirmed", "best_confirmed", "people", "started_at"]
-    list_filter = ["status", "trigger", "pays"]
+    list_display = [
+        "id",
+        "status",
+        "trigger",
+        "improves",
+        "shipped_holdout_value",
+        "best_holdout_value",
+        "people",
+        "started_at",
+    ]
+    list_filter = ["status", "trigger", "improves"]
     search_fields = ["id", "error"]
     date_hierarchy = "started_at"
     inlines = [TuningTrialInline]
@@ -199,7 +208,7 @@ class TuningRunAdmin(TrainedAdmin):
                 "fields": [
                     "status",
                     "trigger",
-                    "pays",
+                    "improves",
                     "error",
                     "interrupted",
                     "started_at",
@@ -209,7 +218,7 @@ class TuningRunAdmin(TrainedAdmin):
                 ]
             },
         ),
-        ("nDCG@10", {"fields": ["shipped_value", "best_value", "shipped_confirmed", "best_confirmed"]}),
+        ("nDCG@10", {"fields": ["shipped_value", "best_value", "shipped_holdout_value", "best_holdout_value"]}),
         ("Best configuration", {"fields": ["configuration_table"]}),
     ]
 

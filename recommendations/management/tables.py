@@ -21,12 +21,12 @@ def trials_table(trials: Iterable[Trial]) -> Table:
     return table
 
 
-def outcome_table(facts: Mapping[str, float | bool | None]) -> Table:
+def outcome_table(outcome: Mapping[str, float | bool | None]) -> Table:
     """nDCG@10 of the shipped and the found configuration, on the search's split and on the second one."""
     table = Table("nDCG@10", "shipped", "found", title="Validation")
-    table.add_row("on the split of the search", _short(facts["shipped_value"]), _short(facts["best_value"]))
-    table.add_row("on a second split", _short(facts["shipped_confirmed"]), _short(facts["best_confirmed"]))
-    table.caption = "Training uses the found one." if facts["pays"] else "Training keeps the shipped one."
+    table.add_row("on the split of the search", _short(outcome["shipped_value"]), _short(outcome["best_value"]))
+    table.add_row("on a second split", _short(outcome["shipped_holdout_value"]), _short(outcome["best_holdout_value"]))
+    table.caption = "Training uses the found one." if outcome["improves"] else "Training keeps the shipped one."
     return table
 
 

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 
 class TuningRun(models.Model):
-    """One search for hyperparameters. Training uses what the newest finished one found, if it is better."""
+    """One search for hyperparameters. Training uses what the newest finished one found, if it improves."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -15,18 +15,19 @@ class TuningRun(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
     trigger = models.CharField(max_length=20, default="manual", help_text="What started it: manual or weekly.")
     seed = models.PositiveIntegerField(default=0)
-    people = models.PositiveIntegerField(default=0, help_text="The number of people with held-out likes.")
+    people = models.PositiveIntegerField(default=0, help_text="People whose held-out likes were measured.")
     shipped_value = models.FloatField(
         null=True, help_text="nDCG@10 of the shipped configuration on the validation split."
     )
     best_value = models.FloatField(null=True, help_text="nDCG@10 of the best configuration on the same split.")
-    shipped_confirmed = models.FloatField(
-        null=True, help_text="nDCG@10 of the shipped configuration on a second split, which the search does not see."
+    shipped_holdout_value = models.FloatField(
+        null=True, help_text="nDCG@10 of the shipped configuration on a second split, which the search does not read."
     )
-    best_confirmed = models.FloatField(null=True, help_text="nDCG@10 of the best configuration on the second split.")
-    pays = models.BooleanField(
-        default=False,
-        help_text="Whether the best one is better than the shipped one on both splits; training then uses it.",
+    best_holdout_value = models.FloatField(
+        null=True, help_text="nDCG@10 of the best configuration on the second split."
+    )
+    improves = models.BooleanField(
+        default=False, help_text="Better than what is shipped on both splits: used by training."
     )
     configuration = models.JSONField(
         default=dict, blank=True, help_text="The best configuration, in the form that training reads."

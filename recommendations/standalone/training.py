@@ -115,17 +115,13 @@ def standalone_config(options: StandaloneOptions, data: StandaloneData) -> Train
 def _tuned(
     data: StandaloneData, config: TrainingConfig, limits: Limits, on_progress: OnProgress
 ) -> tuple[TrainingConfig, dict[str, Any]]:
-    """The configuration, with the hyperparameters that the search found if they improve it; and facts of the search."""
+    """The configuration, with the found hyperparameters if they improve it; and the search's result, for model.json."""
 
     def show(trial: Trial) -> None:
         on_progress(f"tuning, trial {trial.number + 1}", _READ_SHARE)
 
     shipped = TunedConfig(config.ranker, config.feedback)
     result = tune(data.interactions, shipped=shipped, limits=limits, seed=config.random_state, on_trial=show)
-    facts = asdict(result) | {"pays": result.improves}
-    # model.json keeps the key names of earlier releases.
-    facts["shipped_confirmed"] = facts.pop("shipped_holdout_value")
-    facts["best_confirmed"] = facts.pop("best_holdout_value")
     if result.improves:
         config = replace(config, ranker=result.best.ranker, feedback=result.best.feedback)
-    return config, facts
+    return config, asdict(result) | {"improves": result.improves}

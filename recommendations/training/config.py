@@ -54,7 +54,7 @@ def tuned_config() -> TunedConfig:
     One query. A configuration that this release cannot read is logged and ignored.
     """
     run = TuningRun.objects.filter(status=TuningRun.Status.FINISHED).first()
-    if run is None or not run.pays:
+    if run is None or not run.improves:
         return shipped_config()
     try:
         found = config_from_json(TunedConfig, run.configuration)

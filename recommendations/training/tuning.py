@@ -126,12 +126,12 @@ def _record(run: TuningRun, trial: Trial) -> None:
 
 def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
     run.status, run.finished_at = Status.FINISHED, timezone.now()
-    run.people, run.pays = result.people, result.improves
+    run.people, run.improves = result.people, result.improves
     run.shipped_value, run.best_value = result.shipped_value, result.best_value
-    run.shipped_confirmed, run.best_confirmed = result.shipped_holdout_value, result.best_holdout_value
+    run.shipped_holdout_value, run.best_holdout_value = result.shipped_holdout_value, result.best_holdout_value
     run.configuration = result.best.as_dict()
     run.save()
-    logger.info("tuning_finished", run=run.pk, pays=run.pays, value=run.best_confirmed)
+    logger.info("tuning_finished", run=run.pk, improves=run.improves, value=run.best_holdout_value)
     return run
 
 

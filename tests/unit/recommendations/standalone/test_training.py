@@ -193,8 +193,22 @@ def test_tuning_first_is_recorded_in_the_folder(data, tmp_path):
     assert len(facts["tuning"]["trials"]) == 4
     assert facts["tuning"]["trials"][0]["part"] == "shipped"
     used = facts["hyperparameters"]["ranker"]["autoencoder"]
-    assert (used == facts["tuning"]["best"]["ranker"]["autoencoder"]) or not facts["tuning"]["pays"]
+    assert (used == facts["tuning"]["best"]["ranker"]["autoencoder"]) or not facts["tuning"]["improves"]
+    assert {"shipped_value", "shipped_holdout_value", "best_value", "best_holdout_value"} <= set(facts["tuning"])
     assert "on a second split" in text
+
+
+def test_the_tuning_of_an_earlier_release_does_not_matter(data, tmp_path):
+    model, table = tmp_path / "model", tmp_path / "out.csv"
+    run("train", "--data", data, "--out", model)
+    manifest = json.loads((model / "model.json").read_text())
+    manifest["tuning"] = {"trials": [], "pays": True, "shipped_confirmed": 0.1, "best_confirmed": 0.2}
+    manifest["hyperparameters"]["ranker"]["similar_people_weight"] = 0.15
+    (model / "model.json").write_text(json.dumps(manifest))
+
+    run("export_recommendations", table, "--model", model)
+
+    assert pl.read_csv(table)["user"].n_unique() == 12
 
 
 def test_tuning_goes_with_a_file(db):

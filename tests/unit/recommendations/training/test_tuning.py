@@ -23,7 +23,7 @@ FEW = Limits(trials=4, seconds=600)
 def found(**fields) -> TuningRun:
     """A finished run that found fair ratings to say little."""
     config = TunedConfig(feedback=FeedbackConfig(fair_rating=0.25)).as_dict()
-    return TuningRun.objects.create(**{"status": "finished", "pays": True, "configuration": config, **fields})
+    return TuningRun.objects.create(**{"status": "finished", "improves": True, "configuration": config, **fields})
 
 
 def test_every_trial_and_the_outcome_are_recorded(world):
@@ -36,6 +36,8 @@ def test_every_trial_and_the_outcome_are_recorded(world):
     assert trials[0].part == "shipped"
     assert trials[0].value == run.shipped_value
     assert max(trial.value for trial in trials) == run.best_value
+    better = run.best_value > run.shipped_value and run.best_holdout_value > run.shipped_holdout_value
+    assert run.improves == better
     assert "regularization" in trials[1].parameters
     assert config_from_json(TunedConfig, run.configuration)
 
@@ -51,9 +53,9 @@ def test_the_next_training_uses_what_the_newest_run_found(world):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"pays": False}, {"status": "failed"}, {"status": "running"}, {"configuration": {"ranker": {"odd": 1}}}],
+    [{"improves": False}, {"status": "failed"}, {"status": "running"}, {"configuration": {"ranker": {"odd": 1}}}],
 )
-def test_what_does_not_pay_or_does_not_read_is_left(db, fields):
+def test_a_run_without_gain_or_not_readable_is_ignored(db, fields):
     found(**fields)
 
     assert tuned.tuned_config() == tuned.shipped_config()
@@ -61,7 +63,7 @@ def test_what_does_not_pay_or_does_not_read_is_left(db, fields):
 
 def test_the_newest_finished_run_decides(db):
     found()
-    found(pays=False)
+    found(improves=False)
     TuningRun.objects.create(status="failed")
 
     assert tuned.tuned_config() == tuned.shipped_config()
