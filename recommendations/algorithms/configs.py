@@ -9,19 +9,34 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 T = TypeVar("T")
 
+_FORMERLY = "formerly"
+
 
 class ConfigError(ValueError):
     """The JSON does not fit the configuration; the message names the place."""
 
 
+def formerly(name: str) -> dict[str, str]:
+    """The metadata of a renamed field: JSON that an earlier release stored has its value under ``name``."""
+    return {_FORMERLY: name}
+
+
 def config_from_json(kind: type[T], value: object, place: str = "configuration") -> T:
     """Build a ``kind`` from what ``dataclasses.asdict`` and JSON made of one; absent keys keep their defaults.
 
+    A field may have the name of an earlier release (``formerly``).
     Raises ConfigError for an unknown key, a value of another type, and a value that the dataclass rejects.
     """
     if not isinstance(value, dict):
         raise ConfigError(f"{place} must be an object, not {value!r}.")
-    known = {field.name for field in fields(cast(Any, kind)) if field.init}
+    own = [field for field in fields(cast(Any, kind)) if field.init]
+    known = {field.name for field in own}
+    value = dict(value)
+    for field in own:
+        former = field.metadata.get(_FORMERLY)
+        # With both names given, the former one stays, and is unknown.
+        if former in value and field.name not in value:
+            value[field.name] = value.pop(former)
     unknown = sorted(set(map(str, value)) - known)
     if unknown:
         raise ConfigError(f"{place} has no {unknown[0]!r}; it has {', '.join(sorted(known))}.")

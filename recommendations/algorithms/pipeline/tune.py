@@ -34,7 +34,8 @@ from recommendations.algorithms.rankers.ensemble import (
     z_scores,
 )
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.rankers.user_knn import SpectralFilter, UserKNN
+from recommendations.algorithms.rankers.spectral_filter import SpectralFilter
+from recommendations.algorithms.rankers.user_knn import UserKNN
 from recommendations.algorithms.sparse import column_counts, row_counts
 from recommendations.algorithms.top_n import top_n
 
@@ -46,7 +47,7 @@ _AUTOENCODER_UNTIL, _ALS_UNTIL = 0.6, 0.9
 _AUTOENCODER_TRIALS = 0.65
 _STEPS = (0.5, 0.8, 1.25, 2.0, 0.0)
 _ROUNDS = 2
-_WEIGHTS = ("als_weight", "spectral_weight", "similar_people_weight", "popularity_prior")
+_WEIGHTS = ("als_weight", "spectral_weight", "user_knn_weight", "popularity_prior")
 _HALF_LIVES = (None, 90.0, 365.0, 1460.0)
 
 Part = Literal["shipped", "incumbent", "autoencoder", "als", "weights"]
@@ -223,9 +224,8 @@ class _ValidationSplit:
             yield ranker.als_weight, self._member(als, partial(ImplicitAls, als))
         if ranker.spectral_weight:
             yield ranker.spectral_weight, self._member(ranker.spectral, lambda: SpectralFilter(ranker.spectral))
-        if ranker.similar_people_weight and self._uses_user_knn:
-            people = ranker.similar_people
-            yield ranker.similar_people_weight, self._member(people, lambda: UserKNN(people))
+        if ranker.user_knn_weight and self._uses_user_knn:
+            yield ranker.user_knn_weight, self._member(ranker.user_knn, lambda: UserKNN(ranker.user_knn))
 
     def _member(self, key: Any, build: Callable[[], Ranker]) -> NDArray[np.float32]:
         if key not in self._members:

@@ -16,16 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recommendations.algorithms.configs import formerly
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
 from recommendations.algorithms.rankers.base import Ranker
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.rankers.user_knn import (
-    SpectralConfig,
-    SpectralFilter,
-    UserKNN,
-    UserKNNConfig,
-)
+from recommendations.algorithms.rankers.spectral_filter import SpectralConfig, SpectralFilter
+from recommendations.algorithms.rankers.user_knn import UserKNN, UserKNNConfig
 from recommendations.algorithms.sparse import column_counts, row_counts
 from recommendations.algorithms.top_n import top_n
 
@@ -47,11 +44,11 @@ class EnsembleConfig:
     # Each of these factorisations has the weight ``als_weight``.
     als: tuple[AlsConfig, ...] = (AlsConfig(),)
     spectral: SpectralConfig = field(default_factory=SpectralConfig)
-    similar_people: UserKNNConfig = field(default_factory=UserKNNConfig)
+    user_knn: UserKNNConfig = field(default_factory=UserKNNConfig, metadata=formerly("similar_people"))
     # The autoencoder's own weight is 1.
     als_weight: float = 0.7
     spectral_weight: float = 0.2
-    similar_people_weight: float = 0.15
+    user_knn_weight: float = field(default=0.15, metadata=formerly("similar_people_weight"))
     # Share of the autoencoder's positive weights of a disliked item that is subtracted from the scores.
     dislike_strength: float = 0.5
     # Weight of the standardised popularity, divided by (likes of the person)^2: it dominates for people with few
@@ -63,7 +60,7 @@ class EnsembleConfig:
     max_people_compared: int = 25_000
 
     def __post_init__(self) -> None:
-        for name in ("als_weight", "spectral_weight", "similar_people_weight", "dislike_strength", "popularity_prior"):
+        for name in ("als_weight", "spectral_weight", "user_knn_weight", "dislike_strength", "popularity_prior"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}.")
         if self.max_items < 1:
@@ -89,7 +86,7 @@ EVERY_RATING = EnsembleConfig(
     spectral=SpectralConfig(rank=48),
     als_weight=1.0,
     spectral_weight=0.3,
-    similar_people_weight=0.0,
+    user_knn_weight=0.0,
 )
 RATING_STRENGTH = 0.08
 
@@ -125,9 +122,9 @@ class RankingEnsemble:
             yield config.als_weight, partial(ImplicitAls, als)
         if config.spectral_weight:
             yield config.spectral_weight, lambda: SpectralFilter(config.spectral)
-        if config.similar_people_weight and people <= config.max_people_compared:
-            yield config.similar_people_weight, lambda: UserKNN(config.similar_people)
-        elif config.similar_people_weight:
+        if config.user_knn_weight and people <= config.max_people_compared:
+            yield config.user_knn_weight, lambda: UserKNN(config.user_knn)
+        elif config.user_knn_weight:
             logger.warning("%d people are too many to compare with each other; user kNN is left out.", people)
 
     def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from recommendations.evaluation.report import CURVE_CUTS
 
 _BLOCK = 1024
 
-AUTOENCODER_ONLY = EnsembleConfig(als_weight=0.0, spectral_weight=0.0, similar_people_weight=0.0)
+AUTOENCODER_ONLY = EnsembleConfig(als_weight=0.0, spectral_weight=0.0, user_knn_weight=0.0)
 
 Scorer = Callable[[csr_array], NDArray[np.float32]]
 
@@ -87,10 +87,10 @@ def ablations(config: EnsembleConfig) -> dict[str, EnsembleConfig]:
     parts: dict[str, dict[str, Any]] = {
         "without ALS": {"als_weight": 0.0},
         "without the spectral filter": {"spectral_weight": 0.0},
-        "without similar people": {"similar_people_weight": 0.0},
+        "without user kNN": {"user_knn_weight": 0.0},
         "with the first factorisation only": {"als": config.als[:1]},
         "without the prior of popularity": {"popularity_prior": 0.0},
-        "autoencoder alone": {"als_weight": 0.0, "spectral_weight": 0.0, "similar_people_weight": 0.0},
+        "autoencoder alone": {"als_weight": 0.0, "spectral_weight": 0.0, "user_knn_weight": 0.0},
     }
     auto = config.autoencoder
     refinements = {

@@ -6,7 +6,8 @@ from recommendations.algorithms.configs import ConfigError, config_from_json
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.pipeline.tune import TunedConfig
 from recommendations.algorithms.rankers.als import AlsConfig
-from recommendations.algorithms.rankers.ensemble import EVERY_RATING
+from recommendations.algorithms.rankers.ensemble import EVERY_RATING, EnsembleConfig
+from recommendations.algorithms.rankers.user_knn import UserKNNConfig
 
 
 def round_trip(config: TunedConfig) -> TunedConfig:
@@ -28,6 +29,14 @@ def test_absent_keys_keep_defaults_and_integers_pass_as_floats():
     assert config.feedback == FeedbackConfig()
 
 
+def test_names_of_an_earlier_release_are_read():
+    stored = {"ranker": {"similar_people": {"locality": 3}, "similar_people_weight": 0.4, "als_weight": 0.5}}
+
+    ranker = config_from_json(TunedConfig, stored).ranker
+
+    assert ranker == EnsembleConfig(user_knn=UserKNNConfig(locality=3), user_knn_weight=0.4, als_weight=0.5)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -40,6 +49,10 @@ def test_absent_keys_keep_defaults_and_integers_pass_as_floats():
         ({"ranker": {"als": {}}}, "configuration.ranker.als must be a list"),
         ({"ranker": {"als": [{"factors": 1.5}]}}, r"configuration.ranker.als\[0\].factors must be a whole number"),
         ({"ranker": {"autoencoder": {"regularization": -1}}}, "regularization must be above 0"),
+        (
+            {"ranker": {"similar_people_weight": 0.1, "user_knn_weight": 0.2}},
+            "configuration.ranker has no 'similar_people_weight'",
+        ),
         ({"feedback": {"age_half_life_days": 0}}, "age_half_life_days must be above 0"),
     ],
 )

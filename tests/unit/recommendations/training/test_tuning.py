@@ -61,6 +61,12 @@ def test_a_run_without_gain_or_not_readable_is_ignored(db, fields):
     assert tuned.tuned_config() == tuned.shipped_config()
 
 
+def test_a_run_of_an_earlier_release_is_read(db):
+    found(configuration={"ranker": {"similar_people_weight": 0.4}})
+
+    assert tuned.tuned_config().ranker == replace(tuned.shipped_config().ranker, user_knn_weight=0.4)
+
+
 def test_the_newest_finished_run_decides(db):
     found()
     found(improves=False)

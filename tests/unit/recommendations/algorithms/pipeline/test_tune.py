@@ -10,7 +10,7 @@ from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackEr
 from recommendations.algorithms.rankers.als import AlsConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoderConfig
-from recommendations.algorithms.rankers.user_knn import SpectralConfig
+from recommendations.algorithms.rankers.spectral_filter import SpectralConfig
 
 DAY = 86_400
 SMALL = EnsembleConfig(als=(AlsConfig(factors=4, iterations=3),), spectral=SpectralConfig(rank=4))
@@ -67,7 +67,7 @@ def test_a_configuration_is_replaced_by_one_better_on_two_splits(read):
         als=(),
         als_weight=0.0,
         spectral_weight=0.0,
-        similar_people_weight=0.0,
+        user_knn_weight=0.0,
         popularity_prior=50.0,
     )
 

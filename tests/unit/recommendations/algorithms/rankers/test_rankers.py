@@ -12,7 +12,8 @@ from recommendations.algorithms.rankers.ensemble import EVERY_RATING, EnsembleCo
 from recommendations.algorithms.rankers.few_shot import FewShotConfig
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.rankers.popularity import PopularityConfig
-from recommendations.algorithms.rankers.user_knn import SpectralConfig, SpectralFilter, UserKNN, UserKNNConfig
+from recommendations.algorithms.rankers.spectral_filter import SpectralConfig, SpectralFilter
+from recommendations.algorithms.rankers.user_knn import UserKNN, UserKNNConfig
 
 # The tiny world's factorisations need no more factors than it has tastes.
 SMALL = EnsembleConfig(
@@ -36,7 +37,7 @@ OUT_OF_RANGE = [
     (AlsConfig, "regularization", 0),
     (EnsembleConfig, "als_weight", -1),
     (EnsembleConfig, "spectral_weight", -1),
-    (EnsembleConfig, "similar_people_weight", -1),
+    (EnsembleConfig, "user_knn_weight", -1),
     (EnsembleConfig, "dislike_strength", -1),
     (EnsembleConfig, "popularity_prior", -1),
     (EnsembleConfig, "max_items", 0),

@@ -34,7 +34,7 @@ def test_a_folder_does_as_well_as_a_zip_and_twice_gives_the_same(tmp_path):
 def test_an_ablation_removes_each_part_in_turn(tmp_path):
     report = PROTOCOLS["ml1m-fold"].run(fold_zip(tmp_path), Options(k=3, ablation=True))
     names = {row.model for row in report.rows}
-    assert {"without ALS", "without similar people", "autoencoder alone"} <= names
+    assert {"without ALS", "without user kNN", "autoencoder alone"} <= names
     # The shipped configuration has one factorisation: there is no second to remove.
     assert "with the first factorisation only" not in names
     assert all(variant != EnsembleConfig() for variant in ablations(EnsembleConfig()).values())
