@@ -12,7 +12,7 @@ import numpy as np
 
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
-from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems
+from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems, candidate_ids
 from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
 from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import LiveModel
@@ -113,7 +113,9 @@ def gather(request: ListRequest) -> GatheredList:
     passing = request.filters.passing(live.movie_ids)
     popular, preferred, genre_reasons = _popular(request, profile) if weights["popular"] else _NO_POPULAR
     nearest = _nearest(request, profile) if weights["realtime"] else []
-    ids = (passing - excluded).union(popular.item_ids.tolist(), preferred.item_ids.tolist(), nearest)
+    lists = {"batch": ScoredItems.of(live.movie_ids, live.scores), "popular": popular}
+    batch_filtered = set(live.movie_ids) - passing
+    ids = candidate_ids([*lists.values(), preferred], nearest, excluded) - batch_filtered
     mood, cosines = _mood(request, ids)
     ids = ids.union(cosines)
     new_movies = _new_movies(request)
@@ -136,8 +138,7 @@ def gather(request: ListRequest) -> GatheredList:
         weights,
         has_factors,
         factors,
-        batch=ScoredItems.of(live.movie_ids, live.scores),
-        popular=popular,
+        lists=lists,
         preferred=preferred,
         profile=profile,
         nearest=np.array(nearest, np.int64),
@@ -148,7 +149,7 @@ def gather(request: ListRequest) -> GatheredList:
         seen=len(request.seen),
         excluded=len(request.filters.exclude),
         of_batch_seen=len(request.seen.intersection(live.movie_ids)),
-        of_batch_filtered=len(set(live.movie_ids) - excluded - passing),
+        of_batch_filtered=len(batch_filtered - excluded),
         not_published=len(ids) - len(published),
     )
     return GatheredList(

@@ -13,7 +13,7 @@ import numpy as np
 from events.selectors import histories
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
 from recommendations.algorithms.listing.group_aggregation import RankedGroup, Strategy, rank_group
-from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems
+from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems, candidate_ids
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
@@ -75,10 +75,12 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
     _fetch_query_factors(features, version_id, signal_movies)
     profiles = [user_profile(features, live, by_user[user][0]) for user, live in zip(user_ids, lives, strict=True)]
     popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, seen))
-    ids = {movie for live in lives for movie in live.movie_ids}.union(popular.item_ids.tolist()) - seen
+    lists = [{"batch": ScoredItems.of(live.movie_ids, live.scores), "popular": popular} for live in lives]
+    nearest = set[int]()
     if version_id is not None:
         queries = [profile.query for profile in profiles if profile is not None and profile.positive]
-        ids = ids.union(*candidates.nearest_to_each(version_id, queries, seen, REALTIME_CANDIDATES))
+        nearest = nearest.union(*candidates.nearest_to_each(version_id, queries, seen, REALTIME_CANDIDATES))
+    ids = candidate_ids((listed for by_source in lists for listed in by_source.values()), nearest, seen)
     movies = features.collect(ids, version_id)
     if len(movies.cards) < limit:
         missing = limit - len(movies.cards)
@@ -94,11 +96,10 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
             ranking.weights(has_batch=bool(live.movie_ids), profile=profile),
             has_factors,
             factors,
-            batch=ScoredItems.of(live.movie_ids, live.scores),
-            popular=popular,
+            lists=by_source,
             profile=profile,
         )
-        for live, profile in zip(lives, profiles, strict=True)
+        for live, by_source, profile in zip(lives, lists, profiles, strict=True)
     ]
     return GatheredGroup(version_id, pools, movies)
 

@@ -66,14 +66,15 @@ class BlendConfig:
         if has_batch and signals:
             fresh = max(1 / (1 + self.newer_decay * newer), self.batch_floor)
             # With a real-time weight of 0 the batch is the only source, whatever its age.
-            raw = (self.batch * (fresh if self.realtime else 1.0), self.realtime, 0.0)
+            raw = {"batch": self.batch * (fresh if self.realtime else 1.0), "realtime": self.realtime}
         elif has_batch:
-            raw = (1.0, 0.0, 0.0)
+            raw = {"batch": 1.0}
         elif signals:
-            raw = (0.0, 1.0, min(self.popularity_prior / (1 + max(positive, 1)), MAX_POPULARITY_WEIGHT))
+            prior = min(self.popularity_prior / (1 + max(positive, 1)), MAX_POPULARITY_WEIGHT)
+            raw = {"realtime": 1.0, "popular": prior}
         else:
-            raw = (0.0, 0.0, 1.0)
-        return {source: weight / sum(raw) for source, weight in zip(SOURCES, raw, strict=True)}
+            raw = {"popular": 1.0}
+        return {source: raw.get(source, 0.0) / sum(raw.values()) for source in SOURCES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ measures the ranking that is served.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,7 +75,8 @@ class CandidatePool:
 
     item_ids: int64 (n,), ascending and unique. weights: by source, from RankingConfig.weights.
     has_factors: bool (n,); item_factors: float32 (n, d), zeros without factors.
-    batch, popular: complete lists as published, because calibration starts at a list's end; only candidates are ranked.
+    lists: by source, the list of each source but real time; one for each that has a weight. Complete as published,
+    because calibration starts at a list's end; only candidates are ranked.
     preferred: popular movies of the person's preferred genres, with scores above 1, so that they rank before those
     popular with everyone. nearest: int64 (m,), ids that the vector search near the profile's query found; None where no
     search chose the candidates. mood: cosine similarity of each candidate's text to a mood, float64 (n,),
@@ -86,8 +87,7 @@ class CandidatePool:
     weights: Mapping[str, float]
     has_factors: NDArray[np.bool_]
     item_factors: NDArray[np.float32]
-    batch: ScoredItems = field(default_factory=ScoredItems)
-    popular: ScoredItems = field(default_factory=ScoredItems)
+    lists: Mapping[str, ScoredItems]
     preferred: ScoredItems = field(default_factory=ScoredItems)
     profile: UserProfile | None = None
     nearest: NDArray[np.int64] | None = None
@@ -95,14 +95,30 @@ class CandidatePool:
     fill: ScoredItems = field(default_factory=ScoredItems)
 
 
+def candidate_ids(lists: Iterable[ScoredItems], nearest: Iterable[int], exclude: Collection[int]) -> set[int]:
+    """The ids of the candidates: all items of the lists and the nearest ones, without ``exclude``."""
+    return set(nearest).union(*(listed.item_ids.tolist() for listed in lists)).difference(exclude)
+
+
 def rank(pool: CandidatePool, config: RankingConfig) -> RankedList:
-    """Rank all candidates, then append the fill. Returns scores and the share of each source; deterministic."""
+    """Rank all candidates, then append the fill. Returns scores and the share of each source; deterministic.
+
+    Raises ValueError if a source has a weight and no list, or a list and no weight: it would lower all scores, or none
+    of its items would count.
+    """
     sources: dict[str, NDArray[np.floating]] = {
-        "batch": _list_scores(pool, pool.batch),
-        "popular": _popular_scores(pool),
+        source: _list_scores(pool, listed) for source, listed in pool.lists.items()
     }
+    if len(pool.preferred):
+        sources["popular"] = _preferred_scores(pool, sources["popular"])
     if pool.profile is not None:
         sources["realtime"] = _realtime_scores(pool, pool.profile)
+    for source, weight in pool.weights.items():
+        if weight and source not in sources:
+            raise ValueError(f"The source {source!r} has weight {weight:.3g}, but its candidates were not gathered.")
+    for source in sources:
+        if source not in pool.weights:
+            raise ValueError(f"The source {source!r} was gathered, but has no weight.")
     ranked = blend(pool.item_ids, sources, pool.weights)
     if pool.mood is not None:
         ranked = add_mood(ranked, pool.mood[np.searchsorted(pool.item_ids, ranked.item_ids)], config.mood_weight)
@@ -114,14 +130,13 @@ def _list_scores(pool: CandidatePool, listed: ScoredItems) -> NDArray[np.float64
     return _align_to_candidates(pool, listed.item_ids, shift_to_list_floor(listed.scores, LIST_SIZE))
 
 
-def _popular_scores(pool: CandidatePool) -> NDArray[np.float64]:
-    """Each candidate's popularity, replaced by its score in preferred genres where it has one. (n,)."""
-    everyone = _list_scores(pool, pool.popular)
-    if not len(pool.preferred):
-        return everyone
+def _preferred_scores(pool: CandidatePool, everyone: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Each candidate's popularity, ``everyone``, replaced by its score in preferred genres where it has one. (n,)."""
+    known = np.isfinite(everyone)
+    general = np.full(len(everyone), np.nan)
+    general[known] = normalise(everyone[known])
     preferred = _align_to_candidates(pool, pool.preferred.item_ids, pool.preferred.scores)
-    everyone[np.isfinite(everyone)] = normalise(everyone[np.isfinite(everyone)])
-    return np.where(np.isnan(preferred), everyone, preferred)
+    return np.where(np.isnan(preferred), general, preferred)
 
 
 def _align_to_candidates(

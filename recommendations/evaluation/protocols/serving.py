@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.listing.blending import POPULAR_CANDIDATES, REALTIME_CANDIDATES, BlendConfig
-from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, rank
+from recommendations.algorithms.listing.scoring import (
+    CandidatePool,
+    RankingConfig,
+    ScoredItems,
+    candidate_ids,
+    rank,
+)
 from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
 from recommendations.algorithms.pipeline.train import TrainedModel
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig
@@ -83,16 +89,15 @@ class ServingSimulator:
         weights = config.weights(has_batch=bool(len(batch)), profile=profile)
         popular = self._popular(seen, POPULAR_CANDIDATES) if weights["popular"] else ScoredItems()
         nearest = self._nearest(profile, seen) if weights["realtime"] else np.empty(0, np.int64)
-        listed = batch.item_ids[~np.isin(batch.item_ids, seen)]
-        ids = np.unique(np.concatenate([listed, popular.item_ids, nearest]))
+        lists = {"batch": batch, "popular": popular}
+        ids = np.array(sorted(candidate_ids(lists.values(), nearest.tolist(), seen.tolist())), np.int64)
         missing = n - len(ids)
         return CandidatePool(
             ids,
             weights,
             self._has_factors[ids],
             self.item_factors[ids],
-            batch=batch,
-            popular=popular,
+            lists=lists,
             profile=profile,
             nearest=nearest,
             fill=self._popular(np.concatenate([seen, ids]), missing) if missing > 0 else ScoredItems(),

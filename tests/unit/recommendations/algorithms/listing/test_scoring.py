@@ -1,13 +1,17 @@
 """The ranker: aligns sources by candidate, calibrates, blends and fills; and the top contributions of a score."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from recommendations.algorithms.listing import blending
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES
 from recommendations.algorithms.listing.scoring import (
     CandidatePool,
     RankingConfig,
     ScoredItems,
+    candidate_ids,
     rank,
     top_contributions,
 )
@@ -26,8 +30,9 @@ def make_pool(item_ids, factors=None, **fields) -> CandidatePool:
     ids = np.array(item_ids, np.int64)
     known = np.zeros(len(ids), np.bool_) if factors is None else np.any(factors, axis=1)
     vectors = np.zeros((len(ids), 2), np.float32) if factors is None else np.asarray(factors, np.float32)
-    weights = RankingConfig().weights(has_batch="batch" in fields, profile=fields.get("profile"))
-    return CandidatePool(ids, weights, known, vectors, **fields)
+    lists = {source: fields.pop(source) for source in ("batch", "popular") if source in fields}
+    weights = RankingConfig().weights(has_batch="batch" in lists, profile=fields.get("profile"))
+    return CandidatePool(ids, weights, known, vectors, lists, **fields)
 
 
 def test_a_nightly_list_keeps_its_order_without_seen_movies():
@@ -92,7 +97,47 @@ def test_the_fill_follows_the_last_candidate():
 
 
 def test_an_empty_pool_ranks_to_an_empty_list():
-    assert len(rank(make_pool([]), RankingConfig())) == 0
+    assert len(rank(make_pool([], popular=ScoredItems()), RankingConfig())) == 0
+
+
+def test_candidates_come_from_all_lists_and_the_nearest():
+    lists = [ScoredItems.of([1, 2], [2.0, 1.0]), ScoredItems(), ScoredItems.of([2, 3], [9.0, 8.0])]
+
+    assert candidate_ids(lists, [4, 5], {1, 5, 6}) == {2, 3, 4}
+
+
+def test_a_new_source_needs_a_list_and_a_weight_alone(monkeypatch):
+    pool = make_pool([1, 2, 3], batch=ScoredItems.of([1, 2], [2.0, 1.0]))
+    monkeypatch.setattr(blending, "SOURCES", (*SOURCES, "trending"))
+    lists = {**pool.lists, "trending": ScoredItems.of([3], [5.0])}
+    weights = {**pool.weights, "batch": 0.4, "trending": 0.6}
+
+    ranked = rank(replace(pool, lists=lists, weights=weights), RankingConfig())
+
+    assert ranked.item_ids.tolist() == [3, 1, 2]
+    assert ranked.shares[0].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("lists", "weights", "message"),
+    [
+        ({}, {"batch": 1.0}, "'batch' has weight 1, but its candidates were not gathered"),
+        ({"batch": ScoredItems()}, {"batch": 0.7, "realtime": 0.3}, "'realtime' has weight 0.3"),
+        ({"batch": ScoredItems()}, {"batch": 0.9, "trending": 0.1}, "'trending' has weight 0.1"),
+        ({"batch": ScoredItems(), "trending": ScoredItems()}, {"batch": 1.0}, "'trending' was gathered, but has no"),
+    ],
+)
+def test_a_weight_without_candidates_is_refused(lists, weights, message):
+    pool = replace(make_pool([1]), lists=lists, weights=weights)
+
+    with pytest.raises(ValueError, match=message):
+        rank(pool, RankingConfig())
+
+
+def test_a_source_of_weight_0_needs_no_list():
+    pool = replace(make_pool([1], batch=ScoredItems.of([1], [1.0])), weights={"batch": 1.0, "popular": 0.0})
+
+    assert rank(pool, RankingConfig()).item_ids.tolist() == [1]
 
 
 def test_the_signal_with_the_largest_contribution_is_found():
