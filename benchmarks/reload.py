@@ -68,7 +68,7 @@ class Server:
         _await(lambda: bool(self.workers()) and not before & set(self.workers()))
 
     def replace(self) -> None:
-        """A new server beside the old one, which gets TERM once the new one has loaded."""
+        """Starts a new server beside the old one, and stops the old one as soon as the new one has loaded."""
         os.kill(self.pid, signal.SIGUSR2)
         beside = self._pidfile.with_name("web.pid.2")
         _await(lambda: beside.exists() and bool(beside.read_text().strip()))

@@ -116,7 +116,7 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
             seen=False,
             votes=False,
             withdraws=False,
-            reason=ReasonTemplate("because_viewed", "Because you looked at {}"),
+            reason=ReasonTemplate("because_viewed", "Because you viewed {}"),
         ),
         # Chosen, but not yet judged.
         Kind.WATCH: KindRow(

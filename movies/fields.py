@@ -1,4 +1,4 @@
-"""Model fields that normalise text when it is stored and looked up: in forms, imports and the shell.
+"""Model fields that normalise text when it is stored and in lookups: in forms, imports and the shell.
 
 ``movies.text.normalise_*`` define the form. Raw SQL bypasses fields; check constraints of the tables cover that.
 """

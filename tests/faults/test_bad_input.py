@@ -155,13 +155,13 @@ def test_a_cursor_of_other_filters_is_refused(person: Client, changes, other):
 
 def test_a_cursor_somebody_touched_is_refused(person: Client, changes):
     cursor = cursor_of(person)
-    payload, stamp, signature = cursor.split(":")
+    payload, timestamp, signature = cursor.split(":")
     touched = [
         cursor[:-1],
         cursor + "x",
-        f"{payload[:-1]}{'A' if payload[-1] != 'A' else 'B'}:{stamp}:{signature}",
-        f"{payload}:{stamp[:-1]}x:{signature}",
-        f"{payload}:{stamp}:{signature[::-1]}",
+        f"{payload[:-1]}{'A' if payload[-1] != 'A' else 'B'}:{timestamp}:{signature}",
+        f"{payload}:{timestamp[:-1]}x:{signature}",
+        f"{payload}:{timestamp}:{signature[::-1]}",
         f".{cursor}",
         f"{payload}:{signature}",
         signing.dumps([str(uuid4()), 3, person.user.pk, ""], salt="another"),

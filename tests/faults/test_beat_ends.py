@@ -1,4 +1,4 @@
-"""Beat ends when it is told to, whatever it is doing."""
+"""Beat ends on a signal, whatever it is doing."""
 
 import os
 import signal

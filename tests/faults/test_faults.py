@@ -227,7 +227,7 @@ def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer
 
 def test_a_statement_that_does_not_end_holds_no_thread_for_good(stricken: WebServer, person: Client):
     with psycopg.connect(running_database_url(), autocommit=True) as other, other.transaction():
-        # Every list ends by being logged; so many hold all threads of both processes.
+        # Every list ends by being logged: eight that wait hold all threads of both processes.
         other.execute("LOCK TABLE events_servedrecommendation IN SHARE MODE")
         held = at_once([lambda: person.get(LIST, genre="war")] * 8)
 

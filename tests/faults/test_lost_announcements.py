@@ -56,7 +56,7 @@ def die_after(change: str) -> None:
 
 
 def versions_shown(person: Client) -> set[int]:
-    """Of so many readers at once, once no process can remember which version was live."""
+    """The versions that concurrent readers get once no process has an older live version cached."""
     time.sleep(CACHE_SECONDS)
     return {answer["model_version"] for answer in at_once([person.read] * READERS)}
 

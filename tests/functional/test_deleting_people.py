@@ -40,7 +40,7 @@ def keys_about(user_id: int, list_ids: set[str]) -> set[str]:
 
 
 class Activity:
-    """What one person does at once until they are told that they are gone; what each was answered."""
+    """What one person does at once until a request says that they are gone; the answer to each."""
 
     def __init__(self, person: Client, movies: list[int]) -> None:
         self.person, self.movies = person, movies
@@ -80,10 +80,10 @@ class Activity:
                 self.lists.add(answer.json()["recommendation_id"])
             if self.lists and len(self.answers) > 10:
                 self.busy.set()
-        raise AssertionError("The person was never told that they are gone.")
+        raise AssertionError("No answer said that the person is gone.")
 
 
-def test_an_active_person_is_deleted_whole_and_told_so(cinema: Cinema):
+def test_an_active_person_is_deleted_whole_and_answered_401(cinema: Cinema):
     staff, movies = Staff(cinema), [movie.pk for movie in cinema.movies["Crime"]]
     for number in range(ROUNDS):
         person = cinema.person()

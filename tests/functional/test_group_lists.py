@@ -148,15 +148,15 @@ def test_a_bad_value_is_400_and_named(cinema: Cinema, name):
 
 
 def test_no_question_about_a_group_singles_out_a_movie(cinema: Cinema):
-    """What a stranger once asked 80 times to read all that a member had seen."""
-    member, stranger = willing(cinema, "Crime"), cinema.person()
+    """What somebody else once asked 80 times to read all that a member had seen."""
+    member, outsider = willing(cinema, "Crime"), cinema.person()
     year = cinema.movies["Crime"][0].year
 
     for probe in ({"year_from": year, "year_to": year}, {"exclude": "1,2"}, {"limit": 100}, {"genre": "crime"}):
-        answer = stranger.ask("POST", GROUP, {"members": emails(member), **probe})
+        answer = outsider.ask("POST", GROUP, {"members": emails(member), **probe})
         assert answer.status == 400
         assert set(answer.json()["error"]["fields"]) == set(probe)
-    assert stranger.served() == 0
+    assert outsider.served() == 0
 
 
 @pytest.fixture
@@ -173,10 +173,14 @@ def premiere(cinema: Cinema) -> Iterator[Movie]:
 def test_a_new_movie_takes_the_tenth_place_and_is_logged(cinema: Cinema, premiere: Movie):
     answer = cinema.person().read(limit=20, explain="true")
 
-    told = answer["explanation"]["exploration"]
-    assert told["places"] == 1
+    exploration = answer["explanation"]["exploration"]
+    assert exploration["places"] == 1
     served = ServedRecommendation.objects.get(pk=answer["recommendation_id"])
-    assert served.explored == told["movies"] == [item["movie"]["id"] for item in answer["items"] if "explored" in item]
+    assert (
+        served.explored
+        == exploration["movies"]
+        == [item["movie"]["id"] for item in answer["items"] if "explored" in item]
+    )
     assert served.explored == [premiere.pk]
     assert movie_ids(answer)[9] == premiere.pk
     assert answer["items"][9]["reason"] == {"code": "new", "text": "New this week"}

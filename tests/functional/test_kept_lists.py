@@ -29,7 +29,7 @@ def lists_are_not_logged() -> Iterator[psycopg.Connection]:
 
 
 def await_held(holding: psycopg.Connection, count: int = 1) -> None:
-    """Waits until so many lists are held up."""
+    """Waits until ``count`` lists are held up."""
     waiting = """SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'events_servedrecommendation'::regclass
                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
     deadline = time.monotonic() + 10
@@ -120,16 +120,16 @@ def test_a_new_version_changes_every_list_from_the_next_request(cinema: Cinema):
 
 def test_a_movie_hidden_in_the_admin_is_gone_at_the_next_request(cinema: Cinema):
     staff = Staff(cinema)
-    fan, stranger = cinema.fan("Family"), cinema.person()
+    fan, other = cinema.fan("Family"), cinema.person()
     shown = fan.ids(limit=100)
-    movie = next(movie for movie in stranger.ids(limit=100) if movie in shown)
+    movie = next(movie for movie in other.ids(limit=100) if movie in shown)
     first = fan.read(limit=shown.index(movie) or 1)
     title = Movie.objects.get(pk=movie).title
 
     staff.post("/admin/movies/movie/", action="hide_selected", _selected_action=movie)
     try:
         assert Movie.objects.get(pk=movie).status == "hidden"
-        for person in (fan, stranger):
+        for person in (fan, other):
             # Each process has to know.
             for _ in range(6):
                 assert movie not in person.ids(limit=100)
@@ -149,7 +149,7 @@ def test_a_movie_hidden_in_the_admin_is_gone_at_the_next_request(cinema: Cinema)
         staff.post("/admin/movies/movie/", action="publish_selected", _selected_action=movie)
 
     assert movie in fan.ids(limit=100)
-    assert movie in stranger.ids(limit=100)
+    assert movie in other.ids(limit=100)
 
 
 def test_a_title_edited_in_the_admin_shows_at_once(cinema: Cinema):

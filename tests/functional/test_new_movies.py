@@ -47,9 +47,9 @@ def explored(answer: dict) -> list[int]:
 
 
 def test_a_new_movie_is_tenth_and_says_why_and_is_logged(cinema: Cinema, fresh: Movie):
-    stranger = cinema.person()
+    person = cinema.person()
 
-    answer = stranger.read(limit=100, explain="true")
+    answer = person.read(limit=100, explain="true")
 
     item = answer["items"][TENTH]
     assert (item["movie"]["id"], item["explored"]) == (fresh.pk, True)
@@ -125,26 +125,26 @@ def test_only_new_movies_are_explored_and_only_in_logged_lists(cinema: Cinema, f
 def liking_war(cinema: Cinema) -> tuple[Client, set[int]]:
     """Somebody who liked three movies of war and disliked another, and these."""
     person = cinema.person()
-    told = [movie.pk for movie in cinema.movies["War"][10:14]]
-    for movie, kind in zip(told, ("like", "like", "like", "dislike"), strict=True):
+    judged = [movie.pk for movie in cinema.movies["War"][10:14]]
+    for movie, kind in zip(judged, ("like", "like", "like", "dislike"), strict=True):
         person.tell(movie, kind)
-    return person, set(told)
+    return person, set(judged)
 
 
 def test_without_a_model_popular_movies_of_liked_genres_lead(cinema: Cinema):
-    person, told = liking_war(cinema)
+    person, judged = liking_war(cinema)
     with no_live_model():
         answer = person.read(limit=100)
-        stranger = cinema.person().read(limit=20)
+        cold = cinema.person().read(limit=20)
         narrowed = person.read(genre="crime", limit=20)
 
     shown = movie_ids(answer)
-    unseen = cinema.titled("War") - told
+    unseen = cinema.titled("War") - judged
     assert set(shown[: len(unseen)]) == unseen
     assert len(shown) == len(set(shown)) == 100
     liked = {"code": "popular_in_genre", "text": "Popular with people who like War", "genre": "war"}
     assert all(item["reason"] == liked for item in answer["items"][: len(unseen)])
-    rest = [*answer["items"][len(unseen) :], *stranger["items"], *narrowed["items"]]
+    rest = [*answer["items"][len(unseen) :], *cold["items"], *narrowed["items"]]
     assert {item["reason"]["code"] for item in rest} == {"popular"}
     assert len(narrowed["items"]) == 20
     assert set(movie_ids(narrowed)) <= cinema.titled("Crime")

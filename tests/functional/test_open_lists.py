@@ -39,7 +39,7 @@ def test_a_guest_who_did_nothing_gets_what_is_popular(cinema: Cinema):
 def test_a_guests_list_follows_their_events_and_stores_nothing(cinema: Cinema, shape):
     liked = [movie.pk for movie in cinema.movies["Crime"][:5]]
     done = liked if shape == "movie_ids" else [{"movie": movie, "kind": "rating", "value": 5} for movie in liked]
-    strangers = movie_ids(session(cinema, {"limit": 20}))
+    cold = movie_ids(session(cinema, {"limit": 20}))
     before = rows()
 
     answer = session(cinema, {shape: done, "limit": 20})
@@ -49,7 +49,7 @@ def test_a_guests_list_follows_their_events_and_stores_nothing(cinema: Cinema, s
     ids = movie_ids(answer)
     assert len(ids) == len(set(ids)) == 20
     assert not set(liked) & set(ids)
-    assert crime_among(cinema, ids) > crime_among(cinema, strangers)
+    assert crime_among(cinema, ids) > crime_among(cinema, cold)
     assert "because_liked" in {item["reason"]["code"] for item in answer["items"]}
 
 

@@ -45,13 +45,13 @@ def test_every_event_shows_in_the_very_next_list(cinema: Cinema, kind, value):
 def test_a_viewed_movie_stays_and_moves_the_list(cinema: Cinema):
     person = cinema.person()
     before = person.ids(limit=100)
-    looked_at = before[50]
-    person.tell(looked_at, "view")
+    viewed = before[50]
+    person.tell(viewed, "view")
 
     after = person.ids(limit=100)
 
     assert after != before
-    assert looked_at in after
+    assert viewed in after
 
 
 @pytest.mark.parametrize("limit", [1, 2, 99, 100])
@@ -78,10 +78,10 @@ def test_pages_make_up_one_list(cinema: Cinema, limit, narrow):
         pages.append(movie_ids(page))
 
     assert [len(ids) for ids in pages[:-1]] == [limit] * (len(pages) - 1)
-    told = ServedRecommendation.objects.get(pk=page["recommendation_id"])
-    assert [movie for ids in pages for movie in ids] == told.movie_ids
-    assert len(set(told.movie_ids)) == len(told.movie_ids)
-    assert told.user == person.user
+    served = ServedRecommendation.objects.get(pk=page["recommendation_id"])
+    assert [movie for ids in pages for movie in ids] == served.movie_ids
+    assert len(set(served.movie_ids)) == len(served.movie_ids)
+    assert served.user == person.user
 
 
 def test_pages_continue_after_an_event_and_leave_out_seen_movies(cinema: Cinema):
@@ -123,10 +123,10 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-@pytest.mark.parametrize("who", ["stranger", "fan"])
+@pytest.mark.parametrize("who", ["cold", "fan"])
 def test_a_filter_costs_no_rows(cinema: Cinema, name, who):
     query, condition = FILTERS[name]
-    person = cinema.person() if who == "stranger" else cinema.fan("Science")
+    person = cinema.person() if who == "cold" else cinema.fan("Science")
     rated = Rating.objects.filter(user=person.user).values("movie_id")
     passing = set(
         Movie.objects.filter(status="published", **condition).exclude(pk__in=rated).values_list("pk", flat=True)
@@ -185,23 +185,23 @@ def test_a_list_explains_itself(cinema: Cinema):
     person.tell(liked)
 
     answer = person.read(explain="true", limit=100, exclude=str(unwanted), genre="crime,family")
-    told = answer["explanation"]
+    explanation = answer["explanation"]
 
-    assert told["user_state"] == answer["user_state"] == "known"
-    assert told["cache"] == "filtered"
-    newest = told["signals"]["newest"][0]
+    assert explanation["user_state"] == answer["user_state"] == "known"
+    assert explanation["cache"] == "filtered"
+    newest = explanation["signals"]["newest"][0]
     assert (newest["movie_id"], newest["kind"], newest["value"]) == (liked, "like", None)
     assert newest["weight"] > 0
-    assert told["signals"]["counted"] == len(told["signals"]["newest"])
-    assert told["batch"]["model_version"] == answer["model_version"]
-    assert told["batch"]["movies"] == 100
-    assert told["batch"]["trained_at"]
-    assert sum(told["weights"].values()) == pytest.approx(1, abs=0.001)
+    assert explanation["signals"]["counted"] == len(explanation["signals"]["newest"])
+    assert explanation["batch"]["model_version"] == answer["model_version"]
+    assert explanation["batch"]["movies"] == 100
+    assert explanation["batch"]["trained_at"]
+    assert sum(explanation["weights"].values()) == pytest.approx(1, abs=0.001)
     shares = [item["sources"] for item in answer["items"]]
     for source in ("batch", "realtime", "popular"):
         mean = sum(share[source] for share in shares) / len(shares)
-        assert told["source_shares"][source] == pytest.approx(mean, abs=0.001)
-    left_out = told["left_out"]
+        assert explanation["source_shares"][source] == pytest.approx(mean, abs=0.001)
+    left_out = explanation["left_out"]
     assert left_out["seen"] == rated + (not Rating.objects.filter(user=person.user, movie=liked).exists())
     assert left_out["excluded"] == 1
     assert left_out["of_batch_filtered"] > 0
@@ -211,10 +211,10 @@ def test_a_list_explains_itself(cinema: Cinema):
 def test_an_explanation_says_where_the_list_came_from(cinema: Cinema):
     person = cinema.fan("Crime")
 
-    told = [person.read(explain="true")["explanation"] for _ in range(2)]
+    explanations = [person.read(explain="true")["explanation"] for _ in range(2)]
 
-    assert told[1]["cache"] == "hit"
-    assert {**told[0], "cache": ""} == {**told[1], "cache": ""}
+    assert explanations[1]["cache"] == "hit"
+    assert {**explanations[0], "cache": ""} == {**explanations[1], "cache": ""}
 
 
 def test_every_item_says_its_score_shares_and_reason(cinema: Cinema):

@@ -52,7 +52,7 @@ def test_help_is_given_at_once_and_changes_nothing(checkout, script, option):
 
 
 @pytest.mark.parametrize(
-    ("script", "argument", "told"),
+    ("script", "argument", "message"),
     [
         ("stop", "--hlep", "nothing was stopped"),
         ("stop", "now", "nothing was stopped"),
@@ -62,13 +62,13 @@ def test_help_is_given_at_once_and_changes_nothing(checkout, script, option):
         ("demo", "--port=http", "no port from 1 to 65535"),
     ],
 )
-def test_an_unknown_argument_is_refused_and_changes_nothing(checkout, script, argument, told):
+def test_an_unknown_argument_is_refused_and_changes_nothing(checkout, script, argument, message):
     before = files(checkout)
 
     done = run(checkout, script, argument)
 
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert files(checkout) == before
 
 

@@ -130,7 +130,7 @@ def test_the_admins_log_keeps_its_lines_and_no_address(committed_cast):
     longer = make_user("ada@x.org.uk")
     about = log(stan, user, "ada@x.org", '[{"changed": {"fields": ["E-mail"], "name": "ada@x.org"}}]')
     log(stan, user, "an.older.address@x.org")
-    mention = log(stan, committed_cast["Heat"], "Heat, for ADA@x.org.", "told lada@x.org and ada@x.org")
+    mention = log(stan, committed_cast["Heat"], "Heat, for ADA@x.org.", "wrote to lada@x.org and ada@x.org")
     other = log(stan, longer, "ada@x.org.uk")
 
     user_delete(user_id=user.pk)
@@ -141,7 +141,7 @@ def test_the_admins_log_keeps_its_lines_and_no_address(committed_cast):
     assert (about.object_repr, about.change_message) == (f"user {user.pk}", "")
     assert LogEntry.objects.filter(object_repr=f"user {user.pk}").count() == 2
     assert mention.object_repr == f"Heat, for user {user.pk}."
-    assert mention.change_message == f"told lada@x.org and user {user.pk}"
+    assert mention.change_message == f"wrote to lada@x.org and user {user.pk}"
     assert other.object_repr == "ada@x.org.uk"
 
 
@@ -270,19 +270,19 @@ def test_a_list_cached_during_a_deletion_is_removed(committed_cast, monkeypatch)
     assert not ServedRecommendation.objects.exists()
 
 
-def test_an_event_stored_just_before_a_deletion_leaves_no_stamp(committed_cast):
+def test_an_event_stored_just_before_a_deletion_leaves_no_token(committed_cast):
     user, movie = make_user("ada@x.org"), committed_cast["Heat"]
 
     with transaction.atomic():
         interaction_record(user=user, movie_id=movie.pk, kind="like")
-        # Runs when the event has committed and before its list is stamped as wrong.
+        # Runs when the event has committed and before the person's token is replaced.
         connection.run_on_commit.insert(0, (set(), lambda: user_delete(user_id=user.pk), False))
 
     assert not Interaction.objects.exists()
     assert keys_about(user.pk) == set()
 
 
-def test_what_staff_changed_before_a_deletion_leaves_no_stamp(committed_cast):
+def test_what_staff_changed_before_a_deletion_leaves_no_token(committed_cast):
     user = make_user("ada@x.org")
     invalidate_user_on_commit(user.pk)
     invalidate_user_on_commit(committed_cast.bob.pk)

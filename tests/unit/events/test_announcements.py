@@ -21,7 +21,7 @@ from tests.factories import client_of
 MINUTE = timedelta(minutes=1)
 
 
-def stamp_of(user) -> bytes | None:
+def token_of(user) -> bytes | None:
     return get_redis_connection("default").get(user_token_key(user.pk))
 
 
@@ -43,23 +43,23 @@ def _swept_before(cast) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_owed():
+def _nothing_pending():
     yield
     version_tokens._pending.clear()
 
 
-def test_an_event_whose_stamp_was_lost_is_announced_once(cast):
+def test_an_event_whose_token_was_lost_is_announced_once(cast):
     changes_announce()
     event(cast.bob, cast["Heat"])
-    before, other = stamp_of(cast.bob), stamp_of(cast.carol)
+    before, other = token_of(cast.bob), token_of(cast.carol)
 
     assert changes_announce() == 1
 
-    after = stamp_of(cast.bob)
+    after = token_of(cast.bob)
     assert after != before
-    assert stamp_of(cast.carol) == other
+    assert token_of(cast.carol) == other
     assert changes_announce() == 0
-    assert stamp_of(cast.bob) == after
+    assert token_of(cast.bob) == after
 
 
 def test_a_disliked_movie_leaves_the_list_after_the_sweep(cast):
@@ -74,25 +74,25 @@ def test_a_disliked_movie_leaves_the_list_after_the_sweep(cast):
 
 def test_an_announced_event_is_left_alone(cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
-        told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
-    backdate(told, MINUTE)
-    before = stamp_of(cast.bob)
+        announced, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
+    backdate(announced, MINUTE)
+    before = token_of(cast.bob)
 
     assert changes_announce() == 0
-    assert stamp_of(cast.bob) == before
+    assert token_of(cast.bob) == before
 
 
 def test_an_event_that_commits_late_is_found_after_a_newer_one(cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
-        told, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
-    backdate(told, MINUTE / 2)
+        announced, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
+    backdate(announced, MINUTE / 2)
     changes_announce()
     # Received before it, and seen only now.
     event(cast.bob, cast["Casino"])
-    before = stamp_of(cast.bob)
+    before = token_of(cast.bob)
 
     assert changes_announce() == 1
-    assert stamp_of(cast.bob) != before
+    assert token_of(cast.bob) != before
 
 
 def test_an_event_of_this_moment_is_left_to_its_own_process(cast):
@@ -135,11 +135,11 @@ def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
 
 def test_what_staff_did_to_a_person_is_announced_once(cast):
     invalidate_user_on_commit(cast.bob.pk)
-    before = stamp_of(cast.bob)
+    before = token_of(cast.bob)
 
     assert changes_announce() == 1
 
-    assert stamp_of(cast.bob) != before
+    assert token_of(cast.bob) != before
     assert not CacheInvalidation.objects.exists()
     assert changes_announce() == 0
 
@@ -159,13 +159,13 @@ def test_with_redis_away_the_sweep_keeps_all_for_the_next(cast, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(announcements, "get_redis_connection", away)
         assert changes_announce() == 0
-    before = stamp_of(cast.carol)
+    before = token_of(cast.carol)
     # Another process sweeps next.
     version_tokens._pending.clear()
 
     assert changes_announce() == 1
     assert CacheInvalidation.objects.count() == 0
-    assert stamp_of(cast.carol) != before
+    assert token_of(cast.carol) != before
 
 
 def test_the_catalogues_changes_stay_for_readers_to_compare(cast):

@@ -130,7 +130,7 @@ def test_a_bad_page_is_an_error(cast, query):
     assert client_of(cast.bob).get(f"{URL}?{query}").status_code == 400
 
 
-def test_an_unknown_kind_is_told_which_ones_there_are(cast):
+def test_the_error_for_an_unknown_kind_lists_all_kinds(cast):
     response = post(cast.bob, movie=cast["Heat"].pk, kind="lke")
 
     assert response.status_code == 400

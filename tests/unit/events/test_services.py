@@ -20,7 +20,7 @@ def record(cast, title="Heat", kind="rating", value=4.0, **fields):
     )
 
 
-def stamp_of(user) -> bytes | None:
+def token_of(user) -> bytes | None:
     return get_redis_connection("default").get(user_token_key(user.pk))
 
 
@@ -67,12 +67,12 @@ def test_a_repeated_event_is_stored_once_and_keeps_the_rating(cast):
 def test_a_repeated_event_changes_the_persons_cache_token(cast, django_capture_on_commit_callbacks):
     event_id = uuid.uuid4()
     record(cast, event_id=event_id)
-    before = stamp_of(cast.bob)
+    before = token_of(cast.bob)
 
     with django_capture_on_commit_callbacks(execute=True):
         record(cast, event_id=event_id)
 
-    assert stamp_of(cast.bob) != before
+    assert token_of(cast.bob) != before
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_a_time_without_a_zone_is_utc(cast):
 
 
 def test_a_commit_changes_only_that_persons_cache_token(cast, django_capture_on_commit_callbacks):
-    mine, other = stamp_of(cast.bob), stamp_of(cast.carol)
+    mine, other = token_of(cast.bob), token_of(cast.carol)
     with django_capture_on_commit_callbacks(execute=True):
         record(cast)
-        assert stamp_of(cast.bob) == mine
+        assert token_of(cast.bob) == mine
 
-    assert stamp_of(cast.bob) != mine
-    assert stamp_of(cast.carol) == other
+    assert token_of(cast.bob) != mine
+    assert token_of(cast.carol) == other
 
 
 def test_a_stored_event_is_never_rewritten(cast):

@@ -39,8 +39,8 @@ def test_a_form_opened_with_senseless_values_is_no_500(desk, page):
     assert desk.get(f"{page}add/", fields).status_code in (200, 400, 403)
 
 
-@pytest.mark.parametrize(("permissions", "told"), [(["add_rating"], False), (["add_rating", "view_user"], True)])
-def test_only_who_may_view_people_reads_their_address(permissions, told):
+@pytest.mark.parametrize(("permissions", "shown"), [(["add_rating"], False), (["add_rating", "view_user"], True)])
+def test_only_who_may_view_people_reads_their_address(permissions, shown):
     staff, ada = make_user("staff@x.org", is_staff=True), make_user("ada@example.org")
     staff.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
@@ -49,4 +49,4 @@ def test_only_who_may_view_people_reads_their_address(permissions, told):
     page = client.get("/admin/events/rating/add/", {"user": ada.pk})
 
     assert page.status_code == 200
-    assert ("ada@example.org" in page.content.decode()) is told
+    assert ("ada@example.org" in page.content.decode()) is shown

@@ -138,7 +138,7 @@ def test_of_many_unknown_names_20_are_listed_the_rest_counted(count):
     assert len(response.content) < 5000
 
 
-def test_of_many_parameters_twenty_are_told_and_the_rest_counted():
+def test_of_many_parameters_20_are_listed_and_the_rest_counted():
     response = Client().get("/api/movies/?" + "&".join(f"n{number}=1" for number in range(700)))
 
     assert len(errors_of(response)) == 20

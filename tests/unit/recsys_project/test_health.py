@@ -67,7 +67,7 @@ def test_ready_without_a_model_says_so_and_is_ready():
 
 
 @pytest.mark.parametrize("how", ["missing", "not the file that training wrote", "cannot be read"])
-def test_model_files_that_cannot_be_read_are_told(model_file, how):
+def test_model_files_that_cannot_be_read_are_reported(model_file, how):
     assert readable() == ["recsys_model_artefacts_readable 1.0"]
     spoil(model_file, how)
 
@@ -81,12 +81,15 @@ def test_model_files_that_cannot_be_read_are_told(model_file, how):
     assert readable() == ["recsys_model_artefacts_readable 0.0"]
 
 
-def test_a_version_without_model_files_is_told():
+def test_a_version_without_model_files_is_reported():
     version = make_version()
 
-    told = Client().get("/health/ready").json()
+    answer = Client().get("/health/ready").json()
 
-    assert (told["status"], told["checks"]["model_files"]) == ("degraded", f"version {version.pk} has no model files")
+    assert (answer["status"], answer["checks"]["model_files"]) == (
+        "degraded",
+        f"version {version.pk} has no model files",
+    )
 
 
 def test_model_files_are_read_once_until_they_change(model_file, monkeypatch):

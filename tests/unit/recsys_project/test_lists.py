@@ -171,7 +171,7 @@ def test_an_unknown_expansion_is_an_error_that_names_the_nearest(shown, listed):
 
 
 @every_list
-def test_an_edit_without_a_stamp_shows_in_what_is_expanded(shown, listed):
+def test_an_edit_without_a_token_shows_in_what_is_expanded(shown, listed):
     listed.cards(shown, expand=EXPAND)
     Movie.objects.filter(pk=shown["Heat"].pk).update(overview="Another text.")
     Credit.objects.filter(role="cast").delete()

@@ -1,4 +1,4 @@
-"""Guesses at one account's password: whatever they look like, they count for the account that is looked up."""
+"""Guesses at one account's password: whatever their form, they count for the account that they find."""
 
 import json
 import time
@@ -138,7 +138,7 @@ def test_the_admins_login_still_opens_it(ada):
     assert client.get("/admin/").status_code == 200
 
 
-def test_an_address_over_its_rate_is_told_so_on_a_page(ada, settings):
+def test_a_page_says_that_an_address_is_over_its_rate(ada, settings):
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_address": ["1/m"]}
 
     answers = [Client().post("/admin/login/", {"username": f"{n}@x.org", "password": "wrong"}) for n in range(2)]

@@ -84,12 +84,12 @@ def bodies(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     asked = {
         f"request {media}": content for media, content in operation.get("requestBody", {}).get("content", {}).items()
     }
-    told = {
+    answered = {
         f"{status} {media}": content
         for status, response in operation["responses"].items()
         for media, content in response.get("content", {}).items()
     }
-    return asked | told
+    return asked | answered
 
 
 def test_every_body_has_examples_that_fit_its_schema(schema):

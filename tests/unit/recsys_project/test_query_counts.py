@@ -253,12 +253,12 @@ def test_what_differs_from_the_file_is_named_with_both_numbers(tmp_path, monkeyp
     with pytest.raises(pytest.fail.Exception) as failure:
         compare("api", found, file)
 
-    told = str(failure.value)
-    assert "GET /more/: expected 1, found 2\n    SELECT 1\n    SELECT 2" in told
-    assert "GET /gone/: expected 3, found nothing" in told
-    assert "GET /new/: expected nothing, it is not in the file, found 0" in told
-    assert "GET /same/" not in told
-    assert f"{UPDATE}=1" in told
+    message = str(failure.value)
+    assert "GET /more/: expected 1, found 2\n    SELECT 1\n    SELECT 2" in message
+    assert "GET /gone/: expected 3, found nothing" in message
+    assert "GET /new/: expected nothing, it is not in the file, found 0" in message
+    assert "GET /same/" not in message
+    assert f"{UPDATE}=1" in message
 
 
 def test_updating_writes_the_section_and_leaves_the_others(tmp_path, monkeypatch):

@@ -39,7 +39,7 @@ def test_a_new_count_is_kept_for_its_window(counts):
     assert 50 < counts.ttl(KEY) <= 60
 
 
-def test_what_one_request_comes_to_is_not_told_to_another(counts):
+def test_the_count_of_one_request_is_not_that_of_another(counts):
     counts.add(KEY, 1, 60)
     counts.add(KEY, 1, 60)
     counts.add("rl:other", 1, 60)

@@ -154,11 +154,11 @@ def test_a_password_cut_in_two_is_an_error_without_it(form, char, first, second)
     ]:
         with pytest.raises(ImproperlyConfigured) as refused:
             read(variable, form.format(scheme, password))
-        told = str(refused.value)
-        assert told.startswith(f"{variable}: ")
-        assert "percent-encoded" in told
-        assert first not in told
-        assert second not in told
+        message = str(refused.value)
+        assert message.startswith(f"{variable}: ")
+        assert "percent-encoded" in message
+        assert first not in message
+        assert second not in message
 
 
 @pytest.mark.parametrize(

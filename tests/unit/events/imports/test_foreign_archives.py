@@ -98,9 +98,9 @@ def test_more_malformed_lines_than_good_ones_are_no_import(tmp_path, settings, f
     header = CSV[file].split(b"\n")[0] + b"\n"
     path = write_folder(tmp_path, "ml-x", {**CSV, file: header + lines})
     before = state()
-    with pytest.raises(CommandError, match=rf"{file}: .* lines are malformed") as told:
+    with pytest.raises(CommandError, match=rf"{file}: .* lines are malformed") as failure:
         call_command("import_movielens", str(path), "--skip-bad", verbosity=0)
-    assert told.value.returncode == 1
+    assert failure.value.returncode == 1
     assert state() == before
     assert file in (tmp_path / "var" / "imports" / "ml-x-bad-lines.csv").read_text()
 

@@ -31,16 +31,16 @@ def retired(committed_cast) -> ModelVersion:
 
 
 @pytest.mark.usefixtures("redis_away")
-def test_a_rollback_that_redis_was_not_told_of_says_so(retired, capsys):
+def test_a_rollback_warns_if_redis_did_not_answer(retired, capsys):
     call_command("rollback", str(retired.pk))
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
 
-    assert f"Version {retired.pk} is live." in told.out
-    assert SAID in told.err
+    assert f"Version {retired.pk} is live." in printed.out
+    assert SAID in printed.err
     assert ModelVersion.objects.get(status="live").pk == retired.pk
 
 
-def test_a_rollback_that_redis_was_told_of_says_nothing_more(retired, capsys):
+def test_a_rollback_does_not_warn_if_redis_answered(retired, capsys):
     call_command("rollback", str(retired.pk))
 
     assert capsys.readouterr().err == ""
@@ -48,7 +48,7 @@ def test_a_rollback_that_redis_was_told_of_says_nothing_more(retired, capsys):
 
 @pytest.mark.parametrize("away", [True, False])
 @pytest.mark.parametrize("what", ["hide", "edit", "delete", "rating", "live"])
-def test_staff_are_warned_of_what_redis_was_not_told_of(committed_cast, retired, client, request, *, what, away):
+def test_staff_are_warned_if_redis_did_not_answer(committed_cast, retired, client, request, *, what, away):
     heat = committed_cast["Heat"]
     rating = Rating.objects.create(user=committed_cast.bob, movie=heat, value=4)
     client.force_login(committed_cast.stan)

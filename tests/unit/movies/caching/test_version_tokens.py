@@ -9,7 +9,7 @@ from movies.caching import version_tokens
 
 
 @pytest.fixture(autouse=True)
-def _nothing_owed():
+def _nothing_pending():
     version_tokens._pending.clear()
     yield
     version_tokens._pending.clear()

@@ -87,12 +87,12 @@ def test_more_malformed_records_than_good_ones_are_no_import(tmp_path, films, se
     before = state()
     with pytest.raises(
         CommandError, match=r"2 of 3 lines are malformed.*2 times: tmdb_id is not a whole number"
-    ) as told:
+    ) as failure:
         call_command(
             "import_metadata", str(write(tmp_path, "tmdb_id,overview\n" + "\n".join(lines) + end)), "--skip-bad"
         )
-    assert "Nothing was changed" in str(told.value)
-    assert told.value.returncode == 1
+    assert "Nothing was changed" in str(failure.value)
+    assert failure.value.returncode == 1
     assert state() == before
     assert "x,Bad." in (tmp_path / "var" / "imports" / "movies_metadata-bad-lines.csv").read_text()
     out = StringIO()

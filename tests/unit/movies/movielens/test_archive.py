@@ -197,7 +197,7 @@ def test_skipped_lines_are_counted_by_reason_and_reported(tmp_path):
         "file,line,reason,text",
         'movies.csv,6,the movie id is not a number,"x,A (1990),Drama"',
         'movies.csv,7,the movie id is not a number,"y,B (1990),Drama"',
-        # Escaped, so that a spreadsheet does not reckon with it.
+        # Escaped, so that a spreadsheet does not evaluate it.
         'movies.csv,8,expected 3 fields,"\'=1+1,C"',
     ]
 

@@ -103,7 +103,7 @@ def test_nothing_is_similar_to_an_unknown_movie(cast, api_client, movie_id):
 def test_a_first_rating_changes_the_very_next_list(committed_cast):
     cast = committed_cast
     client = client_of(cast.bob)
-    stranger = client.get(URL).json()
+    first = client.get(URL).json()
     same = client.get(URL).json()
     client.post(
         "/api/events/",
@@ -111,16 +111,16 @@ def test_a_first_rating_changes_the_very_next_list(committed_cast):
             "movie": cast["Heat"].pk,
             "kind": "rating",
             "value": 5,
-            "recommendation_id": stranger["recommendation_id"],
+            "recommendation_id": first["recommendation_id"],
         },
         format="json",
     )
     after = client.get(URL)
 
-    assert same == stranger
-    assert stranger["user_state"] == "cold"
+    assert same == first
+    assert first["user_state"] == "cold"
     assert after.json()["user_state"] == "new"
-    assert after.json()["recommendation_id"] != stranger["recommendation_id"]
+    assert after.json()["recommendation_id"] != first["recommendation_id"]
     assert titles(after)[0] == "Casino"
     assert after.json()["items"][0]["reason"]["text"] == "Because you liked Heat"
     assert "Heat" not in titles(after)

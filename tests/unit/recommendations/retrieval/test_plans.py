@@ -1,7 +1,7 @@
-"""What lists cost while PostgreSQL takes full tables for empty.
+"""What lists cost while PostgreSQL's statistics count full tables as empty.
 
-It does where it looked at a table before it was filled, or while what filled it was rolled back again, until it looks
-again a minute later. Then a join costs nothing in its estimate, and may look at every pair, or triple, of rows.
+They do if a table was analysed before it was filled, or while what filled it was rolled back, until it is analysed a
+minute later. Then the estimate of a join is 0, and the join may read every pair, or triple, of rows.
 """
 
 import json
@@ -43,8 +43,8 @@ def most_repeated(statement: str) -> int:
     """How often the innermost step of a statement's plan runs."""
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
-        told = cursor.fetchone()[0]
-    return loops((json.loads(told) if isinstance(told, str) else told)[0]["Plan"])
+        plan = cursor.fetchone()[0]
+    return loops((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
 
 
 def loops(plan: dict) -> int:

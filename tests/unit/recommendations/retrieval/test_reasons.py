@@ -14,7 +14,7 @@ from recommendations.retrieval.reasons import TASTE, because_of
         ("rating", 3.5, "because_liked", "Because you liked Heat {}"),
         ("like", None, "because_liked", "Because you liked Heat {}"),
         ("watch", None, "because_watched", "Because you watched Heat {}"),
-        ("view", None, "because_viewed", "Because you looked at Heat {}"),
+        ("view", None, "because_viewed", "Because you viewed Heat {}"),
     ],
 )
 def test_a_reason_names_what_the_person_did(kind, value, code, text):

@@ -64,18 +64,18 @@ def test_training_on_a_file_needs_no_services_and_exports_lists(data, tmp_path):
 def test_a_folder_says_what_was_trained_on_what_and_how_well(data, tmp_path):
     run("train", "--data", data, "--out", tmp_path / "model", "--seed", 3)
 
-    facts = json.loads((tmp_path / "model" / "model.json").read_text())
-    assert (facts["format"], facts["format_version"], facts["dataset"], facts["seed"]) == (
+    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert (manifest["format"], manifest["format_version"], manifest["dataset"], manifest["seed"]) == (
         "recsys-model",
         1,
         "tastes",
         3,
     )
-    assert (facts["people"], facts["items"], facts["interactions"]) == (12, 16, 72)
-    assert facts["metrics"]["ndcg@10"] > facts["metrics"]["popularity"]["ndcg@10"]
-    assert facts["hyperparameters"]["ranker"]["als"][0]["random_state"] == 3
-    assert facts["seconds"]["fitting"] >= 0
-    assert facts["peak_memory_mib"] > 0
+    assert (manifest["people"], manifest["items"], manifest["interactions"]) == (12, 16, 72)
+    assert manifest["metrics"]["ndcg@10"] > manifest["metrics"]["popularity"]["ndcg@10"]
+    assert manifest["hyperparameters"]["ranker"]["als"][0]["random_state"] == 3
+    assert manifest["seconds"]["fitting"] >= 0
+    assert manifest["peak_memory_mib"] > 0
     with np.load(tmp_path / "model" / "factors.npz", allow_pickle=False) as factors:
         assert factors["item_factors"].shape == (16, 128)
         assert factors["trained"].all()
@@ -189,12 +189,12 @@ def test_a_changed_or_missing_file_of_a_model_is_found(data, tmp_path):
 def test_tuning_first_is_recorded_in_the_folder(data, tmp_path):
     text = run("train", "--data", data, "--out", tmp_path / "model", "--tune", "--trials", 4)
 
-    facts = json.loads((tmp_path / "model" / "model.json").read_text())
-    assert len(facts["tuning"]["trials"]) == 4
-    assert facts["tuning"]["trials"][0]["part"] == "shipped"
-    used = facts["hyperparameters"]["ranker"]["autoencoder"]
-    assert (used == facts["tuning"]["best"]["ranker"]["autoencoder"]) or not facts["tuning"]["improves"]
-    assert {"shipped_value", "shipped_holdout_value", "best_value", "best_holdout_value"} <= set(facts["tuning"])
+    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert len(manifest["tuning"]["trials"]) == 4
+    assert manifest["tuning"]["trials"][0]["part"] == "shipped"
+    used = manifest["hyperparameters"]["ranker"]["autoencoder"]
+    assert (used == manifest["tuning"]["best"]["ranker"]["autoencoder"]) or not manifest["tuning"]["improves"]
+    assert {"shipped_value", "shipped_holdout_value", "best_value", "best_holdout_value"} <= set(manifest["tuning"])
     assert "on a second split" in text
 
 

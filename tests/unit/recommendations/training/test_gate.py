@@ -41,7 +41,7 @@ def test_worse_by_chance_is_not_worse():
     assert "worse" in gate(replace(LIVE, metrics={**metrics, "above_popularity": [-0.08, -0.01]}), LIVE, CONFIG)
 
 
-def test_every_reason_is_told():
+def test_every_reason_is_given():
     reason = gate(replace(measured(0.1, 0.2), interactions=5, people=1), LIVE, CONFIG)
 
     assert all(word in reason for word in ("worse than popularity", "5 interactions", "1 people"))

@@ -85,19 +85,19 @@ def test_unpublished_movies_are_not_popular(films):
     assert listed("Crime") == []
 
 
-def test_caches_are_told_only_when_a_place_changed(films, monkeypatch, django_capture_on_commit_callbacks):
-    told: list[None] = []
-    monkeypatch.setattr(popularity, "invalidate_catalogue_on_commit", lambda: told.append(None))
+def test_caches_are_invalidated_only_when_a_place_changed(films, monkeypatch, django_capture_on_commit_callbacks):
+    invalidated: list[None] = []
+    monkeypatch.setattr(popularity, "invalidate_catalogue_on_commit", lambda: invalidated.append(None))
     rate(films["Heat"], 4, 2)
 
     for expected in (1, 1):
         with django_capture_on_commit_callbacks(execute=True):
             popular_refresh()
-        assert len(told) == expected
+        assert len(invalidated) == expected
     rate(films["Babe"], 5, 5)
     with django_capture_on_commit_callbacks(execute=True):
         popular_refresh()
-    assert len(told) == 2
+    assert len(invalidated) == 2
 
 
 def test_without_votes_the_lists_are_empty(films):

@@ -14,7 +14,7 @@ Status = ModelVersion.Status
 
 @pytest.fixture
 def tokens(monkeypatch):
-    """How often every cached list was told to be wrong."""
+    """The calls that invalidate every cached list."""
     calls: list[None] = []
     monkeypatch.setattr(publishing, "invalidate_catalogue_on_commit", lambda: calls.append(None))
     return calls

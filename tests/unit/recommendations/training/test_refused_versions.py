@@ -126,7 +126,7 @@ def test_a_later_version_takes_the_place_of_a_refused_one(world):
         publishing.version_publish(version=version)
 
 
-def test_staff_publish_a_refused_version_and_are_told_why_it_was(world, admin_client: Client):
+def test_staff_publish_a_refused_version_and_see_its_reason(world, admin_client: Client):
     live = training.training_run()
     version = refused(world)
     url = reverse("admin:recommendations_modelversion_changelist")

@@ -118,7 +118,7 @@ def test_a_filter_costs_no_rows(either, monkeypatch, few):
 
 
 def test_a_planned_search_outlives_a_restored_database(either):
-    """A restored backup makes pgvector's types anew: a statement planned with the old ones fails for good."""
+    """A restored backup creates pgvector's types again: a statement planned with the old ones fails for good."""
     for _ in range(3):
         nearest_movies(either.version.pk, either.query, [], 20)
 

@@ -36,7 +36,7 @@ def test_a_lost_file_gives_new_passwords_that_work(tmp_path):
     assert not User.objects.get(email=ADMIN).check_password(first[ADMIN])
 
 
-def test_ada_likes_popular_movies_once_and_is_told_so(cast, tmp_path):
+def test_ada_likes_popular_movies_once_and_gets_reasons(cast, tmp_path):
     ensure_people(tmp_path / "demo-credentials.json")
     ada = User.objects.get(email=ADA)
 

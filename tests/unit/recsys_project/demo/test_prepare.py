@@ -51,10 +51,10 @@ def test_other_data_is_refused_with_what_to_do(steps, tmp_path, unfetched):
     with pytest.raises(DemoError) as refused:
         chosen(steps, tmp_path, other)
 
-    told = str(refused.value)
-    assert "ml-1m (3 ratings)" in told
-    assert f"./bin/demo --fresh --data {other.path} " in told
-    assert f"./bin/manage import_movielens {other.path} " in told
+    message = str(refused.value)
+    assert "ml-1m (3 ratings)" in message
+    assert f"./bin/demo --fresh --data {other.path} " in message
+    assert f"./bin/manage import_movielens {other.path} " in message
     assert Rating.objects.count() == 3
 
 

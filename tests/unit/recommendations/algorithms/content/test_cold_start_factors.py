@@ -30,9 +30,9 @@ def test_rated_movies_score_as_if_there_were_no_others(fitted):
 def test_unrated_movies_score_by_the_autoencoder(fitted):
     learned, autoencoder, likes = fitted
     query, beside = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig(row_exponent=0.0))
-    told = np.corrcoef((query @ beside.T).ravel(), autoencoder.weights.ravel())[0, 1]
+    correlation = np.corrcoef((query @ beside.T).ravel(), autoencoder.weights.ravel())[0, 1]
 
-    assert told > 0.99
+    assert correlation > 0.99
 
 
 def test_their_size_is_that_of_the_rated_ones_times_the_setting(fitted):

@@ -22,7 +22,7 @@ def test_vectors_have_unit_length_and_are_padded():
     assert not vectors[:, 5:].any()
 
 
-def test_movies_told_alike_lie_closer():
+def test_movies_with_similar_texts_are_closer():
     vectors = LsaEncoder(dimensions=3).fit(CATALOGUE).transform(CATALOGUE)
     near = vectors @ vectors.T
 

@@ -41,16 +41,16 @@ def search(read, **options):
     return tune(read, on_trial=trials.append, **options), trials
 
 
-def test_every_trial_is_told_as_it_ends_and_the_best_is_returned(read):
-    result, told = search(read)
+def test_each_trial_is_reported_and_the_best_returned(read):
+    result, reported = search(read)
 
-    assert tuple(told) == result.trials
-    assert [trial.number for trial in told] == list(range(12))
-    assert [trial.part for trial in told][:2] == ["shipped", "autoencoder"]
-    assert {trial.part for trial in told} == {"shipped", "autoencoder", "als", "weights"}
-    assert told[0].value == result.shipped_value
-    assert result.best_value == max(trial.value for trial in told)
-    assert {"fair_rating", "age_half_life_days", "regularization"} <= set(told[2].parameters)
+    assert tuple(reported) == result.trials
+    assert [trial.number for trial in reported] == list(range(12))
+    assert [trial.part for trial in reported][:2] == ["shipped", "autoencoder"]
+    assert {trial.part for trial in reported} == {"shipped", "autoencoder", "als", "weights"}
+    assert reported[0].value == result.shipped_value
+    assert result.best_value == max(trial.value for trial in reported)
+    assert {"fair_rating", "age_half_life_days", "regularization"} <= set(reported[2].parameters)
 
 
 def test_the_same_seed_finds_the_same(read):

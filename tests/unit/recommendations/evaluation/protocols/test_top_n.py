@@ -47,7 +47,7 @@ def test_items_and_people_unknown_to_training_count_as_ideal():
 
     assert ranked[0].tolist() == [2, -1, -1]
     row, per_person = ranking_row("popularity", ranked, task.relevant, k=2)
-    # The first person finds one of two, of which one cannot be found; the second, a stranger, gets the most popular.
+    # The first person finds one of two, of which one cannot be found; the second is cold and gets the most popular.
     assert per_person == pytest.approx([1 / (1 + 1 / np.log2(3)), 1.0])
     assert row.figures["recall@2"] == pytest.approx(0.75)
 
