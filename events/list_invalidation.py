@@ -60,11 +60,6 @@ def list_token_keys(user_id: int) -> list[str] | None:
     return trusted_keys([_name(user_id), CATALOGUE])
 
 
-def user_token_key(user_id: int) -> str:
-    """The Redis key of the person's token."""
-    return token_key(_name(user_id))
-
-
 def catalogue_token_key() -> str:
     """The Redis key of the catalogue's token."""
     return token_key(CATALOGUE)

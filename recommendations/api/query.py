@@ -13,6 +13,7 @@ from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.fields import BoundedListField, ListedChoiceField
 from recommendations.algorithms.listing.blending import LIST_SIZE
+from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
 from recommendations.retrieval.filters import MAX_EXCLUDED, ListFilters
 from recommendations.serving.services import MAX_GROUP_LIMIT, MAX_GROUP_MEMBERS, MIN_GROUP_MEMBERS
@@ -164,7 +165,7 @@ class GroupSerializer(ExpandQuerySerializer):
         ),
     )
     strategy = ListedChoiceField(
-        choices=[("least_misery", "the lowest score of any member"), ("average", "the average of the members' scores")],
+        choices=list(STRATEGIES.items()),
         default="least_misery",
     )
 

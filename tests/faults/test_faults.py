@@ -13,11 +13,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from events.list_invalidation import user_token_key
 from tests.functional.cinema import LIST, Cinema, Client, at_once, movie_ids, second_version
 from tests.functional.proxy import DatabaseProxy
 from tests.functional.store import Store
 from tests.functional.web_server import WebServer, error_of, running_database_url, web_server
+from tests.tokens import user_token_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READS = 8

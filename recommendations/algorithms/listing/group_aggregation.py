@@ -7,9 +7,10 @@ Systems Handbook, 2015): least misery (the group's score is the lowest of its me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from types import MappingProxyType
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,10 @@ from recommendations.algorithms.listing.blending import SOURCES
 from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, rank
 
 Strategy = Literal["least_misery", "average"]
-STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+# What a group's score of a movie is, in the words of the API.
+STRATEGIES: Final[Mapping[Strategy, str]] = MappingProxyType(
+    {"least_misery": "the lowest of the members' scores", "average": "the average of the members' scores"}
+)
 # The order of summation changes the last bits of a sum; rounding keeps equal scores equal.
 _DECIMALS = 6
 

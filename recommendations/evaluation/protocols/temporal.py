@@ -36,7 +36,7 @@ STEPS = (0, 2, 5, 10, 20, 40)
 NEXT_LIKES = 10
 MAX_PEOPLE = 1000
 CONFIG = TrainingConfig(evaluated_people=0, rating=None)
-SOURCES = {
+VARIANTS = {
     "blend": BlendConfig(),
     "batch alone": BlendConfig(batch=1.0, realtime=0.0),
     "real time alone": BlendConfig(batch=0.0, realtime=1.0),
@@ -55,7 +55,7 @@ class Point:
     signals: NDArray[np.int64]
     ratings: NDArray[np.float32]
     next_likes: NDArray[np.int64]
-    # Times of the newest known event and of the oldest like to find.
+    # Times of the newest known event and of the oldest like to find: a test checks that no point knows its own future.
     latest_known: int
     earliest_hidden: int
 
@@ -88,7 +88,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
     if options.k > len(catalogue):
         raise ProtocolError(f"k = {options.k} is more than the {len(catalogue)} movies there are.")
     with watch.stage("serving", 0.6):
-        lists = {source: _answers(simulator, points, rows, blending, options) for source, blending in SOURCES.items()}
+        lists = {variant: _answers(simulator, points, rows, blend, options) for variant, blend in VARIANTS.items()}
         lists["popularity"] = _answers(simulator, points, {}, BlendConfig(), options, blind=True)
     found = _measure(lists, points, len(catalogue), options.k)
     facts: dict[str, int | float | str] = {
@@ -101,7 +101,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
         gain = _paired(found["blend"], found[other], points, options.seed)
         facts[f"blend over {other}"] = f"{gain.mean:+.5f} [{gain.low:+.5f}, {gain.high:+.5f}]"
     facts |= watch.facts()
-    report_rows = [_row(source, values, points, options) for source, values in found.items()]
+    report_rows = [_row(variant, values, points, options) for variant, values in found.items()]
     used = {"training": asdict(CONFIG), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
     return EvaluationReport(
         NAME, name, f"ndcg@{options.k}", report_rows, (), facts, used, curve_over="ratings since the moment, plus one"
@@ -189,11 +189,11 @@ def _answers(
 def _measure(
     lists: dict[str, NDArray[np.int64]], points: list[Point], movies: int, k: int
 ) -> dict[str, NDArray[np.float64]]:
-    """nDCG of every list, by source, each of shape (points,)."""
+    """nDCG of every list, by variant, each of shape (points,)."""
     indptr = np.concatenate([[0], np.cumsum([len(point.next_likes) for point in points])])
     indices = np.concatenate([point.next_likes for point in points])
     relevant = csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(points), movies))
-    return {source: metrics.ndcg(ranked, relevant, k) for source, ranked in lists.items()}
+    return {variant: metrics.ndcg(ranked, relevant, k) for variant, ranked in lists.items()}
 
 
 def _per_person(values: NDArray[np.float64], points: list[Point]) -> NDArray[np.float64]:
@@ -207,7 +207,7 @@ def _paired(ours: NDArray[np.float64], theirs: NDArray[np.float64], points: list
     return difference_interval(_per_person(ours, points), _per_person(theirs, points), seed=seed)
 
 
-def _row(source: str, values: NDArray[np.float64], points: list[Point], options: Options) -> ModelRow:
+def _row(variant: str, values: NDArray[np.float64], points: list[Point], options: Options) -> ModelRow:
     known = np.array([point.known for point in points])
     steps = np.array([point.step for point in points])
     name = f"ndcg@{options.k}"
@@ -218,4 +218,4 @@ def _row(source: str, values: NDArray[np.float64], points: list[Point], options:
             chosen = [point for point, kept in zip(points, mask, strict=True) if kept]
             figures[f"{name} {label}"] = float(_per_person(values[mask], chosen).mean())
     curve = {int(step) + 1: float(values[steps == step].mean()) for step in np.unique(steps)}
-    return ModelRow(source, figures, mean_interval(people, seed=options.seed), curve)
+    return ModelRow(variant, figures, mean_interval(people, seed=options.seed), curve)

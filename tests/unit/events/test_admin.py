@@ -1,11 +1,10 @@
 """Events and ratings in the admin."""
 
 import pytest
-from django_redis import get_redis_connection
 
 from accounts.models import User
-from events.list_invalidation import user_token_key
 from events.models import Interaction, Rating, ServedRecommendation
+from tests.tokens import user_token
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_events_and_served_lists_cannot_be_rewritten(staff):
 
 def test_correcting_a_rating_makes_the_persons_list_stale(cast, staff, django_capture_on_commit_callbacks):
     rating = Rating.objects.get(user=cast.bob)
-    before = get_redis_connection("default").get(user_token_key(cast.bob.pk))
+    before = user_token(cast.bob.pk)
     form = {
         "user": cast.bob.pk,
         "movie": rating.movie_id,
@@ -57,7 +56,7 @@ def test_correcting_a_rating_makes_the_persons_list_stale(cast, staff, django_ca
 
     rating.refresh_from_db()
     assert rating.value == 1.5
-    assert get_redis_connection("default").get(user_token_key(cast.bob.pk)) != before
+    assert user_token(cast.bob.pk) != before
 
 
 def test_deleting_a_person_takes_their_events_along(cast, staff):

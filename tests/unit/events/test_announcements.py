@@ -10,19 +10,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events import announcements
 from events.announcements import changes_announce
-from events.list_invalidation import invalidate_user_on_commit, user_token_key
+from events.list_invalidation import invalidate_user_on_commit
 from events.models import Interaction
 from events.services import interaction_record
 from movies.caching import version_tokens
 from movies.caching.version_tokens import CATALOGUE, record_invalidation, token_key
 from movies.models import CacheInvalidation
 from tests.factories import client_of
+from tests.tokens import user_token
 
 MINUTE = timedelta(minutes=1)
-
-
-def token_of(user) -> bytes | None:
-    return get_redis_connection("default").get(user_token_key(user.pk))
 
 
 def event(user, movie, *, age: timedelta = MINUTE, kind: str = "dislike") -> Interaction:
@@ -51,15 +48,15 @@ def _nothing_pending():
 def test_an_event_whose_token_was_lost_is_announced_once(cast):
     changes_announce()
     event(cast.bob, cast["Heat"])
-    before, other = token_of(cast.bob), token_of(cast.carol)
+    before, other = user_token(cast.bob.pk), user_token(cast.carol.pk)
 
     assert changes_announce() == 1
 
-    after = token_of(cast.bob)
+    after = user_token(cast.bob.pk)
     assert after != before
-    assert token_of(cast.carol) == other
+    assert user_token(cast.carol.pk) == other
     assert changes_announce() == 0
-    assert token_of(cast.bob) == after
+    assert user_token(cast.bob.pk) == after
 
 
 def test_a_disliked_movie_leaves_the_list_after_the_sweep(cast):
@@ -76,10 +73,10 @@ def test_an_announced_event_is_left_alone(cast, django_capture_on_commit_callbac
     with django_capture_on_commit_callbacks(execute=True):
         announced, _ = interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="like")
     backdate(announced, MINUTE)
-    before = token_of(cast.bob)
+    before = user_token(cast.bob.pk)
 
     assert changes_announce() == 0
-    assert token_of(cast.bob) == before
+    assert user_token(cast.bob.pk) == before
 
 
 def test_an_event_that_commits_late_is_found_after_a_newer_one(cast, django_capture_on_commit_callbacks):
@@ -89,10 +86,10 @@ def test_an_event_that_commits_late_is_found_after_a_newer_one(cast, django_capt
     changes_announce()
     # Received before it, and seen only now.
     event(cast.bob, cast["Casino"])
-    before = token_of(cast.bob)
+    before = user_token(cast.bob.pk)
 
     assert changes_announce() == 1
-    assert token_of(cast.bob) != before
+    assert user_token(cast.bob.pk) != before
 
 
 def test_an_event_of_this_moment_is_left_to_its_own_process(cast):
@@ -135,11 +132,11 @@ def test_many_lost_events_are_announced_block_by_block(cast, monkeypatch):
 
 def test_what_staff_did_to_a_person_is_announced_once(cast):
     invalidate_user_on_commit(cast.bob.pk)
-    before = token_of(cast.bob)
+    before = user_token(cast.bob.pk)
 
     assert changes_announce() == 1
 
-    assert token_of(cast.bob) != before
+    assert user_token(cast.bob.pk) != before
     assert not CacheInvalidation.objects.exists()
     assert changes_announce() == 0
 
@@ -159,13 +156,13 @@ def test_with_redis_away_the_sweep_keeps_all_for_the_next(cast, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(announcements, "get_redis_connection", away)
         assert changes_announce() == 0
-    before = token_of(cast.carol)
+    before = user_token(cast.carol.pk)
     # Another process sweeps next.
     version_tokens._pending.clear()
 
     assert changes_announce() == 1
     assert CacheInvalidation.objects.count() == 0
-    assert token_of(cast.carol) != before
+    assert user_token(cast.carol.pk) != before
 
 
 def test_the_catalogues_changes_stay_for_readers_to_compare(cast):

@@ -6,22 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django_redis import get_redis_connection
 
 from events import services
-from events.list_invalidation import user_token_key
 from events.models import Interaction, Rating
 from movies.models import Movie
+from tests.tokens import user_token
 
 
 def record(cast, title="Heat", kind="rating", value=4.0, **fields):
     return services.interaction_record(
         user=fields.pop("user", cast.bob), movie_id=cast[title].pk, kind=kind, value=value, **fields
     )
-
-
-def token_of(user) -> bytes | None:
-    return get_redis_connection("default").get(user_token_key(user.pk))
 
 
 def test_a_rating_event_stores_the_event_and_the_rating(cast):
@@ -67,12 +62,12 @@ def test_a_repeated_event_is_stored_once_and_keeps_the_rating(cast):
 def test_a_repeated_event_changes_the_persons_cache_token(cast, django_capture_on_commit_callbacks):
     event_id = uuid.uuid4()
     record(cast, event_id=event_id)
-    before = token_of(cast.bob)
+    before = user_token(cast.bob.pk)
 
     with django_capture_on_commit_callbacks(execute=True):
         record(cast, event_id=event_id)
 
-    assert token_of(cast.bob) != before
+    assert user_token(cast.bob.pk) != before
 
 
 @pytest.mark.parametrize(
@@ -145,13 +140,13 @@ def test_a_time_without_a_zone_is_utc(cast):
 
 
 def test_a_commit_changes_only_that_persons_cache_token(cast, django_capture_on_commit_callbacks):
-    mine, other = token_of(cast.bob), token_of(cast.carol)
+    mine, other = user_token(cast.bob.pk), user_token(cast.carol.pk)
     with django_capture_on_commit_callbacks(execute=True):
         record(cast)
-        assert token_of(cast.bob) == mine
+        assert user_token(cast.bob.pk) == mine
 
-    assert token_of(cast.bob) != mine
-    assert token_of(cast.carol) == other
+    assert user_token(cast.bob.pk) != mine
+    assert user_token(cast.carol.pk) == other
 
 
 def test_a_stored_event_is_never_rewritten(cast):

@@ -16,6 +16,7 @@ from movies.caching.redis_breaker import RedisUnavailableError, urgent
 from recsys_project.exceptions import LimitExceededError
 from recsys_project.ratelimits import limit
 from tests.functional.store import Store
+from tests.tokens import user_token_key
 
 AN_HOUR = 3600.0
 
@@ -101,7 +102,7 @@ def test_a_refused_connection_and_an_error_open_nothing(store, settings):
 
 def test_a_token_pending_for_a_hung_redis_is_set_by_the_thread(store):
     list_invalidation.invalidate_user(5)
-    key = list_invalidation.user_token_key(5)
+    key = user_token_key(5)
     before = get_redis_connection("default").get(key)
     with store.hung():
         list_invalidation.invalidate_user(5)

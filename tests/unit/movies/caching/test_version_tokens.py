@@ -6,6 +6,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events import list_invalidation
 from movies.caching import version_tokens
+from tests.tokens import user_token, user_token_key
 
 
 @pytest.fixture(autouse=True)
@@ -21,22 +22,22 @@ def read(key: str) -> bytes | None:
 
 def test_each_token_is_new_and_outlives_a_cached_list():
     list_invalidation.invalidate_user(7)
-    first = read(list_invalidation.user_token_key(7))
+    first = user_token(7)
     list_invalidation.invalidate_user(7)
 
     assert first is not None
-    assert read(list_invalidation.user_token_key(7)) != first
-    assert get_redis_connection("default").ttl(list_invalidation.user_token_key(7)) > 3600
+    assert user_token(7) != first
+    assert get_redis_connection("default").ttl(user_token_key(7)) > 3600
 
 
 def test_a_persons_token_does_not_change_other_tokens():
     version_tokens.invalidate_catalogue()
     list_invalidation.invalidate_user(8)
-    before = read(list_invalidation.catalogue_token_key()), read(list_invalidation.user_token_key(8))
+    before = read(list_invalidation.catalogue_token_key()), user_token(8)
 
     list_invalidation.invalidate_user(9)
 
-    assert (read(list_invalidation.catalogue_token_key()), read(list_invalidation.user_token_key(8))) == before
+    assert (read(list_invalidation.catalogue_token_key()), user_token(8)) == before
 
 
 def test_a_change_during_another_announcement_is_announced(monkeypatch):
@@ -58,11 +59,11 @@ def test_a_change_during_another_announcement_is_announced(monkeypatch):
 
 def test_more_tokens_than_one_batch_are_all_sent(monkeypatch):
     monkeypatch.setattr(version_tokens, "_BATCH_SIZE", 2)
-    before = [read(list_invalidation.user_token_key(user)) for user in range(5)]
+    before = [user_token(user) for user in range(5)]
 
     assert version_tokens.invalidate_each((f"user:{user}", str(user)) for user in range(5))
 
-    after = [read(list_invalidation.user_token_key(user)) for user in range(5)]
+    after = [user_token(user) for user in range(5)]
     assert all(token and token != old for token, old in zip(after, before, strict=True))
     assert None not in get_redis_connection("default").zmscore(
         version_tokens.announced_key(), [str(n) for n in range(5)]
@@ -74,14 +75,14 @@ def test_a_token_that_redis_missed_is_set_when_redis_is_back(monkeypatch):
         raise RedisConnectionError("gone")
 
     list_invalidation.invalidate_user(5)
-    before = read(list_invalidation.user_token_key(5))
+    before = user_token(5)
     with monkeypatch.context() as patched:
         patched.setattr(version_tokens, "get_redis_connection", away)
         patched.setattr(version_tokens, "_start_retrying", lambda: None)
         list_invalidation.invalidate_user(5)
         assert version_tokens.flush_pending() is False
-    assert read(list_invalidation.user_token_key(5)) == before
+    assert user_token(5) == before
 
     assert version_tokens.flush_pending() is True
 
-    assert read(list_invalidation.user_token_key(5)) != before
+    assert user_token(5) != before

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from events.list_invalidation import invalidate_user, user_token_key
+from events.list_invalidation import invalidate_user
 from events.models import Interaction, Rating, ServedRecommendation
 from events.services import interaction_record
 from movies.caching import version_tokens
@@ -21,6 +21,7 @@ from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import gather, list_cache, services
 from recommendations.serving.list_cache import Lookup
 from tests.factories import make_batch_list, make_embedding, make_movie, make_popular, make_user
+from tests.tokens import user_token_key
 
 
 def served(user, limit: int = 100) -> dict:
