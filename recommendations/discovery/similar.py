@@ -11,6 +11,7 @@ from recommendations.algorithms.listing.blending import LIST_SIZE, normalise
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
+from recommendations.vectors.neighbours import similar_movies
 
 # The weight of taste, who likes both movies, in their similarity; the rest is content.
 TASTE_WEIGHT = 0.6
@@ -31,7 +32,7 @@ def similar_list(*, movie_id: int, limit: int = 20, expand: Collection[str] = ()
 def _similar_list(movie_id: int, limit: int) -> list[dict[str, Any]]:
     movie = Movie.objects.get(pk=movie_id, status=Movie.Status.PUBLISHED)
     version_id = candidates.live_model().version_id
-    neighbours = None if version_id is None else candidates.similar_movies(version_id, movie_id, LIST_SIZE)
+    neighbours = None if version_id is None else similar_movies(version_id, movie_id, LIST_SIZE)
     if neighbours is None:
         return _popular_in_genres(movie, limit)
     # Taste alone favours popular movies, and content alone movies with similar texts only: each corrects the other.

@@ -1,7 +1,4 @@
-"""Queries for the candidates of lists and for the scores and vectors that rank them.
-
-Vectors are read from PostgreSQL in binary form, which NumPy decodes directly; parsing text took longer than the search.
-"""
+"""Queries for the candidates of lists and for the scores and vectors that rank them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -12,26 +9,24 @@ from typing import Any
 import numpy as np
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import BinaryField, F, Func, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from numpy.typing import NDArray
-from pgvector.django import CosineDistance, MaxInnerProduct
+from pgvector.django import CosineDistance
 
 from events.selectors import Signal
 from movies.models import Credit, Movie
-from recommendations.models import FACTOR_DIMENSIONS, LIVE_VERSION, ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.models import LIVE_VERSION, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
+from recommendations.vectors.binary import Vector, binary_column, parse_vector
 from recommendations.vectors.search import nearest_by_content, nearest_by_factors, nearest_to_each_by_factors
 
-Vector = NDArray[np.float32]
 # Only this many of the newest movies can be explored.
 MAX_NEW_MOVIES = 200
 # A hundred years: in effect no limit, and within the date ranges of PostgreSQL and Python.
 _MAX_NEW_DAYS = 36_500.0
-# pgvector's binary form: two bytes for the dimensions, two unused, then big-endian float32 values.
-_HEADER_BYTES = 4
 # Written out because every cache miss runs it, and building a queryset took longer than executing the statement.
 _LIVE_MODEL_SQL = f"""
     SELECT version.id, version.finished_at, version.started_at, own.movie_ids, own.scores, own.predicted_ratings
@@ -104,8 +99,8 @@ def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, t
         movie_id__any_of=movie_ids,
         query_factors__isnull=False,
         item_factors__isnull=False,
-    ).values_list("movie_id", "movie__title", _binary_column("query_factors"), _binary_column("item_factors"))
-    return {movie_id: (title, _parse_vector(query), _parse_vector(item)) for movie_id, title, query, item in rows}
+    ).values_list("movie_id", "movie__title", binary_column("query_factors"), binary_column("item_factors"))
+    return {movie_id: (title, parse_vector(query), parse_vector(item)) for movie_id, title, query, item in rows}
 
 
 def nearest_movies(
@@ -202,52 +197,6 @@ def directors_by_movie(movie_ids: Collection[int]) -> dict[int, list[str]]:
     return found
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """n movies near one movie, unordered, with their scores.
-
-    by_taste: inner product of the movie's query factors with each item's factors, NaN without factors, float32 (n,);
-    by_content: cosine similarity of the content vectors, float32 (n,).
-    """
-
-    movie_ids: list[int]
-    by_taste: NDArray[np.float32]
-    by_content: NDArray[np.float32]
-
-
-def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | None:
-    """The union of the ``limit`` published movies nearest to one by taste and the ``limit`` nearest by content.
-
-    None if the version has no vectors for the movie. At most four queries.
-    """
-    own = (
-        MovieEmbedding.objects.filter(version_id=version_id, movie_id=movie_id)
-        .values_list(_binary_column("query_factors"), _binary_column("content"))
-        .first()
-    )
-    if own is None:
-        return None
-    query = None if own[0] is None else _parse_vector(own[0])
-    content = _parse_vector(own[1])
-    by_content = dict(nearest_by_content(version_id, content, limit, [movie_id]))
-    by_taste = {}
-    if query is not None and query.any():
-        by_taste = dict(nearest_by_factors(version_id, query, limit, [movie_id]))
-    # Each search returns one of the two scores; the database computes the other where it is missing.
-    known = by_taste if query is not None else by_content
-    rows = MovieEmbedding.objects.filter(version_id=version_id, movie_id__any_of=by_content.keys() ^ known.keys())
-    taste = MaxInnerProduct("item_factors", np.zeros(FACTOR_DIMENSIONS) if query is None else query)
-    for other, product, distance in rows.values_list("movie_id", taste, CosineDistance("content", content)):
-        by_content[other] = 1.0 - distance
-        if product is not None:
-            by_taste[other] = -product
-    ids = sorted(by_content)
-    tastes = [by_taste.get(other, np.nan) if query is not None else np.nan for other in ids]
-    return Neighbours(
-        ids, np.array(tastes, np.float32), np.nan_to_num(np.array([by_content[other] for other in ids], np.float32))
-    )
-
-
 def _passing_ids(filters: ListFilters | None) -> QuerySet[Any] | None:
     """The ids of the movies that pass the filters; None if all published movies do."""
     return filters.movie_ids() if filters is not None and filters.narrows else None
@@ -258,11 +207,3 @@ def _listable(filters: ListFilters | None) -> Q:
     if filters is None or not filters.narrows:
         return Q(movie__status=Movie.Status.PUBLISHED)
     return Q(movie_id__any_of=ArraySubquery(filters.movies().values("pk")))
-
-
-def _binary_column(column: str) -> Func:
-    return Func(F(column), function="vector_send", output_field=BinaryField())
-
-
-def _parse_vector(data: bytes | memoryview) -> Vector:
-    return np.frombuffer(data, ">f4", offset=_HEADER_BYTES).astype(np.float32)

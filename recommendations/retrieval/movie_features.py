@@ -21,8 +21,8 @@ from movies.selectors import movie_cards
 from recommendations.algorithms.listing.reranking import franchise
 from recommendations.models import FACTOR_DIMENSIONS
 from recommendations.retrieval import candidates
-from recommendations.retrieval.candidates import Vector
 from recommendations.retrieval.config import serving_config
+from recommendations.vectors.binary import Vector
 
 CACHE_SECONDS = 600.0
 # A movie takes about 2.4 KB.

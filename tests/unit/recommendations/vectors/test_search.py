@@ -10,12 +10,13 @@ from django.db import connection, transaction
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding
-from recommendations.retrieval.candidates import nearest_movies, nearest_to_mood, similar_movies
+from recommendations.retrieval.candidates import nearest_movies, nearest_to_mood
 from recommendations.retrieval.filters import ListFilters
 from recommendations.training.publishing import version_drop, version_publish
 from recommendations.vectors import indexes as vector_indexes
 from recommendations.vectors import search as vector_search
 from recommendations.vectors.indexes import vector_indexes_build
+from recommendations.vectors.neighbours import similar_movies
 from tests.factories import make_embedding, make_genre, make_movie, make_version
 
 COUNT = 300
