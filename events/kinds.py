@@ -108,7 +108,7 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
         ),
         # Curiosity: does not keep the movie off later lists.
         Kind.VIEW: KindRow(
-            label="View: opened the movie's page",
+            label="View (opened the movie's page)",
             code=5,
             weight=0.2,
             as_rating=None,
@@ -120,7 +120,7 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
         ),
         # Chosen, but not yet judged.
         Kind.WATCH: KindRow(
-            label="Watch: watched the movie",
+            label="Watch",
             code=3,
             weight=0.7,
             as_rating=3.5,
@@ -132,7 +132,7 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
         ),
         # Unwanted now, which is milder than disliked.
         Kind.HIDE: KindRow(
-            label="Hide: do not show it again",
+            label="Hide (asked not to see it again)",
             code=4,
             weight=-0.5,
             as_rating=None,

@@ -1,4 +1,4 @@
-"""Which movies somebody asks for: the one filter of the catalogue, the search and the lists."""
+"""The movie filter, which the catalogue, the search and the lists share."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -13,14 +13,13 @@ from movies.text import search_key_typed
 
 @dataclass(frozen=True)
 class MovieFilter:
-    """Restricts movies by what they are; a field at its default restricts nothing.
+    """Selects movies by their attributes; a field at its default selects all movies.
 
-    title: a part of the title, in any case, with or without accents; the trigram index of the titles answers it.
-    genre_id: of this genre, by a join, so that a page in an index's order ends where it is full.
+    title: part of the title, any case, with or without accents; uses the trigram index of titles.
+    genre_id: of this genre, by a join, so that a page in an index's order stops reading when it is full.
     genres: of any of these genres, by slug. The ids of their movies are read once, as an array: a join of three tables
-    looks at every triple of their rows where PostgreSQL takes the tables for empty.
-    year, year_from, year_to: released in, from and up to that year, both ends included. language: ISO 639-1, in any
-    case. max_runtime: in minutes.
+    reads every triple of rows while PostgreSQL's statistics count the tables as empty.
+    year, year_from, year_to: year of release, both ends included. language: ISO 639-1, any case. max_runtime: minutes.
     """
 
     title: str = ""
@@ -34,11 +33,11 @@ class MovieFilter:
 
     @property
     def narrows(self) -> bool:
-        """Whether any field restricts anything."""
+        """Whether any field differs from its default."""
         return any(getattr(self, field.name) != field.default for field in fields(MovieFilter))
 
     def restriction(self, prefix: str = "") -> Q:
-        """The condition on movies, published or not; ``prefix`` ("movie__") makes it one on rows that refer to them."""
+        """The condition on movies, published or not; ``prefix`` ("movie__") is for rows that refer to a movie."""
         conditions: list[tuple[str, Any]] = []
         if self.title:
             conditions.append(("search_title__contains", search_key_typed(self.title)))
@@ -59,26 +58,26 @@ class MovieFilter:
         return Q(*((prefix + name, value) for name, value in conditions))
 
     def condition(self, prefix: str = "") -> Q:
-        """``restriction``, and the movie is published."""
+        """The ``restriction``, for published movies only."""
         return Q(**{f"{prefix}status": Movie.Status.PUBLISHED}) & self.restriction(prefix)
 
     def movies(self) -> QuerySet[Movie]:
-        """The published movies that pass, unordered."""
+        """The published movies that pass the filter, unordered."""
         return Movie.objects.filter(self.condition()).order_by()
 
     def movie_ids(self) -> QuerySet[Any]:
-        """The ids of the movies that pass, unordered, for a search that asks for published movies itself.
+        """The ids of the movies that pass the filter, unordered, for a search that selects published movies itself.
 
-        By ``genres`` alone they are read from the genres, without the table of movies; unpublished ones are among them.
+        With ``genres`` alone, the table of movies is not read, and unpublished movies are included.
         """
         if self.genres and not replace(self, genres=()).narrows:
             return self._ids_by_genre().distinct()
         return self.movies().values("pk")
 
     def check(self) -> None:
-        """Raises ValidationError that names what nothing can pass: unknown ``genres``, years in the wrong order.
+        """Raise ValidationError, naming the field, for unknown ``genres`` and for years in the wrong order.
 
-        One query with ``genres``, else none.
+        One query with ``genres``, otherwise none.
         """
         known = set(Genre.objects.filter(slug__in=self.genres).values_list("slug", flat=True)) if self.genres else set()
         unknown = [slug for slug in self.genres if slug not in known]
@@ -88,7 +87,7 @@ class MovieFilter:
             raise ValidationError({"year_from": "year_from must not be after year_to."})
 
     def _ids_by_genre(self) -> QuerySet[Any]:
-        """The ids of the movies of any of ``genres``; a movie of several of them comes several times."""
+        """The ids of the movies of any of ``genres``, once for each of these genres that a movie has."""
         genres = Genre.objects.filter(slug__in=self.genres).order_by().values("pk")
         through = Movie.genres.through.objects.filter(genre_id__any_of=ArraySubquery(genres))
         return through.order_by().values("movie_id")

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Names the columns of a search for hyperparameters as the rest of the code does."""
+    """Names the columns of a search for hyperparameters as the rest of the code does, and labels in one form."""
 
     dependencies = [
         ("recommendations", "0006_attempts_and_refusal"),
@@ -29,5 +29,41 @@ class Migration(migrations.Migration):
             "tuningrun",
             "people",
             models.PositiveIntegerField(default=0, help_text="People whose held-out likes were measured."),
+        ),
+        # Labels alone: nothing changes in the database.
+        migrations.AlterField(
+            "modelversion",
+            "status",
+            models.CharField(
+                choices=[
+                    ("requested", "Requested"),
+                    ("training", "Training"),
+                    ("ready", "Ready (trained, not live)"),
+                    ("live", "Live"),
+                    ("retired", "Retired (was live)"),
+                    ("refused", "Refused (trained, not let through)"),
+                    ("failed", "Failed"),
+                ],
+                default="requested",
+                max_length=10,
+            ),
+        ),
+        migrations.AlterField(
+            "movieembedding",
+            "factors_source",
+            models.CharField(
+                choices=[("trained", "Trained"), ("predicted", "Predicted from content")],
+                default="trained",
+                max_length=10,
+            ),
+        ),
+        migrations.AlterField(
+            "tuningtrial",
+            "state",
+            models.CharField(
+                choices=[("complete", "Complete"), ("failed", "Failed (could not be fitted)")],
+                default="complete",
+                max_length=10,
+            ),
         ),
     ]

@@ -51,7 +51,7 @@ class TuningTrial(models.Model):
 
     class State(models.TextChoices):
         COMPLETE = "complete"
-        FAILED = "failed", "failed (could not be fitted)"
+        FAILED = "failed", "Failed (could not be fitted)"
 
     run = models.ForeignKey(TuningRun, on_delete=models.CASCADE, related_name="trials", db_index=False)
     number = models.PositiveIntegerField()

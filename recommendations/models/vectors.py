@@ -22,7 +22,7 @@ class MovieEmbedding(models.Model):
 
     class Source(models.TextChoices):
         TRAINED = "trained"
-        PREDICTED = "predicted", "predicted from content"
+        PREDICTED = "predicted", "Predicted from content"
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, db_index=False, related_name="embeddings")
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="embeddings")

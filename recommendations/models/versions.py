@@ -19,10 +19,10 @@ class ModelVersion(models.Model):
     class Status(models.TextChoices):
         REQUESTED = "requested"
         TRAINING = "training"
-        READY = "ready", "ready (trained, not live)"
+        READY = "ready", "Ready (trained, not live)"
         LIVE = "live"
-        RETIRED = "retired", "retired (was live)"
-        REFUSED = "refused", "refused (trained, did not pass the gate)"
+        RETIRED = "retired", "Retired (was live)"
+        REFUSED = "refused", "Refused (trained, not let through)"
         FAILED = "failed"
 
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)

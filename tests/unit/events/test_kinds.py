@@ -68,6 +68,10 @@ def test_the_table_has_a_row_for_every_kind():
     assert {row.weight is None for kind, row in KIND_TABLE.items() if kind is not Kind.RATING} == {False}
 
 
+def test_every_label_begins_with_the_kind():
+    assert [label.split(" (")[0] for _, label in KIND_CHOICES] == [kind.capitalize() for kind in Kind]
+
+
 def test_codes_in_stored_columns_never_change():
     codes = {"rating": 0, "like": 1, "dislike": 2, "watch": 3, "hide": 4, "view": 5}
 
