@@ -9,19 +9,52 @@ import pytest
 from recsys_project.embedded.addresses import PROJECT_DIR
 
 DOCUMENTS = [PROJECT_DIR / "README.md", PROJECT_DIR / "CONTRIBUTING.md", *sorted((PROJECT_DIR / "docs").rglob("*.md"))]
-_BLOCKS = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^(\./bin/|curl |manage\.py )", re.MULTILINE)
+_SHELL = "sh"
 _LINKS = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 _PATHS = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|md|json|svg|html|toml))`")
 
+BLOCKS = [
+    pytest.param(language, block, id=f"{path.name}-{number}")
+    for path in DOCUMENTS
+    for number, (language, block) in enumerate(_BLOCK.findall(path.read_text()))
+]
+COMMANDS = [case for case in BLOCKS if case.values[0] == _SHELL]
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_no_shell_takes_a_url_for_a_pattern(document):
-    for block in _BLOCKS.findall(document.read_text()):
-        assert subprocess.run(["bash", "-n"], input=block, text=True, check=False).returncode == 0
-        # What stands outside quotes and holds a pattern's characters is looked up among files; zsh ends the command.
-        tokens = shlex.shlex(block, posix=False, punctuation_chars=True)
-        tokens.whitespace_split = True
-        assert not [token for token in tokens if token[0] not in "'\"" and "/" in token and re.search(r"[?*&]", token)]
+
+def patterns(block: str) -> list[str]:
+    """The unquoted words that a shell matches with file names: paths and URLs with ?, * or &. zsh then stops."""
+    tokens = shlex.shlex(block, posix=False, punctuation_chars=True)
+    tokens.whitespace_split = True
+    return [token for token in tokens if token[0] not in "'\"" and "/" in token and re.search(r"[?*&]", token)]
+
+
+@pytest.mark.parametrize(("language", "block"), BLOCKS)
+def test_commands_are_marked_as_shell(language, block):
+    assert language == _SHELL or not _COMMAND.search(block)
+
+
+@pytest.mark.parametrize(("language", "block"), COMMANDS)
+def test_commands_are_syntax_that_a_shell_takes_as_it_is(language, block):
+    assert subprocess.run(["bash", "-n"], input=block, text=True, check=False).returncode == 0
+    assert not patterns(block)
+
+
+def test_the_documents_have_commands():
+    assert "README.md-0" in [case.id for case in COMMANDS]
+
+
+@pytest.mark.parametrize(
+    ("block", "found"),
+    [
+        ("curl -s localhost:8000/api/movies/?limit=5", ["localhost:8000/api/movies/?limit=5"]),
+        ("curl -s 'localhost:8000/api/movies/?limit=5'", []),
+        ("./bin/manage train --data ml-1m.zip  # why?", []),
+    ],
+)
+def test_an_unquoted_pattern_is_found(block, found):
+    assert patterns(block) == found
 
 
 @pytest.fixture(scope="module")
