@@ -30,6 +30,14 @@ class Migration(migrations.Migration):
             "people",
             models.PositiveIntegerField(default=0, help_text="People whose held-out likes were measured."),
         ),
+        migrations.AlterField(
+            "tuningrun",
+            "improves",
+            models.BooleanField(
+                default=False,
+                help_text="Whether the best one is better than the shipped one on both splits; training then uses it.",
+            ),
+        ),
         # Labels alone: nothing changes in the database.
         migrations.AlterField(
             "modelversion",
@@ -41,7 +49,7 @@ class Migration(migrations.Migration):
                     ("ready", "Ready (trained, not live)"),
                     ("live", "Live"),
                     ("retired", "Retired (was live)"),
-                    ("refused", "Refused (trained, not let through)"),
+                    ("refused", "Refused (trained, did not pass the gate)"),
                     ("failed", "Failed"),
                 ],
                 default="requested",

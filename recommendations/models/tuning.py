@@ -27,7 +27,8 @@ class TuningRun(models.Model):
         null=True, help_text="nDCG@10 of the best configuration on the second split."
     )
     improves = models.BooleanField(
-        default=False, help_text="Better than what is shipped on both splits: used by training."
+        default=False,
+        help_text="Whether the best one is better than the shipped one on both splits; training then uses it.",
     )
     configuration = models.JSONField(
         default=dict, blank=True, help_text="The best configuration, in the form that training reads."

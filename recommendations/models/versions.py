@@ -22,7 +22,7 @@ class ModelVersion(models.Model):
         READY = "ready", "Ready (trained, not live)"
         LIVE = "live"
         RETIRED = "retired", "Retired (was live)"
-        REFUSED = "refused", "Refused (trained, not let through)"
+        REFUSED = "refused", "Refused (trained, did not pass the gate)"
         FAILED = "failed"
 
     status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
