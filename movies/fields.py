@@ -5,6 +5,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from movies.text import normalise_line, normalise_text
@@ -77,3 +78,10 @@ class Unaccented(models.Func):
     function = "movies_unaccented"
     output_field = models.TextField()
     arity = 1
+
+
+class Initials(models.Func):
+    """The initials of a title, a search key, and of its parts; ``initials_of`` of movies.titles_typed is the same."""
+
+    function = "movies_initials"
+    output_field = ArrayField(models.TextField())

@@ -6,7 +6,7 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.utils import timezone
 
-from movies.fields import LineField, NameKey, NFCNormalised, ProseField, SearchKey, Unaccented
+from movies.fields import Initials, LineField, NameKey, NFCNormalised, ProseField, SearchKey, Unaccented
 
 
 class WordsOf(models.Func):
@@ -110,6 +110,10 @@ class Movie(models.Model):
         expression=SearchKey("title"), output_field=models.TextField(), db_persist=True
     )
 
+    search_initials = models.GeneratedField(
+        expression=Initials(SearchKey("title")), output_field=ArrayField(models.TextField()), db_persist=True
+    )
+
     class Meta:
         ordering = ["title", "year"]
         constraints = [
@@ -128,6 +132,8 @@ class Movie(models.Model):
         indexes = [
             # Consumer: the search, and the title filters of the catalogue and the admin.
             GinIndex(OpClass("search_title", name="gin_trgm_ops"), name="movie_search_trigram"),
+            # Consumer: the search, for titles typed by their initials.
+            GinIndex(fields=["search_initials"], name="movie_search_initials"),
             # Consumer: the search, for words of title, keywords and overview.
             GinIndex(fields=["search_document"], name="movie_search_document"),
             # Consumer: the list of the newest movies, which reads in this order.

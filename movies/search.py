@@ -5,6 +5,7 @@ Each of these matchers scores a movie from 0 to 1; ``movies_matching`` combines 
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -20,8 +21,12 @@ from django.db.models import Case, ExpressionWrapper, F, FloatField, Q, QuerySet
 from django.db.models.functions import Least, Length, Sqrt
 
 from movies.filters import MovieFilter
+from movies.lexicon import genre_names, senses_in
 from movies.models import Credit, Movie, Person
+from movies.query_reading import origin_typed, role_typed
+from movies.search_roles import movies_of_origin, movies_of_role
 from movies.text import normalise_query, search_key, unaccented
+from movies.titles_typed import MAX_INITIALS, MIN_INITIALS, initials_of, number_typed, numbered_fits, spellings
 
 MAX_QUERY_LENGTH = 200
 # Matches kept per matcher: enough that a movie that is good in two of them is not missed.
@@ -30,10 +35,15 @@ MATCHER_LIMIT = 200
 TITLE_WEIGHT = 2.0
 WORDS_WEIGHT = 0.7
 PEOPLE_WEIGHT = 0.8
+ORIGIN_WEIGHT = 1.0
+# A title typed by its initials counts less than one that is typed in full.
+INITIALS_SCORE = 0.85
 # The words score of a movie with almost all of the words; multiplied by the squared share of words found.
 SOME_WORDS_WEIGHT = 0.6
 # A part of a name ("hanks") scores less than the whole name.
 NAME_PART_SCORE = 0.7
+# Who asks for the movies of somebody wants no others.
+ROLE_SCORE = 2.0
 MAX_PEOPLE = 50
 # Names less similar than this do not match; shorter words are not matched as names.
 MIN_NAME_SIMILARITY = 0.5
@@ -73,11 +83,13 @@ class TextMatch:
     title: float = 0.0
     words: float = 0.0
     people: float = 0.0
+    origin: float = 0.0
 
     @property
     def score(self) -> float:
         """The weighted sum of the matchers. The title score is squared: half a match is worth far less."""
-        return TITLE_WEIGHT * self.title**2 + WORDS_WEIGHT * self.words + PEOPLE_WEIGHT * self.people
+        title, words, people = TITLE_WEIGHT * self.title**2, WORDS_WEIGHT * self.words, PEOPLE_WEIGHT * self.people
+        return title + words + people + ORIGIN_WEIGHT * self.origin
 
 
 @dataclass
@@ -111,9 +123,11 @@ def word_groups(words: list[str], longest: int = MAX_NAME_WORDS) -> list[str]:
 
 
 def movies_matching(query: str, movie_filter: MovieFilter) -> dict[int, TextMatch]:
-    """The movies that match a typed query, by id; empty for a query without words. Four queries at most.
+    """The movies that match a typed query, by id; empty for a query without words.
 
-    Accents are ignored in the query and in the texts: "jose" finds José, and "José", in any Unicode form, finds both.
+    Four queries at most; one more for initials ("lotr"), one for a country ("french comedy"), and four for movies of
+    somebody ("director of jaws"). Accents are ignored in the query and in the texts: "jose" finds José, and "José", in
+    any Unicode form, finds both.
     """
     query = unaccented(normalise_query(query))
     words = query_words(query)
@@ -121,17 +135,58 @@ def movies_matching(query: str, movie_filter: MovieFilter) -> dict[int, TextMatc
         return {}
     movies = movie_filter.movies()
     matches = _Matches()
+    role = role_typed(query)
+    if role is not None:
+        for movie_id, fit in movies_of_role(role, movie_filter).items():
+            matches.of(movie_id).people = ROLE_SCORE * fit
+        if role.movie and matches.by_movie:
+            return matches.by_movie
     _match_titles(matches, movies, " ".join(words))
     _match_words(matches, movies, query, words)
-    _match_people(matches, movie_filter, words)
+    _match_people(matches, movie_filter, query_words(role.name) if role is not None and role.name else words)
+    origin = origin_typed(words)
+    if origin is not None:
+        senses, _ = senses_in(origin[1])
+        genres = [genre_names(sense) for sense in senses if sense.genres]
+        for movie_id, fit in movies_of_origin(origin[0], genres, movie_filter).items():
+            matches.of(movie_id).origin = fit
     return matches.by_movie
 
 
 def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None:
-    """Matches titles, whole or in part, by trigram similarity, which the trigram index supports."""
+    """Matches titles, whole or in part, by trigram similarity, which the trigram index supports.
+
+    A query may begin with initials, which one more query looks up where no similar title has such a word.
+    """
     key = search_key(text)
+    titles = _similar_titles(matches, movies, key)
+    first, _, rest = key.partition(" ")
+    in_titles = {word for title, _ in titles.values() for word in _WORD.findall(title)}
+    if not MIN_INITIALS <= len(first) <= MAX_INITIALS or not first.isalnum() or first in in_titles:
+        return
+    named = movies.filter(search_initials__contains=[first]).order_by("pk").values_list("pk", "search_title")
+    meant = {movie_id: initials_of(title).get(first, "") for movie_id, title in named[:MATCHER_LIMIT]}
+    if not meant:
+        return
+    # Two letters are initials of many titles: they mean those of a series.
+    series, movies_of_series = Counter(meant.values()).most_common(1)[0]
+    if not rest:
+        for movie_id, name in meant.items():
+            if len(first) > MIN_INITIALS or (name == series and movies_of_series > 1):
+                matches.of(movie_id).title = INITIALS_SCORE
+    else:
+        _similar_titles(matches, movies, f"{series} {rest}")
+
+
+def _similar_titles(matches: _Matches, movies: QuerySet[Movie], key: str) -> dict[int, tuple[str, int | None]]:
+    """Matches titles similar to ``key``; returns their search keys and years. One query."""
+    numbered = number_typed(key)
+    keys = [key, *(spellings(*numbered) if numbered else [])]
+    alike = Q(search_title__trigram_similar=key) | Q(search_title__trigram_word_similar=key)
+    for other in keys[1:]:
+        alike |= Q(search_title__trigram_word_similar=other)
     rows = (
-        movies.filter(Q(search_title__trigram_similar=key) | Q(search_title__trigram_word_similar=key))
+        movies.filter(alike)
         .annotate(
             # The mean of the similarity to a part and to the whole, so that the first movie of a series comes first.
             similar=ExpressionWrapper(
@@ -141,8 +196,22 @@ def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None
         )
         .order_by("-similar", "pk")
     )
-    for movie_id, similar in rows.values_list("pk", "similar")[:MATCHER_LIMIT]:
-        matches.of(movie_id).title = similar
+    titles: dict[int, tuple[str, int | None]] = {}
+    for movie_id, similar, title, year in rows.values_list("pk", "similar", "search_title", "year")[:MATCHER_LIMIT]:
+        match = matches.of(movie_id)
+        match.title = max(match.title, similar, _whole_title(key, title))
+        titles[movie_id] = title, year
+    if numbered:
+        for movie_id, fit in numbered_fits(*numbered, titles).items():
+            matches.of(movie_id).title = max(matches.of(movie_id).title, fit)
+    return titles
+
+
+def _whole_title(key: str, title: str) -> float:
+    """1 where a query is a title without its other titles in parentheses, .9 where it is one of those, else 0."""
+    main, *others = (" ".join(_WORD.findall(part)) for part in title.split("("))
+    typed = " ".join(_WORD.findall(key))
+    return 1.0 if typed == main else 0.9 * (typed in others)
 
 
 def _match_words(matches: _Matches, movies: QuerySet[Movie], query: str, words: list[str]) -> None:

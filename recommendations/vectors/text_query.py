@@ -10,6 +10,7 @@ import structlog
 from numpy.typing import NDArray
 
 from movies.filters import MovieFilter
+from movies.lexicon import Sense, genre_names, senses_in
 from movies.models import Movie
 from movies.search import query_words, word_groups
 from movies.text import normalise_query
@@ -94,17 +95,50 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
         return None
     if not isinstance(encoder, LsaEncoder):
         return encoder.transform([MovieContent(0, text)])[0]
+    senses, rest = senses_in(words)
+    parts = [vector for vector in (_of_senses(encoder, senses), _of_words(encoder, rest)) if vector is not None]
+    if senses and not parts:  # No movie has these genres or keywords.
+        parts = [vector for vector in [_of_words(encoder, words)] if vector is not None]
+    return _unit(np.sum(parts, axis=0)) if parts else None
+
+
+def _of_senses(encoder: LsaEncoder, senses: list[Sense]) -> NDArray[np.float32] | None:
+    """The sum of what each mood stands for: its genres, keywords and decades, each as one part."""
+    total = np.zeros(encoder.dimensions, np.float32)
+    for sense in senses:
+        total += _sum_of_units(
+            encoder,
+            [
+                MovieContent(0, "", genres=genre_names(sense)),
+                MovieContent(0, "", genres=genre_names(sense), keywords=sense.keywords),
+                *(MovieContent(0, "", year=year) for year in sense.years),
+            ],
+        )
+    return _unit(total)
+
+
+def _of_words(encoder: LsaEncoder, words: list[str]) -> NDArray[np.float32] | None:
+    """The words together and each alone: a common one ("space") would drown a rare one ("robots")."""
+    if not words:
+        return None
     groups = tuple(word_groups(words))
     years = [int(word) for word in words if word.isascii() and word.isdigit() and 1900 <= int(word) <= 2100]
-    content = MovieContent(
-        0, " ".join(words), years[0] if years else None, genres=groups, people=groups, keywords=groups
-    )
-    # The words together and each alone: a common one ("space") would drown a rare one ("robots").
-    parts = [MovieContent(0, word, genres=(word,), keywords=(word,)) for word in words]
+    text, year = " ".join(words), years[0] if years else None
+    content = MovieContent(0, text, year, text, genres=groups, people=groups, keywords=groups)
+    parts = [MovieContent(0, word, overview=word, genres=(word,), keywords=(word,)) for word in words]
     vectors = encoder.transform([content, *parts])
-    vector = vectors[0] + vectors[1:].sum(axis=0) / len(words) ** 0.5 if len(words) > 1 else vectors[0]
+    return _unit(vectors[0] + vectors[1:].sum(axis=0) / len(words) ** 0.5 if len(words) > 1 else vectors[0])
+
+
+def _sum_of_units(encoder: LsaEncoder, contents: list[MovieContent]) -> NDArray[np.float32]:
+    """The sum of the movies' vectors, which have unit length, or are zero where nothing is known."""
+    return np.asarray(encoder.transform(contents).sum(axis=0), np.float32)
+
+
+def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32] | None:
+    """The vector with unit length; None for zero."""
     length = np.linalg.norm(vector)
-    return vector / length if length > 0 else None
+    return np.asarray(vector / length, np.float32) if length > 0 else None
 
 
 def nearest_by_text(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:

@@ -1,0 +1,150 @@
+"""What a typed query asks for besides words: movies of somebody in a role, and of a country. Without Django."""
+
+import re
+from typing import NamedTuple
+
+_OF_DIRECTOR = re.compile(
+    r"^(?:(?:other|more)\s+)?(?:(?:the\s+)?(?:movies?|films?|something|anything)\s+)?(?:from|by|of)?\s*(?:the\s+)?"
+    r"(?:same\s+)?director\s+(?:of|from|who\s+(?:made|directed|did))\s+(?P<name>.+)$",
+    re.IGNORECASE,
+)
+_BY = re.compile(
+    r"^(?:(?:the\s+)?(?:movies?|films?)\s+)?(?:(?:that\s+(?:are|were)\s+)?(?:directed|made|written\s+and\s+directed)\s+)?"
+    r"by\s+(?P<name>.+)$|^(?:director|regie)[:\s]+(?!of\b|from\b)(?P<director>.+)$",
+    re.IGNORECASE,
+)
+_WITH = re.compile(
+    r"^(?:(?:the\s+)?(?:movies?|films?|something|anything)\s+)?(?:with|starring|featuring|that\s+stars?|actor|actress)"
+    r"[:\s]+(?P<name>.+)$",
+    re.IGNORECASE,
+)
+_DIRECTED_BY = re.compile(
+    r"\bdirected(?:,[\w\s,-]{1,40}|\s+and\s+[\w-]+|,?\s+and\s+\w+)?\s+by\s+"
+    r"(?P<names>[^\W\d_a-z][\w.'’-]*(?:\s+(?:(?:de|von|van|del|la|da|di|le)\s+)?[^\W\d_a-z][\w.'’-]*){1,3})"
+)
+
+
+class Role(NamedTuple):
+    """Somebody by their role: the name, or of whom nothing but a movie of theirs is known."""
+
+    role: str
+    name: str = ""
+    movie: str = ""
+
+
+def role_typed(query: str) -> Role | None:
+    """Whose movies a query asks for: "director of jaws", "directed by kubrick", "movies with meryl streep"."""
+    if found := _OF_DIRECTOR.match(query):
+        return Role("director", movie=found["name"])
+    if found := _BY.match(query):
+        return Role("director", name=found["name"] or found["director"])
+    if found := _WITH.match(query):
+        return Role("cast", name=found["name"])
+    return None
+
+
+def directors_in(overview: str) -> list[str]:
+    """The directors whom a text about a movie names: "directed by Steven Spielberg"."""
+    return [found["names"].rstrip(".'’") for found in _DIRECTED_BY.finditer(overview[:1000])]
+
+
+class Origin(NamedTuple):
+    """A country and its language, as queries and texts name them.
+
+    word: as in "a French film". language: ISO 639-1. typed: further words of a query. little_words: of titles in this
+    language; foreign titles are in parentheses or begin with one.
+    """
+
+    word: str
+    language: str
+    typed: frozenset[str] = frozenset()
+    little_words: frozenset[str] = frozenset()
+
+
+def _origin(word: str, language: str, typed: str = "", little: str = "") -> Origin:
+    return Origin(word, language, frozenset([word.lower(), *typed.split()]), frozenset(little.upper().split()))
+
+
+ORIGINS = (
+    _origin(
+        "French", "fr", "france francais francaise", "le les du des et un une au aux est dans pour sur qui je ne pas"
+    ),
+    _origin("Italian", "it", "italy italiano", "il lo gli di della del dei delle che per un una nel alla"),
+    _origin("Spanish", "es", "spain espanol", "el los las del y una un con mi tu sin para por en que"),
+    _origin("German", "de", "germany deutsch", "der die das und ein eine einer im von des dem den auf ist nicht mit"),
+    _origin("Swedish", "sv", "sweden", "och det en ett som den att till om av"),
+    _origin("Danish", "da", "denmark", "og det et den til af"),
+    _origin("Norwegian", "no", "norway", "og det et den til av"),
+    _origin("Portuguese", "pt", "portugal", "os do da dos de um uma em na"),
+    _origin("Brazilian", "pt", "brazil", "os do da dos de um uma em na"),
+    _origin("Japanese", "ja", "japan", "no wa ga ni wo to"),
+    _origin("Korean", "ko", "korea"),
+    _origin("Chinese", "zh", "china mandarin"),
+    _origin("Hong Kong", "cn", "cantonese"),
+    _origin("Indian", "hi", "india hindi bollywood"),
+    _origin("Russian", "ru", "russia soviet"),
+    _origin("Polish", "pl", "poland"),
+    _origin("Mexican", "es", "mexico"),
+    _origin("Iranian", "fa", "iran persian"),
+    _origin("British", "", "english britain england uk"),
+    _origin("Irish", "", "ireland"),
+    _origin("Canadian", "", "canada"),
+    _origin("Australian", "", "australia"),
+)
+_BY_WORD = {word: origin for origin in ORIGINS for word in origin.typed}
+_PARENTHESISED = re.compile(r"\(([^()]+)\)")
+_LETTERS = re.compile(r"[^\W_]+")
+# Words whose spelling follows Japanese syllables: consonant, vowel, at most an n.
+_ROMAJI = re.compile(
+    r"(?:(?:[KGSZTDNHBPMRJFW]|KY|GY|SH|CH|TS|NY|HY|BY|PY|MY|RY|Y|TCH|KK|TT|PP|SS|SSH)?[AEIOU]{1,2}N?)+"
+)
+# The first sentence of an article says where a movie is from.
+_FIRST_SENTENCE = 250
+_ARTICLES = {"LE", "LES", "UN", "UNE", "IL", "GLI", "EL", "LOS", "LAS", "DER", "DAS", "EIN", "EINE", "DET", "DU", "LO"}
+
+
+def origin_typed(words: list[str]) -> tuple[Origin, list[str]] | None:
+    """The country that words of a query name, with the other words; None where no word does, or nothing else is."""
+    for place, word in enumerate(words):
+        origin = _BY_WORD.get(word.lower())
+        if origin is not None and len(words) > 1:
+            return origin, [*words[:place], *words[place + 1 :]]
+    return None
+
+
+def origin_fits(origin: Origin, language: str, title: str, overview: str) -> float:
+    """How surely a movie is of this country or language, 0 to 1; 0 where nothing says so.
+
+    title: as a search key. A stored language decides; else the first sentence of the text, else a title in the language.
+    """
+    if language and origin.language:
+        return float(language.lower() == origin.language)
+    if re.search(rf"\b(?:is|was) an? [^.]{{0,60}}\b{origin.word}\b", overview[:_FIRST_SENTENCE]):
+        return 1.0
+    return 0.9 if _titled_in(origin, title) else 0.0
+
+
+def _titled_in(origin: Origin, title: str) -> bool:
+    """Whether a title, or one in parentheses beside it, is in the language of a country."""
+    if not origin.little_words:
+        return False
+    for name in _PARENTHESISED.findall(title):
+        if name.startswith("A.K.A"):
+            continue
+        words = _LETTERS.findall(name)
+        if origin.language == "ja":
+            if words and len(name) > 4 and all(_ROMAJI.fullmatch(word) for word in words):
+                return True
+        elif _votes(words) == origin.language:
+            return True
+    words = _LETTERS.findall(title.partition(" (")[0])
+    return bool(words) and words[0] in _ARTICLES & origin.little_words and _votes(words) == origin.language
+
+
+def _votes(words: list[str]) -> str:
+    """The language with most of its little words among these; of equal ones the first of ``ORIGINS``, "" for none."""
+    counts = {
+        o.language: sum(word in o.little_words for word in words) for o in reversed(ORIGINS) if o.language != "ja"
+    }
+    best = max(counts.values())
+    return next((o.language for o in ORIGINS if best and counts.get(o.language) == best), "")
