@@ -20,7 +20,7 @@ _WITH = re.compile(
 )
 _DIRECTED_BY = re.compile(
     r"\bdirected(?:,[\w\s,-]{1,40}|\s+and\s+[\w-]+|,?\s+and\s+\w+)?\s+by\s+"
-    r"(?P<names>[^\W\d_a-z][\w.'’-]*(?:\s+(?:(?:de|von|van|del|la|da|di|le)\s+)?[^\W\d_a-z][\w.'’-]*){1,3})"
+    r"(?P<names>[^\W\d_a-z][\w.'\u2019-]*(?:\s+(?:(?:de|von|van|del|la|da|di|le)\s+)?[^\W\d_a-z][\w.'\u2019-]*){1,3})"
 )
 
 
@@ -45,7 +45,7 @@ def role_typed(query: str) -> Role | None:
 
 def directors_in(overview: str) -> list[str]:
     """The directors whom a text about a movie names: "directed by Steven Spielberg"."""
-    return [found["names"].rstrip(".'’") for found in _DIRECTED_BY.finditer(overview[:1000])]
+    return [found["names"].rstrip(".'") for found in _DIRECTED_BY.finditer(overview[:1000])]
 
 
 class Origin(NamedTuple):
@@ -115,7 +115,7 @@ def origin_typed(words: list[str]) -> tuple[Origin, list[str]] | None:
 def origin_fits(origin: Origin, language: str, title: str, overview: str) -> float:
     """How surely a movie is of this country or language, 0 to 1; 0 where nothing says so.
 
-    title: as a search key. A stored language decides; else the first sentence of the text, else a title in the language.
+    title: as a search key. A stored language decides; else the first sentence of the text, else a title.
     """
     if language and origin.language:
         return float(language.lower() == origin.language)

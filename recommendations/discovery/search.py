@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Max
 
 from movies.filters import MovieFilter
 from movies.search import MAX_QUERY_LENGTH, TextMatch, movies_matching
@@ -18,8 +19,8 @@ from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import search_notices
 from recommendations.vectors.text_query import nearest_by_text, text_meaning
 
-# Among equal matches the more popular movie comes first: added to the score of the most popular one, less below it.
-POPULAR_BONUS = 0.15
+# Among equal matches the more popular movie comes first: added to the score of the most popular of those found.
+POPULAR_BONUS = 0.3
 # The weight of a cosine of 1; low enough that a title typed in full always comes first.
 MEANING_WEIGHT = 0.8
 # A movie that contains no word of the query is shown from this cosine on.
@@ -81,13 +82,15 @@ def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
 
 
 def _add_popularity(scores: dict[int, float]) -> None:
-    """Adds up to POPULAR_BONUS to the movies of the popular list, by rank, in place. One query."""
+    """Adds up to POPULAR_BONUS to the movies of any popular list, by their best score, in place. One query."""
     if not scores:
         return
-    size = serving_config().popular_list_size
-    popular = PopularMovie.objects.filter(genre=None, movie_id__any_of=scores, rank__lte=size)
-    for movie_id, rank in popular.order_by().values_list("movie_id", "rank"):
-        scores[movie_id] += POPULAR_BONUS * (1 - (rank - 1) / size)
+    popular = PopularMovie.objects.filter(movie_id__any_of=scores).order_by().values("movie_id")
+    found = dict(popular.annotate(best=Max("score")).values_list("movie_id", "best"))
+    best = max(found.values(), default=0.0)
+    for movie_id, score in found.items():
+        if score > 0:
+            scores[movie_id] += POPULAR_BONUS * (score / best) ** 0.5
 
 
 def _matched(text: TextMatch | None, cosine: float) -> list[str]:

@@ -19,6 +19,7 @@ from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
+from recommendations.retrieval.moods import mood_fits
 from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
 from recommendations.retrieval.reasons import Reason
 from recommendations.serving.preferred_genres import popular_in_preferred
@@ -215,7 +216,7 @@ def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, di
         return mood, {}
     version_id, vector = mood.version_id, mood.vector
     nearest = candidates.nearest_to_mood(version_id, vector, request.excluded, REALTIME_CANDIDATES, request.filters)
-    return mood, candidates.content_cosines(version_id, vector, {*known, *nearest})
+    return mood, mood_fits(mood, {*known, *nearest})
 
 
 def _new_movies(request: ListRequest) -> dict[int, datetime]:

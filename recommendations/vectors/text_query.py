@@ -72,6 +72,8 @@ class TextMeaning(NamedTuple):
     version_id: int = 0
     vector: NDArray[np.float32] | None = None
     missing: Literal["", "unavailable", "unknown"] = ""
+    # What words of the text stand for, by the lexicon.
+    senses: tuple[Sense, ...] = ()
 
 
 def text_meaning(text: str) -> TextMeaning:
@@ -81,7 +83,8 @@ def text_meaning(text: str) -> TextMeaning:
     if live is None:
         return TextMeaning(missing="unavailable")
     vector = text_vector(live[1], text)
-    return TextMeaning(live[0], vector, "" if vector is not None else "unknown")
+    senses, _ = senses_in(query_words(normalise_query(text)))
+    return TextMeaning(live[0], vector, "" if vector is not None else "unknown", tuple(senses))
 
 
 def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | None:
@@ -124,8 +127,8 @@ def _of_words(encoder: LsaEncoder, words: list[str]) -> NDArray[np.float32] | No
     groups = tuple(word_groups(words))
     years = [int(word) for word in words if word.isascii() and word.isdigit() and 1900 <= int(word) <= 2100]
     text, year = " ".join(words), years[0] if years else None
-    content = MovieContent(0, text, year, text, genres=groups, people=groups, keywords=groups)
-    parts = [MovieContent(0, word, overview=word, genres=(word,), keywords=(word,)) for word in words]
+    content = MovieContent(0, text, year, genres=groups, people=groups, keywords=groups)
+    parts = [MovieContent(0, word, genres=(word,), keywords=(word,)) for word in words]
     vectors = encoder.transform([content, *parts])
     return _unit(vectors[0] + vectors[1:].sum(axis=0) / len(words) ** 0.5 if len(words) > 1 else vectors[0])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, Self
@@ -61,34 +61,10 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldWeights:
-    """How much the tokens of a movie's fields count beside the words of its overview, which count 1.
-
-    A word of a title says little of what a movie is like: Funny Games is not funny.
-    """
-
-    title: float = 0.7
-    genre: float = 3.0
-    keyword: float = 1.5
-    person: float = 1.0
-    decade: float = 1.0
-
-    def of(self, token: str) -> float:
-        """The weight of one token."""
-        field, named, _ = token.partition(":")
-        return float(getattr(self, field)) if named else 1.0
-
-
-def _tokens(content: MovieContent, singulars: bool = True, titles_apart: bool = True) -> list[str]:
-    """The tokens of a movie: words (singular if ``singulars``) and pairs of neighbouring words of the overview, and
-    each word of the title, genre, person, keyword and decade as one token that differs from every word.
-
-    Without ``titles_apart``, the words of the title are words of the text.
-    """
-    title, text = (_WORD.findall(part.lower()) for part in (content.title, content.overview))
-    if not titles_apart:
-        title, text = [], [*title, *text]
+def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
+    """The tokens of a movie: words (singular if ``singulars``) and pairs of neighbouring words of the text, and each
+    genre, person, keyword and decade as one token that differs from every word."""
+    text = _WORD.findall(f"{content.title} {content.overview}".lower())
     words = [singular(word) if singulars else word for word in text if word not in ENGLISH_STOP_WORDS]
     # A pair may be a name: often only the text names the director or writer.
     pairs = (
@@ -96,14 +72,13 @@ def _tokens(content: MovieContent, singulars: bool = True, titles_apart: bool = 
         for first, second in pairwise(text)
         if first not in ENGLISH_STOP_WORDS and second not in ENGLISH_STOP_WORDS
     )
-    of_title = (f"title:{singular(word)}" for word in title if word not in ENGLISH_STOP_WORDS)
     named: Iterator[str] = (
         f"{field}:{' '.join(value.lower().split())}"
         for field, values in (("genre", content.genres), ("person", content.people), ("keyword", content.keywords))
         for value in values
     )
     decade = [f"decade:{content.year // 10 * 10}"] if content.year else []
-    return [*words, *pairs, *of_title, *named, *decade]
+    return [*words, *pairs, *named, *decade]
 
 
 class LsaEncoder:
@@ -113,56 +88,27 @@ class LsaEncoder:
     is the zero vector.
     """
 
-    def __init__(
-        self,
-        dimensions: int = 384,
-        max_features: int = 60_000,
-        random_state: int = 0,
-        weights: FieldWeights | None = None,
-    ) -> None:
+    def __init__(self, dimensions: int = 384, max_features: int = 60_000, random_state: int = 0) -> None:
         self.dimensions = dimensions
         self.max_features = max_features
         self.random_state = random_state
-        # None for encoders saved by earlier releases, which take the words of a title for words of the text.
-        self.weights: FieldWeights | None = weights or FieldWeights()
         # Encoders saved by earlier releases treat plurals as separate words.
         self._singulars = True
-        # One weight per token of the vocabulary, (words,).
-        self._token_weights: NDArray[np.float32] = np.zeros(0, np.float32)
         self._vectorizer: TfidfVectorizer | None = None
         self._components: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
     def fit(self, contents: Sequence[MovieContent]) -> Self:
         """Learn vocabulary, word weights and directions; an empty catalogue gives an encoder of zeros."""
         self._vectorizer, self._components = None, np.zeros((0, 0), np.float32)
-        documents = self._documents(contents)
+        documents = [_tokens(content) for content in contents]
         if not any(documents):
             return self
         # A word that only one movie has relates it to no other; but in a tiny catalogue every word may be like that.
         repeated = len(documents) > 100
         self._vectorizer = self._new_vectorizer(min_df=2 if repeated else 1, max_features=self.max_features)
         matrix = self._vectorizer.fit_transform(documents)
-        self._token_weights = self._weights_of(self._vectorizer)
-        self._components = self._directions(self._weighted(matrix))
+        self._components = self._directions(csr_array(matrix))
         return self
-
-    def _documents(self, contents: Sequence[MovieContent]) -> list[list[str]]:
-        apart = self.weights is not None
-        return [_tokens(content, self._singulars, titles_apart=apart) for content in contents]
-
-    def _weights_of(self, vectorizer: TfidfVectorizer) -> NDArray[np.float32]:
-        """The weight of each token of the vocabulary, (words,)."""
-        names = vectorizer.get_feature_names_out()
-        weights = self.weights
-        return np.array([1.0 if weights is None else weights.of(name) for name in names], np.float32)
-
-    def _weighted(self, matrix: csr_array) -> csr_array:
-        """TF-IDF rows with the weights of their fields, of unit length or zero."""
-        weighted = csr_array(matrix.multiply(self._token_weights))
-        lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-        scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-        weighted.data *= np.repeat(scale, np.diff(weighted.indptr)).astype(np.float32)
-        return weighted
 
     def _directions(self, matrix: csr_array) -> NDArray[np.float32]:
         """The leading right singular vectors, shape (up to dimensions, words)."""
@@ -187,7 +133,7 @@ class LsaEncoder:
         vectors = np.zeros((len(contents), self.dimensions), np.float32)
         if self._vectorizer is None or not len(contents):
             return vectors
-        matrix = self._weighted(self._vectorizer.transform(self._documents(contents)))
+        matrix = self._vectorizer.transform([_tokens(content, self._singulars) for content in contents])
         projected = matrix @ self._components.T
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         np.divide(projected, lengths, out=projected, where=lengths > 1e-6)
@@ -207,11 +153,6 @@ class LsaEncoder:
                 "max_features": np.array(self.max_features),
                 "random_state": np.array(self.random_state),
                 "singulars": np.array(self._singulars),
-                **(
-                    {}
-                    if self.weights is None
-                    else {f"weight_{k}": np.array(v) for k, v in asdict(self.weights).items()}
-                ),
                 # One UTF-8 blob: an array of str pads every word to the longest.
                 "vocabulary": np.frombuffer("\n".join(words).encode(), np.uint8),
                 "idf": np.asarray(idf, np.float32),
@@ -224,16 +165,12 @@ class LsaEncoder:
         """Read a saved encoder. Raises ModelFileError."""
         arrays = load_arrays(path, _KIND)
         encoder = cls(*(int(arrays[name]) for name in ("dimensions", "max_features", "random_state")))
-        names = FieldWeights.__dataclass_fields__
-        stored = all(f"weight_{name}" in arrays for name in names)
-        encoder.weights = FieldWeights(**{name: float(arrays[f"weight_{name}"]) for name in names}) if stored else None
         encoder._singulars = "singulars" in arrays and bool(arrays["singulars"])
         if len(arrays["idf"]):
             words = arrays["vocabulary"].tobytes().decode().split("\n")
             encoder._vectorizer = cls._new_vectorizer(vocabulary=words)
             encoder._vectorizer.idf_ = arrays["idf"]
             encoder._components = arrays["components"]
-            encoder._token_weights = encoder._weights_of(encoder._vectorizer)
         return encoder
 
 
