@@ -6,8 +6,8 @@
 Works in a database of its own on the configured server, as the tests do: imports the archive and the metadata, trains
 without predicted ratings, and asks the queries of ``search_queries.toml`` through the views: those of the kind ``mood``
 as ``GET /api/recommendations/?mood=`` of somebody without signals, all others as ``GET /api/movies/search/``. Prints
-the mean reciprocal rank (MRR) of the first right answer among the first ten by kind, for the queries that choices are made
-with and for those that are only reported, and the median time of a search in milliseconds, without the cache.
+the mean reciprocal rank (MRR) of the first right answer among the first ten by kind, for the queries that choices are
+made with and for those that are only reported, and the median time of a search in milliseconds, without the cache.
 
 ``--keep`` leaves the database for the next run, which then only asks; ``--misses`` prints the first answers to the
 queries for choosing whose first answer is wrong.

@@ -24,7 +24,7 @@ from movies.filters import MovieFilter
 from movies.lexicon import genre_names, senses_in
 from movies.models import Credit, Movie, Person
 from movies.query_reading import origin_typed, role_typed
-from movies.search_roles import movies_of_origin, movies_of_role
+from movies.search_roles import movies_about, movies_of_origin, movies_of_role
 from movies.text import normalise_query, search_key, unaccented
 from movies.titles_typed import MAX_INITIALS, MIN_INITIALS, initials_of, number_typed, numbered_fits, spellings
 
@@ -36,6 +36,8 @@ TITLE_WEIGHT = 2.0
 WORDS_WEIGHT = 0.7
 PEOPLE_WEIGHT = 0.8
 ORIGIN_WEIGHT = 1.0
+# Of a movie of the right country and genres, about something else.
+OTHER_TOPIC = 0.5
 # A title typed by its initials counts less than one that is typed in full.
 INITIALS_SCORE = 0.85
 # The words score of a movie with almost all of the words; multiplied by the squared share of words found.
@@ -139,18 +141,27 @@ def movies_matching(query: str, movie_filter: MovieFilter) -> dict[int, TextMatc
     if role is not None:
         for movie_id, fit in movies_of_role(role, movie_filter).items():
             matches.of(movie_id).people = ROLE_SCORE * fit
-        if role.movie and matches.by_movie:
+        if matches.by_movie:
             return matches.by_movie
     _match_titles(matches, movies, " ".join(words))
     _match_words(matches, movies, query, words)
-    _match_people(matches, movie_filter, query_words(role.name) if role is not None and role.name else words)
-    origin = origin_typed(words)
-    if origin is not None:
-        senses, _ = senses_in(origin[1])
-        genres = [genre_names(sense) for sense in senses if sense.genres]
-        for movie_id, fit in movies_of_origin(origin[0], genres, movie_filter).items():
-            matches.of(movie_id).origin = fit
+    _match_people(matches, movie_filter, words)
+    _match_origin(matches, movie_filter, words)
     return matches.by_movie
+
+
+def _match_origin(matches: _Matches, movie_filter: MovieFilter, words: list[str]) -> None:
+    """Matches movies of the country that a query names, of its genres, and best those about its other words."""
+    origin = origin_typed(words)
+    if origin is None:
+        return
+    senses, others = senses_in([word for word in origin[1] if not _STOP_WORD.fullmatch(word)])
+    genres = [genre_names(sense) for sense in senses if sense.genres]
+    topics = [*others, *(keyword for sense in senses if not sense.genres for keyword in sense.keywords)]
+    fits = movies_of_origin(origin[0], genres, movie_filter)
+    about = movies_about(topics, fits)
+    for movie_id, fit in fits.items():
+        matches.of(movie_id).origin = fit if movie_id in about or not topics else OTHER_TOPIC * fit
 
 
 def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None:

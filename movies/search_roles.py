@@ -1,6 +1,6 @@
 """Search for movies by what a query says about their makers and their country: "director of jaws", "french comedy"."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, TrigramSimilarity, TrigramWordSimilarity
@@ -105,3 +105,11 @@ def movies_of_origin(origin: Origin, genres: Sequence[tuple[str, ...]], movie_fi
         ]
     }
     return {movie_id: fit for movie_id, fit in fits.items() if fit > 0}
+
+
+def movies_about(topics: Sequence[str], movie_ids: Collection[int]) -> set[int]:
+    """Which of these movies have one of the topics in their texts. One query, or none without topics."""
+    if not topics or not movie_ids:
+        return set()
+    words = SearchQuery(" or ".join(f'"{topic}"' for topic in topics), config="english", search_type="websearch")
+    return set(Movie.objects.filter(pk__any_of=movie_ids, search_document=words).values_list("pk", flat=True))

@@ -19,7 +19,7 @@ TAG_FIT = 0.25
 
 
 def mood_fits(mood: TextMeaning, movie_ids: Collection[int]) -> dict[int, float]:
-    """How well each of these movies fits a mood that has a vector: at most 1, below 0 where its text means the opposite.
+    """How well each of these movies fits a mood that has a vector: at most 1, below 0 for the opposite.
 
     One query; four if the lexicon knows words of the mood.
     """
@@ -49,7 +49,7 @@ def mood_fits(mood: TextMeaning, movie_ids: Collection[int]) -> dict[int, float]
 def _fit(sense: Sense, genres: set[str], keywords: set[str], year: int | None) -> float:
     """How well a movie fits one sense, 0 to 1. Of a movie of many genres, each says less."""
     shared = len(genres & set(genre_names(sense)))
-    of_genre = min(1.0, (shared / len(genres)) ** 0.5) if shared else 0.0
+    of_genre = shared / len(genres) if shared else 0.0
     of_decade = 1.0 if sense.years and year is not None and year // 10 * 10 in sense.years else 0.0
     tagged = bool(keywords & set(sense.keywords))
     # Where no genre says it, a tag does.
