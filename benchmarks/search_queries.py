@@ -144,7 +144,7 @@ def asker() -> Any:
         path, field = ("/api/recommendations/", "mood") if query.kind == "mood" else ("/api/movies/search/", "q")
         invalidate_catalogue()  # So that no answer comes from a cache.
         started = time.perf_counter()
-        response = client.get(path, {field: query.text, "limit": K}, headers={"Authorization": f"Bearer {token}"})
+        response = client.get(path, {field: query.text, "limit": str(K)}, headers={"Authorization": f"Bearer {token}"})
         took = (time.perf_counter() - started) * 1000
         if response.status_code != 200:
             raise SystemExit(f"{path}: {response.status_code} {response.content[:300]!r}")

@@ -100,6 +100,8 @@ _ROMAJI = re.compile(
 )
 # The first sentence of an article says where a movie is from.
 _FIRST_SENTENCE = 250
+# Words that no English title has, wherever they stand.
+_FOREIGN = {"UN", "UNE", "DES", "ET", "UND", "DELLA", "GLI", "OCH"}
 _ARTICLES = {"LE", "LES", "UN", "UNE", "IL", "GLI", "EL", "LOS", "LAS", "DER", "DAS", "EIN", "EINE", "DET", "DU", "LO"}
 
 
@@ -138,7 +140,8 @@ def _titled_in(origin: Origin, title: str) -> bool:
         elif _votes(words) == origin.language:
             return True
     words = _LETTERS.findall(title.partition(" (")[0])
-    return bool(words) and words[0] in _ARTICLES & origin.little_words and _votes(words) == origin.language
+    foreign = set(words[:1]) & _ARTICLES | set(words) & _FOREIGN
+    return bool(foreign & origin.little_words) and _votes(words) == origin.language
 
 
 def _votes(words: list[str]) -> str:

@@ -19,6 +19,8 @@ MAX_READ = 20_000
 _MAX_MEANT = 3
 # A text about a movie names its director a few words after "directed".
 _DIRECTED_WITHIN = range(2, 7)
+# Titles that may be in another language; movies.query_reading decides.
+_FOREIGN_TITLE = r"^(LE|LES|IL|LO|EL|LOS|LAS|DER|DAS|DU|EINE?|DET) |(^| )(UNE?|DES|ET|UND|DELLA|GLI|OCH) "
 # The score of the movie by which somebody was named: who asks for its director knows it.
 MEANT_SCORE = 0.3
 
@@ -90,9 +92,7 @@ def movies_of_origin(origin: Origin, genres: Sequence[tuple[str, ...]], movie_fi
     if origin.language:
         maybe |= Q(language__iexact=origin.language)
     if origin.little_words:
-        maybe |= Q(search_title__contains="(") | Q(
-            search_title__regex=r"^(LE|LES|UNE?|IL|GLI|EL|LOS|LAS|DER|DAS|EINE?|DET) "
-        )
+        maybe |= Q(search_title__contains="(") | Q(search_title__regex=_FOREIGN_TITLE)
     movies = movie_filter.movies().filter(maybe)
     for names in genres:
         of_genre = Movie.genres.through.objects.filter(genre__name__in=names).order_by()
