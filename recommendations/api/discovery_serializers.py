@@ -33,7 +33,7 @@ class FoundSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
     score = serializers.FloatField(help_text="Only comparable within this list.")
     matched = serializers.ListField(
-        child=serializers.ChoiceField(choices=["title", "words", "people", "meaning"]),
+        child=serializers.ChoiceField(choices=["title", "words", "people", "origin", "meaning"]),
         help_text="The parts of the search that found it.",
     )
 

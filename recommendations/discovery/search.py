@@ -66,7 +66,7 @@ def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
         text = by_text.get(movie_id)
         if text is not None or cosine >= MEANING_FLOOR:
             scores[movie_id] = (text.score if text else 0.0) + MEANING_WEIGHT * cosine
-    _add_popularity(scores)
+    _add_popularity(scores, limit)
     best = sorted(scores, key=lambda movie_id: (-scores[movie_id], movie_id))[:limit]
     cards = movie_cards(best) if best else {}
     items = [
@@ -81,11 +81,16 @@ def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
     return {"notices": search_notices(meaning), "items": items}
 
 
-def _add_popularity(scores: dict[int, float]) -> None:
-    """Adds up to POPULAR_BONUS to the movies of any popular list, by their best score, in place. One query."""
+def _add_popularity(scores: dict[int, float], limit: int) -> None:
+    """Adds up to POPULAR_BONUS to the movies of any popular list, by their best score, in place. One query.
+
+    Only to those that it can bring among the first ``limit``.
+    """
     if not scores:
         return
-    popular = PopularMovie.objects.filter(movie_id__any_of=scores).order_by().values("movie_id")
+    floor = sorted(scores.values(), reverse=True)[:limit][-1] - POPULAR_BONUS
+    near = [movie_id for movie_id, score in scores.items() if score >= floor]
+    popular = PopularMovie.objects.filter(movie_id__any_of=near).order_by().values("movie_id")
     found = dict(popular.annotate(best=Max("score")).values_list("movie_id", "best"))
     best = max(found.values(), default=0.0)
     for movie_id, score in found.items():
