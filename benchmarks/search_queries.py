@@ -10,7 +10,8 @@ the mean reciprocal rank (MRR) of the first right answer among the first ten by 
 made with and for those that are only reported, and the median time of a search in milliseconds, without the cache.
 
 ``--keep`` leaves the database for the next run, which then only asks; ``--misses`` prints the first answers to the
-queries for choosing whose first answer is wrong.
+queries for choosing whose first answer is wrong; ``--queries search_queries_second.toml`` asks a set that is only
+reported.
 """
 
 import argparse
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--database", default=DATABASE, help=f"name of the database (default: {DATABASE})")
     parser.add_argument("--keep", action="store_true", help="keep the database, and use the one that was kept")
     parser.add_argument("--misses", action="store_true", help="print the answers that are wrong")
+    parser.add_argument("--queries", type=Path, default=QUERIES, help="another set, which is only reported")
     parser.add_argument("--repeat", type=int, default=1, help="times each query is asked; the least time counts")
     options = parser.parse_args()
     django.setup()
@@ -88,7 +90,7 @@ def run(options: argparse.Namespace) -> None:
     if not Movie.objects.exists():
         prepare(options)
     known = {(match_key(title), year) for title, year in Movie.objects.values_list("title", "year")}
-    queries = read_queries(known)
+    queries = read_queries(options.queries, known)
     ask = asker()
     for query in queries[:3]:  # Loads the encoder and opens the connections.
         ask(query)
@@ -116,16 +118,16 @@ def prepare(options: argparse.Namespace) -> None:
     training_run()
 
 
-def read_queries(known: set[tuple[str, int | None]]) -> list[Query]:
-    """The queries with those answers that are ``known``. Raises SystemExit where none is."""
+def read_queries(path: Path, known: set[tuple[str, int | None]]) -> list[Query]:
+    """The queries of a file with those answers that are ``known``. Raises SystemExit where none is."""
     queries = []
-    for kind, asked in tomllib.loads(QUERIES.read_text()).items():
+    for kind, asked in tomllib.loads(path.read_text()).items():
         for place, (text, titles) in enumerate(asked.items()):
             parsed = [parse_title(title) for title in titles]
             answers = frozenset({(match_key(title.text), title.year) for title in parsed} & known)
             if not answers:
                 raise SystemExit(f"{text}: the catalogue has none of the answers.")
-            queries.append(Query(kind, text, answers, choosing=place % 2 == 0))
+            queries.append(Query(kind, text, answers, choosing=path == QUERIES and place % 2 == 0))
     return queries
 
 
@@ -165,11 +167,12 @@ def report(queries: list[Query], answers: list[Answer]) -> Table:
     for kind in [*dict.fromkeys(query.kind for query in queries), "all"]:
         own = [(query, answer) for query, answer in pairs if kind in (query.kind, "all")]
         parts = [
-            statistics.mean(answer.reciprocal_rank for query, answer in own if query.choosing in wanted)
+            [answer.reciprocal_rank for query, answer in own if query.choosing in wanted]
             for wanted in ({True}, {False}, {True, False})
         ]
         took = statistics.median(answer.milliseconds for query, answer in own)
-        table.add_row(kind, str(len(own)), *(f"{part:.3f}" for part in parts), f"{took:.1f}")
+        ranks = [f"{statistics.mean(part):.3f}" if part else "" for part in parts]
+        table.add_row(kind, str(len(own)), *ranks, f"{took:.1f}")
     return table
 
 
