@@ -94,10 +94,10 @@ ORIGINS = (
 _BY_WORD = {word: origin for origin in ORIGINS for word in origin.typed}
 _PARENTHESISED = re.compile(r"\(([^()]+)\)")
 _LETTERS = re.compile(r"[^\W_]+")
-# Words whose spelling follows Japanese syllables: consonant, vowel, at most an n.
-_ROMAJI = re.compile(
-    r"(?:(?:[KGSZTDNHBPMRJFW]|KY|GY|SH|CH|TS|NY|HY|BY|PY|MY|RY|Y|TCH|KK|TT|PP|SS|SSH)?[AEIOU]{1,2}N?)+"
-)
+# Words spelled as Japanese is in Latin letters: consonant, vowels, at most an n. Each letter can be matched in one way
+# only, so that no title makes it backtrack.
+_CONSONANT = "(?:[KGSZTDNHBPMRJFWY]|[KGNHBPMR]Y|SH|CH|TS|TCH|KK|TT|PP|SS|SSH)"
+_ROMAJI = re.compile(rf"{_CONSONANT}?[AEIOU]+(?:N?{_CONSONANT}[AEIOU]+)*N?")
 # The first sentence of an article says where a movie is from.
 _FIRST_SENTENCE = 250
 # Words that no English title has, wherever they stand.
