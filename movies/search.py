@@ -40,6 +40,10 @@ ORIGIN_WEIGHT = 1.0
 OTHER_TOPIC = 0.5
 # A title typed by its initials counts less than one that is typed in full.
 INITIALS_SCORE = 0.85
+# The similarity of rows that are found by initials alone.
+_OF_INITIALS = -1.0
+# A title that contains a query word by word is at least this similar.
+_CONTAINED = 0.5
 # The words score of a movie with almost all of the words; multiplied by the squared share of words found.
 SOME_WORDS_WEIGHT = 0.6
 # A part of a name ("hanks") scores less than the whole name.
@@ -165,63 +169,74 @@ def _match_origin(matches: _Matches, movie_filter: MovieFilter, words: list[str]
 
 
 def _match_titles(matches: _Matches, movies: QuerySet[Movie], text: str) -> None:
-    """Matches titles, whole or in part, by trigram similarity, which the trigram index supports.
+    """Matches titles, whole or in part, by trigram similarity, and by the initials that a query begins with.
 
-    A query may begin with initials, which one more query looks up where no similar title has such a word.
+    One query, which uses the indexes of trigrams and of initials; a second one for initials with further words.
     """
     key = search_key(text)
-    titles = _similar_titles(matches, movies, key)
     first, _, rest = key.partition(" ")
-    in_titles = {word for title, _ in titles.values() for word in _WORD.findall(title)}
-    if not MIN_INITIALS <= len(first) <= MAX_INITIALS or not first.isalnum() or first in in_titles:
+    abbreviated = _similar_titles(matches, movies, key, first if _may_be_initials(first) else "")
+    if not abbreviated:
         return
-    named = movies.filter(search_initials__contains=[first]).order_by("pk").values_list("pk", "search_title")
-    meant = {movie_id: initials_of(title).get(first, "") for movie_id, title in named[:MATCHER_LIMIT]}
-    if not meant:
-        return
-    # Two letters are initials of many titles: they mean those of a series.
-    series, movies_of_series = Counter(meant.values()).most_common(1)[0]
-    if not rest:
-        for movie_id, name in meant.items():
-            if len(first) > MIN_INITIALS or (name == series and movies_of_series > 1):
-                matches.of(movie_id).title = INITIALS_SCORE
-    else:
+    # Two letters are initials of many titles: those of a series are the likely ones.
+    series, size = Counter(abbreviated.values()).most_common(1)[0]
+    if rest:
         _similar_titles(matches, movies, f"{series} {rest}")
+        return
+    for movie_id, name in abbreviated.items():
+        if len(first) > MIN_INITIALS or (name == series and size > 1):
+            matches.of(movie_id).title = INITIALS_SCORE
 
 
-def _similar_titles(matches: _Matches, movies: QuerySet[Movie], key: str) -> dict[int, tuple[str, int | None]]:
-    """Matches titles similar to ``key``; returns their search keys and years. One query."""
+def _may_be_initials(word: str) -> bool:
+    return MIN_INITIALS <= len(word) <= MAX_INITIALS and word.isalnum() and not _STOP_WORD.fullmatch(word)
+
+
+def _similar_titles(matches: _Matches, movies: QuerySet[Movie], key: str, initials: str = "") -> dict[int, str]:
+    """Matches titles similar to ``key``. Returns the titles, or parts of them, that ``initials`` abbreviate, by id.
+
+    None where a similar title has them as a word. One query.
+    """
     numbered = number_typed(key)
-    keys = [key, *(spellings(*numbered) if numbered else [])]
     alike = Q(search_title__trigram_similar=key) | Q(search_title__trigram_word_similar=key)
-    for other in keys[1:]:
+    for other in spellings(*numbered) if numbered else ():
         alike |= Q(search_title__trigram_word_similar=other)
-    rows = (
-        movies.filter(alike)
-        .annotate(
-            # The mean of the similarity to a part and to the whole, so that the first movie of a series comes first.
-            similar=ExpressionWrapper(
-                (TrigramSimilarity("search_title", key) + TrigramWordSimilarity(key, "search_title")) * Value(0.5),
-                output_field=FloatField(),
-            )
-        )
-        .order_by("-similar", "pk")
-    )
+    columns = ("pk", "similar", "search_title", "year")
+    # The mean of the similarity to a part and to the whole, so that the first movie of a series comes first.
+    mean = (TrigramSimilarity("search_title", key) + TrigramWordSimilarity(key, "search_title")) * Value(0.5)
+    similar = ExpressionWrapper(mean, output_field=FloatField())
+    rows = movies.filter(alike).annotate(similar=similar).order_by("-similar", "pk").values_list(*columns)
+    rows = rows[:MATCHER_LIMIT]
+    if initials:
+        named = movies.filter(search_initials__contains=[initials]).order_by("pk")
+        marked = named.annotate(similar=Value(_OF_INITIALS, output_field=FloatField())).values_list(*columns)
+        rows = rows.union(marked[:MATCHER_LIMIT], all=True)
+    typed = _plain(key)
     titles: dict[int, tuple[str, int | None]] = {}
-    for movie_id, similar, title, year in rows.values_list("pk", "similar", "search_title", "year")[:MATCHER_LIMIT]:
+    abbreviated: dict[int, str] = {}
+    for movie_id, score, title, year in rows:
+        if score == _OF_INITIALS:
+            abbreviated[movie_id] = initials_of(title).get(initials, "")
+            continue
         match = matches.of(movie_id)
-        match.title = max(match.title, similar, _whole_title(key, title))
+        match.title = max(match.title, score, _whole_title(typed, title) if score >= _CONTAINED else 0.0)
         titles[movie_id] = title, year
     if numbered:
         for movie_id, fit in numbered_fits(*numbered, titles).items():
             matches.of(movie_id).title = max(matches.of(movie_id).title, fit)
-    return titles
+    if abbreviated and any(initials in _WORD.findall(title) for title, _ in titles.values()):
+        return {}
+    return abbreviated
 
 
-def _whole_title(key: str, title: str) -> float:
+def _plain(title: str) -> str:
+    """The words of a title, without its punctuation."""
+    return " ".join(_WORD.findall(title))
+
+
+def _whole_title(typed: str, title: str) -> float:
     """1 where a query is a title without its other titles in parentheses, .9 where it is one of those, else 0."""
-    main, *others = (" ".join(_WORD.findall(part)) for part in title.split("("))
-    typed = " ".join(_WORD.findall(key))
+    main, *others = (_plain(part) for part in title.split("("))
     return 1.0 if typed == main else 0.9 * (typed in others)
 
 
