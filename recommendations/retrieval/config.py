@@ -84,6 +84,7 @@ class _NumberSetting:
 
 
 _MOOD_WEIGHT = _NumberSetting("MOOD_WEIGHT", 0, 1)
+_MOOD_WEIGHT_COLD = _NumberSetting("MOOD_WEIGHT_COLD", 0, 1)
 _BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
 _REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
 # Fields of BlendConfig and RerankConfig, which are built from whole dictionaries.
@@ -131,7 +132,7 @@ def serving_config() -> ServingConfig:
     if errors := check_serving_config():
         raise ImproperlyConfigured("\n".join(error.msg for error in errors))
     return ServingConfig(
-        ranking=RankingConfig(BlendConfig(**settings.BLEND_WEIGHTS), _MOOD_WEIGHT.read()),
+        ranking=RankingConfig(BlendConfig(**settings.BLEND_WEIGHTS), _MOOD_WEIGHT.read(), _MOOD_WEIGHT_COLD.read()),
         reranking=RerankConfig(**settings.RERANKING),
         **{field: number.read() for field, number in _FIELDS.items()},
     )
@@ -139,7 +140,7 @@ def serving_config() -> ServingConfig:
 
 def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     """A system check: one error for each invalid serving setting."""
-    problems = _problems((*_DICTIONARY_NUMBERS, _MOOD_WEIGHT, *_FIELDS.values()))
+    problems = _problems((*_DICTIONARY_NUMBERS, _MOOD_WEIGHT, _MOOD_WEIGHT_COLD, *_FIELDS.values()))
     errors = [Error(problem, id="recommendations.E001") for problem in problems]
     if _BATCH.read() == _REALTIME.read() == 0:
         names = f"{_BATCH.variable}, {_REALTIME.variable}"

@@ -18,6 +18,8 @@ BLEND_WEIGHTS = {
 }
 # The weight of a mood (free text) in a score, 0 to 1.
 MOOD_WEIGHT = env.float("MOOD_WEIGHT", default=0.5)
+# The same where nothing but popularity ranks: without signals, and the less the more signals there are.
+MOOD_WEIGHT_COLD = env.float("MOOD_WEIGHT_COLD", default=0.75)
 # diversity: 0 ranks by score alone, 1 by diversity alone. group_cap: the most movies of one franchise or director
 # among the first 10.
 RERANKING: dict[str, Any] = {

@@ -32,8 +32,9 @@ class RankingConfig:
     """How candidates are scored."""
 
     blend: BlendConfig = field(default_factory=BlendConfig)
-    # The share of a mood in a score, 0 to 1.
+    # The share of a mood in a score, 0 to 1: for a person whose taste is known, and where popularity is all there is.
     mood_weight: float = 0.5
+    mood_weight_cold: float = 0.75
 
     def weights(self, *, has_batch: bool, profile: UserProfile | None) -> dict[str, float]:
         """The weight of each source for a person with this profile; the weights sum to 1.
@@ -46,6 +47,14 @@ class RankingConfig:
             positive=profile.positive if profile else 0,
             newer=profile.newer if profile else 0,
         )
+
+    def weight_of_mood(self, weights: Mapping[str, float]) -> float:
+        """The share of a mood beside sources of these weights: the more of the list is popularity, the nearer to cold.
+
+        Popular movies say nothing about the person, so that a mood is the better guide.
+        """
+        popular = weights["popular"]
+        return (1 - popular) * self.mood_weight + popular * self.mood_weight_cold
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,8 @@ def rank(pool: CandidatePool, config: RankingConfig) -> RankedList:
             raise ValueError(f"The source {source!r} was gathered, but has no weight.")
     ranked = blend(pool.item_ids, sources, pool.weights)
     if pool.mood is not None:
-        ranked = add_mood(ranked, pool.mood[np.searchsorted(pool.item_ids, ranked.item_ids)], config.mood_weight)
+        moods = pool.mood[np.searchsorted(pool.item_ids, ranked.item_ids)]
+        ranked = add_mood(ranked, moods, config.weight_of_mood(pool.weights))
     return fill(ranked, pool.fill.item_ids, pool.fill.scores)
 
 

@@ -40,6 +40,7 @@ BAD = [
     ("MOOD_WEIGHT", math.nan),
     ("MOOD_WEIGHT", "0.5"),
     ("MOOD_WEIGHT", None),
+    ("MOOD_WEIGHT_COLD", 1.5),
     ("EXPLORATION_PLACES", 15),
     ("EXPLORATION_PLACES", -1),
     ("EXPLORATION_PLACES", True),
@@ -170,6 +171,7 @@ ENVIRONMENT = {
     "DIVERSITY": "0.25",
     "GROUP_CAP": "2",
     "MOOD_WEIGHT": "0.75",
+    "MOOD_WEIGHT_COLD": "0.85",
     "EXPLORATION_PLACES": "3",
     "EXPLORATION_DAYS": "12.5",
     "RECOMMENDATIONS_CACHE_SECONDS": "101",
@@ -218,6 +220,7 @@ def test_each_variable_reaches_its_field():
     assert [read.pop("top"), read.pop("pool_factor")] == [RerankConfig().top, RerankConfig().pool_factor]
     assert sorted(map(float, read.values())) == sorted(map(float, ENVIRONMENT.values()))
     assert read["mood_weight"] == 0.75
+    assert read["mood_weight_cold"] == 0.85
     assert read["list_cache_seconds"] == 101
 
 

@@ -79,12 +79,28 @@ def test_preferred_genres_rank_before_general_popularity():
 def test_a_mood_re_ranks_the_list_and_has_a_share():
     pool = make_pool([1, 2], popular=ScoredItems.of([1, 2], [2.0, 1.9]), mood=np.array([np.nan, 0.8]))
 
-    ranked = rank(pool, RankingConfig(mood_weight=0.5))
+    ranked = rank(pool, RankingConfig(mood_weight=0.5, mood_weight_cold=0.5))
 
     assert ranked.item_ids.tolist() == [2, 1]
     assert ranked.shares.shape == (2, len(SOURCES) + 1)
     assert ranked.shares.sum(axis=1) == pytest.approx([1.0, 1.0])
     assert ranked.shares[1, -1] == 0.0
+
+
+def test_a_mood_weighs_more_the_more_of_a_list_is_popularity():
+    config = RankingConfig(mood_weight=0.2, mood_weight_cold=0.8)
+
+    assert config.weight_of_mood({"batch": 0.0, "realtime": 0.0, "popular": 1.0}) == 0.8
+    assert config.weight_of_mood({"batch": 0.4, "realtime": 0.1, "popular": 0.5}) == pytest.approx(0.5)
+    assert config.weight_of_mood({"batch": 0.5, "realtime": 0.5, "popular": 0.0}) == 0.2
+
+
+def test_without_signals_a_mood_ranks_before_popularity():
+    popular = ScoredItems.of([1, 2, 3], [3.0, 2.0, 1.0])
+    pool = make_pool([1, 2, 3], popular=popular, mood=np.array([0.1, 0.3, 0.9]))
+
+    assert rank(pool, RankingConfig(mood_weight_cold=0.8)).item_ids.tolist() == [3, 2, 1]
+    assert rank(pool, RankingConfig(mood_weight_cold=0.1)).item_ids.tolist() == [1, 2, 3]
 
 
 def test_the_fill_follows_the_last_candidate():
