@@ -1,7 +1,7 @@
-"""What words of moods and wishes mean in terms of genres, keywords and decades. Without Django.
+"""Maps words for moods and topics to genres, keywords and decades. Without Django.
 
-People describe movies by how they feel ("funny", "scary"); catalogues, by genres. The list is short and by hand: words
-of the tags that people give most, and how the genres of the imported data sets name the same.
+People describe movies by how they feel ("funny", "scary"); catalogues, by genres. The list is written by hand:
+the most frequent tags, with the genres of the imported data sets that correspond to them.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ GENRES = {
 
 
 class Sense(NamedTuple):
-    """What a word of a query stands for: keys of GENRES, keywords as people tag movies, and years, one per decade."""
+    """The meaning of a word: keys of GENRES, keywords as in tags, and years, one for each decade."""
 
     genres: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ _LONGEST = 3
 
 
 def senses_in(words: Sequence[str]) -> tuple[list[Sense], list[str]]:
-    """What the words stand for that the lexicon has, also as phrases ("feel good"), and the other words."""
+    """The senses of the words and phrases ("feel good") that the lexicon has, and the other words."""
     senses: list[Sense] = []
     rest: list[str] = []
     place = 0

@@ -1,6 +1,7 @@
-"""What a typed query asks for besides words: movies of somebody in a role, and of a country. Without Django."""
+"""Reads what a typed query asks for besides words: movies by a person in a role, or from a country. Without Django."""
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 _OF_DIRECTOR = re.compile(
@@ -25,7 +26,7 @@ _DIRECTED_BY = re.compile(
 
 
 class Role(NamedTuple):
-    """Somebody by their role: the name, or of whom nothing but a movie of theirs is known."""
+    """A person in a role: by name, or as the director of a movie."""
 
     role: str
     name: str = ""
@@ -33,7 +34,7 @@ class Role(NamedTuple):
 
 
 def role_typed(query: str) -> Role | None:
-    """Whose movies a query asks for: "director of jaws", "directed by kubrick", "movies with meryl streep"."""
+    """The person whose movies a query asks for: "director of jaws", "with meryl streep"."""
     if found := _OF_DIRECTOR.match(query):
         return Role("director", movie=found["name"])
     if found := _BY.match(query):
@@ -44,25 +45,25 @@ def role_typed(query: str) -> Role | None:
 
 
 def directors_in(overview: str) -> list[str]:
-    """The directors whom a text about a movie names: "directed by Steven Spielberg"."""
+    """The directors that a text about a movie names: "directed by Steven Spielberg"."""
     return [found["names"].rstrip(".'") for found in _DIRECTED_BY.finditer(overview[:1000])]
 
 
 class Origin(NamedTuple):
     """A country and its language, as queries and texts name them.
 
-    word: as in "a French film". language: ISO 639-1. typed: further words of a query. little_words: of titles in this
-    language; foreign titles are in parentheses or begin with one.
+    word: as in "a French film". language: ISO 639-1. typed: further words of a query. function_words:
+    articles and the like of this language, by which its titles are recognised.
     """
 
     word: str
     language: str
     typed: frozenset[str] = frozenset()
-    little_words: frozenset[str] = frozenset()
+    function_words: frozenset[str] = frozenset()
 
 
-def _origin(word: str, language: str, typed: str = "", little: str = "") -> Origin:
-    return Origin(word, language, frozenset([word.lower(), *typed.split()]), frozenset(little.upper().split()))
+def _origin(word: str, language: str, typed: str = "", function_words: str = "") -> Origin:
+    return Origin(word, language, frozenset([word.lower(), *typed.split()]), frozenset(function_words.upper().split()))
 
 
 ORIGINS = (
@@ -92,6 +93,11 @@ ORIGINS = (
     _origin("Australian", "", "australia"),
 )
 _BY_WORD = {word: origin for origin in ORIGINS for word in origin.typed}
+# The languages of each function word. Japanese titles are recognised by their spelling.
+_LANGUAGES_OF: dict[str, set[str]] = {}
+for _item in ORIGINS:
+    for _word in _item.function_words if _item.language != "ja" else ():
+        _LANGUAGES_OF.setdefault(_word, set()).add(_item.language)
 _PARENTHESISED = re.compile(r"\(([^()]+)\)")
 _LETTERS = re.compile(r"[^\W_]+")
 # Words spelled as Japanese is in Latin letters: consonant, vowels, at most an n. Each letter can be matched in one way
@@ -100,13 +106,13 @@ _CONSONANT = "(?:[KGSZTDNHBPMRJFWY]|[KGNHBPMR]Y|SH|CH|TS|TCH|KK|TT|PP|SS|SSH)"
 _ROMAJI = re.compile(rf"{_CONSONANT}?[AEIOU]+(?:N?{_CONSONANT}[AEIOU]+)*N?")
 # The first sentence of an article says where a movie is from.
 _FIRST_SENTENCE = 250
-# Words that no English title has, wherever they stand.
+# Words that occur in no English title.
 _FOREIGN = {"UN", "UNE", "DES", "ET", "UND", "DELLA", "GLI", "OCH"}
 _ARTICLES = {"LE", "LES", "UN", "UNE", "IL", "GLI", "EL", "LOS", "LAS", "DER", "DAS", "EIN", "EINE", "DET", "DU", "LO"}
 
 
 def origin_typed(words: list[str]) -> tuple[Origin, list[str]] | None:
-    """The country that words of a query name, with the other words; None where no word does, or nothing else is."""
+    """The country that a query names, with its other words; None without a country or without other words."""
     for place, word in enumerate(words):
         origin = _BY_WORD.get(word.lower())
         if origin is not None and len(words) > 1:
@@ -115,9 +121,9 @@ def origin_typed(words: list[str]) -> tuple[Origin, list[str]] | None:
 
 
 def origin_fits(origin: Origin, language: str, title: str, overview: str) -> float:
-    """How surely a movie is of this country or language, 0 to 1; 0 where nothing says so.
+    """The confidence that a movie is from this country or in its language, 0 to 1.
 
-    title: as a search key. A stored language decides; else the first sentence of the text, else a title.
+    title: as a search key. The stored language decides; else the first sentence of the overview, else the title.
     """
     if language and origin.language:
         return float(language.lower() == origin.language)
@@ -128,7 +134,7 @@ def origin_fits(origin: Origin, language: str, title: str, overview: str) -> flo
 
 def _titled_in(origin: Origin, title: str) -> bool:
     """Whether a title, or one in parentheses beside it, is in the language of a country."""
-    if not origin.little_words:
+    if not origin.function_words:
         return False
     for name in _PARENTHESISED.findall(title):
         if name.startswith("A.K.A"):
@@ -141,13 +147,11 @@ def _titled_in(origin: Origin, title: str) -> bool:
             return True
     words = _LETTERS.findall(title.partition(" (")[0])
     foreign = set(words[:1]) & _ARTICLES | set(words) & _FOREIGN
-    return bool(foreign & origin.little_words) and _votes(words) == origin.language
+    return bool(foreign & origin.function_words) and _votes(words) == origin.language
 
 
 def _votes(words: list[str]) -> str:
-    """The language with most of its little words among these; of equal ones the first of ``ORIGINS``, "" for none."""
-    counts = {
-        o.language: sum(word in o.little_words for word in words) for o in reversed(ORIGINS) if o.language != "ja"
-    }
-    best = max(counts.values())
-    return next((o.language for o in ORIGINS if best and counts.get(o.language) == best), "")
+    """The language with most of its function words among these; of equal ones the first of ORIGINS, "" for none."""
+    counts = Counter(language for word in words for language in _LANGUAGES_OF.get(word, ()))
+    best = max(counts.values(), default=0)
+    return next((origin.language for origin in ORIGINS if best and counts[origin.language] == best), "")

@@ -36,7 +36,7 @@ TITLE_WEIGHT = 2.0
 WORDS_WEIGHT = 0.7
 PEOPLE_WEIGHT = 0.8
 ORIGIN_WEIGHT = 1.0
-# Of a movie of the right country and genres, about something else.
+# The factor for a movie of the country and genres of a query, without its topic.
 OTHER_TOPIC = 0.5
 # A title typed by its initials counts less than one that is typed in full.
 INITIALS_SCORE = 0.85
@@ -48,7 +48,7 @@ _CONTAINED = 0.5
 SOME_WORDS_WEIGHT = 0.6
 # A part of a name ("hanks") scores less than the whole name.
 NAME_PART_SCORE = 0.7
-# Who asks for the movies of somebody wants no others.
+# A query for the movies of a person wants no others.
 ROLE_SCORE = 2.0
 MAX_PEOPLE = 50
 # Names less similar than this do not match; shorter words are not matched as names.
@@ -132,7 +132,7 @@ def movies_matching(query: str, movie_filter: MovieFilter) -> dict[int, TextMatc
     """The movies that match a typed query, by id; empty for a query without words.
 
     Four queries at most; one more for initials ("lotr"), one for a country ("french comedy"), and four for movies of
-    somebody ("director of jaws"). Accents are ignored in the query and in the texts: "jose" finds José, and "José", in
+    a person ("director of jaws"). Accents are ignored in the query and in the texts: "jose" finds José, and "José", in
     any Unicode form, finds both.
     """
     query = unaccented(normalise_query(query))

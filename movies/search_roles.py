@@ -1,4 +1,4 @@
-"""Search for movies by what a query says about their makers and their country: "director of jaws", "french comedy"."""
+"""Search for movies by people in a role and by country: "director of jaws", "french comedy"."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,32 +13,32 @@ from movies.query_reading import Origin, Role, directors_in, origin_fits
 from movies.text import search_key, unaccented
 
 MAX_FOUND = 200
-# Movies of a country are told from their texts and titles, which are read: at most these, in order of their ids.
+# The country is read from texts and titles, of at most this many movies, in order of their ids.
 MAX_READ = 20_000
-# Of the movies whose title a query may mean, those that were made by somebody whom the database knows.
-_MAX_MEANT = 3
+# Titles similar to the one in a query; the first with a known director counts.
+_MAX_TITLES = 3
 # A text about a movie names its director a few words after "directed".
 _DIRECTED_WITHIN = range(2, 7)
 # Titles that may be in another language; movies.query_reading decides.
 _FOREIGN_TITLE = r"^(LE|LES|IL|LO|EL|LOS|LAS|DER|DAS|DU|EINE?|DET) |(^| )(UNE?|DES|ET|UND|DELLA|GLI|OCH) "
-# The score of the movie by which somebody was named: who asks for its director knows it.
-MEANT_SCORE = 0.3
+# The score of the movie that names the director: the user already knows it.
+NAMED_MOVIE_SCORE = 0.3
 
 
 def movies_of_role(role: Role, movie_filter: MovieFilter) -> dict[int, float]:
-    """The movies of whom a query names, with how surely they are, 0 to 1. Up to four queries."""
-    names, meant = ([role.name], None) if role.name else _directors_of(role.movie)
+    """The movies of the person that a query names, with a confidence from 0 to 1. Up to four queries."""
+    names, named_movie = ([role.name], None) if role.name else _directors_of(role.movie)
     found: dict[int, float] = {}
-    for name in names[:_MAX_MEANT]:
+    for name in names[:_MAX_TITLES]:
         for movie_id, score in _of_name(role.role, name, movie_filter).items():
             found[movie_id] = max(found.get(movie_id, 0.0), score)
-    if meant in found:
-        found[meant] = MEANT_SCORE
+    if named_movie in found:
+        found[named_movie] = NAMED_MOVIE_SCORE
     return found
 
 
 def _directors_of(title: str) -> tuple[list[str], int | None]:
-    """The names of a movie's directors and its id; of credits, else of its text. Two queries."""
+    """The directors of the movie with this title, and its id: from credits, else from its overview. Two queries."""
     key = search_key(title)
     similar = TrigramSimilarity("search_title", key) + TrigramWordSimilarity(key, "search_title")
     rows = (
@@ -48,7 +48,7 @@ def _directors_of(title: str) -> tuple[list[str], int | None]:
         .order_by("-similar", "pk")
         .values_list("pk", "opening")
     )
-    movies = dict(rows[:_MAX_MEANT])
+    movies = dict(rows[:_MAX_TITLES])
     credits = Credit.objects.filter(movie_id__in=movies, role=Credit.Role.DIRECTOR).order_by("position", "pk")
     names: dict[int, list[str]] = {}
     for movie_id, name in credits.values_list("movie_id", "person__name"):
@@ -60,7 +60,7 @@ def _directors_of(title: str) -> tuple[list[str], int | None]:
 
 
 def _of_name(role: str, name: str, movie_filter: MovieFilter) -> dict[int, float]:
-    """The movies with somebody of this name, or part of a name, in the role; by credits and by texts. Two queries."""
+    """The movies with a person of this name or last name in the role, by credits and overviews. Two queries."""
     words = [
         word for word in search_key(unaccented(name)).replace("'", " ").replace("-", " ").split() if word.isalnum()
     ]
@@ -83,17 +83,17 @@ def _of_name(role: str, name: str, movie_filter: MovieFilter) -> dict[int, float
 
 
 def movies_of_origin(origin: Origin, genres: Sequence[tuple[str, ...]], movie_filter: MovieFilter) -> dict[int, float]:
-    """The movies of a country or language, and of one of each of ``genres``, with how surely they are.
+    """The movies from a country, with a genre of each of ``genres``, and the confidence from 0 to 1.
 
-    One query, which reads the titles and openings of movies that may be.
+    One query, which reads the titles and the beginnings of the overviews of all candidates.
     """
     named = SearchQuery(origin.word, config="english", search_type="phrase")
-    maybe = Q(search_document=named)
+    candidate = Q(search_document=named)
     if origin.language:
-        maybe |= Q(language__iexact=origin.language)
-    if origin.little_words:
-        maybe |= Q(search_title__contains="(") | Q(search_title__regex=_FOREIGN_TITLE)
-    movies = movie_filter.movies().filter(maybe)
+        candidate |= Q(language__iexact=origin.language)
+    if origin.function_words:
+        candidate |= Q(search_title__contains="(") | Q(search_title__regex=_FOREIGN_TITLE)
+    movies = movie_filter.movies().filter(candidate)
     for names in genres:
         of_genre = Movie.genres.through.objects.filter(genre__name__in=names).order_by()
         movies = movies.filter(pk__any_of=ArraySubquery(of_genre.values("movie_id")))

@@ -19,7 +19,7 @@ _NUMERALS = {
 _ROMAN_OF = {number: numeral for numeral, number in _ROMAN.items()}
 # Words before a number in a title of a series.
 _PART_WORDS = {"PART", "EPISODE", "CHAPTER", "VOLUME", "VOL", "MOVIE", "FILM"}
-_LITTLE_WORDS = {"THE", "A", "AN", "OF", "AND"}
+_ARTICLES_AND_OF = {"THE", "A", "AN", "OF", "AND"}
 _WORD = re.compile(r"[^\W_]+")
 # The parts of a title: a series and its parts, and other titles in parentheses.
 _SEPARATOR = re.compile(r"\s*(?::|\s-\s|[()])\s*|\s+AND\s+(?=THE\s)")
@@ -56,7 +56,7 @@ def numbered_words(title: str) -> tuple[str, ...]:
         part = word in _PART_WORDS
         if number is not None and words:
             words.append(str(number))
-        elif not part and word not in _LITTLE_WORDS:
+        elif not part and word not in _ARTICLES_AND_OF:
             words.append(word)
     return tuple(words)
 

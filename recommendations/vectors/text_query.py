@@ -72,7 +72,7 @@ class TextMeaning(NamedTuple):
     version_id: int = 0
     vector: NDArray[np.float32] | None = None
     missing: Literal["", "unavailable", "unknown"] = ""
-    # What words of the text stand for, by the lexicon.
+    # The senses of its words in the lexicon.
     senses: tuple[Sense, ...] = ()
 
 
@@ -106,7 +106,7 @@ def text_vector(encoder: ContentEncoder, text: str) -> NDArray[np.float32] | Non
 
 
 def _of_senses(encoder: LsaEncoder, senses: list[Sense]) -> NDArray[np.float32] | None:
-    """The sum of what each mood stands for: its genres, keywords and decades, each as one part."""
+    """The sum of the vectors of each sense's genres, keywords and decades, with unit length."""
     total = np.zeros(encoder.dimensions, np.float32)
     for sense in senses:
         total += _sum_of_units(

@@ -1,4 +1,4 @@
-"""What typed queries mean beside their words."""
+"""Initials, numerals, roles, countries and moods in typed queries."""
 
 import pytest
 from django.db import connection
@@ -47,7 +47,7 @@ def test_numerals_of_any_kind_are_numbers(query, named):
     assert number_typed(query) == named
 
 
-def test_the_part_of_a_series_is_told_by_its_number_or_else_its_year():
+def test_a_part_of_a_series_is_found_by_number_or_else_by_year():
     godfather = {1: ("THE GODFATHER", 1972), 2: ("THE GODFATHER: PART II", 1974), 3: ("THE GODFATHER: PART III", 1990)}
     matrix = {4: ("THE MATRIX", 1999), 5: ("THE MATRIX RELOADED", 2003)}
 
@@ -68,7 +68,7 @@ def test_the_part_of_a_series_is_told_by_its_number_or_else_its_year():
         ("gone with the wind", None),
     ],
 )
-def test_a_query_names_somebody_by_their_role(query, role):
+def test_a_query_names_a_person_in_a_role(query, role):
     assert role_typed(query) == role
 
 
@@ -76,7 +76,7 @@ def test_a_text_names_the_director():
     assert directors_in("It is a 1994 film written and directed by Quentin Tarantino, who") == ["Quentin Tarantino"]
 
 
-def test_a_country_is_told_by_language_text_or_title():
+def test_a_country_is_read_from_language_text_or_title():
     french = next(origin for origin in ORIGINS if origin.word == "French")
 
     assert origin_fits(french, "fr", "HEAT", "") == 1
