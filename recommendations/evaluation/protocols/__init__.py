@@ -1,6 +1,6 @@
 """All protocols by name, published ones and the project's own; ``manage.py evaluate`` runs them."""
 
-from recommendations.evaluation.protocols import cold_movies, ml1m_fold, ml100k, new_users, rating, temporal
+from recommendations.evaluation.protocols import cold_movies, dislikes, ml1m_fold, ml100k, new_users, rating, temporal
 from recommendations.evaluation.protocols.base import Options, Protocol, ProtocolError
 
 __all__ = ["PROTOCOLS", "Options", "Protocol", "ProtocolError"]
@@ -41,6 +41,11 @@ PROTOCOLS: dict[str, Protocol] = {
     new_users.NAME: Protocol(
         new_users.run,
         "1,000 people held out completely: lists after their first 1, 3, 5, 10 and 20 likes, measured on the rest",
+        _MOVIELENS,
+    ),
+    dislikes.NAME: Protocol(
+        dislikes.run,
+        "200 people held out completely: what a dislike of a movie outside their taste leaves of their lists",
         _MOVIELENS,
     ),
     temporal.NAME: Protocol(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from events.kinds import Kind
 from recommendations.algorithms.listing.blending import POPULAR_CANDIDATES, REALTIME_CANDIDATES, BlendConfig
 from recommendations.algorithms.listing.scoring import (
     CandidatePool,
@@ -63,29 +64,31 @@ class ServingSimulator:
         blending: BlendConfig,
         batch: ScoredItems | None = None,
         newer: int = 0,
+        kinds: Sequence[str] | None = None,
     ) -> NDArray[np.int64]:
         """The best ``n`` positions, int64 (n,), padded with -1 if there are fewer candidates.
 
         signals: positions of rated items, newest first; ratings: of the signals, 0.5 to 5; newer: the number of signals
-        that the model has not read, the first ones; seen: positions to leave out; batch: the person's nightly list.
+        that the model has not read, the first ones; seen: positions to leave out; batch: the person's nightly list;
+        kinds: of the signals, ratings by default; for other kinds the rating is not read.
         """
         config = RankingConfig(blending)
-        pool = self._gather(signals, ratings, seen, n, config=config, batch=batch or ScoredItems(), newer=newer)
+        newest = self.realtime.signals
+        told = ([Kind.RATING.value] * len(signals) if kinds is None else list(kinds))[:newest]
+        profile = self._profile(signals[:newest], told, ratings[:newest], newer)
+        pool = self._gather(profile, seen, n, config=config, batch=batch or ScoredItems())
         ranked = rank(pool, config).item_ids[:n]
         return np.concatenate([ranked, np.full(n - len(ranked), -1, np.int64)])
 
     def _gather(
         self,
-        signals: Sequence[int],
-        ratings: Sequence[float],
+        profile: UserProfile | None,
         seen: NDArray[np.int64],
         n: int,
         *,
         config: RankingConfig,
         batch: ScoredItems,
-        newer: int,
     ) -> CandidatePool:
-        profile = self._profile(signals[: self.realtime.signals], ratings[: self.realtime.signals], newer)
         weights = config.weights(has_batch=bool(len(batch)), profile=profile)
         popular = self._popular(seen, POPULAR_CANDIDATES) if weights["popular"] else ScoredItems()
         nearest = self._nearest(profile, seen) if weights["realtime"] else np.empty(0, np.int64)
@@ -103,11 +106,13 @@ class ServingSimulator:
             fill=self._popular(np.concatenate([seen, ids]), missing) if missing > 0 else ScoredItems(),
         )
 
-    def _profile(self, signals: Sequence[int], ratings: Sequence[float], newer: int) -> UserProfile | None:
+    def _profile(
+        self, signals: Sequence[int], kinds: Sequence[str], ratings: Sequence[float], newer: int
+    ) -> UserProfile | None:
         positions = np.array(signals, np.int64)
         factors = self.query_factors[positions]
         return build_user_profile(
-            ["rating"] * len(positions),
+            kinds,
             ratings,
             factors,
             # The speed layer cannot use movies without factors.
