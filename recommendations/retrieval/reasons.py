@@ -5,9 +5,8 @@ from typing import NotRequired, TypedDict
 from events.kinds import KIND_TABLE, LIKED_FROM, Kind
 from events.selectors import Signal
 
-# A signal is named if it contributes at least this share of the support of the person's newest signals for the item:
-# with fifty signals, no signal reaches it by chance.
-NOTABLE_SHARE = 0.12
+# With a smaller share of real time in its score, an item is not there because of a single signal.
+MIN_REALTIME_SHARE = 0.1
 
 
 class Reason(TypedDict):
@@ -48,12 +47,15 @@ def group_reason(popular: float, suited: int, members: int) -> Reason:
     return GROUP_MOST if 2 * suited > members else GROUP_SOME
 
 
-def because_of(signal: Signal, title: str) -> Reason:
-    """The reason that names one signal of the person.
+def is_nameable(signal: Signal) -> bool:
+    """Whether a reason may name this signal: not a negative one, nor a rating below LIKED_FROM."""
+    named = KIND_TABLE[Kind(signal.kind)].reason is not None
+    return named and (signal.value is None or signal.value >= LIKED_FROM)
 
-    TASTE for a negative signal or a low rating: these support items that are unlike their movie.
-    """
+
+def because_of(signal: Signal, title: str) -> Reason:
+    """The reason that names one signal of the person; TASTE if it is not nameable."""
     reason = KIND_TABLE[Kind(signal.kind)].reason
-    if reason is None or (signal.value is not None and signal.value < LIKED_FROM):
+    if reason is None or not is_nameable(signal):
         return TASTE
     return {"code": reason.code, "text": reason.text.format(title), "movie_id": signal.movie_id}

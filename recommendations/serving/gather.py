@@ -170,11 +170,14 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
     """The profile of the signals under the live version; None without a version or usable signals."""
     if live.version_id is None or not signals:
         return None
-    usable, query_factors = features.vectors(live.version_id).query_factors([signal.movie_id for signal in signals])
+    vectors, movie_ids = features.vectors(live.version_id), [signal.movie_id for signal in signals]
+    usable, query_factors = vectors.query_factors(movie_ids)
+    _, item_factors = vectors.item_factors(movie_ids)
     return build_user_profile(
         [signal.kind for signal in signals],
         [signal.value for signal in signals],
         query_factors,
+        item_factors,
         usable=usable,
         newer=live.newer_than_training(signals),
         config=REALTIME,

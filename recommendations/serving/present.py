@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES, RankedList
+from recommendations.algorithms.listing.contributions import contribution_shares, name_signals
 from recommendations.algorithms.listing.reranking import rerank
-from recommendations.algorithms.listing.scoring import top_contributions
+from recommendations.algorithms.listing.session_query import UserProfile
 from recommendations.retrieval import reasons
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.movie_features import MovieFeatures
@@ -86,31 +87,34 @@ def add_reasons(items: Items, gathered: GatheredList) -> Items:
     """Add each item's reason.
 
     Popularity (general or in a genre) if it has most of the score, or any of it without a positive signal; otherwise
-    the signal with the top contribution, if its share is notable; otherwise taste.
+    the signal that moved the real-time score most, if one stands out; otherwise taste.
     """
-    profile, by_movie = gathered.pool.profile, {}
+    profile = gathered.pool.profile
     threshold = 0.5 if profile is not None and profile.positive else 0.0
-    by_taste = []
-    for item in items:
-        if item.shares[_POPULAR] > threshold:
-            by_movie[item.movie_id] = gathered.genre_reasons.get(item.movie_id, reasons.POPULAR)
-        else:
-            by_taste.append(item.movie_id)
+    popular = {item.movie_id for item in items if item.shares[_POPULAR] > threshold}
+    by_movie = {movie: gathered.genre_reasons.get(movie, reasons.POPULAR) for movie in popular}
     if profile is not None:
-        known, factors = gathered.movies.factors(by_taste)
-        strongest, share = top_contributions(profile, factors)
-        notable = np.flatnonzero(known & (share >= reasons.NOTABLE_SHARE)).tolist()
-        signals = [gathered.request.signals[position] for position in profile.signal_positions.tolist()]
-        # Many items share one reason.
-        because = {
-            row: reasons.because_of(signals[row], gathered.signal_titles[row]) for row in {*strongest[notable].tolist()}
-        }
-        by_movie |= {by_taste[row]: because[int(strongest[row])] for row in notable}
+        moved = [item.movie_id for item in items if item.shares[_REALTIME] >= reasons.MIN_REALTIME_SHARE]
+        by_movie |= _signal_reasons([movie for movie in moved if movie not in popular], profile, gathered)
     # An item without a reason of its own keeps its first one, taste. The constructor is faster than _replace.
     return [
         RankedItem(movie, score, shares, by_movie.get(movie, reason), rating, explored)
         for movie, score, shares, reason, rating, explored in items
     ]
+
+
+def _signal_reasons(movie_ids: list[int], profile: UserProfile, gathered: GatheredList) -> dict[int, reasons.Reason]:
+    """The reasons of those movies, in the list's order, for which a signal stands out; by movie id."""
+    pool = gathered.pool
+    average = pool.item_factors[pool.has_factors].mean(axis=0) if pool.has_factors.any() else profile.query * 0
+    known, factors = gathered.movies.factors(movie_ids)
+    signals = [gathered.request.signals[position] for position in profile.signal_positions.tolist()]
+    nameable = np.array([reasons.is_nameable(signal) for signal in signals], np.bool_)
+    shares = contribution_shares(profile, factors, average) * known
+    named = name_signals(shares, profile.weights, nameable).tolist()
+    # Many items share one reason.
+    because = {row: reasons.because_of(signals[row], gathered.signal_titles[row]) for row in set(named) if row >= 0}
+    return {movie: because[row] for movie, row in zip(movie_ids, named, strict=True) if row >= 0}
 
 
 def diversify(items: Items, gathered: GatheredList) -> Items:
@@ -148,5 +152,5 @@ def _new_item(new: NewMovie, last: RankedItem) -> RankedItem:
     return RankedItem(new.movie_id, last.score, tuple(float(column == _REALTIME) for column in range(len(last.shares))))
 
 
-# Applied to the best candidates in this order.
-STAGES: tuple[Stage, ...] = (add_reasons, diversify, insert_new_movies)
+# Applied to the best candidates in this order. Reasons depend on the final order, and new movies have their own.
+STAGES: tuple[Stage, ...] = (diversify, add_reasons, insert_new_movies)

@@ -40,9 +40,8 @@ class BlendConfig:
     # than batch_floor of it. Chosen on windows of time before the reported one; 0 keeps the weights.
     newer_decay: float = 2.0
     batch_floor: float = 0.15
-    # Without a batch row popularity weighs this / (1 + positive signals), and the signals weigh 1. Dislikes alone count
-    # as one positive signal: they must be able to lower popular movies. On 1,000 people of ML-1M held out for
-    # validation, nDCG@10 after 1 / 3 / 5 / 10 / 20 likes is .386 / .387 / .402 / .409 / .381 with 2,
+    # Without a batch row popularity weighs this / (1 + positive signals), and the signals weigh 1. On 1,000 people of
+    # ML-1M held out for validation, nDCG@10 after 1 / 3 / 5 / 10 / 20 likes is .386 / .387 / .402 / .409 / .381 with 2,
     # .395 / .392 / .401 / .407 / .381 with 3, .396 / .395 / .401 / .404 / .381 with 4 and
     # .398 / .394 / .397 / .401 / .381 with 6.
     popularity_prior: float = 4.0
@@ -56,22 +55,21 @@ class BlendConfig:
         if self.batch + self.realtime <= 0:
             raise ValueError("The weights of batch and realtime must not both be 0.")
 
-    def weights(self, *, has_batch: bool, signals: int, positive: int, newer: int = 0) -> dict[str, float]:
+    def weights(self, *, has_batch: bool, positive: int, newer: int = 0) -> dict[str, float]:
         """The weight of each source for one person; the weights sum to 1.
 
-        signals: the number of usable signals; positive: how many of them are positive; newer: how many of them the
-        nightly model has not read. Without a batch row the speed layer takes over, with a popularity prior that falls
-        as positive signals increase. Without both, popularity has all the weight.
+        positive: the number of usable positive signals; newer: how many of them the nightly model has not read. Without
+        a batch row the speed layer takes over, with a popularity prior that falls as positive signals increase. Without
+        both, popularity has all the weight.
         """
-        if has_batch and signals:
+        if has_batch and positive:
             fresh = max(1 / (1 + self.newer_decay * newer), self.batch_floor)
             # With a real-time weight of 0 the batch is the only source, whatever its age.
             raw = {"batch": self.batch * (fresh if self.realtime else 1.0), "realtime": self.realtime}
         elif has_batch:
             raw = {"batch": 1.0}
-        elif signals:
-            prior = min(self.popularity_prior / (1 + max(positive, 1)), MAX_POPULARITY_WEIGHT)
-            raw = {"realtime": 1.0, "popular": prior}
+        elif positive:
+            raw = {"realtime": 1.0, "popular": min(self.popularity_prior / (1 + positive), MAX_POPULARITY_WEIGHT)}
         else:
             raw = {"popular": 1.0}
         return {source: raw.get(source, 0.0) / sum(raw.values()) for source in SOURCES}

@@ -24,6 +24,7 @@ from recommendations.algorithms.listing.blending import (
     shift_to_list_floor,
     shift_to_nearest_floor,
 )
+from recommendations.algorithms.listing.dislikes import DislikeConfig, dislike_penalties, subtract_penalties
 from recommendations.algorithms.listing.session_query import UserProfile
 
 
@@ -35,18 +36,15 @@ class RankingConfig:
     # The share of a mood in a score, 0 to 1: for a person whose taste is known, and where popularity is all there is.
     mood_weight: float = 0.5
     mood_weight_cold: float = 0.75
+    dislikes: DislikeConfig = field(default_factory=DislikeConfig)
 
     def weights(self, *, has_batch: bool, profile: UserProfile | None) -> dict[str, float]:
         """The weight of each source for a person with this profile; the weights sum to 1.
 
         A source of weight 0 needs no candidates.
         """
-        return self.blend.weights(
-            has_batch=has_batch,
-            signals=len(profile.weights) if profile else 0,
-            positive=profile.positive if profile else 0,
-            newer=profile.newer if profile else 0,
-        )
+        positive, newer = (profile.positive, profile.newer) if profile else (0, 0)
+        return self.blend.weights(has_batch=has_batch, positive=positive, newer=newer)
 
     def weight_of_mood(self, weights: Mapping[str, float]) -> float:
         """The share of a mood beside sources of these weights: the more of the list is popularity, the nearer to cold.
@@ -120,7 +118,7 @@ def rank(pool: CandidatePool, config: RankingConfig) -> RankedList:
     }
     if len(pool.preferred):
         sources["popular"] = _preferred_scores(pool, sources["popular"])
-    if pool.profile is not None:
+    if pool.profile is not None and pool.profile.positive:
         sources["realtime"] = _realtime_scores(pool, pool.profile)
     for source, weight in pool.weights.items():
         if weight and source not in sources:
@@ -129,6 +127,9 @@ def rank(pool: CandidatePool, config: RankingConfig) -> RankedList:
         if source not in pool.weights:
             raise ValueError(f"The source {source!r} was gathered, but has no weight.")
     ranked = blend(pool.item_ids, sources, pool.weights)
+    if pool.profile is not None:
+        factors = pool.item_factors[np.searchsorted(pool.item_ids, ranked.item_ids)]
+        ranked = subtract_penalties(ranked, dislike_penalties(pool.profile, factors, config.dislikes))
     if pool.mood is not None:
         moods = pool.mood[np.searchsorted(pool.item_ids, ranked.item_ids)]
         ranked = add_mood(ranked, moods, config.weight_of_mood(pool.weights))
@@ -176,20 +177,3 @@ def _realtime_scores(pool: CandidatePool, profile: UserProfile) -> NDArray[np.fl
     nearest = np.zeros(len(pool.item_ids), np.bool_)
     nearest[_candidate_rows(pool, pool.nearest)[0]] = True
     return shift_to_nearest_floor(similar, nearest, REALTIME_CANDIDATES)
-
-
-def top_contributions(
-    profile: UserProfile, item_factors: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """For each of n items, the signal that contributes most to its score, and that signal's share of all support.
-
-    item_factors: (n, d). Returns positions in the profile's signals, int64 (n,), and shares from 0 to 1, float32 (n,);
-    position -1 and share 0 where no signal supports the item.
-    """
-    n = len(item_factors)
-    support = np.clip((profile.weights[:, None] * profile.query_factors) @ item_factors.T, 0, None)
-    total = support.sum(axis=0)
-    strongest = support.argmax(axis=0).astype(np.int64)
-    most = support[strongest, np.arange(n)]
-    share = np.divide(most, total, out=np.zeros(n, np.float32), where=total > 0)
-    return np.where(total > 0, strongest, -1), share

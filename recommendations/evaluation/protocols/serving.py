@@ -115,6 +115,7 @@ class ServingSimulator:
             kinds,
             ratings,
             factors,
+            self.item_factors[positions],
             # The speed layer cannot use movies without factors.
             usable=np.any(factors, axis=1),
             newer=np.arange(len(positions)) < newer,

@@ -91,11 +91,11 @@ def test_scores_descend_in_the_unit_interval_and_shares_sum_to_1(rows):
 @pytest.mark.parametrize(
     ("person", "expected"),
     [
-        ({"has_batch": True, "signals": 5, "positive": 5}, (0.7, 0.3, 0.0)),
-        ({"has_batch": True, "signals": 0, "positive": 0}, (1.0, 0.0, 0.0)),
-        ({"has_batch": False, "signals": 0, "positive": 0}, (0.0, 0.0, 1.0)),
-        ({"has_batch": False, "signals": 1, "positive": 0}, (0.0, 0.5, 0.5)),
-        ({"has_batch": False, "signals": 3, "positive": 3}, (0.0, 2 / 3, 1 / 3)),
+        ({"has_batch": True, "positive": 5}, (0.7, 0.3, 0.0)),
+        ({"has_batch": True, "positive": 0}, (1.0, 0.0, 0.0)),
+        ({"has_batch": False, "positive": 0}, (0.0, 0.0, 1.0)),
+        ({"has_batch": False, "positive": 1}, (0.0, 0.5, 0.5)),
+        ({"has_batch": False, "positive": 3}, (0.0, 2 / 3, 1 / 3)),
     ],
 )
 def test_weights_depend_on_batch_row_and_signals(person, expected):
@@ -108,7 +108,7 @@ def test_weights_depend_on_batch_row_and_signals(person, expected):
 def test_the_batch_weight_falls_with_newer_signals(newer, factor):
     config = BlendConfig(batch=0.7, realtime=0.3, newer_decay=2.0, batch_floor=0.15)
 
-    weights = config.weights(has_batch=True, signals=50, positive=50, newer=newer)
+    weights = config.weights(has_batch=True, positive=50, newer=newer)
 
     assert weights["batch"] == pytest.approx(0.7 * factor / (0.7 * factor + 0.3))
     assert weights["batch"] + weights["realtime"] == pytest.approx(1)
@@ -119,19 +119,19 @@ def test_the_batch_weight_falls_with_newer_signals(newer, factor):
     "config", [BlendConfig(newer_decay=0.0), BlendConfig(batch_floor=1.0), BlendConfig(batch=0.7, realtime=0.0)]
 )
 def test_settings_can_keep_the_batch_weight_constant(config):
-    before, after = (config.weights(has_batch=True, signals=9, positive=9, newer=newer) for newer in (0, 9))
+    before, after = (config.weights(has_batch=True, positive=9, newer=newer) for newer in (0, 9))
 
     assert before == after
 
 
 def test_newer_signals_do_not_matter_without_a_batch_row():
-    before, after = (BlendConfig().weights(has_batch=False, signals=9, positive=9, newer=newer) for newer in (0, 9))
+    before, after = (BlendConfig().weights(has_batch=False, positive=9, newer=newer) for newer in (0, 9))
 
     assert before == after
 
 
 def test_the_popularity_prior_falls_with_positive_signals():
-    prior = [BlendConfig().weights(has_batch=False, signals=n, positive=n)["popular"] for n in (1, 3, 5, 10, 20)]
+    prior = [BlendConfig().weights(has_batch=False, positive=n)["popular"] for n in (1, 3, 5, 10, 20)]
 
     assert prior == sorted(prior, reverse=True)
     assert prior[-1] < 0.2

@@ -1,4 +1,4 @@
-"""The ranker: aligns sources by candidate, calibrates, blends and fills; and the top contributions of a score."""
+"""The ranker: aligns sources by candidate, calibrates, blends and fills."""
 
 from dataclasses import replace
 
@@ -13,17 +13,16 @@ from recommendations.algorithms.listing.scoring import (
     ScoredItems,
     candidate_ids,
     rank,
-    top_contributions,
 )
-from recommendations.algorithms.listing.session_query import UserProfile
+from recommendations.algorithms.listing.session_query import UserProfile, query_vector
 
 EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
 
 def make_profile(factors, weights, newer: int = 0) -> UserProfile:
     factors, weights = np.asarray(factors, np.float32), np.asarray(weights, np.float32)
-    query = weights @ factors / np.abs(weights).sum()
-    return UserProfile(np.arange(len(weights)), weights, factors, query, int((weights > 0).sum()), newer)
+    query = query_vector(factors, weights)
+    return UserProfile(np.arange(len(weights)), weights, factors, factors, query, int((weights > 0).sum()), newer)
 
 
 def make_pool(item_ids, factors=None, **fields) -> CandidatePool:
@@ -156,20 +155,24 @@ def test_a_source_of_weight_0_needs_no_list():
     assert rank(pool, RankingConfig()).item_ids.tolist() == [1]
 
 
-def test_the_signal_with_the_largest_contribution_is_found():
-    profile = make_profile([EAST, NORTH, -EAST], [1.0, 0.5, 1.0])
+def test_a_dislike_lowers_similar_movies_of_every_source_and_raises_none():
+    liked = {"factors": [EAST, EAST + NORTH, NORTH, -NORTH, -EAST], "nearest": np.array([1, 2])}
+    sources = {"batch": ScoredItems.of([3, 4], [3.0, 1.0]), "popular": ScoredItems.of([5], [1.0])}
+    before = rank(make_pool([1, 2, 3, 4, 5], **liked, **sources, profile=make_profile([EAST], [1.0])), RankingConfig())
+    both = make_profile([NORTH, EAST], [-0.5, 1.0])
+    after = rank(make_pool([1, 2, 3, 4, 5], **liked, **sources, profile=both), RankingConfig())
 
-    strongest, share = top_contributions(profile, np.stack([EAST, EAST + 2 * NORTH, NORTH, -NORTH]))
-
-    assert strongest.tolist() == [0, 0, 1, -1]
-    assert share.tolist() == [1.0, 0.5, 1.0, 0.0]
-
-
-def test_a_dislike_does_not_contribute():
-    strongest, _ = top_contributions(make_profile([EAST], [-1.0]), EAST[None])
-
-    assert strongest.tolist() == [-1]
+    old, new = (dict(zip(ranked.item_ids.tolist(), ranked.scores, strict=True)) for ranked in (before, after))
+    assert new[3] < old[3]
+    assert new[2] < old[2]
+    assert [new[movie] for movie in (1, 4, 5)] == [old[movie] for movie in (1, 4, 5)]
 
 
-def test_no_items_have_no_contributions():
-    assert len(top_contributions(make_profile([EAST], [1.0]), np.zeros((0, 2), np.float32))[0]) == 0
+def test_only_dislikes_leave_popular_movies_with_similar_ones_last():
+    popular = ScoredItems.of([1, 2, 3], [3.0, 2.0, 1.0])
+    pool = make_pool([1, 2, 3], [EAST, NORTH, -EAST], popular=popular, profile=make_profile([EAST], [-1.0]))
+
+    ranked = rank(pool, RankingConfig())
+
+    assert ranked.item_ids.tolist() == [2, 3, 1]
+    assert ranked.shares[:, SOURCES.index("popular")].tolist() == [1.0, 1.0, 1.0]
