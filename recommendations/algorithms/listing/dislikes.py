@@ -41,30 +41,30 @@ def dislike_penalties(
 ) -> NDArray[np.float64]:
     """What the profile's dislikes subtract from the scores of n movies, 0 or more, float64 (n,).
 
-    item_factors: of the movies, (n, d), zeros without factors. Of several dislikes the one that costs most counts.
+    item_factors: of the movies, (n, d), zeros without factors. Of several dislikes the nearest counts. What a movie has
+    in common with something liked is deducted, because people dislike movies of the kinds that they watch.
     """
     disliked = profile.weights < 0
     if not disliked.any() or not config.strength or not len(item_factors):
         return np.zeros(len(item_factors))
-    similar = _similarities(profile.item_factors[disliked], profile.query_factors[disliked], item_factors)
-    excess = np.clip(similar - config.threshold, 0, None) / (1 - config.threshold)
-    penalties = -profile.weights[disliked, None] * excess
-    return np.asarray(config.strength * penalties.max(axis=0), np.float64)
+    excess = np.clip(_similarities(profile, item_factors) - config.threshold, 0, None) / (1 - config.threshold)
+    nearness = np.abs(profile.weights)[:, None] * excess
+    to_liked = nearness[~disliked].max(axis=0, initial=0.0)
+    to_disliked = nearness[disliked].max(axis=0)
+    return np.asarray(config.strength * np.clip(to_disliked - to_liked, 0, None), np.float64)
 
 
-def _similarities(
-    disliked_items: NDArray[np.float32], disliked_queries: NDArray[np.float32], item_factors: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Cosines of m disliked movies with n movies, (m, n).
+def _similarities(profile: UserProfile, item_factors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosines of the movies of k signals with n movies, (k, n).
 
     Movies with likes are compared by their item factors. A movie without likes has item factors in other dimensions,
     which only the query factors of a movie with likes fill.
     """
-    learned = slice(0, LEARNED_DIRECTIONS)
-    predicted = slice(LEARNED_DIRECTIONS, None)
+    learned, predicted = slice(0, LEARNED_DIRECTIONS), slice(LEARNED_DIRECTIONS, None)
     candidates = _unit_rows(item_factors)
-    by_likes = _unit_rows(disliked_items[:, learned]) @ candidates[:, learned].T
-    return np.asarray(by_likes + _unit_rows(disliked_queries[:, predicted]) @ candidates[:, predicted].T, np.float32)
+    by_likes = _unit_rows(profile.item_factors[:, learned]) @ candidates[:, learned].T
+    by_content = _unit_rows(profile.query_factors[:, predicted]) @ candidates[:, predicted].T
+    return np.asarray(by_likes + by_content, np.float32)
 
 
 def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

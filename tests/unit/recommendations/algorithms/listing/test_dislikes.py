@@ -35,6 +35,15 @@ def test_a_hide_and_an_old_dislike_cost_less():
     assert dislike_penalties(profile_of([-0.5], [EAST]), EAST[None], CONFIG).tolist() == [0.5]
 
 
+def test_what_a_movie_has_in_common_with_a_liked_one_is_deducted():
+    profile = profile_of([-1.0, 0.6], [EAST, HALFWAY])
+
+    equal, nearer = dislike_penalties(profile, np.stack([HALFWAY, EAST]), CONFIG)
+
+    assert equal == 0.0
+    assert 0 < nearer < 1
+
+
 def test_of_several_dislikes_the_one_that_costs_most_counts():
     profile = profile_of([-1.0, -0.5, 1.0], [EAST, EAST, NORTH])
 
