@@ -156,7 +156,7 @@ def test_a_source_of_weight_0_needs_no_list():
 
 
 def test_a_dislike_lowers_similar_movies_of_every_source_and_raises_none():
-    liked = {"factors": [EAST, EAST + NORTH, NORTH, -NORTH, -EAST], "nearest": np.array([1, 2])}
+    liked = {"factors": [EAST, EAST + 2 * NORTH, NORTH, -NORTH, -EAST], "nearest": np.array([1, 2])}
     sources = {"batch": ScoredItems.of([3, 4], [3.0, 1.0]), "popular": ScoredItems.of([5], [1.0])}
     before = rank(make_pool([1, 2, 3, 4, 5], **liked, **sources, profile=make_profile([EAST], [1.0])), RankingConfig())
     both = make_profile([NORTH, EAST], [-0.5, 1.0])

@@ -149,3 +149,8 @@ def test_a_newer_signal_without_factors_does_not_count_as_newer():
     answer = SIMULATOR.recommend([4, 1], [5.0, 5.0], np.array([1, 4]), 2, blending=BlendConfig(), batch=batch, newer=1)
 
     assert answer.tolist() == [3, 0]
+
+
+def test_a_dislike_in_the_simulation_lowers_similar_movies_alone():
+    popular = SIMULATOR.recommend([1], [np.nan], np.array([1]), 4, blending=BlendConfig(), kinds=["dislike"])
+    assert popular.tolist() == [4, 2, 3, 0]
