@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from django.utils import timezone
 
+from recommendations.algorithms.listing.dislikes import dislike_penalties
 from recommendations.retrieval.config import MAX_EXPLORATION_PLACES, serving_config
 from recommendations.retrieval.reasons import NEW_HERE, NEW_THIS_WEEK, Reason
 from recommendations.serving.gather import GatheredList
@@ -73,7 +74,9 @@ def _ranked(listed: list[int], gathered: GatheredList) -> list[int]:
     if profile is None or not new:
         return new
     _, factors = gathered.movies.factors(new)
-    scores = factors @ profile.query
+    # A place that is given away is not for what is near a disliked movie.
+    penalties = dislike_penalties(profile, factors, serving_config().ranking.dislikes)
+    scores = np.where(penalties > 0, 0.0, factors @ profile.query)
     return [new[position] for position in np.argsort(-scores, kind="stable").tolist() if scores[position] > 0]
 
 
