@@ -25,8 +25,7 @@ class DislikeConfig:
 
     # What a dislike of the newest age subtracts from the score, 0 to 1, of a movie as good as identical.
     strength: float = 1.0
-    # The cosine of two movies' factors from which they count as similar. Below it chance decides: two movies of one
-    # popularity often have .2 in common.
+    # The cosine of two movies' factors from which they count as similar.
     threshold: float = 0.3
 
     def __post_init__(self) -> None:
