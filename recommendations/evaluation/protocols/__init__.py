@@ -34,7 +34,7 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     cold_movies.NAME: Protocol(
         cold_movies.run,
-        "movies without ratings, ranked among themselves by factors predicted from content",
+        "movies without ratings, ranked among themselves by factors predicted from content; mean of ten draws",
         _MOVIELENS,
         needs_metadata=True,
     ),
