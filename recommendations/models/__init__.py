@@ -2,13 +2,19 @@
 
 from recommendations.models.lists import BatchRecommendation, PopularMovie
 from recommendations.models.tuning import TuningRun, TuningTrial
-from recommendations.models.vectors import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, MovieEmbedding
+from recommendations.models.vectors import (
+    CONTENT_DIMENSIONS,
+    FACTOR_DIMENSIONS,
+    RATING_DIMENSIONS,
+    MovieEmbedding,
+)
 from recommendations.models.versions import LIVE_VERSION, ModelVersion
 
 __all__ = [
     "CONTENT_DIMENSIONS",
     "FACTOR_DIMENSIONS",
     "LIVE_VERSION",
+    "RATING_DIMENSIONS",
     "BatchRecommendation",
     "ModelVersion",
     "MovieEmbedding",

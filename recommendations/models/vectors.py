@@ -11,6 +11,8 @@ from recommendations.models.versions import ModelVersion
 
 CONTENT_DIMENSIONS = 384
 FACTOR_DIMENSIONS = 128
+# Level, precision and eight loadings; see algorithms/ratings/fold_in.py.
+RATING_DIMENSIONS = 10
 
 
 class MovieEmbedding(models.Model):
@@ -18,6 +20,7 @@ class MovieEmbedding(models.Model):
 
     ``content`` (384, unit length) comes from its text; ``query_factors`` and ``item_factors`` (128 each) from the
     factorised item-item model B ~ A V', or, for a movie nobody rated yet, predicted from ``content``.
+    ``rating_factors`` (10) predict what anybody would give it, from ratings of theirs.
     """
 
     class Source(models.TextChoices):
@@ -29,6 +32,7 @@ class MovieEmbedding(models.Model):
     content: Any = VectorField(dimensions=CONTENT_DIMENSIONS)
     query_factors: Any = VectorField(dimensions=FACTOR_DIMENSIONS, null=True)
     item_factors: Any = VectorField(dimensions=FACTOR_DIMENSIONS, null=True)
+    rating_factors: Any = VectorField(dimensions=RATING_DIMENSIONS, null=True)
     factors_source = models.CharField(max_length=10, choices=Source, default=Source.TRAINED)
     updated_at = models.DateTimeField(default=timezone.now)
 

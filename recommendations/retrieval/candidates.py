@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.postgres.expressions import ArraySubquery
@@ -64,9 +64,9 @@ class LiveModel:
         return np.array([read_from is not None and signal.occurred_at > read_from for signal in signals], np.bool_)
 
     def ratings_by_movie(self) -> dict[int, float]:
-        """The predicted ratings, by movie id, rounded to a tenth of a star."""
+        """The nightly predicted ratings, by movie id, not rounded."""
         pairs = zip(self.movie_ids, self.predicted_ratings, strict=False)
-        return {movie_id: round(rating, 1) for movie_id, rating in pairs if isfinite(rating)}
+        return {movie_id: rating for movie_id, rating in pairs if isfinite(rating)}
 
 
 def live_model(user_id: int | None = None) -> LiveModel:
@@ -92,15 +92,30 @@ def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
     return {user_id: found.get(user_id, LiveModel()) for user_id in user_ids}
 
 
-def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, tuple[str, Vector, Vector]]:
-    """Title, query factors and item factors of the movies that have factors, by movie id. One query."""
+class MovieVectors(NamedTuple):
+    """One movie's title, query and item factors, float32 (d,) each, and rating factors, (RATING_DIMENSIONS,)."""
+
+    title: str
+    query: Vector
+    item: Vector
+    rating: Vector | None
+
+
+def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, MovieVectors]:
+    """The title and factors of the movies that have query and item factors, by movie id. One query."""
+    columns = [binary_column(name) for name in ("query_factors", "item_factors", "rating_factors")]
     rows = MovieEmbedding.objects.filter(
         version_id=version_id,
         movie_id__any_of=movie_ids,
         query_factors__isnull=False,
         item_factors__isnull=False,
-    ).values_list("movie_id", "movie__title", binary_column("query_factors"), binary_column("item_factors"))
-    return {movie_id: (title, parse_vector(query), parse_vector(item)) for movie_id, title, query, item in rows}
+    ).values_list("movie_id", "movie__title", *columns)
+    return {
+        movie_id: MovieVectors(
+            title, parse_vector(query), parse_vector(item), None if rating is None else parse_vector(rating)
+        )
+        for movie_id, title, query, item, rating in rows
+    }
 
 
 def nearest_movies(

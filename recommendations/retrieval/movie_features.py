@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from movies.selectors import movie_cards
 from recommendations.algorithms.listing.reranking import franchise
-from recommendations.models import FACTOR_DIMENSIONS
+from recommendations.models import FACTOR_DIMENSIONS, RATING_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
 from recommendations.vectors.binary import Vector
@@ -78,9 +78,10 @@ class MovieFeatureCache:
         ids = sorted(movie_ids)
         if version_id is None:
             known, factors = np.zeros(len(ids), np.bool_), np.zeros((len(ids), FACTOR_DIMENSIONS), np.float32)
+            rating_factors = np.full((len(ids), RATING_DIMENSIONS), np.nan, np.float32)
         else:
-            known, factors = self.vectors(version_id).item_factors(ids)
-        return MovieFeatures(np.array(ids, np.int64), known, factors, cards, self._groups)
+            known, factors, rating_factors = self.vectors(version_id).item_and_rating_factors(ids)
+        return MovieFeatures(np.array(ids, np.int64), known, factors, rating_factors, cards, self._groups)
 
     def vectors(self, version_id: int) -> "VersionVectors":
         """The factors of that version's movies."""
@@ -106,13 +107,14 @@ class MovieFeatures:
     """Features of n movies for one list.
 
     movie_ids: int64 (n,), ascending; has_factors: bool (n,); item_factors: float32 (n, d), zeros without factors;
-    cards: of the published movies, by id; groups: keys of the franchise and directors of each published movie, by id,
-    shared with the cache, whose entries never change.
+    rating_factors: float32 (n, RATING_DIMENSIONS), NaN without; cards: of the published movies, by id; groups: keys of
+    the franchise and directors of each published movie, by id, shared with the cache, whose entries never change.
     """
 
     movie_ids: NDArray[np.int64]
     has_factors: NDArray[np.bool_]
     item_factors: Vector
+    rating_factors: Vector
     cards: dict[int, dict[str, Any]]
     groups: Mapping[int, tuple[str, ...]]
 
@@ -120,18 +122,26 @@ class MovieFeatures:
         """Whether each of k of these movies has factors, bool (k,), and its item factors, float32 (k, d)."""
         if movie_ids is self.movie_ids:
             return self.has_factors, self.item_factors
-        rows = np.searchsorted(self.movie_ids, np.asarray(movie_ids, np.int64))
+        rows = self._rows(movie_ids)
         return self.has_factors[rows], self.item_factors[rows]
+
+    def rating_factors_of(self, movie_ids: Sequence[int]) -> Vector:
+        """The rating factors of k of these movies, NaN without, float32 (k, RATING_DIMENSIONS)."""
+        return self.rating_factors[self._rows(movie_ids)]
+
+    def _rows(self, movie_ids: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(self.movie_ids, np.asarray(movie_ids, np.int64))
 
 
 class VersionVectors:
-    """The query and item factors of one version's movies, in two growing matrices, and the movies' titles."""
+    """The query, item and rating factors of one version's movies, in growing matrices, and the movies' titles."""
 
     def __init__(self, version_id: int) -> None:
         self.version_id = version_id
         # The row of each fetched movie; -1 if the version has no factors for it.
         self._rows: dict[int, int] = {}
         self._factors: Vector = np.zeros((2, 0, FACTOR_DIMENSIONS), np.float32)
+        self._ratings: Vector = np.zeros((0, RATING_DIMENSIONS), np.float32)
         self._used = 0
         self._lock = threading.Lock()
         self.titles: dict[int, str] = {}
@@ -142,23 +152,41 @@ class VersionVectors:
 
     def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
         """Whether each of n movies has factors, bool (n,), and its query factors or zeros, float32 (n, d)."""
-        return self._factors_of(movie_ids, 0)
+        return self._factors_of(self._rows_of(movie_ids), 0)
 
     def item_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
         """Whether each of n movies has factors, bool (n,), and its item factors or zeros, float32 (n, d)."""
-        return self._factors_of(movie_ids, 1)
+        return self._factors_of(self._rows_of(movie_ids), 1)
 
-    def _factors_of(self, movie_ids: Sequence[int], side: int) -> tuple[NDArray[np.bool_], Vector]:
+    def rating_factors(self, movie_ids: Sequence[int]) -> Vector:
+        """The rating factors of n movies, NaN without, float32 (n, RATING_DIMENSIONS)."""
+        return self._rating_factors_of(self._rows_of(movie_ids))
+
+    def item_and_rating_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector, Vector]:
+        """``item_factors`` and ``rating_factors`` of n movies, in one look-up."""
+        rows = self._rows_of(movie_ids)
+        return *self._factors_of(rows, 1), self._rating_factors_of(rows)
+
+    def _rows_of(self, movie_ids: Sequence[int]) -> NDArray[np.int64]:
+        """The row of each movie, -1 if it has no factors; fetches those that are missing."""
         try:
             found = [self._rows[movie_id] for movie_id in movie_ids]
         except KeyError:
             self._fetch(movie_ids)
             found = [self._rows[movie_id] for movie_id in movie_ids]
-        rows = np.array(found, np.int64)
+        return np.array(found, np.int64)
+
+    def _factors_of(self, rows: NDArray[np.int64], side: int) -> tuple[NDArray[np.bool_], Vector]:
         known = rows >= 0
         factors = np.zeros((len(rows), FACTOR_DIMENSIONS), np.float32)
         factors[known] = self._factors[side, rows[known]]
         return known, factors
+
+    def _rating_factors_of(self, rows: NDArray[np.int64]) -> Vector:
+        known = rows >= 0
+        factors = np.full((len(rows), RATING_DIMENSIONS), np.nan, np.float32)
+        factors[known] = self._ratings[rows[known]]
+        return factors
 
     def _fetch(self, movie_ids: Iterable[int]) -> None:
         missing = with_id_blocks({movie_id for movie_id in movie_ids if movie_id not in self._rows})
@@ -168,13 +196,18 @@ class VersionVectors:
             rows = dict.fromkeys(missing - self._rows.keys(), -1)
             free = self._factors.shape[1] - self._used
             if len(found) > free:
-                # A new array, because other threads may be reading the old one.
-                more = np.zeros((2, max(len(found) - free, self._used, 256), FACTOR_DIMENSIONS), np.float32)
+                # New arrays, because other threads may be reading the old ones.
+                added = max(len(found) - free, self._used, 256)
+                more = np.zeros((2, added, FACTOR_DIMENSIONS), np.float32)
                 self._factors = np.concatenate([self._factors, more], axis=1)
-            for movie_id, (title, query, item) in found.items():
+                unrated = np.full((added, RATING_DIMENSIONS), np.nan, np.float32)
+                self._ratings = np.concatenate([self._ratings, unrated])
+            for movie_id, vectors in found.items():
                 if movie_id in rows:
-                    self._factors[:, self._used] = query, item
-                    self.titles[movie_id] = title
+                    self._factors[:, self._used] = vectors.query, vectors.item
+                    if vectors.rating is not None:
+                        self._ratings[self._used] = vectors.rating
+                    self.titles[movie_id] = vectors.title
                     rows[movie_id] = self._used
                     self._used += 1
             # Last, so that no thread finds a row before its factors are written.

@@ -22,6 +22,7 @@ from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.moods import mood_fits
 from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
 from recommendations.retrieval.reasons import Reason
+from recommendations.serving.predicted_ratings import RatingPredictions, rating_predictions
 from recommendations.serving.preferred_genres import popular_in_preferred
 from recommendations.vectors.text_query import TextMeaning, text_meaning
 
@@ -71,8 +72,8 @@ class GatheredList:
     """The data of one list.
 
     movies: features of the candidates, the fill and ``new_movies``; signal_titles: titles of the movies of the
-    profile's signals, in the signals' order; ratings: predicted, by movie id; genre_reasons: by movie id, for movies
-    popular in preferred genres; new_movies: when each new movie that may be inserted was added, newest first.
+    profile's signals, in the signals' order; ratings: predicts the person's ratings; genre_reasons: by movie id, for
+    movies popular in preferred genres; new_movies: when each new movie that may be inserted was added, newest first.
     """
 
     request: ListRequest
@@ -80,7 +81,7 @@ class GatheredList:
     movies: MovieFeatures
     left_out: LeftOut
     signal_titles: list[str] = field(default_factory=list)
-    ratings: dict[int, float] = field(default_factory=dict)
+    ratings: RatingPredictions = field(default_factory=RatingPredictions)
     mood: TextMeaning | None = None
     genre_reasons: dict[int, Reason] = field(default_factory=dict)
     new_movies: dict[int, datetime] = field(default_factory=dict)
@@ -120,8 +121,10 @@ def gather(request: ListRequest) -> GatheredList:
     mood, cosines = _mood(request, ids)
     ids = ids.union(cosines)
     new_movies = _new_movies(request)
-    # Factors are needed to score against the query and, with diversity, to compare items.
-    version_id = live.version_id if profile is not None or serving_config().reranking.diversity else None
+    ratings = rating_predictions(request.features, live, request.signals)
+    # Factors are needed to score against the query, to predict ratings and, with diversity, to compare items.
+    needed = profile is not None or ratings.person is not None or serving_config().reranking.diversity
+    version_id = live.version_id if needed else None
     movies = request.features.collect(ids | new_movies.keys(), version_id)
     published = ids & movies.cards.keys()
     fill = _fill(request, published)
@@ -159,7 +162,7 @@ def gather(request: ListRequest) -> GatheredList:
         movies,
         left_out,
         signal_titles=_signal_titles(request, profile),
-        ratings=live.ratings_by_movie(),
+        ratings=ratings,
         mood=mood,
         genre_reasons=genre_reasons,
         new_movies=new_movies,

@@ -70,9 +70,12 @@ def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
 def _best_items(ranked: RankedList, gathered: GatheredList) -> Items:
     ids, scores = ranked.item_ids[:LIST_SIZE].tolist(), ranked.scores[:LIST_SIZE].tolist()
     shares = map(tuple, _round_shares(ranked.shares[:LIST_SIZE]))
-    ratings = gathered.ratings
-    rows = zip(ids, scores, shares, strict=True)
-    return [RankedItem(movie, score, parts, reasons.TASTE, ratings.get(movie)) for movie, score, parts in rows]
+    rows = zip(ids, scores, shares, _predicted_ratings(ids, gathered), strict=True)
+    return [RankedItem(movie, score, parts, reasons.TASTE, rating) for movie, score, parts, rating in rows]
+
+
+def _predicted_ratings(movie_ids: Sequence[int], gathered: GatheredList) -> list[float | None]:
+    return gathered.ratings.predict(movie_ids, gathered.movies.rating_factors_of(movie_ids))
 
 
 def _round_shares(shares: NDArray[np.float64]) -> list[list[float]]:
@@ -143,13 +146,15 @@ def insert_new_movies(items: Items, gathered: GatheredList) -> Items:
     listed = {item.movie_id: item for item in items}
     rest = [item for item in items if item.movie_id not in {new.movie_id for new in chosen}]
     for new in chosen:
-        item = listed.get(new.movie_id) or _new_item(new, items[-1])
+        item = listed.get(new.movie_id) or _new_item(new, items[-1], gathered)
         rest.insert(new.position, item._replace(reason=new.reason, explored=True))
     return rest[: len(items)]
 
 
-def _new_item(new: NewMovie, last: RankedItem) -> RankedItem:
-    return RankedItem(new.movie_id, last.score, tuple(float(column == _REALTIME) for column in range(len(last.shares))))
+def _new_item(new: NewMovie, last: RankedItem, gathered: GatheredList) -> RankedItem:
+    shares = tuple(float(column == _REALTIME) for column in range(len(last.shares)))
+    [rating] = _predicted_ratings([new.movie_id], gathered)
+    return RankedItem(new.movie_id, last.score, shares, predicted_rating=rating)
 
 
 # Applied to the best candidates in this order. Reasons depend on the final order, and new movies have their own.

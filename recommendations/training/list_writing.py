@@ -45,6 +45,7 @@ def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progr
             factors=None if model.fold_in is None else (model.query_factors, model.item_factors),
             trained=model.trained,
             read_at=version.started_at or timezone.now(),
+            rating_factors=model.rating_factors,
         )
     with attempt_owned(version):
         artefacts_save(version=version, model=model)

@@ -16,14 +16,15 @@ _BLOCK = 2000
 # Movies deleted while the model was trained are left out; a deletion that starts now waits for this to commit.
 _INSERT_EMBEDDINGS = """
     INSERT INTO recommendations_movieembedding
-        (version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at)
-    SELECT version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at
+        (version_id, movie_id, content, query_factors, item_factors, rating_factors, factors_source, updated_at)
+    SELECT version_id, movie_id, content, query_factors, item_factors, rating_factors, factors_source, updated_at
     FROM staged_embeddings JOIN movies_movie ON movies_movie.id = movie_id
     FOR KEY SHARE OF movies_movie
     ON CONFLICT (version_id, movie_id) DO UPDATE SET
         content = excluded.content,
         query_factors = excluded.query_factors,
         item_factors = excluded.item_factors,
+        rating_factors = excluded.rating_factors,
         factors_source = excluded.factors_source,
         updated_at = excluded.updated_at
 """
@@ -37,17 +38,19 @@ def embeddings_write(
     factors: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     trained: NDArray[np.bool_],
     read_at: datetime,
+    rating_factors: NDArray[np.float32] | None = None,
 ) -> None:
     """Write or replace the vectors of movies.
 
     movie_ids: shape (n,). content: (n, CONTENT_DIMENSIONS). factors: query and item factors, (n, FACTOR_DIMENSIONS)
     each; their columns are null without them. trained: (n,), whether the factors are learned, not predicted. read_at:
-    when the texts were read, so that a movie edited since counts as changed.
+    when the texts were read, so that a movie edited since counts as changed. rating_factors: (n, RATING_DIMENSIONS);
+    null without them.
     """
-    columns = "version_id, movie_id, content, query_factors, item_factors, factors_source, updated_at"
+    columns = "version_id, movie_id, content, query_factors, item_factors, rating_factors, factors_source, updated_at"
     types = (
         "version_id int8, movie_id int8, content vector, query_factors vector, item_factors vector, "
-        "factors_source text, updated_at timestamptz"
+        "rating_factors vector, factors_source text, updated_at timestamptz"
     )
 
     def encode() -> Iterator[bytes]:
@@ -66,6 +69,9 @@ def embeddings_write(
                         binary_copy.int8_column(movie_ids[rows]),
                         binary_copy.vector_column(content[rows]),
                         *vectors,
+                        binary_copy.null_column(len(rows))
+                        if rating_factors is None
+                        else binary_copy.vector_column(rating_factors[rows]),
                         binary_copy.text_column(source.value, len(rows)),
                         binary_copy.timestamp_column(read_at, len(rows)),
                     ]

@@ -28,8 +28,9 @@ from recommendations.algorithms.measuring.splitting import hold_out
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, top_scored
-from recommendations.algorithms.ratings.base import RatingModel
+from recommendations.algorithms.ratings.base import RatingModel, Ratings
 from recommendations.algorithms.ratings.evaluation import fit_measured
+from recommendations.algorithms.ratings.fold_in import RatingFactorsConfig, fit_rating_factors
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 
 ALGORITHM = "linear autoencoder with ALS and neighbours"
@@ -67,6 +68,8 @@ class TrainingConfig:
     # measure it.
     rating: RatingPredictorConfig | None = field(default_factory=RatingPredictorConfig.nightly)
     rating_held_out: float = 0.05
+    # Of the rows that predict ratings of anybody; unused if ``rating`` is None.
+    rating_factors: RatingFactorsConfig = field(default_factory=RatingFactorsConfig)
     random_state: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -92,6 +95,8 @@ class TrainedModel:
     metrics: dict[str, Any]
     seconds: dict[str, float]
     ratings: RatingModel | None = None
+    # float32, (M, factors + 2), see ``ratings.fold_in``; None when ratings are not predicted.
+    rating_factors: NDArray[np.float32] | None = None
 
     def lists(
         self, n: int, recommendable: NDArray[np.int64], block: int = 1024
@@ -203,21 +208,32 @@ def train(
         {**measured, **accuracy},
         stages.seconds,
         ratings,
+        None if ratings is None else _rating_factors(interactions, movie_ids, config, stages),
     )
 
 
 def _rating_model(
     interactions: Interactions, config: TrainingConfig, stages: _Stages
 ) -> tuple[RatingModel | None, dict[str, float | int]]:
-    """Fit and measure the rating predictor: the last and, with many ratings, the longest stage."""
+    """Fit and measure the rating predictor: with many ratings the longest stage."""
     with stages.stage("predicting ratings", 0.5):
         return fit_measured(
             interactions,
             config.rating,
             held_out=config.rating_held_out,
             seed=config.random_state,
-            on_share=lambda share: stages.advance("predicting ratings", 0.5 + 0.5 * share),
+            on_share=lambda share: stages.advance("predicting ratings", 0.5 + 0.45 * share),
         )
+
+
+def _rating_factors(
+    interactions: Interactions, movie_ids: NDArray[np.int64], config: TrainingConfig, stages: _Stages
+) -> NDArray[np.float32]:
+    """The catalogue's rows for ratings of anybody; a movie that nobody rated has the average movie's."""
+    with stages.stage("factorising ratings", 0.95):
+        rows = fit_rating_factors(Ratings.of(interactions), config.rating_factors)
+        # The average movie's row is the last, where the position -1 of an absent movie finds it.
+        return rows[_positions(interactions.item_ids, movie_ids)]
 
 
 def _catalogue_factors(

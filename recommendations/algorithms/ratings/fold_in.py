@@ -32,11 +32,11 @@ class RatingFactorsConfig:
     """Hyperparameters, chosen on people of ML-1M, ML-100k and ml-latest-small who were held out for that."""
 
     factors: int = 8
-    sweeps: int = 12
+    sweeps: int = 25
     # Ratings of one sitting share their mood: as evidence of a person, each counts as one with this much more variance.
     noise_scale: float = 2.0
     # An item's noise is damped towards the common one by this many ratings.
-    noise_damping: float = 20.0
+    noise_damping: float = 100.0
     # More ratings than these belong to a random sample of the people.
     max_ratings: int = 5_000_000
     random_state: int = 0
@@ -51,12 +51,14 @@ class RatingFactorsConfig:
 
 
 def fit_rating_factors(ratings: Ratings, config: RatingFactorsConfig | None = None) -> Floats:
-    """One row for each item, float32, shape (I, factors + 2): level, precision of a rating as evidence, loadings.
+    """One row for each item and a last one for the average item, float32, shape (I + 1, factors + 2).
 
-    An item that nobody rated has the row of an average item. The same input gives the same rows.
+    A row is the level, the precision of a rating as evidence, and the loadings. An item that nobody rated has the
+    average item's. The same input gives the same rows.
     """
     config = config or RatingFactorsConfig()
-    ratings = _sampled(ratings, config)
+    people, items = ratings.shape
+    ratings = _sampled(Ratings(ratings.users, ratings.items, ratings.values, (people, items + 1)), config)
     model = _Model(ratings, config)
     for _ in range(config.sweeps):
         model.sweep()
