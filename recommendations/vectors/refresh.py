@@ -75,6 +75,7 @@ class _Vectors(NamedTuple):
     factors: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     trained: NDArray[np.bool_]
     read_at: datetime
+    rating_factors: NDArray[np.float32] | None
 
 
 def _vectors(
@@ -89,21 +90,25 @@ def _vectors(
         ids = np.array([content.movie_id for content in contents], np.int64)
         vectors = encoder.transform(contents)
         learned = _learned(version, ids)
-        factors = None
+        factors = ratings = None
         if fold_in is not None:
-            factors = fold_in.predict(contents, vectors)
+            factors, ratings = fold_in.predict(contents, vectors), fold_in.predict_ratings(contents, vectors)
             for row, movie_id in enumerate(ids.tolist()):
                 if movie_id in learned:
-                    factors[0][row], factors[1][row] = learned[movie_id]
-        yield _Vectors(ids, vectors, factors, np.isin(ids, list(learned)), read_at)
+                    factors[0][row], factors[1][row] = learned[movie_id][:2]
+                    if ratings is not None and learned[movie_id][2] is not None:
+                        ratings[row] = learned[movie_id][2]
+        yield _Vectors(ids, vectors, factors, np.isin(ids, list(learned)), read_at, ratings)
 
 
-def _learned(version: ModelVersion, movie_ids: NDArray[np.int64]) -> dict[int, tuple[NDArray, NDArray]]:
-    """Query factors and item factors of the movies that have learned ones. One query."""
+def _learned(version: ModelVersion, movie_ids: NDArray[np.int64]) -> dict[int, tuple[NDArray, NDArray, NDArray | None]]:
+    """Query factors, item factors and rating rows of the movies that have learned ones. One query."""
     rows = MovieEmbedding.objects.filter(
         version=version, movie__in=movie_ids.tolist(), factors_source=MovieEmbedding.Source.TRAINED
     ).exclude(item_factors=None)
-    return {row.movie_id: (np.asarray(row.query_factors), np.asarray(row.item_factors)) for row in rows}
+    return {
+        row.movie_id: (np.asarray(row.query_factors), np.asarray(row.item_factors), row.rating_factors) for row in rows
+    }
 
 
 def _write(version: ModelVersion, vectors: _Vectors) -> bool:

@@ -24,7 +24,7 @@ _INSERT_EMBEDDINGS = """
         content = excluded.content,
         query_factors = excluded.query_factors,
         item_factors = excluded.item_factors,
-        rating_factors = excluded.rating_factors,
+        rating_factors = coalesce(excluded.rating_factors, recommendations_movieembedding.rating_factors),
         factors_source = excluded.factors_source,
         updated_at = excluded.updated_at
 """
@@ -45,7 +45,7 @@ def embeddings_write(
     movie_ids: shape (n,). content: (n, CONTENT_DIMENSIONS). factors: query and item factors, (n, FACTOR_DIMENSIONS)
     each; their columns are null without them. trained: (n,), whether the factors are learned, not predicted. read_at:
     when the texts were read, so that a movie edited since counts as changed. rating_factors: (n, RATING_DIMENSIONS);
-    null without them.
+    without them the column stays as it is.
     """
     columns = "version_id, movie_id, content, query_factors, item_factors, rating_factors, factors_source, updated_at"
     types = (

@@ -37,6 +37,8 @@ ALGORITHM = "linear autoencoder with ALS and neighbours"
 
 EVALUATED_AT = 10
 
+# The regression, the query and item factors of the whole catalogue, and whether each was learned.
+_Catalogue = tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
 # Called with a stage's name and the share of the training that is done, 0 to 1.
 OnProgress = Callable[[str, float], None]
 
@@ -208,7 +210,7 @@ def train(
         {**measured, **accuracy},
         stages.seconds,
         ratings,
-        None if ratings is None else _rating_factors(interactions, movie_ids, config, stages),
+        None if ratings is None else _rating_factors(interactions, (contents, vectors), catalogue, config, stages),
     )
 
 
@@ -227,13 +229,32 @@ def _rating_model(
 
 
 def _rating_factors(
-    interactions: Interactions, movie_ids: NDArray[np.int64], config: TrainingConfig, stages: _Stages
+    interactions: Interactions,
+    texts: tuple[Sequence[MovieContent], NDArray[np.float32]],
+    catalogue: _Catalogue,
+    config: TrainingConfig,
+    stages: _Stages,
 ) -> NDArray[np.float32]:
-    """The catalogue's rows for ratings of anybody; a movie that nobody rated has the average movie's."""
+    """The catalogue's rows for ratings of anybody; those of a movie that nobody rated are predicted from content.
+
+    texts: contents and their vectors. Teaches the catalogue's regression to predict such rows.
+    """
+    contents, vectors = texts
+    fold_in, _, _, trained = catalogue
     with stages.stage("factorising ratings", 0.95):
-        rows = fit_rating_factors(Ratings.of(interactions), config.rating_factors)
+        given = Ratings.of(interactions)
+        fitted = fit_rating_factors(given, config.rating_factors)
+        place = _positions(interactions.item_ids, np.array([content.movie_id for content in contents], np.int64))
         # The average movie's row is the last, where the position -1 of an absent movie finds it.
-        return rows[_positions(interactions.item_ids, movie_ids)]
+        rows = fitted[place]
+        unrated = ~np.isin(place, given.items)
+        if fold_in is not None:
+            fold_in.fit_ratings(rows[trained], fitted[-1])
+            others = [content for content, alone in zip(contents, unrated, strict=True) if alone]
+            predicted = fold_in.predict_ratings(others, vectors[unrated])
+            if predicted is not None:
+                rows[unrated] = predicted
+        return rows
 
 
 def _catalogue_factors(
@@ -242,7 +263,7 @@ def _catalogue_factors(
     contents: Sequence[MovieContent],
     vectors: NDArray[np.float32],
     config: TrainingConfig,
-) -> tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+) -> _Catalogue:
     """The regression, the query and item factors of the whole catalogue, and whether each was learned."""
     learned = FewShotItemModel(config.newcomers).fit(interactions, model.known_items).factorise(config.rank)
     # Nothing can be learned for a movie without a clear like: content predicts its factors.

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from movies.models import Movie
+from recommendations.algorithms.ratings.fold_in import fold_in, predict_rows
 from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.training import services as training
 from recommendations.training.publishing import version_rollback
@@ -35,6 +36,9 @@ def test_a_new_movie_gets_factors_of_its_kind(world, live):
         name: np.mean([vector_of(movie).query_factors for movie in movies], axis=0)
         for name, movies in (("crime", world.crime), ("family", world.family))
     }
+    liked = np.array([vector_of(movie).rating_factors for movie in world.crime[1:4]])
+    fan = fold_in(liked, np.full(3, 5.0))
+    assert predict_rows(np.array([row.rating_factors]), fan)[0] > 3
     assert queries["crime"] @ np.array(row.item_factors) > queries["family"] @ np.array(row.item_factors)
 
 
@@ -49,6 +53,7 @@ def test_an_edited_movie_gets_a_text_vector_and_keeps_factors(world, live):
     assert not np.allclose(before.content, after.content)
     assert np.array_equal(before.item_factors, after.item_factors)
     assert np.array_equal(before.query_factors, after.query_factors)
+    assert np.array_equal(before.rating_factors, after.rating_factors)
     assert after.factors_source == "trained"
 
 

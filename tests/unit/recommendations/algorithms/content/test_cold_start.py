@@ -30,6 +30,21 @@ def test_factors_that_follow_from_content_are_predicted():
     assert item == pytest.approx(factors[1][new], abs=0.1)
 
 
+def test_rating_rows_are_predicted_from_content():
+    contents, vectors, factors = world()
+    known, new = slice(0, 150), slice(150, 200)
+    rows = np.hstack([factors[0][:, :1], np.full((200, 1), 9.0, np.float32), factors[0][:, 1:]])
+    average = np.array([0.0, 0.5, 0, 0, 0], np.float32)
+    config = FoldInConfig(rating_regularization=0.01)
+    model = FoldIn(config).fit(contents[known], vectors[known], (factors[0][known], factors[1][known]), np.ones(150))
+    assert model.predict_ratings(contents[new], vectors[new]) is None
+
+    predicted = model.fit_ratings(rows[known], average).predict_ratings(contents[new], vectors[new])
+
+    assert predicted[:, [0, 2, 3, 4]] == pytest.approx(rows[new][:, [0, 2, 3, 4]], abs=0.1)
+    assert predicted[:, 1] == pytest.approx(0.5)
+
+
 def test_movies_with_more_likes_say_more():
     contents = [MovieContent(1, "a"), MovieContent(2, "b")]
     vectors = np.zeros((2, 1), np.float32)
@@ -63,11 +78,16 @@ def test_above_the_cap_the_most_liked_movies_are_learned_from():
     capped = FoldIn(FoldInConfig(max_movies=50)).fit(contents, vectors, factors, likes)
     alone = FoldIn().fit(contents[:50], vectors[:50], (factors[0][:50], factors[1][:50]), likes[:50])
 
+    rows = np.hstack([factors[0], np.ones((200, 1), np.float32)])
+    capped.fit_ratings(rows, rows[0])
+    assert capped.predict_ratings(contents, vectors).shape == (200, 5)
     for one, other in zip(capped.predict(contents, vectors), alone.predict(contents, vectors), strict=True):
         assert one == pytest.approx(other, abs=1e-5)
 
 
-@pytest.mark.parametrize("bad", [{"regularization": 0}, {"year_width": 0}, {"max_movies": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"regularization": 0}, {"year_width": 0}, {"max_movies": 0}, {"rating_regularization": 0}]
+)
 def test_hyperparameters_that_make_no_sense_are_refused(bad):
     with pytest.raises(ValueError, match="must be"):
         FoldInConfig(**bad)

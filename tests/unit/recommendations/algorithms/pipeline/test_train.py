@@ -4,6 +4,7 @@ import pytest
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.train import NothingToTrainOnError, TrainingConfig, train
+from recommendations.algorithms.ratings.fold_in import fold_in, predict_rows
 
 GENRES = ("Crime", "Family")
 
@@ -55,6 +56,31 @@ def test_a_movie_nobody_rated_gets_the_factors_of_its_genre():
     assert model.trained.tolist() == [True] * 24 + [False] * 2
     query = model.query_factors[::2][:5].mean(axis=0)
     assert query @ model.item_factors[24] > query @ model.item_factors[25]
+
+
+def opinions(people: int = 60, movies: int = 24) -> Interactions:
+    """Each person rates two thirds of the movies: 5 for those of their own taste, 2 for the others."""
+    users, items = np.nonzero(np.random.default_rng(0).random((people, movies)) < 2 / 3)
+    ratings = np.where(users % 2 == items % 2, 5.0, 2.0).astype(np.float32)
+    return Interactions.from_columns(users + 1, items + 1, ratings=ratings)
+
+
+def test_ratings_are_folded_in_for_rated_and_unrated_movies():
+    model = train(opinions(), catalogue(26))
+    rows = model.rating_factors
+    assert rows.shape == (26, 10)
+
+    # A person whom the training has not seen, with the taste of the odd movies: 1, 3, …
+    predicted = predict_rows(rows, fold_in(rows[:4], np.array([5.0, 2.0, 5.0, 2.0])))
+
+    assert predicted[4:24:2].min() > predicted[5:24:2].max() + 1
+    assert predicted[24] > predicted[25] + 0.3
+
+
+def test_without_a_rating_model_there_are_no_rating_factors():
+    assert train(opinions(), catalogue(24), TrainingConfig(rating=None)).rating_factors is None
+    # All ratings are equal.
+    assert train(two_tastes(), catalogue(24)).rating_factors is None
 
 
 def test_feedback_on_movies_outside_the_catalogue_only_trains():
