@@ -128,7 +128,15 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         }
     },
     ("get", "/api/movies/{id}/"): {
-        "200": {"A movie": {**_HEAT, **_EXPANDED, "keywords": ["heist", "detective"], "movielens_id": 6}}
+        "200": {
+            "A movie": {
+                **_HEAT,
+                **_EXPANDED,
+                "keywords": ["heist", "detective"],
+                "movielens_id": 6,
+                "predicted_rating": 4.3,
+            }
+        }
     },
     ("get", "/api/movies/{movie_id}/similar/"): {
         "200": {"Movies like Heat": _listed({"movie": _CASINO, "score": 0.87})}

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from recommendations.api.discovery_views import GenreListView, SearchView, SimilarListView
+from recommendations.api.views import MoviePageView
 from recsys_project import health, metrics
 from recsys_project.schema import DocsView, SchemaView
 
@@ -19,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/auth/", include("accounts.api.urls")),
     path("api/movies/search/", SearchView.as_view(), name="movie-search"),
     path("api/movies/", include("movies.api.urls")),
+    path("api/movies/<int:pk>/", MoviePageView.as_view(), name="movie"),
     path("api/movies/<int:movie_id>/similar/", SimilarListView.as_view(), name="movie-similar"),
     path("api/genres/", GenreListView.as_view(), name="genres"),
     path("api/events/", include("events.api.urls")),

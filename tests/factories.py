@@ -13,6 +13,7 @@ from movies.models import Genre, Movie
 from recommendations.models import (
     CONTENT_DIMENSIONS,
     FACTOR_DIMENSIONS,
+    RATING_DIMENSIONS,
     BatchRecommendation,
     ModelVersion,
     MovieEmbedding,
@@ -60,6 +61,7 @@ def embedding(
     *,
     query: Sequence[float] | None = None,
     content: Sequence[float] = (1.0,),
+    rating: Sequence[float] | None = None,
 ) -> MovieEmbedding:
     """Vectors of a movie, not saved, given by their first entries; ``query`` is like ``factors`` unless given."""
     query = factors if query is None else query
@@ -69,6 +71,7 @@ def embedding(
         content=padded(content, CONTENT_DIMENSIONS),
         item_factors=None if factors is None else padded(factors, FACTOR_DIMENSIONS),
         query_factors=None if query is None else padded(query, FACTOR_DIMENSIONS),
+        rating_factors=None if rating is None else padded(rating, RATING_DIMENSIONS),
     )
 
 

@@ -1,8 +1,15 @@
-"""The base class of every view that anyone may ask."""
+"""The base classes of every view that anyone may ask."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from accounts.authentication import AccessTokenAuthentication
 
 
 class PublicView(APIView):
@@ -11,9 +18,23 @@ class PublicView(APIView):
     It reads no token: an expired one, which a client may send with every request, must not keep anybody out.
     """
 
-    authentication_classes = ()
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
         """A refusal, as of a wrong password, still asks for a Bearer token, as RFC 6750 has it."""
         return 'Bearer realm="api"'
+
+
+class PersonalisedView(PublicView):
+    """A view for everyone that shows more to signed-in people.
+
+    A token that is invalid, or whose user is inactive, counts as none.
+    """
+
+    authentication_classes = (AccessTokenAuthentication,)
+
+    def perform_authentication(self, request: Request) -> None:
+        # After a failure ``request.user`` is anonymous.
+        with suppress(AuthenticationFailed):
+            super().perform_authentication(request)

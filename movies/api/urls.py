@@ -1,11 +1,10 @@
-"""The routes under ``/api/movies/``."""
+"""The routes under ``/api/movies/``. The URL map of the site adds those of recommendations, such as a movie's page."""
 
 from django.urls import URLPattern, path
 
-from movies.api.views import MovieDetailView, MovieListView
+from movies.api.views import MovieListView
 
 app_name = "movies"
 urlpatterns: list[URLPattern] = [
     path("", MovieListView.as_view(), name="list"),
-    path("<int:pk>/", MovieDetailView.as_view(), name="detail"),
 ]

@@ -39,9 +39,11 @@ class MovieListView(PublicView, generics.ListAPIView):
         return self.get_paginated_response(selectors.cards_listed([movie.pk for movie in movies], expand))
 
 
-@extend_schema(tags=["movies"], summary="Read one published movie", auth=[])
 class MovieDetailView(PublicView, generics.RetrieveAPIView):
-    """One published movie with its people. 404 if no published movie has this id."""
+    """One published movie with its people. 404 if no published movie has this id.
+
+    The URL map of the site routes MoviePageView of recommendations, which adds the predicted rating.
+    """
 
     serializer_class = MovieSerializer
     filter_backends: list[type] = []

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from events.kinds import KIND_TABLE
 from movies.api.expand import ExpandQuerySerializer
-from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer
+from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer, MovieSerializer
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES
 from recommendations.retrieval import notices
 
@@ -58,6 +58,13 @@ class RecommendedSerializer(serializers.Serializer):
     )
     explored = serializers.BooleanField(
         required=False, help_text="True if the movie has one of the places for new movies."
+    )
+
+
+class MoviePageSerializer(MovieSerializer):
+    predicted_rating = serializers.FloatField(
+        allow_null=True,
+        help_text="Your predicted rating of it, with a token; null for guests and while you have no ratings.",
     )
 
 

@@ -1,4 +1,6 @@
-"""Lists for one person and for guests."""
+"""Lists for one person and for guests, and the page of a movie."""
+
+from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -6,14 +8,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.public import PublicView
+from accounts.api.public import PersonalisedView, PublicView
 from movies.api.pagination import envelope
+from movies.api.serializers import MovieSerializer
+from movies.api.views import MovieDetailView
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
+    MoviePageSerializer,
     RecommendationListSerializer,
     SessionListSerializer,
 )
 from recommendations.serving import services
+from recommendations.serving.predicted_ratings import predicted_rating
 
 
 class RecommendationListView(APIView):
@@ -60,3 +66,19 @@ class SessionListView(PublicView):
             expand=body.validated_data.get("expand", ()),
         )
         return Response(envelope(**answer), headers={"Cache-Control": "no-store"})
+
+
+@extend_schema(tags=["movies"], summary="Read one published movie")
+class MoviePageView(PersonalisedView, MovieDetailView):
+    """One published movie with its people and, with a token, your predicted rating of it."""
+
+    serializer_class = MoviePageSerializer
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        movie = self.get_object()
+        shown = MovieSerializer(movie, context=self.get_serializer_context()).data
+        if not request.user.is_authenticated:
+            return Response({**shown, "predicted_rating": None})
+        rating = predicted_rating(request.user.pk, movie.pk)
+        # Shared caches must not store one person's response.
+        return Response({**shown, "predicted_rating": rating}, headers={"Cache-Control": "private, no-store"})

@@ -121,7 +121,7 @@ def gather(request: ListRequest) -> GatheredList:
     mood, cosines = _mood(request, ids)
     ids = ids.union(cosines)
     new_movies = _new_movies(request)
-    ratings = rating_predictions(request.features, live, request.signals)
+    ratings = rating_predictions(request.features, live, request.signals, len(request.seen))
     # Factors are needed to score against the query, to predict ratings and, with diversity, to compare items.
     needed = profile is not None or ratings.person is not None or serving_config().reranking.diversity
     version_id = live.version_id if needed else None

@@ -1,8 +1,8 @@
-"""Predicts a person's ratings: the nightly prediction, shifted by newer ratings, or one folded in from ratings.
+"""Predicts a person's ratings: the mean of the nightly prediction and of one folded in from their newest ratings.
 
 The nightly model has read all older ratings of a person. Folding in reads their newest ratings, and works for any movie
-and for people whom the nightly model has not seen. Ratings newer than the training shift a nightly prediction by the
-change that they make to the folded-in one.
+and for people whom the nightly model has not seen. The weight of the nightly prediction grows with the ratings that the
+training has read. Ratings newer than the training shift it by the change that they make to the folded-in prediction.
 """
 
 from collections.abc import Sequence
@@ -20,18 +20,23 @@ from recommendations.retrieval.candidates import LiveModel, Vector, live_model
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
 
+# After this many ratings the nightly prediction weighs as much as the folded-in one; see docs/evaluation.md.
+NIGHTLY_DAMPING = 20.0
+
 
 @dataclass(frozen=True)
 class RatingPredictions:
     """The data that predicts one person's ratings.
 
     nightly: nightly predictions by movie id; person: their vector, float32 (RATING_DIMENSIONS - LOADINGS,), None
-    without usable ratings; shift: the change of that vector by ratings newer than the training.
+    without usable ratings; shift: the change of that vector by ratings newer than the training; nightly_weight: of a
+    nightly prediction in the mean with a folded-in one, 0 to 1.
     """
 
     nightly: dict[int, float] = field(default_factory=dict)
     person: Vector | None = None
     shift: Vector | None = None
+    nightly_weight: float = 1.0
 
     def predict(self, movie_ids: Sequence[int], rating_factors: Vector) -> list[float | None]:
         """The predicted rating of each of n movies, rounded to a tenth of a star; None if it is unknown.
@@ -43,15 +48,18 @@ class RatingPredictions:
             folded = predict_rows(rating_factors, self.person)
             if self.shift is not None:
                 predicted += np.nan_to_num(rating_factors[:, LOADINGS:] @ self.shift)
-            predicted = np.where(np.isnan(predicted), folded, predicted)
+            mean = self.nightly_weight * predicted + (1 - self.nightly_weight) * folded
+            predicted = np.where(np.isnan(predicted), folded, np.where(np.isnan(folded), predicted, mean))
         rounded = np.clip(predicted, MIN_RATING, MAX_RATING).round(1).tolist()
         return [None if isnan(rating) else rating for rating in rounded]
 
 
-def rating_predictions(features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal]) -> RatingPredictions:
+def rating_predictions(
+    features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal], seen: int
+) -> RatingPredictions:
     """Build the predictions from the nightly list and the ratings among a person's newest signals.
 
-    No query if the features of the signals' movies are cached.
+    seen: the number of movies they have seen. No query if the features of the signals' movies are cached.
     """
     nightly = live.ratings_by_movie()
     rated = [signal for signal in signals if signal.kind == Kind.RATING and signal.value is not None]
@@ -63,12 +71,13 @@ def rating_predictions(features: MovieFeatureCache, live: LiveModel, signals: Se
         return RatingPredictions(nightly)
     factors, values = factors[usable], np.array([signal.value for signal in rated], np.float32)[usable]
     person = fold_in(factors, values)
-    newer = live.newer_than_training(rated)[usable]
-    if not nightly or newer.all():
-        # The training has read no rating that is among the newest: the person may have changed since.
+    if not nightly:
         return RatingPredictions(person=person)
-    shift = person - fold_in(factors[~newer], values[~newer]) if newer.any() else None
-    return RatingPredictions(nightly, person, shift)
+    newer = live.newer_than_training(rated)[usable]
+    shift = person - fold_in(factors[~newer], values[~newer]) if newer.any() and not newer.all() else None
+    # Most movies that somebody has seen they have also rated; only the newest signals show which.
+    read = max(seen - int(newer.sum()), 0)
+    return RatingPredictions(nightly, person, shift, read / (read + NIGHTLY_DAMPING))
 
 
 def predicted_rating(user_id: int, movie_id: int) -> float | None:
@@ -77,6 +86,6 @@ def predicted_rating(user_id: int, movie_id: int) -> float | None:
     live = live_model(user_id)
     if live.version_id is None:
         return None
-    signals, _ = history(user_id, RealtimeConfig().signals)
-    predictions = rating_predictions(features, live, signals)
+    signals, seen = history(user_id, RealtimeConfig().signals)
+    predictions = rating_predictions(features, live, signals, len(seen))
     return predictions.predict([movie_id], features.vectors(live.version_id).rating_factors([movie_id]))[0]

@@ -147,6 +147,7 @@ REQUESTS = [
     Asked("GET /api/movies/", "page by cursor", second_page("/api/movies/", page_size=2)),
     Asked("GET /api/movies/", "expand", always(**EXPAND)),
     Asked("GET /api/movies/{id}/"),
+    Asked("GET /api/movies/{id}/", "signed in", who="alice"),
     Asked("GET /api/movies/{movie_id}/similar/", "hit"),
     Asked("GET /api/movies/{movie_id}/similar/", "miss", meanwhile=catalogue_changes),
     Asked("GET /api/movies/{movie_id}/similar/", "expand", always(**EXPAND)),
