@@ -26,7 +26,7 @@ def plot_report(report: EvaluationReport, path: Path) -> None:
         axes.set_xticks(cuts, [str(cut) for cut in cuts])
         axes.minorticks_off()
         axes.set_xlabel(report.curve_over)
-        axes.set_ylabel("nDCG, mean over people")
+        axes.set_ylabel(report.curve_of)
     else:
         # Points, not bars: bars start at 0, which hides differences of a few hundredths.
         values = [row.figures[report.main_metric] for row in report.rows]

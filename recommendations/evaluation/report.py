@@ -23,7 +23,7 @@ class ModelRow:
     """One model's figures under a protocol.
 
     figures: metric name to mean over people. interval: the 95% interval of the protocol's main metric.
-    curve: cut-off k to nDCG@k, for ranking protocols; else nDCG over ``EvaluationReport.curve_over``.
+    curve: cut-off k to nDCG@k, for ranking protocols; else ``EvaluationReport.curve_of`` over its ``curve_over``.
     """
 
     model: str
@@ -45,6 +45,8 @@ class EvaluationReport:
     hyperparameters: Mapping[str, object] = field(default_factory=dict)
     # Label of the plot's x axis.
     curve_over: str = "k, places of the list"
+    # Label of its y axis.
+    curve_of: str = "nDCG, mean over people"
 
     def metric_names(self) -> list[str]:
         """All metrics of all rows: the main one first, then in the order of the rows."""

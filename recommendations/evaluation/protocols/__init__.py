@@ -1,6 +1,15 @@
 """All protocols by name, published ones and the project's own; ``manage.py evaluate`` runs them."""
 
-from recommendations.evaluation.protocols import cold_movies, dislikes, ml1m_fold, ml100k, new_users, rating, temporal
+from recommendations.evaluation.protocols import (
+    cold_movies,
+    dislikes,
+    ml1m_fold,
+    ml100k,
+    new_ratings,
+    new_users,
+    rating,
+    temporal,
+)
 from recommendations.evaluation.protocols.base import Options, Protocol, ProtocolError
 
 __all__ = ["PROTOCOLS", "Options", "Protocol", "ProtocolError"]
@@ -46,6 +55,11 @@ PROTOCOLS: dict[str, Protocol] = {
     dislikes.NAME: Protocol(
         dislikes.run,
         "200 people held out completely: what a dislike of a movie outside their taste leaves of their lists",
+        _MOVIELENS,
+    ),
+    new_ratings.NAME: Protocol(
+        new_ratings.run,
+        "1,000 people held out completely: RMSE of their ratings, predicted from their first 1, 3, 5, 10 and 20",
         _MOVIELENS,
     ),
     temporal.NAME: Protocol(
