@@ -154,6 +154,9 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
         factors=(factors, factors),
         trained=np.ones(movies, np.bool_),
         read_at=timezone.now(),
+        rating_factors=np.column_stack(
+            [rng.normal(3.5, 0.5, movies), np.ones(movies), rng.normal(0.3, 0.3, (movies, 8))]
+        ).astype(np.float32),
     )
     vector_indexes_build(version_id=version.pk)
     PopularMovie.objects.bulk_create(
