@@ -112,3 +112,28 @@ def test_a_saved_regression_predicts_the_same(tmp_path, movies):
 
     for before, after in zip(model.predict(contents, vectors), loaded.predict(contents, vectors), strict=True):
         assert np.array_equal(before, after)
+    assert loaded.predict_ratings(contents, vectors) is None
+
+
+def test_a_saved_regression_predicts_the_same_rating_rows(tmp_path):
+    contents, vectors, factors = world()
+    rows = np.hstack([factors[0], np.ones((200, 1), np.float32)])
+    model = FoldIn().fit(contents, vectors, factors, np.ones(200)).fit_ratings(rows, rows[0])
+    model.save(tmp_path / "fold_in.npz")
+
+    loaded = FoldIn.load(tmp_path / "fold_in.npz")
+
+    assert np.array_equal(model.predict_ratings(contents, vectors), loaded.predict_ratings(contents, vectors))
+
+
+def test_a_file_of_an_earlier_release_is_read(tmp_path):
+    contents, vectors, factors = world()
+    model = FoldIn().fit(contents, vectors, factors, np.ones(200))
+    model.save(tmp_path / "fold_in.npz")
+    arrays = dict(np.load(tmp_path / "fold_in.npz"))
+    del arrays["rating_regularization"]
+    np.savez(tmp_path / "earlier.npz", **arrays)
+
+    assert np.array_equal(
+        FoldIn.load(tmp_path / "earlier.npz").predict(contents, vectors)[0], model.predict(contents, vectors)[0]
+    )
