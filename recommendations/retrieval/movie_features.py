@@ -85,7 +85,9 @@ class MovieFeatureCache:
 
     def vectors(self, version_id: int) -> "VersionVectors":
         """The factors of that version's movies."""
-        return self._vectors.setdefault(version_id, VersionVectors(version_id))
+        found = self._vectors.get(version_id)
+        # ``setdefault`` because another thread may have added it since.
+        return self._vectors.setdefault(version_id, VersionVectors(version_id)) if found is None else found
 
     def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
         """Up to ``limit`` movies popular with everyone, without ``exclude``: ids and raw scores, best first."""
@@ -138,11 +140,11 @@ class VersionVectors:
 
     def __init__(self, version_id: int) -> None:
         self.version_id = version_id
-        # The row of each fetched movie; -1 if the version has no factors for it.
+        # The row of each fetched movie. Row 0 is that of all movies for which the version has no factors.
         self._rows: dict[int, int] = {}
-        self._factors: Vector = np.zeros((2, 0, FACTOR_DIMENSIONS), np.float32)
-        self._ratings: Vector = np.zeros((0, RATING_DIMENSIONS), np.float32)
-        self._used = 0
+        self._factors: Vector = np.zeros((2, 1, FACTOR_DIMENSIONS), np.float32)
+        self._ratings: Vector = np.full((1, RATING_DIMENSIONS), np.nan, np.float32)
+        self._used = 1
         self._lock = threading.Lock()
         self.titles: dict[int, str] = {}
 
@@ -152,23 +154,24 @@ class VersionVectors:
 
     def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
         """Whether each of n movies has factors, bool (n,), and its query factors or zeros, float32 (n, d)."""
-        return self._factors_of(self._rows_of(movie_ids), 0)
-
-    def item_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
-        """Whether each of n movies has factors, bool (n,), and its item factors or zeros, float32 (n, d)."""
-        return self._factors_of(self._rows_of(movie_ids), 1)
+        rows = self._rows_of(movie_ids)
+        return rows > 0, self._factors[0][rows]
 
     def rating_factors(self, movie_ids: Sequence[int]) -> Vector:
         """The rating factors of n movies, NaN without, float32 (n, RATING_DIMENSIONS)."""
-        return self._rating_factors_of(self._rows_of(movie_ids))
+        rows = self._rows_of(movie_ids)
+        return self._ratings[rows]
 
     def item_and_rating_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector, Vector]:
-        """``item_factors`` and ``rating_factors`` of n movies, in one look-up."""
+        """Whether each of n movies has factors, bool (n,), its item factors or zeros, (n, d), and rating factors."""
         rows = self._rows_of(movie_ids)
-        return *self._factors_of(rows, 1), self._rating_factors_of(rows)
+        return rows > 0, self._factors[1][rows], self._ratings[rows]
 
     def _rows_of(self, movie_ids: Sequence[int]) -> NDArray[np.int64]:
-        """The row of each movie, -1 if it has no factors; fetches those that are missing."""
+        """The row of each movie, 0 if it has no factors, int64 (n,); fetches those that are missing.
+
+        Read the matrices afterwards: a fetch may replace them.
+        """
         try:
             found = [self._rows[movie_id] for movie_id in movie_ids]
         except KeyError:
@@ -176,24 +179,12 @@ class VersionVectors:
             found = [self._rows[movie_id] for movie_id in movie_ids]
         return np.array(found, np.int64)
 
-    def _factors_of(self, rows: NDArray[np.int64], side: int) -> tuple[NDArray[np.bool_], Vector]:
-        known = rows >= 0
-        factors = np.zeros((len(rows), FACTOR_DIMENSIONS), np.float32)
-        factors[known] = self._factors[side, rows[known]]
-        return known, factors
-
-    def _rating_factors_of(self, rows: NDArray[np.int64]) -> Vector:
-        known = rows >= 0
-        factors = np.full((len(rows), RATING_DIMENSIONS), np.nan, np.float32)
-        factors[known] = self._ratings[rows[known]]
-        return factors
-
     def _fetch(self, movie_ids: Iterable[int]) -> None:
         missing = with_id_blocks({movie_id for movie_id in movie_ids if movie_id not in self._rows})
         missing -= self._rows.keys()
         found = candidates.factors_by_movie(self.version_id, missing)
         with self._lock:
-            rows = dict.fromkeys(missing - self._rows.keys(), -1)
+            rows = dict.fromkeys(missing - self._rows.keys(), 0)
             free = self._factors.shape[1] - self._used
             if len(found) > free:
                 # New arrays, because other threads may be reading the old ones.

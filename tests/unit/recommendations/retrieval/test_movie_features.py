@@ -8,6 +8,7 @@ from django_redis import get_redis_connection
 
 from movies.caching.version_tokens import CATALOGUE, invalidate_catalogue, read_token, token_key
 from movies.models import Movie
+from recommendations.models import RATING_DIMENSIONS, MovieEmbedding
 from recommendations.retrieval import movie_features
 from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
 from recommendations.serving.list_cache import lookup
@@ -79,24 +80,27 @@ def test_a_cache_with_too_many_movies_is_replaced(movies, monkeypatch):
 def test_factors_follow_the_requested_order_or_are_zero(cast):
     vectors = MovieFeatureCache().vectors(cast.version.pk)
     known = [movie.pk for movie in cast.movies.values()][:2]
-    forward, rows = vectors.item_factors([*known, 10**9])
-    backward, again = vectors.item_factors([10**9, *reversed(known)])
+    MovieEmbedding.objects.filter(movie=known[0]).update(rating_factors=[3.0] * RATING_DIMENSIONS)
+    forward, rows, ratings = vectors.item_and_rating_factors([*known, 10**9])
+    backward, again, _ = vectors.item_and_rating_factors([10**9, *reversed(known)])
 
     assert forward.tolist() == [True, True, False]
     assert backward.tolist() == [False, True, True]
     np.testing.assert_array_equal(rows, again[::-1])
     assert not rows[2].any()
     assert rows[:2].any(axis=1).all()
+    np.testing.assert_array_equal(ratings[:, 0], [3.0, np.nan, np.nan])
+    np.testing.assert_array_equal(vectors.rating_factors(known[1:]), ratings[1:2])
 
 
 def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
     vectors = MovieFeatureCache().vectors(cast.version.pk)
     ids = [movie.pk for movie in cast.movies.values()]
     monkeypatch.setattr(movie_features, "BLOCK_SIZE", 1)
-    vectors.item_factors(ids[:1])
+    vectors.rating_factors(ids[:1])
     with CaptureQueriesContext(connection) as queries:
         vectors.query_factors(ids)
-        vectors.item_factors(ids)
+        vectors.rating_factors(ids)
 
     assert len(queries) == 1
     asked = queries[0]["sql"].partition("ANY('{")[2].partition("}")[0].split(",")
@@ -106,8 +110,8 @@ def test_only_factors_that_are_missing_are_fetched(cast, monkeypatch):
 def test_each_version_has_its_own_factors(cast):
     features = MovieFeatureCache()
     movie = next(iter(cast.movies.values()))
-    features.vectors(cast.version.pk).item_factors([movie.pk])
-    known, _ = features.vectors(make_version("ready").pk).item_factors([movie.pk])
+    features.vectors(cast.version.pk).query_factors([movie.pk])
+    known, _ = features.vectors(make_version("ready").pk).query_factors([movie.pk])
 
     assert not known.any()
 

@@ -14,7 +14,7 @@ from events.services import interaction_record
 from movies.caching import version_tokens
 from movies.models import Movie
 from movies.services import movies_hide
-from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.models import RATING_DIMENSIONS, BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.retrieval import movie_features
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.movie_features import feature_cache_for
@@ -266,16 +266,19 @@ def test_a_process_first_miss_has_a_fixed_number_of_queries(cast, monkeypatch, w
 def test_a_miss_with_cached_features_costs_four_queries(cast):
     for n in range(200):
         make_embedding(cast.version, make_movie(f"Extra {n}"), [0.1, 0.1, 0.1])
+    MovieEmbedding.objects.update(rating_factors=[3.0, *[1.0] * (RATING_DIMENSIONS - 1)])
     for title in ("Toy Story", "Heat", "Babe"):
-        act(cast, cast.alice, title, "like")
+        act(cast, cast.alice, title, "rating", 4.5)
     features = feature_cache_for(catalogue_token())
     everything = Movie.objects.values_list("pk", flat=True)
     features.cards(everything)
-    features.vectors(cast.version.pk).item_factors(everything)
+    features.vectors(cast.version.pk).query_factors(everything)
     features.new_movies(cast.version.pk)
 
     with CaptureQueriesContext(connection) as queries:
-        assert len(served(cast.alice)["items"]) == 100
+        items = served(cast.alice)["items"]
+    assert len(items) == 100
+    assert None not in [item["predicted_rating"] for item in items]
 
     # Version with batch row, history, nearest, the log.
     assert len(queries) == 4
