@@ -175,7 +175,7 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
         return None
     vectors, movie_ids = features.vectors(live.version_id), [signal.movie_id for signal in signals]
     usable, query_factors = vectors.query_factors(movie_ids)
-    _, item_factors = vectors.item_factors(movie_ids)
+    _, item_factors, _ = vectors.item_and_rating_factors(movie_ids)
     return build_user_profile(
         [signal.kind for signal in signals],
         [signal.value for signal in signals],

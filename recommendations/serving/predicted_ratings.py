@@ -16,9 +16,10 @@ from events.models import MAX_RATING, MIN_RATING
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.session_query import RealtimeConfig
 from recommendations.algorithms.ratings.fold_in import LEVEL, LOADINGS, fold_in, predict_rows
-from recommendations.retrieval.candidates import LiveModel, Vector, live_model
+from recommendations.retrieval.candidates import LiveModel, live_model
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
+from recommendations.vectors.binary import Vector
 
 # After this many ratings the nightly prediction weighs as much as the folded-in one; see docs/evaluation.md.
 NIGHTLY_DAMPING = 20.0

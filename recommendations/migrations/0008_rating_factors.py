@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recommendations', '0006_attempts_and_refusal'),
+        ('recommendations', '0007_tuning_words'),
     ]
 
     operations = [
