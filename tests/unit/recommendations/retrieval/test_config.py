@@ -5,13 +5,14 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields
 
 import pytest
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.listing.dislikes import DislikeConfig
 from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.algorithms.listing.scoring import RankingConfig
 from recommendations.retrieval.config import ServingConfig, check_serving_config, serving_config
@@ -210,12 +211,14 @@ def test_each_variable_reaches_its_field():
     done = run("-c", program, **ENVIRONMENT)
 
     config = json.loads(done.stdout)
+    # No setting changes the penalties of dislikes.
+    assert config["ranking"].pop("dislikes") == asdict(DislikeConfig())
     read = config["ranking"].pop("blend") | config.pop("ranking") | config.pop("reranking") | config
     assert sorted(read) == sorted(
         field.name
         for kind in (BlendConfig, RankingConfig, RerankConfig, ServingConfig)
         for field in fields(kind)
-        if field.name not in ("blend", "ranking", "reranking")
+        if field.name not in ("blend", "dislikes", "ranking", "reranking")
     )
     assert [read.pop("top"), read.pop("pool_factor")] == [RerankConfig().top, RerankConfig().pool_factor]
     assert sorted(map(float, read.values())) == sorted(map(float, ENVIRONMENT.values()))
