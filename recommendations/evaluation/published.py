@@ -61,6 +61,16 @@ ML1M_RMSE = (
     PublishedRow("SVD (Surprise)", {"rmse": 0.873, "mae": 0.686}),
 )
 
+# Leave-one-out on ML-1M, all items ranked. A study of SASRec and BERT4Rec, RecSys 2023
+# (antklen/sasrec-bert4rec-recsys23, README), and gSASRec, RecSys 2023 (asash/gSASRec-pytorch, README).
+NEXT_ITEM = (
+    PublishedRow("SASRec, 3,000 negatives", {"ndcg@10": 0.1857, "hit_rate@10": 0.3159}),
+    PublishedRow("SASRec, full cross-entropy", {"ndcg@10": 0.1821, "hit_rate@10": 0.3152}),
+    PublishedRow("gSASRec", {"ndcg@10": 0.1726, "hit_rate@10": 0.3003}),
+    PublishedRow("BERT4Rec", {"ndcg@10": 0.1537, "hit_rate@10": 0.2843}),
+    PublishedRow("SASRec", {"ndcg@10": 0.1341, "hit_rate@10": 0.2500}),
+)
+
 
 def _after_likes(*values: float) -> dict[str, float]:
     return {f"ndcg@10 after {count}": value for count, value in zip((1, 3, 5, 10, 20), values, strict=True)}

@@ -7,6 +7,7 @@ from recommendations.evaluation.protocols import (
     ml100k,
     new_ratings,
     new_users,
+    next_item,
     rating,
     temporal,
 )
@@ -60,6 +61,11 @@ PROTOCOLS: dict[str, Protocol] = {
     new_ratings.NAME: Protocol(
         new_ratings.run,
         "1,000 people held out completely: RMSE of their ratings, predicted from their first 1, 3, 5, 10 and 20",
+        _MOVIELENS,
+    ),
+    next_item.NAME: Protocol(
+        next_item.run,
+        "leave-one-out: everybody's last rating found by the order of the earlier ones, all movies ranked",
         _MOVIELENS,
     ),
     temporal.NAME: Protocol(

@@ -26,7 +26,7 @@ MAX_CAST = 10
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Columns of ratings, each of shape (n,), in the order of person, time and item."""
+    """Columns of ratings, each of shape (n,), in the order of person, time and, for ties, item or place in the file."""
 
     users: NDArray[np.int64]
     items: NDArray[np.int64]
@@ -50,12 +50,16 @@ class Fold:
     test: NDArray[np.int64]
 
 
-def read_ratings(path: Path) -> tuple[str, Ratings]:
-    """The data set's name and all ratings of a MovieLens archive. Raises ArchiveError or BadLineError."""
+def read_ratings(path: Path, *, ties_by_file: bool = False) -> tuple[str, Ratings]:
+    """The data set's name and all ratings of a MovieLens archive. Raises ArchiveError or BadLineError.
+
+    ties_by_file: a person's ratings of the same second keep the order of the file, not that of the items.
+    """
     with open_archive(path) as archive:
         frames = list(archive.ratings())
         name = archive.name
-    frame = pl.concat(frames).sort("user", "timestamp", "movie")
+    keys = ("user", "timestamp") if ties_by_file else ("user", "timestamp", "movie")
+    frame = pl.concat(frames).sort(*keys, maintain_order=True)
     return name, Ratings(
         frame["user"].to_numpy().astype(np.int64),
         frame["movie"].to_numpy().astype(np.int64),
