@@ -49,6 +49,8 @@ class NextItemConfig:
     # Probability that a signal, or a dimension of the query, is dropped in training.
     signal_dropout: float = 0.1
     query_dropout: float = 0.35
+    # The target of a position is drawn from this number of liked picks that come next.
+    horizon: int = 1
     # A position weighs (signals of the person) to minus this power.
     person_exponent: float = 0.25
     # The standard deviation of the first factors.
@@ -58,7 +60,16 @@ class NextItemConfig:
     random_state: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("dimensions", "signals", "hidden_units", "passes", "negatives", "batch", "max_positions"):
+        for name in (
+            "dimensions",
+            "signals",
+            "hidden_units",
+            "passes",
+            "negatives",
+            "batch",
+            "horizon",
+            "max_positions",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}.")
         for name in ("learning_rate", "scale"):
@@ -79,17 +90,18 @@ class Sequences:
     """n picks of U people, in the order of person and time. I items.
 
     items: int32 (n,), positions below item_count; timestamps: int64 (n,), unix seconds; begins: int64 (U + 1,): the
-    first pick of each person, and n.
+    first pick of each person, and n. liked: bool (n,), which picks may be targets; None for all.
     """
 
     items: NDArray[np.int32]
     timestamps: NDArray[np.int64]
     begins: NDArray[np.int64]
     item_count: int
+    liked: NDArray[np.bool_] | None = None
 
     @classmethod
     def from_interactions(cls, interactions: Interactions) -> Self:
-        """Sort by person and time. Picks of the same second keep the order of the rows."""
+        """Sort by person and time; every pick may be a target. Picks of the same second keep the order of the rows."""
         order = np.lexsort((interactions.timestamps, interactions.users))
         counts = np.bincount(interactions.users, minlength=len(interactions.user_ids))
         begins = np.concatenate([[0], np.cumsum(counts)])

@@ -43,6 +43,8 @@ class Fit:
         # Nothing precedes a person's first pick, so that it is no target.
         weights[self.begin_of == np.arange(len(weights))] = 0.0
         self.weights = weights.astype(np.float32)
+        liked = np.ones(len(weights), np.bool_) if sequences.liked is None else sequences.liked
+        self.liked: NDArray[np.int64] = np.flatnonzero(liked)
         self.parameters = self._start()
         self._lags()
 
@@ -139,13 +141,26 @@ class Part:
         inside = (positions >= 0) & (positions < size)
         self.positions = np.clip(positions, 0, size - 1)
         weights = np.where(inside, fit.weights[self.positions], np.float32(0)).ravel()
+        targets = self._draw_targets()
+        weights[(targets < 0) | (fit.begin_of[targets] != fit.begin_of[self.positions.ravel()])] = 0
         self.chosen = np.flatnonzero(weights)
         self.weights = weights[self.chosen]
-        self.targets = self.positions.ravel()[self.chosen]
+        # A position is that of the next pick. Its target is that pick or, with a horizon, a later one.
+        self.next = self.positions.ravel()[self.chosen]
+        self.targets = targets[self.chosen]
         signals = starts[:, None] - self.config.signals + np.arange(RUN + self.config.signals - 1)
         self.signals = np.clip(signals, 0, size - 1)
         own = signals[:, None, :] >= fit.begin_of[self.positions][:, :, None]
         self.decayed = self._decayed_weights(own, data.timestamps)
+
+    def _draw_targets(self) -> NDArray[np.int64]:
+        """One of the next liked picks for each position, perhaps another person's; -1 where the data ends before."""
+        liked, positions = self.fit.liked, self.positions.ravel()
+        if not len(liked):
+            return np.full(len(positions), -1, np.int64)
+        later = self.rng.integers(0, self.config.horizon, len(positions))
+        at = np.searchsorted(liked, positions) + later
+        return np.where(at < len(liked), liked[np.minimum(at, len(liked) - 1)], -1)
 
     def _decayed_weights(self, own: NDArray[np.bool_], timestamps: NDArray[np.int64]) -> NDArray[np.float32]:
         """The weight of each signal for each decay and position, float32 (runs, K x RUN, S)."""
@@ -243,9 +258,9 @@ class Part:
         return {"V": d_V, "b": d_b}, d_query
 
     def _picked(self) -> NDArray[np.bool_]:
-        """Whether each sampled item is the target or was picked before it, bool (n, m)."""
+        """Whether each sampled item is the target or was picked before the position, bool (n, m)."""
         fit, m = self.fit, len(self.sampled)
-        begins, person = np.unique(fit.begin_of[self.targets], return_inverse=True)
+        begins, person = np.unique(fit.begin_of[self.next], return_inverse=True)
         ends = fit.end_of[begins]
         first = np.full((len(begins), m), len(fit.weights), np.int32)
         for row, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
@@ -253,7 +268,9 @@ class Part:
             # The first pick of an item is assigned last.
             there = np.flatnonzero(columns >= 0)[::-1]
             first[row, columns[there]] = there + begin
-        return first[person] <= self.targets[:, None]
+        picked: NDArray[np.bool_] = first[person] < self.next[:, None]
+        picked |= self.sampled == self.fit.data.items[self.targets][:, None]
+        return picked
 
 
 def _sum_by_item(items: NDArray[np.integer], rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
