@@ -115,7 +115,7 @@ def mix_queries(
         query = np.append(space.tables.corrected(linear[places].sum(axis=0)[None])[0], np.float32(1))
         next_item = share * _per_deviation(query, space.next_item_covariance)
         linear[places] *= next_item[-1]
-    total = max(float(np.abs(profile.weights).sum()), _LEAST_DEVIATION)
+    total = max(float(profile.weights[positive].sum()), _LEAST_DEVIATION)
     scale = (1 - share) / total / _deviation(profile.query, space.few_shot_covariance)
     # A signal's contribution is its weight times its factors; the bias and the hidden layer belong to no signal.
     by_weight = linear / np.where(known, profile.weights, 1)[:, None]

@@ -25,8 +25,10 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
+from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors, next_item_factors
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
+from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, top_scored
 from recommendations.algorithms.ratings.base import RatingModel, Ratings
 from recommendations.algorithms.ratings.evaluation import fit_measured
@@ -56,6 +58,8 @@ class TrainingConfig:
     ranker: EnsembleConfig = field(default_factory=EnsembleConfig)
     # The field names are keys of stored hyperparameters.
     newcomers: FewShotConfig = field(default_factory=FewShotConfig)
+    # None: no next-item model.
+    next_item: NextItemConfig | None = None
     unrated: ColdStartFactorsConfig = field(default_factory=ColdStartFactorsConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
@@ -99,6 +103,7 @@ class TrainedModel:
     ratings: RatingModel | None = None
     # float32, (M, factors + 2), see ``ratings.fold_in``; None when ratings are not predicted.
     rating_factors: NDArray[np.float32] | None = None
+    next_item: NextItemFactors | None = None
 
     def lists(
         self, n: int, recommendable: NDArray[np.int64], block: int = 1024
@@ -194,9 +199,15 @@ def train(
         vectors = encoder.transform(contents)
     with stages.stage("factorising", 0.45):
         catalogue = _catalogue_factors(interactions, model, contents, vectors, config)
-    ratings, accuracy = _rating_model(interactions, config, stages)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     fold_in, A, V, trained = catalogue
+    following = None
+    if config.next_item is not None:
+        with stages.stage("fitting sequences", 0.47):
+            following = next_item_factors(
+                interactions, model.known_items, movie_ids, V, config=config.next_item, seed=config.random_state
+            )
+    ratings, accuracy = _rating_model(interactions, config, stages)
     return TrainedModel(
         interactions,
         model,
@@ -211,6 +222,7 @@ def train(
         stages.seconds,
         ratings,
         None if ratings is None else _rating_factors(interactions, (contents, vectors), catalogue, config, stages),
+        following,
     )
 
 

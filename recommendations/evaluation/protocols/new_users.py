@@ -35,7 +35,9 @@ MIN_LIKES_LEFT = 5
 CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
 
 
-def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> EvaluationReport:
+def run(
+    path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE, config: TrainingConfig = CONFIG
+) -> EvaluationReport:
     """Measure ours (the speed layer, as in serving), exact EASE and popularity, after each number of likes.
 
     Raises ArchiveError or ProtocolError for data that cannot be split like this.
@@ -48,8 +50,8 @@ def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> Evalu
     held = held_out_people(np.unique(likes.users), people, options.seed)
     others, their_likes = ratings.take(~np.isin(ratings.users, held)), likes.take(~np.isin(likes.users, held))
     with watch.stage("fitting ours", 0.1):
-        model = train(interactions_from_ratings(others), contents, CONFIG)
-        simulator = ServingSimulator.from_model(model, CONFIG.popularity)
+        model = train(interactions_from_ratings(others), contents, config)
+        simulator = ServingSimulator.from_model(model, config.popularity)
     with watch.stage("fitting EASE", 0.5):
         known = ranking_task(_pairs(their_likes), _pairs(likes), items=np.unique(their_likes.items)).known
         baselines: dict[str, Scorer] = {
@@ -74,7 +76,7 @@ def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> Evalu
     main = MAIN_LIKES_SHOWN if MAIN_LIKES_SHOWN in per_person["ours"] else max(per_person["ours"])
     rows = [_row(model_name, found, main, options) for model_name, found in per_person.items()]
     facts |= watch.facts()
-    used = {"training": asdict(CONFIG), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
+    used = {"training": asdict(config), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
     return EvaluationReport(
         NAME, name, _figure(options.k, main), rows, NEW_USERS, facts, used, curve_over="likes shown"
     )
@@ -103,7 +105,13 @@ def _ours(
         own = shown.take(shown.users == person)
         places = np.searchsorted(model.movie_ids, own.items)[::-1]
         lists[row] = simulator.recommend(
-            places.tolist(), own.ratings[::-1].tolist(), places, k, blending=BlendConfig(), batch=None
+            places.tolist(),
+            own.ratings[::-1].tolist(),
+            places,
+            k,
+            blending=BlendConfig(),
+            batch=None,
+            timestamps=own.timestamps[::-1],
         )
     wanted = ranking_task(_pairs(shown), _pairs(hidden), items=model.movie_ids)
     return metrics.ndcg(lists, wanted.relevant, k)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from events.kinds import Kind
 from recommendations.algorithms.listing.blending import POPULAR_CANDIDATES, REALTIME_CANDIDATES, BlendConfig
+from recommendations.algorithms.listing.query_mixture import MixtureConfig, mix_queries
 from recommendations.algorithms.listing.scoring import (
     CandidatePool,
     RankingConfig,
@@ -21,6 +22,7 @@ from recommendations.algorithms.listing.scoring import (
     rank,
 )
 from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
+from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
 from recommendations.algorithms.pipeline.train import TrainedModel
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig
 from recommendations.algorithms.top_n import top_n
@@ -39,10 +41,15 @@ class ServingSimulator:
     popular: NDArray[np.int64]
     popularity: NDArray[np.float64]
     realtime: RealtimeConfig = field(default_factory=RealtimeConfig)
+    # With a next-item model, its joined item factors replace ``item_factors`` in the search.
+    next_item: NextItemFactors | None = None
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
     _has_factors: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         self._has_factors = np.any(self.item_factors, axis=1)
+        if self.next_item is not None:
+            self.item_factors = np.where(self._has_factors[:, None], self.next_item.item_factors, np.float32(0))
 
     @classmethod
     def from_model(cls, model: TrainedModel, config: PopularityConfig | None = None) -> ServingSimulator:
@@ -52,7 +59,7 @@ class ServingSimulator:
         rows = np.searchsorted(model.movie_ids, model.interactions.item_ids)
         scores[rows] = fitted.item_scores
         popular = np.lexsort((np.arange(len(scores)), -scores))[: np.count_nonzero(scores)]
-        return cls(model.query_factors, model.item_factors, popular, scores)
+        return cls(model.query_factors, model.item_factors, popular, scores, next_item=model.next_item)
 
     def recommend(
         self,
@@ -65,17 +72,17 @@ class ServingSimulator:
         batch: ScoredItems | None = None,
         newer: int = 0,
         kinds: Sequence[str] | None = None,
+        timestamps: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int64]:
         """The best ``n`` positions, int64 (n,), padded with -1 if there are fewer candidates.
 
         signals: positions of rated items, newest first; ratings: of the signals, 0.5 to 5; newer: the number of signals
         that the model has not read, the first ones; seen: positions to leave out; batch: the person's nightly list;
-        kinds: of the signals, ratings by default; for other kinds the rating is not read.
+        kinds: of the signals, ratings by default; for other kinds the rating is not read; timestamps: unix seconds of
+        the signals, all at once by default.
         """
         config = RankingConfig(blending)
-        newest = self.realtime.signals
-        told = ([Kind.RATING.value] * len(signals) if kinds is None else list(kinds))[:newest]
-        profile = self._profile(signals[:newest], told, ratings[:newest], newer)
+        profile = self._profile(signals, kinds, ratings, newer, timestamps)
         pool = self._gather(profile, seen, n, config=config, batch=batch or ScoredItems())
         ranked = rank(pool, config).item_ids[:n]
         return np.concatenate([ranked, np.full(n - len(ranked), -1, np.int64)])
@@ -107,13 +114,19 @@ class ServingSimulator:
         )
 
     def _profile(
-        self, signals: Sequence[int], kinds: Sequence[str], ratings: Sequence[float], newer: int
+        self,
+        signals: Sequence[int],
+        kinds: Sequence[str] | None,
+        ratings: Sequence[float],
+        newer: int,
+        timestamps: NDArray[np.int64] | None,
     ) -> UserProfile | None:
-        positions = np.array(signals, np.int64)
+        newest = slice(0, self.realtime.signals)
+        positions = np.array(signals[newest], np.int64)
         factors = self.query_factors[positions]
-        return build_user_profile(
-            kinds,
-            ratings,
+        profile = build_user_profile(
+            [Kind.RATING.value] * len(positions) if kinds is None else kinds[newest],
+            ratings[newest],
             factors,
             self.item_factors[positions],
             # The speed layer cannot use movies without factors.
@@ -121,6 +134,12 @@ class ServingSimulator:
             newer=np.arange(len(positions)) < newer,
             config=self.realtime,
         )
+        if profile is None or self.next_item is None:
+            return profile
+        own = profile.signal_positions
+        times = np.zeros(len(own), np.int64) if timestamps is None else timestamps[own]
+        known = self.next_item.query_factors[positions[own]]
+        return mix_queries(profile, known, times, self.next_item.space, self.mixture)
 
     def _nearest(self, profile: UserProfile | None, seen: NDArray[np.int64]) -> NDArray[np.int64]:
         if profile is None or not profile.positive:

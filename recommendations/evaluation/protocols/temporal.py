@@ -45,7 +45,8 @@ VARIANTS = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One person at one time. signals: positions in the catalogue, newest first, with ratings; next_likes: by time."""
+    """One person at one time. signals: positions in the catalogue, newest first, with ratings and unix seconds;
+    next_likes: by time."""
 
     person: int
     known: bool
@@ -54,13 +55,14 @@ class Point:
     newer: int
     signals: NDArray[np.int64]
     ratings: NDArray[np.float32]
+    timestamps: NDArray[np.int64]
     next_likes: NDArray[np.int64]
     # Times of the newest known event and of the oldest like to find: a test checks that no point knows its own future.
     latest_known: int
     earliest_hidden: int
 
 
-def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport:
+def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingConfig = CONFIG) -> EvaluationReport:
     """Measure the blend, each layer alone and popularity, over all points, and separately for known and new people.
 
     until: the share of the ratings, by time, that is used; hyperparameters are chosen with a share below 1, on a window
@@ -77,8 +79,8 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
         except ValueError as error:
             raise ProtocolError(str(error)) from error
     with watch.stage("fitting", 0.1):
-        model = train(interactions_from_ratings(ratings.take(~later)), contents, CONFIG)
-        simulator = ServingSimulator.from_model(model, CONFIG.popularity)
+        model = train(interactions_from_ratings(ratings.take(~later)), contents, config)
+        simulator = ServingSimulator.from_model(model, config.popularity)
         rows = _nightly_lists(model)
     catalogue = model.movie_ids
     ratings = ratings.take(np.isin(ratings.items, catalogue))
@@ -102,7 +104,7 @@ def run(path: Path, options: Options, *, until: float = 1.0) -> EvaluationReport
         facts[f"blend over {other}"] = f"{gain.mean:+.5f} [{gain.low:+.5f}, {gain.high:+.5f}]"
     facts |= watch.facts()
     report_rows = [_row(variant, values, points, options) for variant, values in found.items()]
-    used = {"training": asdict(CONFIG), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
+    used = {"training": asdict(config), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
     return EvaluationReport(
         NAME, name, f"ndcg@{options.k}", report_rows, (), facts, used, curve_over="ratings since the moment, plus one"
     )
@@ -149,6 +151,7 @@ def _points_of_person(
                 at - before,
                 places[:at][::-1],
                 own.ratings[:at][::-1],
+                own.timestamps[:at][::-1],
                 places[liked[:NEXT_LIKES]],
                 latest,
                 int(own.timestamps[liked[0]]),
@@ -181,7 +184,14 @@ def _answers(
         hears = not blind and blending.realtime > 0
         signals = point.signals.tolist() if hears else []
         lists[number] = simulator.recommend(
-            signals, point.ratings.tolist(), point.signals, options.k, blending=blending, batch=batch, newer=point.newer
+            signals,
+            point.ratings.tolist(),
+            point.signals,
+            options.k,
+            blending=blending,
+            batch=batch,
+            newer=point.newer,
+            timestamps=point.timestamps,
         )
     return lists
 
