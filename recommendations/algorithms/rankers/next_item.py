@@ -42,8 +42,8 @@ class NextItemConfig:
     passes: int = 9
     # Items that all positions of a batch share as negatives, drawn evenly.
     negatives: int = 512
-    # Positions of a batch, in runs of next_item_fit.RUN positions of the data. Half of 4,096 takes a fifth longer a pass
-    # and needs far fewer passes.
+    # Positions of a batch, in runs of next_item_fit.RUN positions of the data. With larger ones a pass takes a little
+    # less time, but far more passes are needed.
     batch: int = 2048
     learning_rate: float = 0.004
     weight_decay: float = 0.1
