@@ -1,10 +1,13 @@
 """New users and the temporal protocol: who is shown what, and nothing from after the point of prediction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
+from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.evaluation.protocols import Options, ProtocolError, new_users, temporal
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
 from recommendations.evaluation.protocols.serving import ServingSimulator
@@ -154,3 +157,17 @@ def test_a_newer_signal_without_factors_does_not_count_as_newer():
 def test_a_dislike_in_the_simulation_lowers_similar_movies_alone():
     popular = SIMULATOR.recommend([1], [np.nan], np.array([1]), 4, blending=BlendConfig(), kinds=["dislike"])
     assert popular.tolist() == [4, 2, 3, 0]
+
+
+def test_a_next_item_model_joins_the_query_of_both_protocols(tmp_path):
+    small = NextItemConfig(dimensions=8, hidden_units=8, passes=5, negatives=40, batch=256, horizon=5)
+    path, options = movielens_zip(tmp_path), Options(k=3)
+    plain, joined = (temporal.run(path, options, config=replace(temporal.CONFIG, next_item=c)) for c in (None, small))
+    figures = [{row.model: row.figures["ndcg@3"] for row in report.rows} for report in (plain, joined)]
+    assert figures[0]["batch alone"] == figures[1]["batch alone"]
+    assert figures[1]["real time alone"] > figures[1]["popularity"]
+    assert joined.hyperparameters["training"]["next_item"]["horizon"] == 5
+
+    report = new_users.run(path, options, people=10, config=replace(new_users.CONFIG, next_item=small))
+    ours = {row.model: row.figures for row in report.rows}
+    assert ours["ours"]["ndcg@3 after 5"] > ours["popularity"]["ndcg@3 after 5"]
