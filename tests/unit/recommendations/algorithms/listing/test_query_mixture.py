@@ -1,5 +1,7 @@
 """The mixture of two queries: shares by the number of signals, equal scales, and reasons that add up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def _world(seed=0, hidden=0.0):
     weights = np.array([1, 0.5, 0.4, 0.3, 0.2], np.float32)
     factors = draw(SIGNALS, D)
     query = weights @ factors / weights.sum()
-    profile = UserProfile(np.arange(SIGNALS), weights, factors, query.astype(np.float32), SIGNALS, 0)
+    profile = UserProfile(np.arange(SIGNALS), weights, factors, joined[:SIGNALS], query.astype(np.float32), SIGNALS, 0)
     return MixedSpace.measure(tables, joined, D), joined, profile, draw(SIGNALS, E), np.arange(SIGNALS)[::-1] * 30
 
 
@@ -65,7 +67,7 @@ def test_unknown_and_negative_signals_leave_the_next_item_query_alone():
     weights = profile.weights.copy()
     weights[1] = -1
     factors[2] = 0
-    profile = UserProfile(profile.signal_positions, weights, profile.query_factors, profile.query, 4, 0)
+    profile = replace(profile, weights=weights, positive=4)
     mixed = mix_queries(profile, factors, times, space, MixtureConfig(half_share_signals=0))
     kept = [0, 3, 4]
     expected = np.append(space.tables.query(factors[kept], times[kept]), np.float32(1))
