@@ -209,7 +209,7 @@ def test_only_the_version_flipped_while_redis_hung_is_served(stricken: WebServer
 
 def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer, person: Client):
     for kind in ("like", "hide"):
-        # So many at once fill the pools of both processes.
+        # This many at once fill the pools of both processes.
         assert {answer.status for answer in at_once([lambda: person.get(LIST, genre="war")] * 12)} == {200}
         movie = person.ids()[0]
         connection.close()

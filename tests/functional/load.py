@@ -27,7 +27,7 @@ class Load:
 
 @contextmanager
 def load(url: str, path: str, *, clients: int = 3) -> Iterator[Load]:
-    """So many clients of each kind ask until the block ends."""
+    """The given number of clients of each kind ask until the block ends."""
     noted, stop = Load(), threading.Event()
     threads = [
         threading.Thread(target=_ask, args=(urlsplit(url).netloc, path, kept, stop, noted))
