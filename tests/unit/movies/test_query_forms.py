@@ -86,7 +86,7 @@ def test_a_country_is_read_from_language_text_or_title():
     assert origin_fits(french, "", "THE FRENCH CONNECTION", "It is a 1971 American film about Frenchmen.") == 0
 
 
-def test_the_lexicon_reads_words_and_phrases_and_leaves_the_others():
+def test_the_lexicon_reads_words_and_phrases_and_leaves_others():
     senses, rest = senses_in(["funny", "black", "and", "white", "robots"])
 
     assert [sense.genres for sense in senses] == [("comedy",), ("noir",)]

@@ -103,7 +103,7 @@ def test_a_newer_rating_shifts_the_nightly_prediction(rated):
     assert predicted_rating(rated.alice.pk, rated["Alien"].pk) == 3.4
 
 
-def test_predictions_are_on_the_scale_and_nightly_without_factors():
+def test_predictions_are_on_scale_and_nightly_without_factors():
     rows = np.full((3, RATING_DIMENSIONS), np.nan, np.float32)
     rows[:2] = [3.0, 1.0, 9.0, *[0.0] * 7], [3.0, 1.0, -9.0, *[0.0] * 7]
     person = np.array([1.0, *[0.0] * 7], np.float32)

@@ -54,7 +54,7 @@ def test_the_share_grows_smoothly_with_the_signals():
         MixtureConfig(half_share_signals=-1)
 
 
-def test_contributions_of_signals_add_up_to_the_query_without_hidden_layer():
+def test_contributions_add_up_to_the_query_without_hidden_layer():
     space, _, profile, factors, times = _world()
     mixed = mix_queries(profile, factors, times, space, MixtureConfig())
     total = (mixed.weights[:, None] * mixed.query_factors).sum(axis=0)
@@ -62,7 +62,7 @@ def test_contributions_of_signals_add_up_to_the_query_without_hidden_layer():
     assert total[-1] == 0
 
 
-def test_unknown_and_negative_signals_leave_the_next_item_query_alone():
+def test_unknown_and_negative_signals_leave_the_query_alone():
     space, _, profile, factors, times = _world(hidden=0.5)
     weights = profile.weights.copy()
     weights[1] = -1
@@ -85,7 +85,7 @@ def test_without_known_signals_the_few_shot_query_is_left():
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
 
 
-def test_items_that_the_next_item_model_does_not_know_get_its_average():
+def test_items_unknown_to_the_next_item_model_get_its_average():
     few_shot, next_item = np.ones((3, 2), np.float32), np.arange(6, dtype=np.float32).reshape(3, 2)
     joined = join_item_factors(few_shot, next_item, np.array([1, 3, 9], np.float32), np.array([True, True, False]))
     assert joined[:, 2:].tolist() == [[-1, -1, -1], [1, 1, 1], [0, 0, 0]]

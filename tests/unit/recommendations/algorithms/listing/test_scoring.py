@@ -155,7 +155,7 @@ def test_a_source_of_weight_0_needs_no_list():
     assert rank(pool, RankingConfig()).item_ids.tolist() == [1]
 
 
-def test_a_dislike_lowers_similar_movies_of_every_source_and_raises_none():
+def test_a_dislike_lowers_similar_movies_and_raises_none():
     liked = {"factors": [EAST, EAST + 2 * NORTH, NORTH, -NORTH, -EAST], "nearest": np.array([1, 2])}
     sources = {"batch": ScoredItems.of([3, 4], [3.0, 1.0]), "popular": ScoredItems.of([5], [1.0])}
     before = rank(make_pool([1, 2, 3, 4, 5], **liked, **sources, profile=make_profile([EAST], [1.0])), RankingConfig())
@@ -168,7 +168,7 @@ def test_a_dislike_lowers_similar_movies_of_every_source_and_raises_none():
     assert [new[movie] for movie in (1, 4, 5)] == [old[movie] for movie in (1, 4, 5)]
 
 
-def test_only_dislikes_leave_popular_movies_with_similar_ones_last():
+def test_only_dislikes_leave_popular_movies_similar_ones_last():
     popular = ScoredItems.of([1, 2, 3], [3.0, 2.0, 1.0])
     pool = make_pool([1, 2, 3], [EAST, NORTH, -EAST], popular=popular, profile=make_profile([EAST], [-1.0]))
 

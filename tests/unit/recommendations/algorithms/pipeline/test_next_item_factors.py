@@ -35,7 +35,7 @@ def test_known_movies_get_their_factors_and_others_the_average():
 
 
 @pytest.mark.parametrize("weights", [-1.0, 0.7])
-def test_dislikes_teach_nothing_and_weak_feedback_does_where_there_is_no_other(weights, monkeypatch):
+def test_dislikes_teach_nothing_but_weak_feedback_may(weights, monkeypatch):
     fitted = []
     real = module.NextItemModel.fit
     monkeypatch.setattr(module.NextItemModel, "fit", lambda self, data: fitted.append(data) or real(self, data))

@@ -39,7 +39,7 @@ def test_the_validation_item_is_the_one_before_the_last(tmp_path, monkeypatch):
     )
 
 
-def test_rare_people_and_items_are_left_out_until_nothing_changes():
+def test_rare_people_and_items_are_removed_until_none_is_left():
     users = np.array([1, 1, 2, 2, 3])
     items = np.array([5, 6, 5, 6, 6])
     ratings = Ratings(users, items, np.ones(5, np.float32), np.arange(5))
