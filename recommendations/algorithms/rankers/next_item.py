@@ -45,6 +45,8 @@ class NextItemConfig:
     # Positions of a batch, in runs of next_item_fit.RUN positions of the data. With larger ones a pass takes a little
     # less time, but far more passes are needed.
     batch: int = 2048
+    # Small data is cut into smaller batches, so that a fit has about this number of them.
+    least_batches: int = 800
     learning_rate: float = 0.004
     weight_decay: float = 0.1
     # Probability that a signal, or a dimension of the query, is dropped in training.
@@ -68,6 +70,7 @@ class NextItemConfig:
             "passes",
             "negatives",
             "batch",
+            "least_batches",
             "horizon",
             "max_positions",
         ):

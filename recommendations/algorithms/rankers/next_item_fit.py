@@ -80,7 +80,7 @@ class Fit:
         config, n = self.config, len(self.data.items)
         runs = -(-n // RUN) + 1
         used = min(runs, max(config.max_positions // (config.passes * RUN), 1))
-        size = max(config.batch // RUN, 1)
+        size = max(min(config.batch // RUN, used * config.passes // config.least_batches), 1)
         batches = -(-used // size)
         adam = Adam(self.parameters, config.weight_decay)
         total, rng = batches * config.passes, np.random.default_rng([config.random_state, 1])

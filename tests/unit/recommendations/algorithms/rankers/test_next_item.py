@@ -121,6 +121,7 @@ def test_tables_survive_arrays_and_later_signals_do_not_count():
         ("dimensions", 0),
         ("signals", 0),
         ("negatives", 0),
+        ("least_batches", 0),
         ("max_positions", 0),
         ("learning_rate", 0),
         ("weight_decay", -1),
