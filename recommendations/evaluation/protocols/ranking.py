@@ -60,7 +60,7 @@ def ranking_task(
 ) -> Task:
     """The task of ranking ``items`` (ascending ids) for the people of ``test``; pairs are int64 (n, 2).
 
-    strengths: strengths of the pairs of ``train``, shape (n,); 1 by default.
+    Pairs of ``train`` with other items are left out. strengths: of the pairs of ``train``, shape (n,); 1 by default.
     """
     people = np.unique(test[:, 0])
     unknown = np.setdiff1d(test[:, 1], items)
@@ -70,7 +70,7 @@ def ranking_task(
     shape = (len(people), len(columns))
     ones = np.ones(len(test), np.float32)
     relevant = csr_array((ones, (np.searchsorted(people, test[:, 0]), place)), shape=shape)
-    kept = np.isin(train[:, 0], people)
+    kept = np.isin(train[:, 0], people) & np.isin(train[:, 1], items)
     rows, cols = np.searchsorted(people, train[kept, 0]), np.searchsorted(items, train[kept, 1])
     values = np.ones(len(rows), np.float32) if strengths is None else np.asarray(strengths[kept], np.float32)
     return Task(csr_array((values, (rows, cols)), shape=(len(people), len(items))), relevant)

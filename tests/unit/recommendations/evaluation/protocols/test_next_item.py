@@ -6,6 +6,7 @@ import pytest
 from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.evaluation.protocols import Options, ProtocolError, next_item
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
+from recommendations.evaluation.protocols.ranking import ranking_task
 from tests.archives import write_zip
 from tests.evaluation.small import movielens_zip
 
@@ -55,3 +56,9 @@ def test_ties_keep_the_order_of_the_file(tmp_path):
     assert read_ratings(path)[1].items.tolist() == [1, 2]
     with pytest.raises(ProtocolError, match="Nothing is left"):
         next_item.run(path, Options(k=1))
+
+
+def test_known_items_outside_the_ranked_ones_are_left_out():
+    train = np.array([[1, 10], [1, 25], [1, 40]])
+    task = ranking_task(train, np.array([[1, 30]]), items=np.array([10, 20, 30]))
+    assert task.known.toarray().tolist() == [[1, 0, 0]]
