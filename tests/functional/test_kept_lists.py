@@ -283,4 +283,5 @@ def test_filtered_lists_are_not_kept_as_the_persons_list(cinema: Cinema):
 
     assert narrowed["recommendation_id"] != plain["recommendation_id"]
     assert set(movie_ids(narrowed)) <= cinema.titled("War")
-    assert person.read() == plain
+    # A cursor holds the second in which it was signed.
+    assert person.read() | {"next_cursor": ""} == plain | {"next_cursor": ""}
