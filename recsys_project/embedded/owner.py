@@ -57,6 +57,9 @@ def stop(services: Iterable[str] = (VALKEY, POSTGRES)) -> list[str]:
     if not addresses.data_dir().exists():
         return []
     with _lock():
+        # Without a running service nothing needs the programs, which may have to be copied for the service account.
+        if not any(status().values()):
+            return []
         servers = _servers(service_account())
         stopped = []
         for name in services:

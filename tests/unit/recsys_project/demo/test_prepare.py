@@ -92,6 +92,8 @@ def test_fresh_removes_data_and_keeps_downloads_and_passwords(tmp_path, monkeypa
     kept = {path.name for path in tmp_path.iterdir()}
     assert not {"postgres", "valkey", "models", "demo-progress.json"} & kept
     assert {"downloads", "demo-credentials.json"} <= kept
+    # Where nothing runs, stopping needs no programs.
+    assert not [name for name in kept if name.startswith("programs-")]
 
 
 def test_a_step_is_one_line_where_nobody_watches(steps, tmp_path):
