@@ -3,6 +3,7 @@
 Each test runs the command line in processes of their own, on a ``var/`` of its own.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -63,6 +64,14 @@ def server_processes():
     return processes_in(data / "postgres", "postgres") + processes_in(data / "valkey", "valkey-server")
 
 
+def kill_servers():
+    for process in server_processes():
+        # The death of one server process of PostgreSQL ends the others.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    assert wait_until(lambda: not server_processes(), 10)
+
+
 def modes_above(path):
     return {folder: folder.stat().st_mode for folder in (path, *path.parents) if folder.exists()}
 
@@ -101,9 +110,7 @@ def test_after_killing_everything_the_next_start_lost_nothing(embedded):
         connection.execute("INSERT INTO kept VALUES ('[1,2]')")
     redis.from_url(addresses.redis_url(2)).set("kept", "yes")
 
-    for process in server_processes():
-        os.kill(process, signal.SIGKILL)
-    assert wait_until(lambda: not server_processes(), 10)
+    kill_servers()
     # What a kill in the middle of a write leaves behind.
     with next((addresses.data_dir() / "valkey" / "appendonlydir").glob("*.incr.aof")).open("ab") as tail:
         tail.write(b"*3\r\n$3\r\nSET\r\n$4\r\nha")
@@ -119,9 +126,7 @@ def test_pid_files_of_another_live_process_do_not_stop_a_start(embedded):
     embedded("start")
     pid_file = addresses.data_dir() / "postgres" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
-    for process in server_processes():
-        os.kill(process, signal.SIGKILL)
-    assert wait_until(lambda: not server_processes(), 10)
+    kill_servers()
     # As after a restart of the machine, when the number belongs to something else.
     bystander = subprocess.Popen(["sleep", "60"])
     try:
