@@ -1,0 +1,23 @@
+"""What a model version is served with: chosen by validation when it is trained, and published with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.listing.query_mixture import MixtureConfig
+from recommendations.algorithms.listing.session_query import RealtimeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ServingParameters:
+    """The hyperparameters of serving; the defaults are what a version without any is served with."""
+
+    blend: BlendConfig = field(default_factory=BlendConfig)
+    realtime: RealtimeConfig = field(default_factory=RealtimeConfig)
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The parameters, ready for JSON; ``configs.config_from_json`` reads them."""
+        return asdict(self)
