@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES, RankedList
 from recommendations.algorithms.listing.contributions import contribution_shares, name_signals
 from recommendations.algorithms.listing.reranking import rerank
-from recommendations.algorithms.listing.session_query import UserProfile
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS, UserProfile
 from recommendations.retrieval import reasons
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.movie_features import MovieFeatures
@@ -127,11 +127,14 @@ def diversify(items: Items, gathered: GatheredList) -> Items:
 
 
 def diversified_order(movie_ids: Sequence[int], scores: Sequence[float], movies: MovieFeatures) -> list[int]:
-    """The positions of a list's movies after re-ranking its top; see algorithms.listing.reranking."""
+    """The positions of a list's movies after re-ranking its top; see algorithms.listing.reranking.
+
+    Movies are compared by their few-shot factors.
+    """
     config = serving_config().reranking
     _, factors = movies.factors(movie_ids[: config.depth])
     groups = [movies.groups[movie_id] for movie_id in movie_ids[: config.depth]]
-    return rerank(np.array(scores), factors, groups, config).tolist()
+    return rerank(np.array(scores), factors[:, :FEW_SHOT_DIMENSIONS], groups, config).tolist()
 
 
 def insert_new_movies(items: Items, gathered: GatheredList) -> Items:

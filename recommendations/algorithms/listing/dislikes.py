@@ -13,7 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.listing.blending import RankedList
-from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS, UserProfile
+from recommendations.algorithms.listing.session_query import (
+    FEW_SHOT_DIMENSIONS,
+    LEARNED_DIRECTIONS,
+    UserProfile,
+)
 
 # The order of summation changes the last bits of a sum; rounding keeps equal scores equal.
 _DECIMALS = 6
@@ -57,10 +61,11 @@ def _similarities(profile: UserProfile, item_factors: NDArray[np.float32]) -> ND
     """Cosines of the movies of k signals with n movies, (k, n).
 
     Movies with likes are compared by their item factors. A movie without likes has item factors in other dimensions,
-    which only the query factors of a movie with likes fill.
+    which only the query factors of a movie with likes fill. What movies lead to says nothing about their kind, so the
+    next-item part of joined factors does not count.
     """
-    learned, predicted = slice(0, LEARNED_DIRECTIONS), slice(LEARNED_DIRECTIONS, None)
-    candidates = _unit_rows(item_factors)
+    learned, predicted = slice(0, LEARNED_DIRECTIONS), slice(LEARNED_DIRECTIONS, FEW_SHOT_DIMENSIONS)
+    candidates = _unit_rows(item_factors[:, :FEW_SHOT_DIMENSIONS])
     by_likes = _unit_rows(profile.item_factors[:, learned]) @ candidates[:, learned].T
     by_content = _unit_rows(profile.query_factors[:, predicted]) @ candidates[:, predicted].T
     return np.asarray(by_likes + by_content, np.float32)

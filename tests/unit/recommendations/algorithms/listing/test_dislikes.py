@@ -5,7 +5,11 @@ import pytest
 
 from recommendations.algorithms.listing.blending import RankedList
 from recommendations.algorithms.listing.dislikes import DislikeConfig, dislike_penalties, subtract_penalties
-from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS, UserProfile
+from recommendations.algorithms.listing.session_query import (
+    FEW_SHOT_DIMENSIONS,
+    LEARNED_DIRECTIONS,
+    UserProfile,
+)
 
 EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 HALFWAY = EAST + NORTH
@@ -58,6 +62,18 @@ def test_unrated_movies_are_compared_by_predicted_dimensions():
     penalties = dislike_penalties(profile_of([-1.0], [item], [query]), np.stack([unrated, other, item]), CONFIG)
 
     assert penalties.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_the_next_item_part_of_joined_factors_changes_no_penalty():
+    rng = np.random.default_rng(0)
+    few_shot = rng.normal(size=(30, FEW_SHOT_DIMENSIONS)).astype(np.float32)
+    joined = np.concatenate([few_shot, 9 * rng.normal(size=(30, 5)).astype(np.float32)], axis=1)
+    config = DislikeConfig(threshold=0.0)
+
+    alone = dislike_penalties(profile_of([-1.0, 0.5], few_shot[:2]), few_shot, config)
+
+    assert alone.any()
+    assert dislike_penalties(profile_of([-1.0, 0.5], joined[:2]), joined, config) == pytest.approx(alone)
 
 
 def test_without_dislikes_factors_or_movies_nothing_is_penalised():
