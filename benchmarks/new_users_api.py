@@ -32,6 +32,7 @@ os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 from benchmarks.scratch_site import HOST, scratch_database, web_server
 from recommendations.algorithms.listing.blending import BlendConfig
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.measuring import metrics
 from recommendations.evaluation.protocols import new_users
 from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings
@@ -127,6 +128,7 @@ def published() -> tuple[ServingSimulator, np.ndarray]:
     columns = list(zip(*rows.values_list("movie_id", "query_factors", "item_factors"), strict=True))
     movie_ids = np.array(columns[0], np.int64)
     queries, items = (np.array([np.asarray(vector) for vector in column], np.float32) for column in columns[1:])
+    queries, items = queries[:, :FEW_SHOT_DIMENSIONS], items[:, :FEW_SHOT_DIMENSIONS]
     popular = PopularMovie.objects.filter(genre=None).order_by("rank").values_list("movie_id", "score")
     scores = np.zeros(len(movie_ids))
     order = np.searchsorted(movie_ids, [movie_id for movie_id, _ in popular])

@@ -12,7 +12,8 @@ from accounts.models import User
 from movies.models import Genre, Movie
 from recommendations.models import (
     CONTENT_DIMENSIONS,
-    FACTOR_DIMENSIONS,
+    ITEM_DIMENSIONS,
+    QUERY_DIMENSIONS,
     RATING_DIMENSIONS,
     BatchRecommendation,
     ModelVersion,
@@ -69,8 +70,8 @@ def embedding(
         version=version,
         movie=movie,
         content=padded(content, CONTENT_DIMENSIONS),
-        item_factors=None if factors is None else padded(factors, FACTOR_DIMENSIONS),
-        query_factors=None if query is None else padded(query, FACTOR_DIMENSIONS),
+        item_factors=None if factors is None else padded(factors, ITEM_DIMENSIONS),
+        query_factors=None if query is None else padded(query, QUERY_DIMENSIONS),
         rating_factors=None if rating is None else padded(rating, RATING_DIMENSIONS),
     )
 

@@ -16,6 +16,8 @@ _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
 # Bytes passed to the driver at a time.
 _CHUNK_BYTES = 1 << 18
+# Below the largest number of half precision, 65504.
+HALF_LIMIT = 60_000.0
 _OID = {">i4": 23, ">f4": 700}
 # PostgreSQL counts microseconds since this time.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -46,6 +48,15 @@ def vector_column(values: NDArray) -> NDArray:
     rows, n = values.shape
     column = np.empty(rows, [("length", ">i4"), ("dimensions", ">i2"), ("unused", ">i2"), ("values", ">f4", (n,))])
     column["length"], column["dimensions"], column["unused"], column["values"] = 4 + 4 * n, n, 0, values
+    return column
+
+
+def half_vector_column(values: NDArray) -> NDArray:
+    """A column of pgvector's halfvec from an array of shape (rows, dimensions), clipped to HALF_LIMIT."""
+    rows, n = values.shape
+    column = np.empty(rows, [("length", ">i4"), ("dimensions", ">i2"), ("unused", ">i2"), ("values", ">f2", (n,))])
+    column["length"], column["dimensions"], column["unused"] = 4 + 2 * n, n, 0
+    column["values"] = np.clip(values, -HALF_LIMIT, HALF_LIMIT)
     return column
 
 

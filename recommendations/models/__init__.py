@@ -4,7 +4,9 @@ from recommendations.models.lists import BatchRecommendation, PopularMovie
 from recommendations.models.tuning import TuningRun, TuningTrial
 from recommendations.models.vectors import (
     CONTENT_DIMENSIONS,
-    FACTOR_DIMENSIONS,
+    ITEM_DIMENSIONS,
+    NEXT_ITEM_DIMENSIONS,
+    QUERY_DIMENSIONS,
     RATING_DIMENSIONS,
     MovieEmbedding,
 )
@@ -12,8 +14,10 @@ from recommendations.models.versions import LIVE_VERSION, ModelVersion
 
 __all__ = [
     "CONTENT_DIMENSIONS",
-    "FACTOR_DIMENSIONS",
+    "ITEM_DIMENSIONS",
     "LIVE_VERSION",
+    "NEXT_ITEM_DIMENSIONS",
+    "QUERY_DIMENSIONS",
     "RATING_DIMENSIONS",
     "BatchRecommendation",
     "ModelVersion",

@@ -20,7 +20,13 @@ from movies.models import Credit, Movie
 from recommendations.models import LIVE_VERSION, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
-from recommendations.vectors.binary import Vector, binary_column, parse_vector
+from recommendations.vectors.binary import (
+    Vector,
+    binary_column,
+    binary_half_column,
+    parse_half_vector,
+    parse_vector,
+)
 from recommendations.vectors.search import nearest_by_content, nearest_by_factors, nearest_to_each_by_factors
 
 # Only this many of the newest movies can be explored.
@@ -93,7 +99,10 @@ def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
 
 
 class MovieVectors(NamedTuple):
-    """One movie's title, query and item factors, float32 (d,) each, and rating factors, (RATING_DIMENSIONS,)."""
+    """One movie's title and factors, all float32.
+
+    query: (QUERY_DIMENSIONS,); item: (ITEM_DIMENSIONS,); rating: (RATING_DIMENSIONS,).
+    """
 
     title: str
     query: Vector
@@ -103,7 +112,7 @@ class MovieVectors(NamedTuple):
 
 def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, MovieVectors]:
     """The title and factors of the movies that have query and item factors, by movie id. One query."""
-    columns = [binary_column(name) for name in ("query_factors", "item_factors", "rating_factors")]
+    columns = [binary_half_column("query_factors"), binary_half_column("item_factors"), binary_column("rating_factors")]
     rows = MovieEmbedding.objects.filter(
         version_id=version_id,
         movie_id__any_of=movie_ids,
@@ -112,7 +121,7 @@ def factors_by_movie(version_id: int, movie_ids: Collection[int]) -> dict[int, M
     ).values_list("movie_id", "movie__title", *columns)
     return {
         movie_id: MovieVectors(
-            title, parse_vector(query), parse_vector(item), None if rating is None else parse_vector(rating)
+            title, parse_half_vector(query), parse_half_vector(item), None if rating is None else parse_vector(rating)
         )
         for movie_id, title, query, item, rating in rows
     }

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from movies.selectors import movie_cards
 from recommendations.algorithms.listing.reranking import franchise
-from recommendations.models import FACTOR_DIMENSIONS, RATING_DIMENSIONS
+from recommendations.models import ITEM_DIMENSIONS, QUERY_DIMENSIONS, RATING_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
 from recommendations.vectors.binary import Vector
 
 CACHE_SECONDS = 600.0
-# A movie takes about 2.4 KB.
+# A movie takes about 3.4 KB.
 MAX_MOVIES = 20_000
 # If at most this many movies are missing, whole blocks of ids around them are fetched.
 MAX_BLOCK_FETCH = 20
@@ -77,7 +77,7 @@ class MovieFeatureCache:
         cards = self.cards(movie_ids)
         ids = sorted(movie_ids)
         if version_id is None:
-            known, factors = np.zeros(len(ids), np.bool_), np.zeros((len(ids), FACTOR_DIMENSIONS), np.float32)
+            known, factors = np.zeros(len(ids), np.bool_), np.zeros((len(ids), ITEM_DIMENSIONS), np.float32)
             rating_factors = np.full((len(ids), RATING_DIMENSIONS), np.nan, np.float32)
         else:
             known, factors, rating_factors = self.vectors(version_id).item_and_rating_factors(ids)
@@ -142,7 +142,8 @@ class VersionVectors:
         self.version_id = version_id
         # The row of each fetched movie. Row 0 is that of all movies for which the version has no factors.
         self._rows: dict[int, int] = {}
-        self._factors: Vector = np.zeros((2, 1, FACTOR_DIMENSIONS), np.float32)
+        self._queries: Vector = np.zeros((1, QUERY_DIMENSIONS), np.float32)
+        self._items: Vector = np.zeros((1, ITEM_DIMENSIONS), np.float32)
         self._ratings: Vector = np.full((1, RATING_DIMENSIONS), np.nan, np.float32)
         self._used = 1
         self._lock = threading.Lock()
@@ -153,9 +154,9 @@ class VersionVectors:
         return len(self._rows)
 
     def query_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector]:
-        """Whether each of n movies has factors, bool (n,), and its query factors or zeros, float32 (n, d)."""
+        """Whether each of n movies has factors, bool (n,), and query factors or zeros, (n, QUERY_DIMENSIONS)."""
         rows = self._rows_of(movie_ids)
-        return rows > 0, self._factors[0][rows]
+        return rows > 0, self._queries[rows]
 
     def rating_factors(self, movie_ids: Sequence[int]) -> Vector:
         """The rating factors of n movies, NaN without, float32 (n, RATING_DIMENSIONS)."""
@@ -163,9 +164,9 @@ class VersionVectors:
         return self._ratings[rows]
 
     def item_and_rating_factors(self, movie_ids: Sequence[int]) -> tuple[NDArray[np.bool_], Vector, Vector]:
-        """Whether each of n movies has factors, bool (n,), its item factors or zeros, (n, d), and rating factors."""
+        """Whether each of n movies has factors, bool (n,), item factors or zeros, (n, d), and rating factors."""
         rows = self._rows_of(movie_ids)
-        return rows > 0, self._factors[1][rows], self._ratings[rows]
+        return rows > 0, self._items[rows], self._ratings[rows]
 
     def _rows_of(self, movie_ids: Sequence[int]) -> NDArray[np.int64]:
         """The row of each movie, 0 if it has no factors, int64 (n,); fetches those that are missing.
@@ -185,17 +186,16 @@ class VersionVectors:
         found = candidates.factors_by_movie(self.version_id, missing)
         with self._lock:
             rows = dict.fromkeys(missing - self._rows.keys(), 0)
-            free = self._factors.shape[1] - self._used
+            free = len(self._items) - self._used
             if len(found) > free:
                 # New arrays, because other threads may be reading the old ones.
                 added = max(len(found) - free, self._used, 256)
-                more = np.zeros((2, added, FACTOR_DIMENSIONS), np.float32)
-                self._factors = np.concatenate([self._factors, more], axis=1)
-                unrated = np.full((added, RATING_DIMENSIONS), np.nan, np.float32)
-                self._ratings = np.concatenate([self._ratings, unrated])
+                self._queries = _grown(self._queries, added, 0)
+                self._items = _grown(self._items, added, 0)
+                self._ratings = _grown(self._ratings, added, np.nan)
             for movie_id, vectors in found.items():
                 if movie_id in rows:
-                    self._factors[:, self._used] = vectors.query, vectors.item
+                    self._queries[self._used], self._items[self._used] = vectors.query, vectors.item
                     if vectors.rating is not None:
                         self._ratings[self._used] = vectors.rating
                     self.titles[movie_id] = vectors.title
@@ -203,6 +203,11 @@ class VersionVectors:
                     self._used += 1
             # Last, so that no thread finds a row before its factors are written.
             self._rows.update(rows)
+
+
+def _grown(matrix: Vector, added: int, value: float) -> Vector:
+    """A copy of the matrix with this number of further rows of one value."""
+    return np.concatenate([matrix, np.full((added, matrix.shape[1]), value, np.float32)])
 
 
 def with_id_blocks(movie_ids: set[int]) -> set[int]:

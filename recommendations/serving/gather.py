@@ -12,8 +12,15 @@ import numpy as np
 
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
+from recommendations.algorithms.listing.query_mixture import pad_profile
 from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems, candidate_ids
-from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
+from recommendations.algorithms.listing.session_query import (
+    FEW_SHOT_DIMENSIONS,
+    RealtimeConfig,
+    UserProfile,
+    build_user_profile,
+)
+from recommendations.models import ITEM_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.config import serving_config
@@ -176,15 +183,16 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
     vectors, movie_ids = features.vectors(live.version_id), [signal.movie_id for signal in signals]
     usable, query_factors = vectors.query_factors(movie_ids)
     _, item_factors, _ = vectors.item_and_rating_factors(movie_ids)
-    return build_user_profile(
+    profile = build_user_profile(
         [signal.kind for signal in signals],
         [signal.value for signal in signals],
-        query_factors,
+        query_factors[:, :FEW_SHOT_DIMENSIONS],
         item_factors,
         usable=usable,
         newer=live.newer_than_training(signals),
         config=REALTIME,
     )
+    return None if profile is None else pad_profile(profile, ITEM_DIMENSIONS)
 
 
 def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[str]:

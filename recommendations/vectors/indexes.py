@@ -1,8 +1,8 @@
 """HNSW indexes of pgvector, which find the nearest vectors of one version without an exact scan.
 
 Each index covers one version: an index over several would have to drop the other versions' movies after the search.
-They hold half-precision vectors, which rank the same and take two thirds of the space. An ordinary search, which would
-lose rows to an index, cannot use one by accident, since it sorts by another expression.
+They hold half-precision vectors, which rank the same and take less space. An ordinary search, which would lose rows to
+an index, cannot use one by accident, since it sorts by another expression.
 """
 
 import re
@@ -11,13 +11,13 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, MovieEmbedding
+from recommendations.models import CONTENT_DIMENSIONS, MovieEmbedding
 
 logger = structlog.get_logger(__name__)
 
-# The search functions of migration 0005 look for these names: embedding_factors_7 belongs to version 7.
+# The search functions of migrations 0005 and 0009 look for these names: embedding_factors_7 belongs to version 7.
 _INDEXES = {
-    "factors": f"((item_factors::halfvec({FACTOR_DIMENSIONS})) halfvec_ip_ops)",
+    "factors": "(item_factors halfvec_ip_ops)",
     "content": f"((content::halfvec({CONTENT_DIMENSIONS})) halfvec_cosine_ops)",
 }
 _NAME = re.compile(rf"embedding_(?:{'|'.join(_INDEXES)})_(\d+)")

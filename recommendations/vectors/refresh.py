@@ -18,24 +18,26 @@ from movies.db.advisory_locks import session_lock
 from movies.models import Movie
 from recommendations.algorithms.content.cold_start import FoldIn
 from recommendations.algorithms.content.lsa import ContentEncoder
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.model_files import ModelFileError
-from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.models import ITEM_DIMENSIONS, QUERY_DIMENSIONS, ModelVersion, MovieEmbedding
 from recommendations.vectors.artefacts import artefacts_load
 from recommendations.vectors.contents import movie_contents_read
 from recommendations.vectors.indexes import vector_indexes_build
-from recommendations.vectors.writing import embeddings_write
+from recommendations.vectors.writing import embeddings_write, pad_factors
 
 logger = structlog.get_logger(__name__)
 
 _BLOCK = 1000
+_TRAINED = MovieEmbedding.Source.TRAINED
 
 
 def embeddings_refresh() -> int:
     """Write the vectors of all new and edited movies under the live version, and return the number of movies.
 
-    A movie with learned factors keeps them; any other gets factors predicted from its text. Cheap when nothing changed:
-    one query; otherwise cached lists are invalidated. Does nothing without a live version; without its files on this
-    machine it logs why. Stops when another version goes live meanwhile, which the next call refreshes.
+    A movie with learned factors keeps them; any other gets few-shot factors predicted from its text. Cheap when nothing
+    changed: one query; otherwise cached lists are invalidated. Does nothing without a live version; without its files
+    on this machine it logs why. Stops when another version goes live meanwhile, which the next call refreshes.
     """
     version = ModelVersion.objects.live().first()
     if version is None:
@@ -81,7 +83,7 @@ class _Vectors(NamedTuple):
 def _vectors(
     version: ModelVersion, movie_ids: Sequence[int], encoder: ContentEncoder, fold_in: FoldIn | None
 ) -> Iterator[_Vectors]:
-    """The movies' vectors in blocks: content from their texts, factors learned or predicted. Four queries each."""
+    """The movies' vectors in blocks: content from their texts, factors learned or predicted. Five queries each."""
     for start in range(0, len(movie_ids), _BLOCK):
         read_at = timezone.now()
         contents = movie_contents_read(movie_ids[start : start + _BLOCK])
@@ -89,26 +91,28 @@ def _vectors(
             continue
         ids = np.array([content.movie_id for content in contents], np.int64)
         vectors = encoder.transform(contents)
-        learned = _learned(version, ids)
+        published = _published(version, ids)
+        trained = np.isin(ids, [movie_id for movie_id, row in published.items() if row.factors_source == _TRAINED])
         factors = ratings = None
         if fold_in is not None:
-            factors, ratings = fold_in.predict(contents, vectors), fold_in.predict_ratings(contents, vectors)
-            for row, movie_id in enumerate(ids.tolist()):
-                if movie_id in learned:
-                    factors[0][row], factors[1][row] = learned[movie_id][:2]
-                    if ratings is not None and learned[movie_id][2] is not None:
-                        ratings[row] = learned[movie_id][2]
-        yield _Vectors(ids, vectors, factors, np.isin(ids, list(learned)), read_at, ratings)
+            predicted, ratings = fold_in.predict(contents, vectors), fold_in.predict_ratings(contents, vectors)
+            factors = pad_factors(predicted[0], QUERY_DIMENSIONS), pad_factors(predicted[1], ITEM_DIMENSIONS)
+            for place, movie_id in enumerate(ids.tolist()):
+                if (row := published.get(movie_id)) is None:
+                    continue
+                # The next-item part is always learned.
+                kept = slice(0 if trained[place] else FEW_SHOT_DIMENSIONS, None)
+                factors[0][place, kept] = np.asarray(row.query_factors)[kept]
+                factors[1][place, kept] = np.asarray(row.item_factors)[kept]
+                if trained[place] and ratings is not None and row.rating_factors is not None:
+                    ratings[place] = row.rating_factors
+        yield _Vectors(ids, vectors, factors, trained, read_at, ratings)
 
 
-def _learned(version: ModelVersion, movie_ids: NDArray[np.int64]) -> dict[int, tuple[NDArray, NDArray, NDArray | None]]:
-    """Query factors, item factors and rating rows of the movies that have learned ones. One query."""
-    rows = MovieEmbedding.objects.filter(
-        version=version, movie__in=movie_ids.tolist(), factors_source=MovieEmbedding.Source.TRAINED
-    ).exclude(item_factors=None)
-    return {
-        row.movie_id: (np.asarray(row.query_factors), np.asarray(row.item_factors), row.rating_factors) for row in rows
-    }
+def _published(version: ModelVersion, movie_ids: NDArray[np.int64]) -> dict[int, MovieEmbedding]:
+    """The vectors of the movies that have factors, by movie id. One query."""
+    rows = MovieEmbedding.objects.filter(version=version, movie__in=movie_ids.tolist())
+    return {row.movie_id: row for row in rows.exclude(item_factors=None)}
 
 
 def _write(version: ModelVersion, vectors: _Vectors) -> bool:

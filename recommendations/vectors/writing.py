@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from movies.db import binary_copy
-from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.models import ITEM_DIMENSIONS, QUERY_DIMENSIONS, ModelVersion, MovieEmbedding
 
 _BLOCK = 2000
 # Movies deleted while the model was trained are left out; a deletion that starts now waits for this to commit.
@@ -30,6 +30,11 @@ _INSERT_EMBEDDINGS = """
 """
 
 
+def pad_factors(factors: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Factors (n, d) with zeros behind them, float32 (n, width)."""
+    return np.pad(factors, ((0, 0), (0, width - factors.shape[1])))
+
+
 def embeddings_write(
     *,
     version: ModelVersion,
@@ -42,14 +47,14 @@ def embeddings_write(
 ) -> None:
     """Write or replace the vectors of movies.
 
-    movie_ids: shape (n,). content: (n, CONTENT_DIMENSIONS). factors: query and item factors, (n, FACTOR_DIMENSIONS)
-    each; their columns are null without them. trained: (n,), whether the factors are learned, not predicted. read_at:
-    when the texts were read, so that a movie edited since counts as changed. rating_factors: (n, RATING_DIMENSIONS);
-    without them the column stays as it is.
+    movie_ids: shape (n,). content: (n, CONTENT_DIMENSIONS). factors: query and item factors, (n, QUERY_DIMENSIONS) and
+    (n, ITEM_DIMENSIONS), narrower ones are padded with zeros; their columns are null without them. trained: (n,),
+    whether the factors are learned, not predicted. read_at: when the texts were read, so that a movie edited since
+    counts as changed. rating_factors: (n, RATING_DIMENSIONS); without them the column stays as it is.
     """
     columns = "version_id, movie_id, content, query_factors, item_factors, rating_factors, factors_source, updated_at"
     types = (
-        "version_id int8, movie_id int8, content vector, query_factors vector, item_factors vector, "
+        "version_id int8, movie_id int8, content vector, query_factors halfvec, item_factors halfvec, "
         "rating_factors vector, factors_source text, updated_at timestamptz"
     )
 
@@ -59,7 +64,10 @@ def embeddings_write(
             for start in range(0, len(chosen), _BLOCK):
                 rows = chosen[start : start + _BLOCK]
                 vectors = (
-                    [binary_copy.vector_column(part[rows]) for part in factors]
+                    [
+                        binary_copy.half_vector_column(pad_factors(part[rows], width))
+                        for part, width in zip(factors, (QUERY_DIMENSIONS, ITEM_DIMENSIONS), strict=True)
+                    ]
                     if factors is not None
                     else [binary_copy.null_column(len(rows))] * 2
                 )

@@ -88,6 +88,16 @@ def join_item_factors(
     return np.concatenate([few_shot, np.where(learned[:, None], part, 0)], axis=1).astype(np.float32)
 
 
+def pad_profile(profile: UserProfile, width: int) -> UserProfile:
+    """The few-shot profile over joined item factors (I, width) without the next-item model: zeros in its part."""
+    added = width - len(profile.query)
+    return replace(
+        profile,
+        query=np.pad(profile.query, (0, added)),
+        query_factors=np.pad(profile.query_factors, ((0, 0), (0, added))),
+    )
+
+
 def mix_queries(
     profile: UserProfile,
     sequence_factors: NDArray[np.float32],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from events.kinds import Kind
 from recommendations.algorithms.feedback import FeedbackConfig, feedback_weights
 
-# The leading dimensions of the few-shot model's factors, learned from likes; the others are for movies without any likes.
+# The leading dimensions of the few-shot factors, learned from likes; the others are for movies without any likes.
 LEARNED_DIRECTIONS = 64
 # The width of the few-shot model's factors. In joined factors those of the next-item model follow.
 FEW_SHOT_DIMENSIONS = 128

@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from movies.models import Movie
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.ratings.fold_in import fold_in, predict_rows
-from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.models import ITEM_DIMENSIONS, QUERY_DIMENSIONS, ModelVersion, MovieEmbedding
 from recommendations.training import services as training
 from recommendations.training.publishing import version_rollback
 from recommendations.vectors import refresh
@@ -39,7 +40,9 @@ def test_a_new_movie_gets_factors_of_its_kind(world, live):
     liked = np.array([vector_of(movie).rating_factors for movie in world.crime[1:4]])
     fan = fold_in(liked, np.full(3, 5.0))
     assert predict_rows(np.array([row.rating_factors]), fan)[0] > 3
-    assert queries["crime"] @ np.array(row.item_factors) > queries["family"] @ np.array(row.item_factors)
+    item = np.array(row.item_factors)
+    assert queries["crime"] @ item[:QUERY_DIMENSIONS] > queries["family"] @ item[:QUERY_DIMENSIONS]
+    assert not item[FEW_SHOT_DIMENSIONS:].any()
 
 
 def test_an_edited_movie_gets_a_text_vector_and_keeps_factors(world, live):
@@ -55,6 +58,25 @@ def test_an_edited_movie_gets_a_text_vector_and_keeps_factors(world, live):
     assert np.array_equal(before.query_factors, after.query_factors)
     assert np.array_equal(before.rating_factors, after.rating_factors)
     assert after.factors_source == "trained"
+
+
+@pytest.mark.parametrize("source", MovieEmbedding.Source.values)
+def test_an_edited_movie_keeps_the_next_item_part_of_its_factors(world, live, source):
+    row = vector_of(world.crime[0])
+    row.query_factors = [*row.query_factors[:FEW_SHOT_DIMENSIONS], *[0.5] * (QUERY_DIMENSIONS - FEW_SHOT_DIMENSIONS)]
+    row.item_factors = [*row.item_factors[:FEW_SHOT_DIMENSIONS], *[0.25] * (ITEM_DIMENSIONS - FEW_SHOT_DIMENSIONS)]
+    row.factors_source = source
+    row.save()
+    Movie.objects.filter(pk=row.movie_id).update(overview="toys and children", content_changed_at=timezone.now())
+
+    assert embeddings_refresh() == 1
+
+    after = vector_of(world.crime[0])
+    assert after.query_factors[FEW_SHOT_DIMENSIONS:] == row.query_factors[FEW_SHOT_DIMENSIONS:]
+    assert after.item_factors[FEW_SHOT_DIMENSIONS:] == row.item_factors[FEW_SHOT_DIMENSIONS:]
+    kept = after.item_factors[:FEW_SHOT_DIMENSIONS] == row.item_factors[:FEW_SHOT_DIMENSIONS]
+    assert kept == (source == "trained")
+    assert after.factors_source == source
 
 
 def test_when_nothing_changed_nothing_is_written(world, live):

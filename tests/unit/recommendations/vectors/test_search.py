@@ -9,14 +9,16 @@ from django.db import connection, transaction
 
 from movies.models import Movie
 from movies.services import movies_hide
-from recommendations.models import CONTENT_DIMENSIONS, FACTOR_DIMENSIONS, ModelVersion, MovieEmbedding
-from recommendations.retrieval.candidates import nearest_movies, nearest_to_mood
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
+from recommendations.models import CONTENT_DIMENSIONS, ITEM_DIMENSIONS, QUERY_DIMENSIONS, ModelVersion, MovieEmbedding
+from recommendations.retrieval.candidates import nearest_movies, nearest_to_each, nearest_to_mood
 from recommendations.retrieval.filters import ListFilters
 from recommendations.training.publishing import version_drop, version_publish
 from recommendations.vectors import indexes as vector_indexes
 from recommendations.vectors import search as vector_search
 from recommendations.vectors.indexes import vector_indexes_build
 from recommendations.vectors.neighbours import similar_movies
+from recommendations.vectors.search import nearest_by_factors
 from tests.factories import make_embedding, make_genre, make_movie, make_version
 
 COUNT = 300
@@ -35,15 +37,17 @@ class Catalogue:
         Movie.objects.bulk_create(Movie(title=f"Movie {n}", year=2000) for n in range(COUNT))
         self.movies = list(Movie.objects.order_by("pk"))
         make_genre("Third").movies.set(self.movies[::3])
-        self.factors = rng.normal(size=(COUNT, FACTOR_DIMENSIONS)).astype(np.float32)
+        self.factors = rng.normal(size=(COUNT, ITEM_DIMENSIONS)).astype(np.float16).astype(np.float32)
         self.contents = rng.normal(size=(COUNT, CONTENT_DIMENSIONS)).astype(np.float32)
-        self.query = rng.normal(size=FACTOR_DIMENSIONS).astype(np.float32)
+        self.query = rng.normal(size=ITEM_DIMENSIONS).astype(np.float32)
         self.version = self.version_of(self.factors)
 
     def version_of(self, factors: np.ndarray) -> ModelVersion:
         version = make_version(ModelVersion.Status.READY)
         MovieEmbedding.objects.bulk_create(
-            MovieEmbedding(version=version, movie=m, content=content, query_factors=f, item_factors=f)
+            MovieEmbedding(
+                version=version, movie=m, content=content, query_factors=f[:QUERY_DIMENSIONS], item_factors=f
+            )
             for m, f, content in zip(self.movies, factors, self.contents, strict=True)
         )
         return version
@@ -98,6 +102,27 @@ def test_the_nearest_come_best_first_without_those_left_out(either):
     found = nearest_movies(either.version.pk, either.query, seen, 20)
 
     assert found == either.best(20, without=seen)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1.0, 1e6, 1e30])
+def test_a_query_of_any_size_finds_the_same_movies(either, scale):
+    query = (either.query * scale).astype(np.float32)
+
+    found = nearest_by_factors(either.version.pk, query, 20)
+
+    assert [movie_id for movie_id, _ in found] == either.best(20)
+    best = np.sort(either.factors.astype(np.float64) @ query)[::-1][:20]
+    assert [product for _, product in found] == pytest.approx(best, rel=1e-3)
+    assert nearest_to_each(either.version.pk, [query], [], 20) == [set(either.best(20))]
+
+
+def test_a_query_of_zeros_or_without_the_next_item_part_is_searched_as_well(either):
+    few_shot = either.query[:FEW_SHOT_DIMENSIONS]
+    products = either.factors[:, :FEW_SHOT_DIMENSIONS] @ few_shot
+
+    assert len(nearest_movies(either.version.pk, np.zeros(ITEM_DIMENSIONS, np.float32), [], 20)) == 20
+    found = nearest_movies(either.version.pk, few_shot, [], 20)
+    assert found == [either.movies[place].pk for place in np.argsort(-products)[:20]]
 
 
 def test_what_was_hidden_a_moment_ago_is_not_found(either):
@@ -161,7 +186,8 @@ def test_movies_like_one_come_with_how_near_they_are(either):
 
     rows = [either.movies.index(Movie.objects.get(pk=pk)) for pk in found.movie_ids]
     contents = either.contents / np.linalg.norm(either.contents, axis=1, keepdims=True)
-    taste = np.where(np.array(rows) == 9, np.nan, (either.factors @ either.factors[7])[rows])
+    by_few_shot = either.factors[:, :FEW_SHOT_DIMENSIONS] @ either.factors[7, :FEW_SHOT_DIMENSIONS]
+    taste = np.where(np.array(rows) == 9, np.nan, by_few_shot[rows])
     assert own not in found.movie_ids
     assert found.by_taste == pytest.approx(taste, rel=1e-3, abs=1e-3, nan_ok=True)
     assert found.by_content == pytest.approx((contents @ contents[7])[rows], abs=1e-4)
@@ -206,7 +232,7 @@ def test_the_settings_of_a_search_end_with_it(indexed):
 @only_indexed
 def test_a_movie_that_gets_vectors_later_is_in_the_index(indexed):
     late = make_movie("Late")
-    make_embedding(indexed.version, late, (100 * indexed.query).tolist())
+    make_embedding(indexed.version, late, (100 * indexed.query).tolist(), query=[1.0])
 
     assert nearest_movies(indexed.version.pk, indexed.query, [], 3) == [late.pk, *indexed.best(2)]
 
