@@ -11,9 +11,10 @@ from recommendations.algorithms.configs import ConfigError, config_from_json
 from recommendations.algorithms.pipeline.train import TrainingConfig
 from recommendations.algorithms.pipeline.tune import TunedConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
+from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.rankers.popularity import PopularityConfig
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
-from recommendations.models import TuningRun
+from recommendations.models import NEXT_ITEM_DIMENSIONS, TuningRun
 
 logger = structlog.get_logger(__name__)
 
@@ -28,6 +29,7 @@ def training_config() -> TrainingConfig:
         encoder=settings.EMBEDDING_ENCODER,
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
         rating=rating_config(),
+        next_item=next_item_config(),
     )
 
 
@@ -36,6 +38,14 @@ def rating_config() -> RatingPredictorConfig | None:
     if not settings.TRAINING_RATING_PREDICTION:
         return None
     return RatingPredictorConfig.nightly(max_ratings=settings.TRAINING_MAX_RATINGS)
+
+
+def next_item_config() -> NextItemConfig | None:
+    """The next-item model's hyperparameters; None where the settings turn it off.
+
+    Serving wants what people like soon, not the very next pick: see ``horizon`` in docs/evaluation.md.
+    """
+    return NextItemConfig(dimensions=NEXT_ITEM_DIMENSIONS, horizon=5) if settings.TRAINING_NEXT_ITEM else None
 
 
 def popularity_config() -> PopularityConfig:

@@ -42,7 +42,7 @@ def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progr
             version=version,
             movie_ids=model.movie_ids,
             content=model.content,
-            factors=None if model.fold_in is None else (model.query_factors, model.item_factors),
+            factors=None if model.fold_in is None else model.joined_factors(),
             trained=model.trained,
             read_at=version.started_at or timezone.now(),
             rating_factors=model.rating_factors,

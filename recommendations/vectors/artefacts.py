@@ -1,4 +1,7 @@
-"""A version's model files, which turn a new movie's text into vectors. One folder per version, complete or absent."""
+"""A version's model files: they turn a new movie's text into vectors, and signals into a query.
+
+One folder per version, complete or absent.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,11 @@ from django.conf import settings
 from recommendations.algorithms.content.cold_start import FoldIn
 from recommendations.algorithms.content.lsa import ContentEncoder
 from recommendations.algorithms.content.sentence_encoder import SentenceEncoder, load_encoder
+from recommendations.algorithms.listing.query_mixture import MixedSpace
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.model_files import ModelFileError
-from recommendations.algorithms.pipeline.train import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
-from recommendations.models import ModelVersion
+from recommendations.algorithms.pipeline.train import ENCODER_FILE, FOLD_IN_FILE, NEXT_ITEM_FILE, TrainedModel
+from recommendations.models import ITEM_DIMENSIONS, ModelVersion
 
 logger = structlog.get_logger(__name__)
 
@@ -72,20 +77,47 @@ def encoder_load(*, version: ModelVersion) -> ContentEncoder:
     return encoder
 
 
+def mixed_space_load(*, version: ModelVersion) -> MixedSpace | None:
+    """What makes queries over joined factors; None in a version without a next-item model.
+
+    A process reads the file once. Raises ModelFileError when it is missing, was changed or has another width.
+    """
+    digest = version.artefacts.get(NEXT_ITEM_FILE)
+    if digest is None:
+        return None
+    return _space(artefacts_folder(version.pk) / NEXT_ITEM_FILE, digest)
+
+
+# The live version's and that of the one before it.
+@lru_cache(maxsize=2)
+def _space(path: Path, digest: str) -> MixedSpace:
+    """The space in an unchanged file. Raises ModelFileError."""
+    _check(path, digest)
+    space = MixedSpace.load(path)
+    if (space.few_shot_width, space.width) != (FEW_SHOT_DIMENSIONS, ITEM_DIMENSIONS):
+        raise ModelFileError(f"{path}: it is for factors of {space.width} dimensions, not {ITEM_DIMENSIONS}.")
+    return space
+
+
 def _checked(version: ModelVersion, name: str) -> Path:
     """The path of an unchanged file of the version. Raises ModelFileError."""
     if name not in version.artefacts:
         raise ModelFileError(f"version {version.pk} has no model files")
     path = artefacts_folder(version.pk) / name
+    _check(path, version.artefacts[name])
+    return path
+
+
+def _check(path: Path, digest: str) -> None:
+    """Raises ModelFileError unless this file exists and has this SHA-256."""
     try:
         found = _digest(path)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: there is no such model file.") from error
     except OSError as error:
         raise ModelFileError(f"{path}: this model file cannot be read: {error.strerror}.") from error
-    if found != version.artefacts[name]:
+    if found != digest:
         raise ModelFileError(f"{path}: this is not the file that training wrote: its SHA-256 differs.")
-    return path
 
 
 def artefacts_problem(*, version: ModelVersion) -> str:

@@ -44,6 +44,8 @@ TRAINING_EVALUATED_PEOPLE = env.int("TRAINING_EVALUATED_PEOPLE", default=1000)
 TRAINING_RATING_PREDICTION = env.bool("TRAINING_RATING_PREDICTION", default=True)
 # Above this many ratings, a plain factorisation predicts ratings: 20 seconds per ten million, less accurate.
 TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
+# Whether a model of what people pick next, in the order of time, is trained beside the others.
+TRAINING_NEXT_ITEM = env.bool("TRAINING_NEXT_ITEM", default=True)
 # Versions with at least this many movies get vector indexes; with fewer, an exact scan is as fast.
 VECTOR_INDEX_MIN_MOVIES = env.int("VECTOR_INDEX_MIN_MOVIES", default=3000)
 # Threads for linear algebra; 0 uses one per core.

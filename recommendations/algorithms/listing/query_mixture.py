@@ -8,6 +8,7 @@ deviation that its scores have over the catalogue, so that the shares mean the s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.listing.sequence_query import SequenceTables
 from recommendations.algorithms.listing.session_query import UserProfile
+from recommendations.algorithms.model_files import ModelFileError, load_arrays, save_arrays
 
 # Below this deviation a part of the query says nothing.
 _LEAST_DEVIATION = 1e-6
+_FILE_KIND = "mixed space"
 _FEW_SHOT, _NEXT_ITEM = "few_shot_covariance", "next_item_covariance"
 
 
@@ -54,6 +57,11 @@ class MixedSpace:
         """d: where the next-item part of a joined vector begins."""
         return len(self.few_shot_covariance)
 
+    @property
+    def width(self) -> int:
+        """d + e + 1: the width of joined item factors."""
+        return self.few_shot_width + len(self.next_item_covariance)
+
     @classmethod
     def measure(cls, tables: SequenceTables, joined: NDArray[np.float32], width: int) -> Self:
         """The space of joined item factors (I, d + e + 1), whose first ``width`` dimensions are the few-shot model's.
@@ -66,6 +74,18 @@ class MixedSpace:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All tables by name, ready for ``np.savez``."""
         return {**self.tables.arrays(), _FEW_SHOT: self.few_shot_covariance, _NEXT_ITEM: self.next_item_covariance}
+
+    def save(self, path: Path) -> None:
+        """Write all tables into one file. Raises OSError."""
+        save_arrays(path, _FILE_KIND, self.arrays())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote. Raises ModelFileError."""
+        try:
+            return cls.from_arrays(load_arrays(path, _FILE_KIND))
+        except KeyError as error:
+            raise ModelFileError(f"{path}: this model file has no {error}.") from error
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:

@@ -134,15 +134,33 @@ class TrainedModel:
         predicted[known] = self.ratings.predict(users[known], items[known])
         return predicted.reshape(movie_ids.shape)
 
+    def joined_factors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Query and item factors, those of the next-item model beside the few-shot ones, (M, d + e), (M, d + e + 1).
+
+        A movie without few-shot item factors has none at all. Without a next-item model only the few-shot factors.
+        """
+        if self.next_item is None:
+            return self.query_factors, self.item_factors
+        known = self.item_factors.any(axis=1)[:, None]
+        queries = np.where(known, self.next_item.query_factors, np.float32(0))
+        items = np.where(known, self.next_item.item_factors, np.float32(0))
+        return np.concatenate([self.query_factors, queries], axis=1), items
+
     def save(self, folder: Path) -> None:
-        """Write the encoder and the regression, which turn a new movie into vectors. Raises OSError."""
+        """Write what serving needs beside the tables. Raises OSError.
+
+        The encoder and the regression turn a new movie into vectors; the next-item model's space makes queries.
+        """
         self.encoder.save(folder / ENCODER_FILE)
         if self.fold_in is not None:
             self.fold_in.save(folder / FOLD_IN_FILE)
+        if self.next_item is not None:
+            self.next_item.space.save(folder / NEXT_ITEM_FILE)
 
 
 ENCODER_FILE = "encoder.npz"
 FOLD_IN_FILE = "fold_in.npz"
+NEXT_ITEM_FILE = "next_item.npz"
 
 
 def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from django.db import connection
 
 from events.models import Interaction, Rating
 from movies.models import Movie
+from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.training import list_writing
 from recommendations.training import services as training
@@ -96,7 +97,7 @@ def test_vectors_give_each_taste_its_own_movies(world):
     version = training.training_run()
 
     vectors = {row.movie_id: row for row in MovieEmbedding.objects.filter(version=version)}
-    query = np.mean([vectors[movie.pk].query_factors for movie in world.crime[:4]], axis=0)
+    query = np.mean([vectors[movie.pk].query_factors for movie in world.crime[:4]], axis=0)[:FEW_SHOT_DIMENSIONS]
     scores = {movie: query @ np.array(vectors[movie.pk].item_factors)[: len(query)] for movie in world.movies()}
     best = sorted(scores, key=scores.get, reverse=True)[:8]
     assert set(best) == set(world.crime)

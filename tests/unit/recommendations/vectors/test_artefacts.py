@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from recommendations.models import ModelVersion
+from recommendations.algorithms.model_files import ModelFileError
+from recommendations.models import ITEM_DIMENSIONS, ModelVersion
 from recommendations.training import attempts
 from recommendations.training import services as training
 from recommendations.vectors import artefacts
@@ -88,3 +89,33 @@ def test_files_are_whole_only_as_training_wrote_them(world, settings):
 
     assert not artefacts.artefacts_whole(version=version)
     assert not artefacts.artefacts_whole(version=ModelVersion())
+
+
+def test_the_space_of_queries_is_read_once_and_checked(world, settings):
+    version = training.training_run()
+    path = settings.MODEL_DIR / str(version.pk) / "next_item.npz"
+
+    space = artefacts.mixed_space_load(version=version)
+
+    assert space.width == ITEM_DIMENSIONS
+    path.unlink()
+    assert artefacts.mixed_space_load(version=version) is space
+
+
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(b"another")])
+def test_a_space_whose_file_is_missing_or_changed_is_refused(world, settings, change):
+    version = training.training_run()
+    change(settings.MODEL_DIR / str(version.pk) / "next_item.npz")
+
+    with pytest.raises(ModelFileError):
+        artefacts.mixed_space_load(version=version)
+
+
+def test_a_version_without_next_item_model_has_no_space(world, settings):
+    settings.TRAINING_NEXT_ITEM = False
+
+    version = training.training_run()
+
+    assert "next_item.npz" not in version.artefacts
+    assert version.hyperparameters["next_item"] is None
+    assert artefacts.mixed_space_load(version=version) is None

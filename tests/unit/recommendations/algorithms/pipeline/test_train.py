@@ -3,7 +3,9 @@ import pytest
 
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.listing.query_mixture import MixedSpace
 from recommendations.algorithms.pipeline.train import NothingToTrainOnError, TrainingConfig, train
+from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.ratings.fold_in import fold_in, predict_rows
 
 GENRES = ("Crime", "Family")
@@ -114,3 +116,42 @@ def test_the_same_data_gives_the_same_model():
     assert first.metrics == second.metrics
     assert np.array_equal(first.content, second.content)
     assert np.array_equal(first.item_factors, second.item_factors)
+
+
+def test_factors_of_both_models_are_published_side_by_side_with_their_space(tmp_path):
+    config = TrainingConfig(evaluated_people=0, rating=None, next_item=NextItemConfig(dimensions=4, passes=1))
+    model = train(two_tastes(), catalogue(26), config)
+
+    queries, items = model.joined_factors()
+    model.save(tmp_path)
+
+    assert queries.shape == (26, 128 + 4)
+    assert items.shape == (26, 128 + 4 + 1)
+    assert np.array_equal(queries[:, :128], model.query_factors)
+    assert np.array_equal(items[:, :128], model.item_factors)
+    # The two that nobody rated are new to the next-item model.
+    assert items[:, 128:].any(axis=1).tolist() == queries[:, 128:].any(axis=1).tolist() == [True] * 24 + [False] * 2
+    space, stored = model.next_item.space, MixedSpace.load(tmp_path / "next_item.npz")
+    assert {name: table.tolist() for name, table in stored.arrays().items()} == {
+        name: table.tolist() for name, table in space.arrays().items()
+    }
+
+
+def test_a_movie_without_few_shot_factors_is_published_without_any():
+    config = TrainingConfig(evaluated_people=0, rating=None, next_item=NextItemConfig(dimensions=4, passes=1))
+    model = train(two_tastes(), catalogue(24), config)
+    model.item_factors[3] = 0
+
+    queries, items = model.joined_factors()
+
+    assert not items[3].any()
+    assert not queries[3, 128:].any()
+
+
+def test_without_a_next_item_model_few_shot_factors_are_published_alone(tmp_path):
+    model = train(two_tastes(), catalogue(24), TrainingConfig(evaluated_people=0, rating=None))
+
+    model.save(tmp_path)
+
+    assert [part.shape for part in model.joined_factors()] == [(24, 128), (24, 128)]
+    assert not (tmp_path / "next_item.npz").exists()
