@@ -34,6 +34,7 @@ from benchmarks.scratch_site import HOST, scratch_database, web_server
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.measuring import metrics
+from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
 from recommendations.evaluation.protocols import new_users
 from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings
 from recommendations.evaluation.protocols.serving import ServingSimulator
@@ -122,18 +123,21 @@ def prepare(options: argparse.Namespace) -> list[Person]:
 
 def published() -> tuple[ServingSimulator, np.ndarray]:
     """The protocol's serving over the rows that the training published, and the movie of each of its positions."""
-    from recommendations.models import MovieEmbedding, PopularMovie  # noqa: PLC0415
+    from recommendations.models import ModelVersion, MovieEmbedding, PopularMovie  # noqa: PLC0415
+    from recommendations.vectors.artefacts import mixed_space_load  # noqa: PLC0415
 
     rows = MovieEmbedding.objects.filter(version__status="live").order_by("movie_id")
     columns = list(zip(*rows.values_list("movie_id", "query_factors", "item_factors"), strict=True))
     movie_ids = np.array(columns[0], np.int64)
     queries, items = (np.array([np.asarray(vector) for vector in column], np.float32) for column in columns[1:])
-    queries, items = queries[:, :FEW_SHOT_DIMENSIONS], items[:, :FEW_SHOT_DIMENSIONS]
+    space = mixed_space_load(version=ModelVersion.objects.live().get())
+    few_shot, following = np.split(queries, [FEW_SHOT_DIMENSIONS], axis=1)
+    next_item = None if space is None else NextItemFactors(following, items, space)
     popular = PopularMovie.objects.filter(genre=None).order_by("rank").values_list("movie_id", "score")
     scores = np.zeros(len(movie_ids))
     order = np.searchsorted(movie_ids, [movie_id for movie_id, _ in popular])
     scores[order] = [score for _, score in popular]
-    return ServingSimulator(queries, items, order, scores), movie_ids
+    return ServingSimulator(few_shot, items[:, :FEW_SHOT_DIMENSIONS], order, scores, next_item=next_item), movie_ids
 
 
 def ask(person: Person) -> Iterator[tuple[int, list[int]]]:

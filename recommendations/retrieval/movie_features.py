@@ -1,5 +1,7 @@
 """A feature cache in each process: cards, groups and factors of movies, for ten minutes or until the catalogue changes.
 
+What was published with a version for serving is cached with them.
+
 A cache miss for a list needs several hundred movies, mostly the same ones as the list before; fetching their cards,
 directors and vectors each time took three quarters of its time. The cache is valid under the catalogue's token and the
 database's state that were read before it was filled (database_state.catalogue_token), so that a movie hidden a moment
@@ -22,6 +24,7 @@ from recommendations.algorithms.listing.reranking import franchise
 from recommendations.models import ITEM_DIMENSIONS, QUERY_DIMENSIONS, RATING_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
+from recommendations.retrieval.version_serving import VersionServing, version_serving
 from recommendations.vectors.binary import Vector
 
 CACHE_SECONDS = 600.0
@@ -40,6 +43,7 @@ class MovieFeatureCache:
         self._cards: dict[int, dict[str, Any] | None] = {}
         self._groups: dict[int, tuple[str, ...]] = {}
         self._vectors: dict[int, VersionVectors] = {}
+        self._serving: dict[int, VersionServing] = {}
         self._popular: tuple[list[int], list[float]] | None = None
         self._new_movies: dict[int, dict[int, datetime]] = {}
 
@@ -88,6 +92,13 @@ class MovieFeatureCache:
         found = self._vectors.get(version_id)
         # ``setdefault`` because another thread may have added it since.
         return self._vectors.setdefault(version_id, VersionVectors(version_id)) if found is None else found
+
+    def serving(self, version_id: int | None) -> VersionServing:
+        """What lists of that version are made with; see version_serving. One query the first time."""
+        if version_id is None:
+            return version_serving(None)
+        found = self._serving.get(version_id)
+        return self._serving.setdefault(version_id, version_serving(version_id)) if found is None else found
 
     def popular(self, limit: int, exclude: Collection[int]) -> tuple[list[int], list[float]]:
         """Up to ``limit`` movies popular with everyone, without ``exclude``: ids and raw scores, best first."""

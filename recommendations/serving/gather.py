@@ -12,7 +12,7 @@ import numpy as np
 
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
-from recommendations.algorithms.listing.query_mixture import pad_profile
+from recommendations.algorithms.listing.query_mixture import MixtureConfig, mix_queries, pad_profile
 from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems, candidate_ids
 from recommendations.algorithms.listing.session_query import (
     FEW_SHOT_DIMENSIONS,
@@ -34,6 +34,7 @@ from recommendations.serving.preferred_genres import popular_in_preferred
 from recommendations.vectors.text_query import TextMeaning, text_meaning
 
 REALTIME = RealtimeConfig()
+MIXTURE = MixtureConfig()
 _NO_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
 
 
@@ -177,7 +178,10 @@ def gather(request: ListRequest) -> GatheredList:
 
 
 def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal]) -> UserProfile | None:
-    """The profile of the signals under the live version; None without a version or usable signals."""
+    """The profile of the signals under the live version, over joined factors; None without usable signals.
+
+    Its query mixes the few-shot with the next-item model.
+    """
     if live.version_id is None or not signals:
         return None
     vectors, movie_ids = features.vectors(live.version_id), [signal.movie_id for signal in signals]
@@ -192,7 +196,14 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
         newer=live.newer_than_training(signals),
         config=REALTIME,
     )
-    return None if profile is None else pad_profile(profile, ITEM_DIMENSIONS)
+    if profile is None:
+        return None
+    space = features.serving(live.version_id).space
+    if space is None:
+        return pad_profile(profile, ITEM_DIMENSIONS)
+    own = profile.signal_positions
+    times = np.array([signals[position].occurred_at.timestamp() for position in own.tolist()]).astype(np.int64)
+    return mix_queries(profile, query_factors[own, FEW_SHOT_DIMENSIONS:], times, space, MIXTURE)
 
 
 def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[str]:

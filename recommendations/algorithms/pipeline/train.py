@@ -141,7 +141,7 @@ class TrainedModel:
         """
         if self.next_item is None:
             return self.query_factors, self.item_factors
-        known = self.item_factors.any(axis=1)[:, None]
+        known = np.any(self.item_factors, axis=1, keepdims=True)
         queries = np.where(known, self.next_item.query_factors, np.float32(0))
         items = np.where(known, self.next_item.item_factors, np.float32(0))
         return np.concatenate([self.query_factors, queries], axis=1), items

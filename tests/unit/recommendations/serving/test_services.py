@@ -274,6 +274,7 @@ def test_a_miss_with_cached_features_costs_four_queries(cast):
     features.cards(everything)
     features.vectors(cast.version.pk).query_factors(everything)
     features.new_movies(cast.version.pk)
+    features.serving(cast.version.pk)
 
     with CaptureQueriesContext(connection) as queries:
         items = served(cast.alice)["items"]
