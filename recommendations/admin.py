@@ -19,6 +19,7 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
 from recommendations.training.nightly import training_request
 from recommendations.training.publishing import version_publish, version_rollback
@@ -54,7 +55,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
         ),
         ("Data", {"fields": ["people", "movies", "interactions", "peak_memory_mib"]}),
         ("Quality", {"fields": ["metrics_table"]}),
-        ("Hyperparameters", {"fields": ["hyperparameters_table"]}),
+        ("Hyperparameters", {"fields": ["hyperparameters_table", "serving_table"]}),
     ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -90,6 +91,10 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     @admin.display(description="hyperparameters")
     def hyperparameters_table(self, version: ModelVersion) -> SafeString:
         return _table(version.hyperparameters)
+
+    @admin.display(description="of serving")
+    def serving_table(self, version: ModelVersion) -> SafeString:
+        return _table(version.serving or ServingParameters().as_dict())
 
     @admin.action(description="Retrain now (ignores the selection)", permissions=["retrain"])
     def retrain(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:

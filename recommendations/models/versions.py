@@ -51,6 +51,12 @@ class ModelVersion(models.Model):
     artefacts = models.JSONField(
         default=dict, blank=True, editable=False, help_text="The SHA-256 of each model file, by file name."
     )
+    serving = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="What its lists are made with, chosen by its training; empty: the defaults.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -5,8 +5,8 @@ not in the first request.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache as once
 from typing import Any
 
@@ -30,7 +30,10 @@ _MAX_COUNT = 2**31 - 1
 class ServingConfig:
     """How lists are computed, and how long they are cached."""
 
-    ranking: RankingConfig
+    # Values of BlendConfig's fields, where an operator set them.
+    blend: Mapping[str, float]
+    mood_weight: float
+    mood_weight_cold: float
     reranking: RerankConfig
     # The number of positions of a list for new movies, and the number of days for which a movie is new.
     exploration_places: int
@@ -46,6 +49,22 @@ class ServingConfig:
     trending_window_days: float
     trending_min_votes: int
     trending_min_people: int
+
+    def ranking(self, published: BlendConfig) -> RankingConfig:
+        """How candidates of a version that was published with this blend are scored."""
+        return RankingConfig(merge_blend(published, self.blend), self.mood_weight, self.mood_weight_cold)
+
+
+def merge_blend(published: BlendConfig, chosen: Mapping[str, float]) -> BlendConfig:
+    """The published blend with the chosen values of its fields.
+
+    A chosen weight of 0 beside a published one of 0 would leave nothing to rank by: the latter is then the default.
+    """
+    values = asdict(published) | dict(chosen)
+    if values["batch"] == values["realtime"] == 0:
+        values = asdict(published) | {name: getattr(BlendConfig(), name) for name in ("batch", "realtime")}
+        values |= dict(chosen)
+    return BlendConfig(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +89,7 @@ class _NumberSetting:
     def problem(self) -> str | None:
         """A message that names the invalid value and its valid range; None if the value is valid."""
         value = self.read()
-        if value is None and self.key:  # The default of BlendConfig or RerankConfig applies.
+        if value is None and self.key:  # What was published with the version, or the default, applies.
             return None
         types = int if self.whole else (int, float)
         typed = isinstance(value, types) and not isinstance(value, bool)
@@ -83,11 +102,9 @@ class _NumberSetting:
         return f"{self.variable}: {value!r} is not a {kind} {valid_range}."
 
 
-_MOOD_WEIGHT = _NumberSetting("MOOD_WEIGHT", 0, 1)
-_MOOD_WEIGHT_COLD = _NumberSetting("MOOD_WEIGHT_COLD", 0, 1)
 _BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
 _REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
-# Fields of BlendConfig and RerankConfig, which are built from whole dictionaries.
+# Fields of BlendConfig and RerankConfig, whose settings are whole dictionaries.
 _DICTIONARY_NUMBERS = (
     _BATCH,
     _REALTIME,
@@ -105,6 +122,8 @@ def _seconds(variable: str, low: int = 1) -> _NumberSetting:
 
 # By field of ServingConfig.
 _FIELDS = {
+    "mood_weight": _NumberSetting("MOOD_WEIGHT", 0, 1),
+    "mood_weight_cold": _NumberSetting("MOOD_WEIGHT_COLD", 0, 1),
     "exploration_places": _NumberSetting("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
     "exploration_days": _NumberSetting("EXPLORATION_DAYS", 0, allow_infinity=True),
     # With 0 seconds every list is computed; its pages are still available.
@@ -132,7 +151,7 @@ def serving_config() -> ServingConfig:
     if errors := check_serving_config():
         raise ImproperlyConfigured("\n".join(error.msg for error in errors))
     return ServingConfig(
-        ranking=RankingConfig(BlendConfig(**settings.BLEND_WEIGHTS), _MOOD_WEIGHT.read(), _MOOD_WEIGHT_COLD.read()),
+        blend={name: value for name, value in settings.BLEND_WEIGHTS.items() if value is not None},
         reranking=RerankConfig(**settings.RERANKING),
         **{field: number.read() for field, number in _FIELDS.items()},
     )
@@ -140,7 +159,7 @@ def serving_config() -> ServingConfig:
 
 def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     """A system check: one error for each invalid serving setting."""
-    problems = _problems((*_DICTIONARY_NUMBERS, _MOOD_WEIGHT, _MOOD_WEIGHT_COLD, *_FIELDS.values()))
+    problems = _problems((*_DICTIONARY_NUMBERS, *_FIELDS.values()))
     errors = [Error(problem, id="recommendations.E001") for problem in problems]
     if _BATCH.read() == _REALTIME.read() == 0:
         names = f"{_BATCH.variable}, {_REALTIME.variable}"

@@ -75,7 +75,7 @@ def _ranked(listed: list[int], gathered: GatheredList) -> list[int]:
         return new
     _, factors = gathered.movies.factors(new)
     # A place that is given away is not for what is near a disliked movie.
-    penalties = dislike_penalties(profile, factors, serving_config().ranking.dislikes)
+    penalties = dislike_penalties(profile, factors, gathered.ranking.dislikes)
     scores = np.where(penalties > 0, 0.0, factors @ profile.query)
     return [new[position] for position in np.argsort(-scores, kind="stable").tolist() if scores[position] > 0]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
-from recommendations.algorithms.listing.query_mixture import MixtureConfig, mix_queries, pad_profile
-from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems, candidate_ids
+from recommendations.algorithms.listing.query_mixture import mix_queries, pad_profile
+from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, candidate_ids
 from recommendations.algorithms.listing.session_query import (
     FEW_SHOT_DIMENSIONS,
     RealtimeConfig,
@@ -33,8 +33,8 @@ from recommendations.serving.predicted_ratings import RatingPredictions, rating_
 from recommendations.serving.preferred_genres import popular_in_preferred
 from recommendations.vectors.text_query import TextMeaning, text_meaning
 
-REALTIME = RealtimeConfig()
-MIXTURE = MixtureConfig()
+# The number of signals that are read; a version may use fewer. They are read before the version is known.
+SIGNALS_READ = RealtimeConfig().signals
 _NO_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
 
 
@@ -79,12 +79,14 @@ class LeftOut(NamedTuple):
 class GatheredList:
     """The data of one list.
 
-    movies: features of the candidates, the fill and ``new_movies``; signal_titles: titles of the movies of the
-    profile's signals, in the signals' order; ratings: predicts the person's ratings; genre_reasons: by movie id, for
-    movies popular in preferred genres; new_movies: when each new movie that may be inserted was added, newest first.
+    ranking: how the live version's candidates are scored; movies: features of the candidates, the fill and
+    ``new_movies``; signal_titles: titles of the movies of the profile's signals, in the signals' order; ratings:
+    predicts the person's ratings; genre_reasons: by movie id, for movies popular in preferred genres; new_movies:
+    when each new movie that may be inserted was added, newest first.
     """
 
     request: ListRequest
+    ranking: RankingConfig
     pool: CandidatePool
     movies: MovieFeatures
     left_out: LeftOut
@@ -103,7 +105,7 @@ def gather_for_user(
     features: the feature cache of the current catalogue token, if the caller has already read the token.
     """
     live = candidates.live_model(user_id)
-    signals, seen = history(user_id, REALTIME.signals)
+    signals, seen = history(user_id, SIGNALS_READ)
     features = features or feature_cache_for(catalogue_token())
     return gather(ListRequest(live, signals, seen, filters or ListFilters(), features, explore=True))
 
@@ -111,7 +113,7 @@ def gather_for_user(
 def gather_for_guest(signals: Sequence[Signal], seen: set[int], filters: ListFilters) -> GatheredList:
     """Read everything for a guest's list, from their signals, newest first, and the ids of movies they have seen."""
     live = candidates.live_model()
-    newest = list(signals[: REALTIME.signals])
+    newest = list(signals[:SIGNALS_READ])
     return gather(ListRequest(live, newest, seen, filters, feature_cache_for(catalogue_token())))
 
 
@@ -119,7 +121,8 @@ def gather(request: ListRequest) -> GatheredList:
     """Read the candidates of each source with a weight above 0, and the features of their movies."""
     live, excluded = request.live, request.excluded
     profile = user_profile(request.features, live, request.signals)
-    weights = serving_config().ranking.weights(has_batch=bool(live.movie_ids), profile=profile)
+    ranking = request.features.serving(live.version_id).ranking
+    weights = ranking.weights(has_batch=bool(live.movie_ids), profile=profile)
     passing = request.filters.passing(live.movie_ids)
     popular, preferred, genre_reasons = _popular(request, profile) if weights["popular"] else _NO_POPULAR
     nearest = _nearest(request, profile) if weights["realtime"] else []
@@ -166,6 +169,7 @@ def gather(request: ListRequest) -> GatheredList:
     )
     return GatheredList(
         request,
+        ranking,
         pool,
         movies,
         left_out,
@@ -184,6 +188,8 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
     """
     if live.version_id is None or not signals:
         return None
+    published = features.serving(live.version_id)
+    signals = signals[: published.parameters.realtime.signals]
     vectors, movie_ids = features.vectors(live.version_id), [signal.movie_id for signal in signals]
     usable, query_factors = vectors.query_factors(movie_ids)
     _, item_factors, _ = vectors.item_and_rating_factors(movie_ids)
@@ -194,16 +200,16 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
         item_factors,
         usable=usable,
         newer=live.newer_than_training(signals),
-        config=REALTIME,
+        config=published.parameters.realtime,
     )
     if profile is None:
         return None
-    space = features.serving(live.version_id).space
-    if space is None:
+    if published.space is None:
         return pad_profile(profile, ITEM_DIMENSIONS)
     own = profile.signal_positions
     times = np.array([signals[position].occurred_at.timestamp() for position in own.tolist()]).astype(np.int64)
-    return mix_queries(profile, query_factors[own, FEW_SHOT_DIMENSIONS:], times, space, MIXTURE)
+    following = query_factors[own, FEW_SHOT_DIMENSIONS:]
+    return mix_queries(profile, following, times, published.space, published.parameters.mixture)
 
 
 def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[str]:

@@ -13,13 +13,12 @@ import numpy as np
 from events.selectors import histories
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
 from recommendations.algorithms.listing.group_aggregation import RankedGroup, Strategy, rank_group
-from recommendations.algorithms.listing.scoring import CandidatePool, ScoredItems, candidate_ids
+from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, candidate_ids
 from recommendations.retrieval import candidates, reasons
-from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
-from recommendations.serving.gather import REALTIME, user_profile
+from recommendations.serving.gather import SIGNALS_READ, user_profile
 from recommendations.serving.present import diversified_order
 
 # Decimals of the scores in a response: enough to compare movies, too few to infer what a member did.
@@ -37,9 +36,13 @@ class GroupItem(NamedTuple):
 
 @dataclass(frozen=True)
 class GatheredGroup:
-    """The data of one group's list: a pool per member, all with the same candidates, and the candidates' features."""
+    """The data of one group's list: a pool per member, all with the same candidates, and the candidates' features.
+
+    ranking: how the live version's candidates are scored.
+    """
 
     version_id: int | None
+    ranking: RankingConfig
     pools: list[CandidatePool]
     movies: MovieFeatures
 
@@ -56,7 +59,7 @@ class GroupList:
 def compute_group(user_ids: Sequence[int], strategy: Strategy, limit: int) -> GroupList:
     """At most ``limit`` movies for these people that none of them has seen. Deterministic; writes nothing."""
     gathered = gather_group(user_ids, limit)
-    ranked = rank_group(gathered.pools, strategy, serving_config().ranking)
+    ranked = rank_group(gathered.pools, strategy, gathered.ranking)
     return present_group(ranked, gathered, limit)
 
 
@@ -68,7 +71,7 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
     """
     live_models = candidates.live_models(user_ids)
     lives = [live_models[user_id] for user_id in user_ids]
-    by_user = histories(user_ids, REALTIME.signals)
+    by_user = histories(user_ids, SIGNALS_READ)
     seen = set[int]().union(*(seen_by_one for _, seen_by_one in by_user.values()))
     features, version_id = feature_cache_for(catalogue_token()), lives[0].version_id
     signal_movies = {signal.movie_id for signals, _ in by_user.values() for signal in signals}
@@ -88,7 +91,7 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
         movies = features.collect(ids, version_id)
     item_ids = np.array(sorted(movies.cards), np.int64)
     has_factors, factors = movies.factors(item_ids)
-    ranking = serving_config().ranking
+    ranking = features.serving(version_id).ranking
     # No ``nearest``: real-time scores have no floor here, because least misery must rank the low ones too.
     pools = [
         CandidatePool(
@@ -101,7 +104,7 @@ def gather_group(user_ids: Sequence[int], limit: int) -> GatheredGroup:
         )
         for live, by_source, profile in zip(lives, lists, profiles, strict=True)
     ]
-    return GatheredGroup(version_id, pools, movies)
+    return GatheredGroup(version_id, ranking, pools, movies)
 
 
 def _fetch_query_factors(features: MovieFeatureCache, version_id: int | None, movie_ids: set[int]) -> None:

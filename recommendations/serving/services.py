@@ -16,7 +16,6 @@ from movies.models import Movie
 from movies.selectors import items_expanded
 from recommendations.algorithms.listing.group_aggregation import Strategy
 from recommendations.algorithms.listing.scoring import rank
-from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
@@ -98,7 +97,7 @@ def _compute(
     list is cached for its next pages only.
     """
     gathered = gather_for_user(user.pk, filters, features=feature_cache_for(lookup.catalogue_token) if lookup else None)
-    ranked = rank(gathered.pool, serving_config().ranking)
+    ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
     rendered = render(presented)
     served_record(
@@ -136,7 +135,7 @@ def session_list(
         raise ValidationError({source: f"There is no movie of the id {unknown}."})
     seen = {signal.movie_id for signal in signals if signal.kind not in NOT_SEEN_BY}
     gathered = gather_for_guest(signals, seen, filters)
-    ranked = rank(gathered.pool, serving_config().ranking)
+    ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
     return {**list_fields(presented), "items": items_expanded(item_fields(presented)[:limit], expand)}
 

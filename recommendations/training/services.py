@@ -132,8 +132,9 @@ def _fit(data: _Data, progress: Progress) -> TrainedModel:
 
 
 def _describe(version: ModelVersion, data: _Data, model: TrainedModel, seconds: dict[str, float]) -> None:
-    """Set the version's data sizes, metrics and costs, without saving them."""
+    """Set the version's hyperparameters, data sizes, metrics and costs, without saving them."""
     version.algorithm, version.hyperparameters = ALGORITHM, data.config.as_dict()
+    version.serving = {} if model.serving is None else model.serving.as_dict()
     version.people, version.movies = len(data.interactions.user_ids), len(data.contents)
     version.interactions = len(data.interactions)
     stages = {"reading": seconds["reading"], **model.seconds, "writing": seconds["writing"]}

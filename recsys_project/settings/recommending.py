@@ -5,16 +5,17 @@ from typing import Any
 
 from recsys_project.settings.environment import VAR_DIR, env
 
+# What is not set here is as the live version was published with.
 # The weights of the nightly batch and of the latest interactions in a list's score, for a user without interactions
-# since the model was trained. The batch's weight falls as 1 / (1 + decay x newer interactions), down to a floor (a
-# share of the weight); a decay of 0 keeps it constant.
+# since the model was trained (0.7 and 0.3 without published ones). The batch's weight falls as 1 / (1 + decay x newer
+# interactions), down to a floor (a share of the weight); a decay of 0 keeps it constant (2 and 0.15).
 BLEND_WEIGHTS = {
-    "batch": env.float("BLEND_WEIGHT_BATCH", default=0.7),
-    "realtime": env.float("BLEND_WEIGHT_REALTIME", default=0.3),
-    "newer_decay": env.float("BLEND_NEWER_DECAY", default=2.0),
-    "batch_floor": env.float("BLEND_BATCH_FLOOR", default=0.15),
-    # The weight of popularity for a user without a batch row is this / (1 + positive signals).
-    "popularity_prior": env.float("BLEND_POPULARITY_PRIOR", default=4.0),
+    "batch": env.float("BLEND_WEIGHT_BATCH", default=None),
+    "realtime": env.float("BLEND_WEIGHT_REALTIME", default=None),
+    "newer_decay": env.float("BLEND_NEWER_DECAY", default=None),
+    "batch_floor": env.float("BLEND_BATCH_FLOOR", default=None),
+    # The weight of popularity for a user without a batch row is this / (1 + positive signals) (4).
+    "popularity_prior": env.float("BLEND_POPULARITY_PRIOR", default=None),
 }
 # The weight of a mood (free text) in a score, 0 to 1.
 MOOD_WEIGHT = env.float("MOOD_WEIGHT", default=0.5)

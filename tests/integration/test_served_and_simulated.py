@@ -15,11 +15,11 @@ from events.selectors import Signal, history
 from events.services import interaction_record
 from movies.models import Movie
 from recommendations.algorithms.listing.scoring import ScoredItems
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.pipeline.train import TrainedModel
 from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie
 from recommendations.retrieval import movie_features
-from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving import services
 from recommendations.training import services as training
@@ -49,7 +49,7 @@ class Site:
             [0.0 if signal.value is None else signal.value for signal in signals],
             self.positions([signal.movie_id for signal in signals]),
             LISTED,
-            blending=serving_config().ranking.blend,
+            blending=ServingParameters().blend,
             batch=batch,
             newer=newer,
             kinds=[signal.kind for signal in signals],

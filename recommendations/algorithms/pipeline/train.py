@@ -22,6 +22,7 @@ from recommendations.algorithms.content.lsa import ContentEncoder, MovieContent
 from recommendations.algorithms.content.sentence_encoder import new_encoder
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
@@ -104,6 +105,8 @@ class TrainedModel:
     # float32, (M, factors + 2), see ``ratings.fold_in``; None when ratings are not predicted.
     rating_factors: NDArray[np.float32] | None = None
     next_item: NextItemFactors | None = None
+    # What lists are made with, where validation has chosen it; None: the defaults.
+    serving: ServingParameters | None = None
 
     def lists(
         self, n: int, recommendable: NDArray[np.int64], block: int = 1024

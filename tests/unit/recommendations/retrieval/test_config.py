@@ -5,14 +5,13 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, asdict, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from recommendations.algorithms.listing.blending import BlendConfig
-from recommendations.algorithms.listing.dislikes import DislikeConfig
 from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.algorithms.listing.scoring import RankingConfig
 from recommendations.retrieval.config import ServingConfig, check_serving_config, serving_config
@@ -91,7 +90,7 @@ def messages():
 
 def test_the_shipped_settings_are_those_of_the_algorithms():
     assert check_serving_config() == []
-    assert serving_config().ranking == RankingConfig()
+    assert serving_config().ranking(BlendConfig()) == RankingConfig()
     assert serving_config().reranking == RerankConfig()
 
 
@@ -130,6 +129,21 @@ def test_a_message_says_what_the_value_may_be(settings, variable, value, message
     assert messages() == [message]
 
 
+def test_settings_win_over_what_a_version_was_published_with(settings):
+    published = BlendConfig(batch=0.4, realtime=0.6, newer_decay=1, batch_floor=0.3, popularity_prior=2)
+    assert serving_config().ranking(published).blend == published
+
+    settings.BLEND_WEIGHTS = settings.BLEND_WEIGHTS | {"batch": 0.1, "newer_decay": 0.0}
+
+    assert serving_config().ranking(published).blend == replace(published, batch=0.1, newer_decay=0.0)
+
+
+def test_a_weight_set_to_0_beside_a_published_0_leaves_the_default(settings):
+    settings.BLEND_WEIGHTS = settings.BLEND_WEIGHTS | {"realtime": 0.0}
+
+    assert serving_config().ranking(BlendConfig(batch=0.0, realtime=1.0)).blend == BlendConfig(batch=0.7, realtime=0.0)
+
+
 def test_weights_that_are_both_0_are_one_error(settings):
     settings.BLEND_WEIGHTS = settings.BLEND_WEIGHTS | {"batch": 0.0, "realtime": 0.0}
 
@@ -155,11 +169,11 @@ def test_one_frozen_config_a_process(settings):
     with pytest.raises(FrozenInstanceError):
         serving_config().exploration_places = 2
     with pytest.raises(FrozenInstanceError):
-        serving_config().ranking.mood_weight = 0.1
+        serving_config().mood_weight = 0.1
 
     settings.MOOD_WEIGHT = 0.1
 
-    assert serving_config().ranking.mood_weight == 0.1
+    assert serving_config().mood_weight == 0.1
 
 
 # An environment in which every setting of serving differs from what is shipped.
@@ -211,14 +225,12 @@ def test_each_variable_reaches_its_field():
     done = run("-c", program, **ENVIRONMENT)
 
     config = json.loads(done.stdout)
-    # No setting changes the penalties of dislikes.
-    assert config["ranking"].pop("dislikes") == asdict(DislikeConfig())
-    read = config["ranking"].pop("blend") | config.pop("ranking") | config.pop("reranking") | config
+    read = config.pop("blend") | config.pop("reranking") | config
     assert sorted(read) == sorted(
         field.name
-        for kind in (BlendConfig, RankingConfig, RerankConfig, ServingConfig)
+        for kind in (BlendConfig, RerankConfig, ServingConfig)
         for field in fields(kind)
-        if field.name not in ("blend", "dislikes", "ranking", "reranking")
+        if field.name not in ("blend", "reranking")
     )
     assert [read.pop("top"), read.pop("pool_factor")] == [RerankConfig().top, RerankConfig().pool_factor]
     assert sorted(map(float, read.values())) == sorted(map(float, ENVIRONMENT.values()))
