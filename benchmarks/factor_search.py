@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.scratch_site import scratch_database
 
 DATABASE = "benchmark_factor_search"
-RANK = 128
+# Of joined factors: few-shot, next-item, bias.
+RANK = 257
 SHARES = (100, 10)
 # (rows wanted, movies to leave out): a page of similar movies; what a person's list asks for.
 DEMANDS = ((20, 0), (100, 300))
@@ -123,7 +124,7 @@ def fill(movies: int, rng: np.random.Generator) -> Catalogue:
         version=version,
         movie_ids=ids,
         content=content,
-        factors=(factors, factors),
+        factors=(factors[:, :-1], factors),
         trained=np.ones(movies, np.bool_),
         read_at=timezone.now(),
     )

@@ -9,9 +9,11 @@ server share the cores.
 """
 
 import argparse
+import hashlib
 import http.client
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +32,9 @@ from benchmarks.scratch_site import HOST, scratch_database, web_server
 
 DATABASE = "benchmark_list_miss"
 PORT = 8765
+# Of the few-shot and of the next-item factors.
 RANK = 128
+HIDDEN_UNITS = 256
 LIST_SIZE = 100
 SHOWN = 20
 RATINGS_EACH = 20
@@ -86,13 +91,18 @@ def main() -> None:
         parser.error("--skew must be from 1 to 10")
     if options.requests < 1 or options.warm_up < 1 or options.requests + options.warm_up > options.people:
         parser.error("--requests and --warm-up must be 1 or more, and no more than --people together")
-    with scratch_database(DATABASE) as connection:
+    with scratch_database(DATABASE) as connection, tempfile.TemporaryDirectory() as folder:
+        from django.conf import settings  # noqa: PLC0415 -- after Django is set up.
+
+        settings.MODEL_DIR = Path(folder)
         run(connection, options)
 
 
 def run(connection: Any, options: argparse.Namespace) -> None:
     """Fill, serve, ask, print."""
-    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415 -- after Django is set up.
+    from django.conf import settings  # noqa: PLC0415 -- after Django is set up.
+
+    from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415
 
     console = Console()
     started = time.perf_counter()
@@ -100,7 +110,7 @@ def run(connection: Any, options: argparse.Namespace) -> None:
     console.print(f"filled in {time.perf_counter() - started:.0f} s")
     tokens = person_tokens(options.requests + options.warm_up)
     invalidate_catalogue()  # What Redis has cached of other databases does not count.
-    with web_server(PORT, LOG_LEVEL="INFO"):
+    with web_server(PORT, LOG_LEVEL="INFO", MODEL_DIR=str(settings.MODEL_DIR)):
         ask(tokens[: options.warm_up], options.clients)  # What each process reads once and then caches.
         misses = ask(tokens[options.warm_up :], options.clients)
         hits = ask(tokens[options.warm_up :], options.clients)
@@ -144,14 +154,15 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
     version = ModelVersion.objects.create(status="live")
     # Movies that more people like have longer factors, as trained ones have, and so are near to more people.
     popularity = (1 + np.arange(movies)) ** -0.5
-    factors = (rng.normal(size=(movies, RANK)) * popularity[:, None]).astype(np.float32)
+    factors = (rng.normal(size=(movies, 2 * RANK + 1)) * popularity[:, None]).astype(np.float32)
+    publish_next_item_space(version, factors, rng)
     content = rng.normal(size=(movies, 384)).astype(np.float32)
     content /= np.linalg.norm(content, axis=1, keepdims=True)
     embeddings_write(
         version=version,
         movie_ids=ids,
         content=content,
-        factors=(factors, factors),
+        factors=(factors[:, : 2 * RANK], factors),
         trained=np.ones(movies, np.bool_),
         read_at=timezone.now(),
         rating_factors=np.column_stack(
@@ -169,6 +180,32 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
             cursor.execute(sql, {**shared, "each": each})
         cursor.execute("VACUUM (FREEZE, ANALYZE)")
         cursor.execute("CHECKPOINT")
+
+
+def publish_next_item_space(version: Any, factors: NDArray[np.float32], rng: np.random.Generator) -> None:
+    """Write a next-item model's space of the trained size, with random tables, into the version's files."""
+    from recommendations.algorithms.listing.query_mixture import MixedSpace  # noqa: PLC0415
+    from recommendations.algorithms.listing.sequence_query import SequenceTables  # noqa: PLC0415
+    from recommendations.algorithms.pipeline.train import NEXT_ITEM_FILE  # noqa: PLC0415
+    from recommendations.algorithms.rankers.next_item import DECAYS  # noqa: PLC0415
+    from recommendations.vectors.artefacts import artefacts_folder  # noqa: PLC0415
+
+    def draw(*shape: int) -> NDArray[np.float32]:
+        return (0.1 * rng.normal(size=shape)).astype(np.float32)
+
+    tables = SequenceTables(
+        np.array([decay.places or 0 for decay in DECAYS], np.float32),
+        np.array([decay.seconds or 0 for decay in DECAYS], np.float32),
+        draw(len(DECAYS), RANK),
+        draw(RANK, HIDDEN_UNITS),
+        draw(HIDDEN_UNITS),
+        draw(HIDDEN_UNITS, RANK),
+        50,
+    )
+    path = artefacts_folder(version.pk) / NEXT_ITEM_FILE
+    MixedSpace.measure(tables, factors, RANK).save(path)
+    version.artefacts = {NEXT_ITEM_FILE: hashlib.sha256(path.read_bytes()).hexdigest()}
+    version.save(update_fields=["artefacts"])
 
 
 def person_tokens(people: int) -> list[str]:
