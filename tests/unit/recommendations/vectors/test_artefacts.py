@@ -98,6 +98,7 @@ def test_the_space_of_queries_is_read_once_and_checked(world, settings):
     space = artefacts.mixed_space_load(version=version)
 
     assert space.width == ITEM_DIMENSIONS
+    assert version.hyperparameters["next_item"]["horizon"] == 5
     path.unlink()
     assert artefacts.mixed_space_load(version=version) is space
 
