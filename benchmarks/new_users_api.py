@@ -35,9 +35,9 @@ from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
 from recommendations.evaluation.protocols import new_users
 from recommendations.evaluation.protocols.data import LIKE_FROM, read_ratings
-from recommendations.evaluation.protocols.serving import ServingSimulator
 
 DATABASE = "benchmark_new_users"
 PORT = 8766

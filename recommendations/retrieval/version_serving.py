@@ -41,11 +41,12 @@ def version_serving(version_id: int | None) -> VersionServing:
     version = None if version_id is None else rows.filter(pk=version_id).first()
     if version is None:
         return VersionServing(serving_config().ranking(ServingParameters().blend))
-    parameters = _parameters(version)
+    parameters = serving_parameters(version)
     return VersionServing(serving_config().ranking(parameters.blend), parameters, _space(version))
 
 
-def _parameters(version: ModelVersion) -> ServingParameters:
+def serving_parameters(version: ModelVersion) -> ServingParameters:
+    """The parameters that it was published with; the defaults where this release cannot read them, which is logged."""
     try:
         return config_from_json(ServingParameters, version.serving)
     except ConfigError as error:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.model_files import ModelFileError, load_arrays, save_arrays
-from recommendations.algorithms.pipeline.train import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
+from recommendations.algorithms.pipeline.trained_model import ENCODER_FILE, FOLD_IN_FILE, TrainedModel
 from recommendations.standalone.data import StandaloneData
 
 FORMAT = "recsys-model"

@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 
 from recommendations.algorithms.configs import ConfigError, config_from_json
+from recommendations.algorithms.pipeline.serving_validation import ServingValidationConfig
 from recommendations.algorithms.pipeline.train import TrainingConfig
 from recommendations.algorithms.pipeline.tune import TunedConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
@@ -30,6 +31,7 @@ def training_config() -> TrainingConfig:
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
         rating=rating_config(),
         next_item=next_item_config(),
+        serving_validation=ServingValidationConfig() if settings.TRAINING_SERVING_VALIDATION else None,
     )
 
 
@@ -41,11 +43,8 @@ def rating_config() -> RatingPredictorConfig | None:
 
 
 def next_item_config() -> NextItemConfig | None:
-    """The next-item model's hyperparameters; None where the settings turn it off.
-
-    Serving wants what people like soon, not the very next pick: see ``horizon`` in docs/evaluation.md.
-    """
-    return NextItemConfig(dimensions=NEXT_ITEM_DIMENSIONS, horizon=5) if settings.TRAINING_NEXT_ITEM else None
+    """The next-item model's hyperparameters; None where the settings turn it off."""
+    return replace(NextItemConfig.nightly(), dimensions=NEXT_ITEM_DIMENSIONS) if settings.TRAINING_NEXT_ITEM else None
 
 
 def popularity_config() -> PopularityConfig:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from movies.db import binary_copy
 from movies.models import Movie
-from recommendations.algorithms.pipeline.train import TrainedModel
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.models import ModelVersion
 from recommendations.training.attempts import attempt_owned
 from recommendations.training.progress import VECTORS_SHARE, WRITE_SHARE, Progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -16,8 +17,10 @@ from events.training_data import movie_votes_read
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import transaction_lock
 from movies.models import Movie
-from recommendations.algorithms.rankers.popularity import damped_popularity, top_scored
-from recommendations.models import PopularMovie
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
+from recommendations.algorithms.rankers.popularity import PopularityConfig, damped_popularity, top_scored
+from recommendations.models import ModelVersion, PopularMovie
+from recommendations.retrieval.version_serving import serving_parameters
 from recommendations.training.config import popularity_config
 
 logger = structlog.get_logger(__name__)
@@ -32,9 +35,9 @@ def popular_refresh(*, now: datetime | None = None) -> int:
     They hold published movies only. Cached lists are invalidated only if a movie changed its place.
     """
     now = now or timezone.now()
-    config = popularity_config()
     with transaction.atomic():
         transaction_lock("popular")
+        config = _config()
         votes = movie_votes_read(
             now=now, half_life_days=config.half_life_days, floor=config.floor, as_ratings=AS_RATINGS
         )
@@ -48,6 +51,13 @@ def popular_refresh(*, now: datetime | None = None) -> int:
             invalidate_catalogue_on_commit()
     logger.info("popular_refreshed", rows=len(rows), changed=after != before)
     return len(rows)
+
+
+def _config() -> PopularityConfig:
+    """The hyperparameters from the settings, and from what was chosen when the live version was trained."""
+    live = ModelVersion.objects.live().only("pk", "serving").first()
+    parameters = ServingParameters() if live is None else serving_parameters(live)
+    return replace(popularity_config(), rating_exponent=parameters.popularity_rating_exponent)
 
 
 def _rank(movie_ids: NDArray[np.int64], scores: NDArray[np.float32], now: datetime) -> list[PopularMovie]:

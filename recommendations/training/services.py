@@ -15,13 +15,8 @@ from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.feedback import feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
-from recommendations.algorithms.pipeline.train import (
-    ALGORITHM,
-    NothingToTrainOnError,
-    TrainedModel,
-    TrainingConfig,
-    train,
-)
+from recommendations.algorithms.pipeline.train import ALGORITHM, NothingToTrainOnError, TrainingConfig, train
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.models import ModelVersion
 from recommendations.training.attempts import (
     LOCK,

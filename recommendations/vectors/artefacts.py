@@ -23,7 +23,7 @@ from recommendations.algorithms.content.sentence_encoder import SentenceEncoder,
 from recommendations.algorithms.listing.query_mixture import MixedSpace
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.model_files import ModelFileError
-from recommendations.algorithms.pipeline.train import ENCODER_FILE, FOLD_IN_FILE, NEXT_ITEM_FILE, TrainedModel
+from recommendations.algorithms.pipeline.trained_model import ENCODER_FILE, FOLD_IN_FILE, NEXT_ITEM_FILE, TrainedModel
 from recommendations.models import ITEM_DIMENSIONS, ModelVersion
 
 logger = structlog.get_logger(__name__)

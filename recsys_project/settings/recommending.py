@@ -47,6 +47,8 @@ TRAINING_RATING_PREDICTION = env.bool("TRAINING_RATING_PREDICTION", default=True
 TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
 # Whether a model of what people pick next, in the order of time, is trained beside the others.
 TRAINING_NEXT_ITEM = env.bool("TRAINING_NEXT_ITEM", default=True)
+# Each training chooses by validation how its version is served; False serves every version with the defaults.
+TRAINING_SERVING_VALIDATION = env.bool("TRAINING_SERVING_VALIDATION", default=True)
 # Versions with at least this many movies get vector indexes; with fewer, an exact scan is as fast.
 VECTOR_INDEX_MIN_MOVIES = env.int("VECTOR_INDEX_MIN_MOVIES", default=3000)
 # Threads for linear algebra; 0 uses one per core.

@@ -16,8 +16,8 @@ from events.services import interaction_record
 from movies.models import Movie
 from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.algorithms.listing.serving_parameters import ServingParameters
-from recommendations.algorithms.pipeline.train import TrainedModel
-from recommendations.evaluation.protocols.serving import ServingSimulator
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie
 from recommendations.retrieval import movie_features
 from recommendations.retrieval.filters import ListFilters

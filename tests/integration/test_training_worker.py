@@ -177,7 +177,7 @@ from datetime import datetime
 import django
 django.setup()
 from recommendations.training import services as training
-from recommendations.algorithms.pipeline.train import TrainedModel
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.training.nightly import training_run_due
 
 where, real = {where}, getattr({where}, "{name}")

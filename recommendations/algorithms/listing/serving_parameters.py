@@ -17,6 +17,12 @@ class ServingParameters:
     blend: BlendConfig = field(default_factory=BlendConfig)
     realtime: RealtimeConfig = field(default_factory=RealtimeConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    # Of popular movies: the power of their average rating beside the number of their ratings.
+    popularity_rating_exponent: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.popularity_rating_exponent <= 20:
+            raise ValueError(f"popularity_rating_exponent must be from 0 to 20, not {self.popularity_rating_exponent}.")
 
     def as_dict(self) -> dict[str, Any]:
         """The parameters, ready for JSON; ``configs.config_from_json`` reads them."""

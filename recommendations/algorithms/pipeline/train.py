@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,20 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.content.cold_start import FoldIn, FoldInConfig
 from recommendations.algorithms.content.cold_start_factors import ColdStartFactorsConfig, cold_start_factors
-from recommendations.algorithms.content.lsa import ContentEncoder, MovieContent
+from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.content.sentence_encoder import new_encoder
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
-from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors, next_item_factors
+from recommendations.algorithms.pipeline.next_item_factors import next_item_factors
+from recommendations.algorithms.pipeline.serving_validation import (
+    ServingChoice,
+    ServingValidationConfig,
+    choose_serving,
+)
+from recommendations.algorithms.pipeline.trained_model import TrainedModel, positions_of
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
 from recommendations.algorithms.rankers.next_item import NextItemConfig
@@ -61,6 +65,8 @@ class TrainingConfig:
     newcomers: FewShotConfig = field(default_factory=FewShotConfig)
     # None: no next-item model.
     next_item: NextItemConfig | None = None
+    # None: nothing is chosen, and the version is served with the defaults.
+    serving_validation: ServingValidationConfig | None = None
     unrated: ColdStartFactorsConfig = field(default_factory=ColdStartFactorsConfig)
     fold_in: FoldInConfig = field(default_factory=FoldInConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
@@ -82,94 +88,6 @@ class TrainingConfig:
     def as_dict(self) -> dict[str, Any]:
         """The hyperparameters as plain numbers and text, ready for JSON."""
         return asdict(self)
-
-
-@dataclass(slots=True)
-class TrainedModel:
-    """The result of a training. Rows of the catalogue's arrays follow ``movie_ids`` (ascending, M of them)."""
-
-    interactions: Interactions
-    ranker: RankingEnsemble
-    encoder: ContentEncoder
-    fold_in: FoldIn | None
-    movie_ids: NDArray[np.int64]
-    # float32: (M, content_dimensions), (M, rank), (M, rank).
-    content: NDArray[np.float32]
-    query_factors: NDArray[np.float32]
-    item_factors: NDArray[np.float32]
-    # Shape (M,): whether the factors were learned. The others are predicted from content, or zero without fold_in.
-    trained: NDArray[np.bool_]
-    metrics: dict[str, Any]
-    seconds: dict[str, float]
-    ratings: RatingModel | None = None
-    # float32, (M, factors + 2), see ``ratings.fold_in``; None when ratings are not predicted.
-    rating_factors: NDArray[np.float32] | None = None
-    next_item: NextItemFactors | None = None
-    # What lists are made with, where validation has chosen it; None: the defaults.
-    serving: ServingParameters | None = None
-
-    def lists(
-        self, n: int, recommendable: NDArray[np.int64], block: int = 1024
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-        """Everybody's list, in blocks of people: (user ids, movie ids, scores), the last two of shape (people, n).
-
-        recommendable: ids of the candidate movies. A list with fewer than n candidates is padded with ids of -1.
-        """
-        data = self.interactions
-        candidates = np.isin(data.item_ids, recommendable)
-        for users, positions, scores in self.ranker.recommend(data, n, candidates=candidates, block=block):
-            ids = np.where(positions >= 0, data.item_ids[positions], -1)
-            yield data.user_ids[users], ids, scores
-
-    def predicted_ratings(
-        self, user_ids: NDArray[np.int64], movie_ids: NDArray[np.int64]
-    ) -> NDArray[np.float32] | None:
-        """Predicted ratings of each person's list, float32 in the shape of ``movie_ids`` (people, n).
-
-        NaN for movies nobody has rated and for people who have rated nothing; None when ratings are not predicted.
-        """
-        if self.ratings is None:
-            return None
-        users = _positions(self.interactions.user_ids, np.repeat(user_ids, movie_ids.shape[1]))
-        items = _positions(self.interactions.item_ids, movie_ids.ravel())
-        predicted = np.full(movie_ids.size, np.nan, np.float32)
-        known = self.ratings.known_user(users) & self.ratings.known_item(items)
-        predicted[known] = self.ratings.predict(users[known], items[known])
-        return predicted.reshape(movie_ids.shape)
-
-    def joined_factors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Query and item factors, those of the next-item model beside the few-shot ones, (M, d + e), (M, d + e + 1).
-
-        A movie without few-shot item factors has none at all. Without a next-item model only the few-shot factors.
-        """
-        if self.next_item is None:
-            return self.query_factors, self.item_factors
-        known = np.any(self.item_factors, axis=1, keepdims=True)
-        queries = np.where(known, self.next_item.query_factors, np.float32(0))
-        items = np.where(known, self.next_item.item_factors, np.float32(0))
-        return np.concatenate([self.query_factors, queries], axis=1), items
-
-    def save(self, folder: Path) -> None:
-        """Write what serving needs beside the tables. Raises OSError.
-
-        The encoder and the regression turn a new movie into vectors; the next-item model's space makes queries.
-        """
-        self.encoder.save(folder / ENCODER_FILE)
-        if self.fold_in is not None:
-            self.fold_in.save(folder / FOLD_IN_FILE)
-        if self.next_item is not None:
-            self.next_item.space.save(folder / NEXT_ITEM_FILE)
-
-
-ENCODER_FILE = "encoder.npz"
-FOLD_IN_FILE = "fold_in.npz"
-NEXT_ITEM_FILE = "next_item.npz"
-
-
-def _positions(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions of ``wanted`` in the ascending ``ids``; -1 for an absent id."""
-    places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    return np.where(ids[places] == wanted, places, -1)
 
 
 class _Stages:
@@ -212,7 +130,8 @@ def train(
     stages = _Stages(on_progress)
     with stages.stage("evaluating", 0.0):
         measured = evaluate(interactions, config)
-    with stages.stage("fitting", 0.25):
+    choice = _serving_choice(interactions, contents, config, stages)
+    with stages.stage("fitting", 0.3):
         model = RankingEnsemble(config.ranker).fit(interactions.likes())
     contents = sorted(contents, key=lambda content: content.movie_id)
     with stages.stage("encoding texts", 0.4):
@@ -239,12 +158,31 @@ def train(
         A,
         V,
         trained,
-        {**measured, **accuracy},
+        {**measured, **accuracy, **({} if choice is None else {"serving": choice.facts})},
         stages.seconds,
         ratings,
         None if ratings is None else _rating_factors(interactions, (contents, vectors), catalogue, config, stages),
         following,
+        None if choice is None else choice.parameters,
     )
+
+
+def _serving_choice(
+    interactions: Interactions, contents: Sequence[MovieContent], config: TrainingConfig, stages: _Stages
+) -> ServingChoice | None:
+    """Choose how the model is served, with a model of the same kind that is trained on the older interactions."""
+    if config.serving_validation is None:
+        return None
+    alike = replace(config, evaluated_people=0, rating=None, serving_validation=None)
+    with stages.stage("validating serving", 0.1):
+        return choose_serving(
+            interactions,
+            lambda older: train(older, contents, alike),
+            popularity=config.popularity,
+            config=config.serving_validation,
+            seed=config.random_state,
+            on_share=lambda share: stages.advance("validating serving", 0.1 + 0.2 * share),
+        )
 
 
 def _rating_model(
@@ -277,7 +215,7 @@ def _rating_factors(
     with stages.stage("factorising ratings", 0.95):
         given = Ratings.of(interactions)
         fitted = fit_rating_factors(given, config.rating_factors)
-        place = _positions(interactions.item_ids, np.array([content.movie_id for content in contents], np.int64))
+        place = positions_of(interactions.item_ids, np.array([content.movie_id for content in contents], np.int64))
         # The average movie's row is the last, where the position -1 of an absent movie finds it.
         rows = fitted[place]
         unrated = ~np.isin(place, given.items)

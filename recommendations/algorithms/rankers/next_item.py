@@ -62,6 +62,11 @@ class NextItemConfig:
     max_positions: int = 15_000_000
     random_state: int = 0
 
+    @classmethod
+    def nightly(cls) -> Self:
+        """The hyperparameters of the nightly training: serving wants what people like soon, not the very next pick."""
+        return cls(horizon=5)
+
     def __post_init__(self) -> None:
         for name in (
             "dimensions",

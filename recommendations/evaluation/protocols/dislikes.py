@@ -23,14 +23,15 @@ from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.scoring import RankingConfig
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import mean_interval
-from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
+from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.sparse import column_counts
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, matrix_over, read_contents, read_ratings
 from recommendations.evaluation.protocols.new_users import MIN_LIKES_LEFT, held_out_people
 from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY
-from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "dislikes"

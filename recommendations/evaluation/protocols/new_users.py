@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import mean_interval
-from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
+from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.rankers.linear_autoencoder import EASE_ML1M, LinearAutoencoder
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
 from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY, Scorer, popularity_scorer, ranking_task
-from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.evaluation.published import NEW_USERS
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 

@@ -22,11 +22,12 @@ from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import Interval, difference_interval, mean_interval
 from recommendations.algorithms.measuring.splitting import split_at
-from recommendations.algorithms.pipeline.train import TrainedModel, TrainingConfig, train
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
+from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
-from recommendations.evaluation.protocols.serving import ServingSimulator
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "temporal"

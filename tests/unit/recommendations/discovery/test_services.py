@@ -14,7 +14,7 @@ from events.services import interaction_record
 from movies.models import Credit, Movie, Person
 from movies.services import movies_hide, movies_publish
 from recommendations.algorithms.content.sentence_encoder import SentenceEncoder
-from recommendations.algorithms.pipeline.train import ENCODER_FILE
+from recommendations.algorithms.pipeline.trained_model import ENCODER_FILE
 from recommendations.training import services as training
 from recommendations.vectors.artefacts import artefacts_folder
 from recommendations.vectors.refresh import embeddings_refresh

@@ -7,10 +7,10 @@ import pytest
 
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
 from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.evaluation.protocols import Options, ProtocolError, new_users, temporal
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
-from recommendations.evaluation.protocols.serving import ServingSimulator
 from tests.archives import write_zip
 from tests.evaluation.small import metadata_csv, movielens_zip
 

@@ -6,14 +6,14 @@ Items are positions in the model's catalogue.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from events.kinds import Kind
 from recommendations.algorithms.listing.blending import POPULAR_CANDIDATES, REALTIME_CANDIDATES, BlendConfig
-from recommendations.algorithms.listing.query_mixture import MixtureConfig, mix_queries
+from recommendations.algorithms.listing.query_mixture import mix_queries
 from recommendations.algorithms.listing.scoring import (
     CandidatePool,
     RankingConfig,
@@ -21,9 +21,10 @@ from recommendations.algorithms.listing.scoring import (
     candidate_ids,
     rank,
 )
-from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
+from recommendations.algorithms.listing.session_query import UserProfile, build_user_profile
 from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
-from recommendations.algorithms.pipeline.train import TrainedModel
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig
 from recommendations.algorithms.top_n import top_n
 
@@ -40,10 +41,9 @@ class ServingSimulator:
     item_factors: NDArray[np.float32]
     popular: NDArray[np.int64]
     popularity: NDArray[np.float64]
-    realtime: RealtimeConfig = field(default_factory=RealtimeConfig)
+    parameters: ServingParameters = field(default_factory=ServingParameters)
     # With a next-item model, its joined item factors replace ``item_factors`` in the search.
     next_item: NextItemFactors | None = None
-    mixture: MixtureConfig = field(default_factory=MixtureConfig)
     _has_factors: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,14 +52,25 @@ class ServingSimulator:
             self.item_factors = np.where(self._has_factors[:, None], self.next_item.item_factors, np.float32(0))
 
     @classmethod
-    def from_model(cls, model: TrainedModel, config: PopularityConfig | None = None) -> ServingSimulator:
-        """Build from the model's factors and the popularity of items in its interactions."""
+    def from_model(
+        cls, model: TrainedModel, config: PopularityConfig, parameters: ServingParameters | None = None
+    ) -> ServingSimulator:
+        """Build from the model's factors and the popularity of items in its interactions.
+
+        parameters: those that the model was published with, by default.
+        """
+        parameters = parameters or model.serving or ServingParameters()
+        config = replace(config, rating_exponent=parameters.popularity_rating_exponent)
         fitted = Popularity(config).fit(model.interactions)
         scores = np.zeros(len(model.movie_ids), np.float64)
         rows = np.searchsorted(model.movie_ids, model.interactions.item_ids)
-        scores[rows] = fitted.item_scores
+        # A movie that left the catalogue is not listed.
+        inside = np.isin(model.interactions.item_ids, model.movie_ids)
+        scores[rows[inside]] = fitted.item_scores[inside]
         popular = np.lexsort((np.arange(len(scores)), -scores))[: np.count_nonzero(scores)]
-        return cls(model.query_factors, model.item_factors, popular, scores, next_item=model.next_item)
+        return cls(
+            model.query_factors, model.item_factors, popular, scores, parameters=parameters, next_item=model.next_item
+        )
 
     def recommend(
         self,
@@ -68,7 +79,7 @@ class ServingSimulator:
         seen: NDArray[np.int64],
         n: int,
         *,
-        blending: BlendConfig,
+        blending: BlendConfig | None = None,
         batch: ScoredItems | None = None,
         newer: int = 0,
         kinds: Sequence[str] | None = None,
@@ -77,11 +88,12 @@ class ServingSimulator:
         """The best ``n`` positions, int64 (n,), padded with -1 if there are fewer candidates.
 
         signals: positions of rated items, newest first; ratings: of the signals, 0.5 to 5; newer: the number of signals
-        that the model has not read, the first ones; seen: positions to leave out; batch: the person's nightly list;
+        that the model has not read, the first ones; seen: positions to leave out; blending: instead of that of the
+        parameters; batch: the person's nightly list;
         kinds: of the signals, ratings by default; for other kinds the rating is not read; timestamps: unix seconds of
         the signals, all at once by default.
         """
-        config = RankingConfig(blending)
+        config = RankingConfig(blending or self.parameters.blend)
         profile = self._profile(signals, kinds, ratings, newer, timestamps)
         pool = self._gather(profile, seen, n, config=config, batch=batch or ScoredItems())
         ranked = rank(pool, config).item_ids[:n]
@@ -121,7 +133,7 @@ class ServingSimulator:
         newer: int,
         timestamps: NDArray[np.int64] | None,
     ) -> UserProfile | None:
-        newest = slice(0, self.realtime.signals)
+        newest = slice(0, self.parameters.realtime.signals)
         positions = np.array(signals[newest], np.int64)
         factors = self.query_factors[positions]
         profile = build_user_profile(
@@ -132,14 +144,14 @@ class ServingSimulator:
             # The speed layer cannot use movies without factors.
             usable=np.any(factors, axis=1),
             newer=np.arange(len(positions)) < newer,
-            config=self.realtime,
+            config=self.parameters.realtime,
         )
         if profile is None or self.next_item is None:
             return profile
         own = profile.signal_positions
         times = np.zeros(len(own), np.int64) if timestamps is None else timestamps[own]
         known = self.next_item.query_factors[positions[own]]
-        return mix_queries(profile, known, times, self.next_item.space, self.mixture)
+        return mix_queries(profile, known, times, self.next_item.space, self.parameters.mixture)
 
     def _nearest(self, profile: UserProfile | None, seen: NDArray[np.int64]) -> NDArray[np.int64]:
         if profile is None or not profile.positive:
