@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
+from recommendations.algorithms.pipeline.serving_validation import ServingValidationConfig
+from recommendations.algorithms.pipeline.train import TrainingConfig
+from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.evaluation.report import EvaluationReport
+
+# What is served, as the nightly training makes it, without what the protocols of lists do not measure.
+SERVED = TrainingConfig(
+    evaluated_people=0,
+    rating=None,
+    next_item=NextItemConfig.nightly(),
+    serving_validation=ServingValidationConfig(),
+)
 
 # Called with the current stage and the share of the run that is done, 0 to 1.
 OnProgress = Callable[[str, float], None]

@@ -11,7 +11,7 @@ A second part hears real ratings: all ratings up to the k-th like, with and with
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from events.kinds import Kind
-from recommendations.algorithms.listing.blending import BlendConfig
-from recommendations.algorithms.listing.scoring import RankingConfig
+from recommendations.algorithms.listing.dislikes import DislikeConfig
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import mean_interval
 from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
-from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.pipeline.train import train
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.sparse import column_counts
-from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
+from recommendations.evaluation.protocols.base import SERVED, Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, matrix_over, read_contents, read_ratings
 from recommendations.evaluation.protocols.new_users import MIN_LIKES_LEFT, held_out_people
@@ -40,7 +39,7 @@ HELD_OUT_PEOPLE = 200
 POPULAR_MOVIES = 100
 # The highest rating that counts as a dislike, as in the weights of ``events.kinds``.
 DISLIKE_UP_TO = 2.5
-CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
+CONFIG = replace(SERVED, ranker=AUTOENCODER_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,11 @@ def run(path: Path, options: Options, *, people: int = HELD_OUT_PEOPLE) -> Evalu
     if not rows:
         raise ProtocolError(f"The test part is empty: nobody has {LIKES_SHOWN[0] + MIN_LIKES_LEFT} likes.")
     facts |= watch.facts()
-    used = {"training": asdict(CONFIG), "ranking": asdict(RankingConfig()), "realtime": asdict(simulator.realtime)}
+    used = {
+        "training": asdict(CONFIG),
+        "dislikes": asdict(DislikeConfig()),
+        "served with": simulator.parameters.as_dict(),
+    }
     main = f"kept@{options.k} after {LIKES_SHOWN[0]}"
     return EvaluationReport(NAME, name, main, list(rows.values()), (), facts, used, curve_over="likes shown")
 
@@ -191,13 +194,13 @@ def _list(
         kinds = [said.kind.value] * len(rejected) + kinds
         values = [np.nan if said.value is None else said.value] * len(rejected) + values
     seen = np.concatenate([likes, rejected])
-    return simulator.recommend(signals, values, seen, k, blending=BlendConfig(), kinds=kinds)
+    return simulator.recommend(signals, values, seen, k, kinds=kinds)
 
 
 def _real_list(simulator: ServingSimulator, case: Case, heard: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
     """The list after those of the person's ratings that are ``heard``; all are left out of it."""
     signals, ratings = case.signals[heard].tolist(), case.ratings[heard].tolist()
-    return simulator.recommend(signals, ratings, case.signals, k, blending=BlendConfig())
+    return simulator.recommend(signals, ratings, case.signals, k)
 
 
 def _relevant(hidden: Sequence[NDArray[np.int64]], movies: int) -> csr_array:

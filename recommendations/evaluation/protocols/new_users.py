@@ -7,20 +7,19 @@ with at least five left.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import mean_interval
 from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
 from recommendations.algorithms.pipeline.train import TrainingConfig, train
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.rankers.linear_autoencoder import EASE_ML1M, LinearAutoencoder
-from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
+from recommendations.evaluation.protocols.base import SERVED, Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
 from recommendations.evaluation.protocols.ranking import AUTOENCODER_ONLY, Scorer, popularity_scorer, ranking_task
@@ -33,7 +32,7 @@ MAIN_LIKES_SHOWN = 10
 HELD_OUT_PEOPLE = 1000
 MIN_LIKES_LEFT = 5
 # The speed layer uses the factors alone: the other members of the nightly ensemble are left out.
-CONFIG = TrainingConfig(evaluated_people=0, ranker=AUTOENCODER_ONLY, rating=None)
+CONFIG = replace(SERVED, ranker=AUTOENCODER_ONLY)
 
 
 def run(
@@ -77,7 +76,7 @@ def run(
     main = MAIN_LIKES_SHOWN if MAIN_LIKES_SHOWN in per_person["ours"] else max(per_person["ours"])
     rows = [_row(model_name, found, main, options) for model_name, found in per_person.items()]
     facts |= watch.facts()
-    used = {"training": asdict(config), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
+    used = {"training": asdict(config), "served with": simulator.parameters.as_dict()}
     return EvaluationReport(
         NAME, name, _figure(options.k, main), rows, NEW_USERS, facts, used, curve_over="likes shown"
     )
@@ -110,8 +109,6 @@ def _ours(
             own.ratings[::-1].tolist(),
             places,
             k,
-            blending=BlendConfig(),
-            batch=None,
             timestamps=own.timestamps[::-1],
         )
     wanted = ranking_task(_pairs(shown), _pairs(hidden), items=model.movie_ids)

@@ -9,61 +9,34 @@ to be found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from recommendations.algorithms.listing.blending import LIST_SIZE, BlendConfig
+from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import Interval, difference_interval, mean_interval
 from recommendations.algorithms.measuring.splitting import split_at
 from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
+from recommendations.algorithms.pipeline.serving_tasks import ServingTask, followed_tasks
+from recommendations.algorithms.pipeline.serving_validation import published_lists, relevant_matrix
 from recommendations.algorithms.pipeline.train import TrainingConfig, train
-from recommendations.algorithms.pipeline.trained_model import TrainedModel
-from recommendations.evaluation.protocols.base import Options, ProtocolError, Stopwatch
+from recommendations.evaluation.protocols.base import SERVED, Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
-from recommendations.evaluation.protocols.data import LIKE_FROM, Ratings, read_contents, read_ratings
+from recommendations.evaluation.protocols.data import read_contents, read_ratings
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "temporal"
 LATER_SHARE = 0.2
-# Numbers of a person's ratings since the training after which lists are made.
-STEPS = (0, 2, 5, 10, 20, 40)
-NEXT_LIKES = 10
 MAX_PEOPLE = 1000
-CONFIG = TrainingConfig(evaluated_people=0, rating=None)
-VARIANTS = {
-    "blend": BlendConfig(),
-    "batch alone": BlendConfig(batch=1.0, realtime=0.0),
-    "real time alone": BlendConfig(batch=0.0, realtime=1.0),
-}
+# The layers alone replace the weights of the blend; all else is as published.
+LAYERS = {"batch alone": (1.0, 0.0), "real time alone": (0.0, 1.0)}
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One person at one time. signals: positions in the catalogue, newest first, with ratings and unix seconds;
-    next_likes: by time."""
-
-    person: int
-    known: bool
-    step: int
-    # Number of ratings since the training: ``step``, or a few more if several came in one second.
-    newer: int
-    signals: NDArray[np.int64]
-    ratings: NDArray[np.float32]
-    timestamps: NDArray[np.int64]
-    next_likes: NDArray[np.int64]
-    # Times of the newest known event and of the oldest like to find: a test checks that no point knows its own future.
-    latest_known: int
-    earliest_hidden: int
-
-
-def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingConfig = CONFIG) -> EvaluationReport:
+def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingConfig = SERVED) -> EvaluationReport:
     """Measure the blend, each layer alone and popularity, over all points, and separately for known and new people.
 
     until: the share of the ratings, by time, that is used; hyperparameters are chosen with a share below 1, on a window
@@ -82,151 +55,84 @@ def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingCon
     with watch.stage("fitting", 0.1):
         model = train(interactions_from_ratings(ratings.take(~later)), contents, config)
         simulator = ServingSimulator.from_model(model, config.popularity)
-        rows = _nightly_lists(model)
-    catalogue = model.movie_ids
-    ratings = ratings.take(np.isin(ratings.items, catalogue))
-    points = list(evaluation_points(ratings, moment, catalogue, seed=options.seed))
-    if not points:
+        rows = published_lists(model)
+    everything = interactions_from_ratings(ratings)
+    tasks = list(followed_tasks(everything, moment, model.movie_ids, people=MAX_PEOPLE, seed=options.seed))
+    if not tasks:
         raise ProtocolError("The test part is empty: nobody likes anything after the training.")
-    if options.k > len(catalogue):
-        raise ProtocolError(f"k = {options.k} is more than the {len(catalogue)} movies there are.")
+    if options.k > len(model.movie_ids):
+        raise ProtocolError(f"k = {options.k} is more than the {len(model.movie_ids)} movies there are.")
+    blend = simulator.parameters.blend
+    variants = {"blend": blend}
+    variants |= {name: replace(blend, batch=batch, realtime=now) for name, (batch, now) in LAYERS.items()}
     with watch.stage("serving", 0.6):
-        lists = {variant: _answers(simulator, points, rows, blend, options) for variant, blend in VARIANTS.items()}
-        lists["popularity"] = _answers(simulator, points, {}, BlendConfig(), options, blind=True)
-    found = _measure(lists, points, len(catalogue), options.k)
+        lists = {variant: _lists(simulator, tasks, rows, weights, options.k) for variant, weights in variants.items()}
+        lists["popularity"] = _lists(simulator, tasks, {}, blend, options.k, blind=True)
+    relevant = relevant_matrix(tasks, len(model.movie_ids))
+    found = {variant: metrics.ndcg(ranked, relevant, options.k) for variant, ranked in lists.items()}
     facts: dict[str, int | float | str] = {
         "ratings trained on": int((~later).sum()),
-        "people followed": len({point.person for point in points}),
-        "of them known to the training": len({point.person for point in points if point.known}),
-        "lists made by each": len(points),
+        "people followed": len({task.person for task in tasks}),
+        "of them known to the training": len({task.person for task in tasks if task.known}),
+        "lists made by each": len(tasks),
     }
     for other in ("batch alone", "real time alone"):
-        gain = _paired(found["blend"], found[other], points, options.seed)
+        gain = _paired(found["blend"], found[other], tasks, options.seed)
         facts[f"blend over {other}"] = f"{gain.mean:+.5f} [{gain.low:+.5f}, {gain.high:+.5f}]"
     facts |= watch.facts()
-    report_rows = [_row(variant, values, points, options) for variant, values in found.items()]
-    used = {"training": asdict(config), "blend": asdict(BlendConfig()), "realtime": asdict(simulator.realtime)}
+    report_rows = [_row(variant, values, tasks, options) for variant, values in found.items()]
+    used = {"training": asdict(config), "served with": simulator.parameters.as_dict()}
     return EvaluationReport(
         NAME, name, f"ndcg@{options.k}", report_rows, (), facts, used, curve_over="ratings since the moment, plus one"
     )
 
 
-def evaluation_points(
-    ratings: Ratings, moment: int, catalogue: NDArray[np.int64], *, seed: int = 0, people: int = MAX_PEOPLE
-) -> Iterator[Point]:
-    """The points of at most ``people`` who rate after ``moment``, drawn by ``seed``, for both kinds alike.
-
-    ratings: in the order of person and time, of movies of ``catalogue`` (ascending ids) only.
-    """
-    active = np.unique(ratings.users[ratings.timestamps > moment])
-    known = np.isin(active, ratings.users[ratings.timestamps <= moment])
-    rng = np.random.default_rng(seed)
-    for kind in (True, False):
-        group = active[known == kind]
-        for person in np.sort(rng.permutation(group)[: people // 2]):
-            own = ratings.take(ratings.users == person)
-            yield from _points_of_person(int(person), kind, own, moment, catalogue)
-
-
-def _points_of_person(
-    person: int, known: bool, own: Ratings, moment: int, catalogue: NDArray[np.int64]
-) -> Iterator[Point]:
-    places = np.searchsorted(catalogue, own.items)
-    before = int((own.timestamps <= moment).sum())
-    used = set()
-    for step in STEPS:
-        at = before + step
-        # Ratings of the same second as the last known one are also known.
-        while 0 < at < len(own) and own.timestamps[at] == own.timestamps[at - 1]:
-            at += 1
-        if at >= len(own) or at in used:
-            continue
-        used.add(at)
-        liked = np.flatnonzero(own.ratings[at:] >= LIKE_FROM) + at
-        if len(liked):
-            latest = int(own.timestamps[at - 1]) if at else 0
-            yield Point(
-                person,
-                known,
-                step,
-                at - before,
-                places[:at][::-1],
-                own.ratings[:at][::-1],
-                own.timestamps[:at][::-1],
-                places[liked[:NEXT_LIKES]],
-                latest,
-                int(own.timestamps[liked[0]]),
-            )
-
-
-def _nightly_lists(model: TrainedModel) -> dict[int, ScoredItems]:
-    """Published lists by person."""
-    rows = {}
-    for users, movies, scores in model.lists(LIST_SIZE, model.movie_ids):
-        for user, own, values in zip(users.tolist(), movies, scores, strict=True):
-            real = own >= 0
-            rows[user] = ScoredItems(np.searchsorted(model.movie_ids, own[real]), values[real].astype(np.float64))
-    return rows
-
-
-def _answers(
+def _lists(
     simulator: ServingSimulator,
-    points: list[Point],
+    tasks: list[ServingTask],
     rows: dict[int, ScoredItems],
     blending: BlendConfig,
-    options: Options,
+    k: int,
     *,
     blind: bool = False,
 ) -> NDArray[np.int64]:
-    """One list a point, shape (points, k). blind: without any signal, which leaves what is popular."""
-    lists = np.full((len(points), options.k), -1, np.int64)
-    for number, point in enumerate(points):
-        batch = rows.get(point.person) if blending.batch else None
+    """One list a task, shape (tasks, k). blind: without any signal, which leaves what is popular."""
+    lists = np.full((len(tasks), k), -1, np.int64)
+    for number, task in enumerate(tasks):
         hears = not blind and blending.realtime > 0
-        signals = point.signals.tolist() if hears else []
         lists[number] = simulator.recommend(
-            signals,
-            point.ratings.tolist(),
-            point.signals,
-            options.k,
+            task.signals.tolist() if hears else [],
+            task.ratings.tolist(),
+            task.seen,
+            k,
             blending=blending,
-            batch=batch,
-            newer=point.newer,
-            timestamps=point.timestamps,
+            batch=rows.get(task.person) if blending.batch else None,
+            newer=task.newer,
+            timestamps=task.timestamps,
         )
     return lists
 
 
-def _measure(
-    lists: dict[str, NDArray[np.int64]], points: list[Point], movies: int, k: int
-) -> dict[str, NDArray[np.float64]]:
-    """nDCG of every list, by variant, each of shape (points,)."""
-    indptr = np.concatenate([[0], np.cumsum([len(point.next_likes) for point in points])])
-    indices = np.concatenate([point.next_likes for point in points])
-    relevant = csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(points), movies))
-    return {variant: metrics.ndcg(ranked, relevant, k) for variant, ranked in lists.items()}
-
-
-def _per_person(values: NDArray[np.float64], points: list[Point]) -> NDArray[np.float64]:
+def _per_person(values: NDArray[np.float64], tasks: list[ServingTask]) -> NDArray[np.float64]:
     """The mean over each person's points, so that each person counts once."""
-    _, people = np.unique([point.person for point in points], return_inverse=True)
+    _, people = np.unique([task.person for task in tasks], return_inverse=True)
     means: NDArray[np.float64] = np.bincount(people, values) / np.bincount(people)
     return means
 
 
-def _paired(ours: NDArray[np.float64], theirs: NDArray[np.float64], points: list[Point], seed: int) -> Interval:
-    return difference_interval(_per_person(ours, points), _per_person(theirs, points), seed=seed)
+def _paired(ours: NDArray[np.float64], theirs: NDArray[np.float64], tasks: list[ServingTask], seed: int) -> Interval:
+    return difference_interval(_per_person(ours, tasks), _per_person(theirs, tasks), seed=seed)
 
 
-def _row(variant: str, values: NDArray[np.float64], points: list[Point], options: Options) -> ModelRow:
-    known = np.array([point.known for point in points])
-    steps = np.array([point.step for point in points])
+def _row(variant: str, values: NDArray[np.float64], tasks: list[ServingTask], options: Options) -> ModelRow:
+    known = np.array([task.known for task in tasks])
+    steps = np.array([task.step for task in tasks])
     name = f"ndcg@{options.k}"
-    people = _per_person(values, points)
+    people = _per_person(values, tasks)
     figures = {name: float(people.mean())}
     for label, mask in (("known people", known), ("new people", ~known), ("after 0", steps == 0)):
         if mask.any():
-            chosen = [point for point, kept in zip(points, mask, strict=True) if kept]
+            chosen = [task for task, kept in zip(tasks, mask, strict=True) if kept]
             figures[f"{name} {label}"] = float(_per_person(values[mask], chosen).mean())
     curve = {int(step) + 1: float(values[steps == step].mean()) for step in np.unique(steps)}
     return ModelRow(variant, figures, mean_interval(people, seed=options.seed), curve)
