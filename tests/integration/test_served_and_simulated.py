@@ -49,7 +49,6 @@ class Site:
             [0.0 if signal.value is None else signal.value for signal in signals],
             self.positions([signal.movie_id for signal in signals]),
             LISTED,
-            blending=ServingParameters().blend,
             batch=batch,
             newer=newer,
             kinds=[signal.kind for signal in signals],
@@ -74,7 +73,10 @@ def simulator_of(model: TrainedModel) -> ServingSimulator:
     scores = np.zeros(len(model.movie_ids))
     scores[order] = [score for _, score in popular]
     next_item = replace(model.next_item, query_factors=queries[:, 128:], item_factors=items)
-    return ServingSimulator(queries[:, :128], items[:, :128], order, scores, next_item=next_item)
+    parameters = model.serving or ServingParameters()
+    return ServingSimulator(
+        queries[:, :128], items[:, :128], order, scores, parameters=parameters, next_item=next_item
+    )
 
 
 @pytest.fixture
@@ -106,6 +108,7 @@ def site(db, settings, tmp_path, monkeypatch) -> Site:
     movie_features.clear_cache()
     [model] = trained
     assert model.next_item is not None
+    assert version.serving == model.serving.as_dict()
     return Site(movies, people, version, model, simulator_of(model))
 
 

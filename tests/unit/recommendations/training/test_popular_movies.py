@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from events.models import Interaction, Rating
 from movies.models import Movie
-from recommendations.models import PopularMovie
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
+from recommendations.models import ModelVersion, PopularMovie
 from recommendations.training import popular_movies as popularity
 from recommendations.training.popular_movies import popular_refresh
 from tests.factories import make_movie, make_user
@@ -38,6 +39,23 @@ def test_often_and_well_rated_movies_lead_all_popular_lists(films):
     assert listed("Family") == ["Babe"]
     scores = list(PopularMovie.objects.filter(genre=None).order_by("rank").values_list("score", flat=True))
     assert scores == sorted(scores, reverse=True)
+
+
+def test_popular_lists_follow_what_the_live_version_was_published_with(films):
+    rate(films["Heat"], 3.0, 5)
+    rate(films["Babe"], 5.0, 4)
+    popular_refresh()
+    assert listed() == ["Babe", "Heat"]
+
+    counting = ServingParameters(popularity_rating_exponent=0.0).as_dict()
+    retired = ModelVersion.objects.create(status=ModelVersion.Status.RETIRED, serving=counting)
+    popular_refresh()
+    assert listed() == ["Babe", "Heat"]
+
+    retired.status = ModelVersion.Status.LIVE
+    retired.save()
+    popular_refresh()
+    assert listed() == ["Heat", "Babe"]
 
 
 def test_new_ratings_outweigh_as_many_old_ones(films):

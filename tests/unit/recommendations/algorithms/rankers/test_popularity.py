@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,14 @@ def test_the_score_is_the_damped_mean_times_the_count():
 
     expected = [3 * (12 + 5 * mean) / 8, 1 * (5 + 5 * mean) / 6, 0]
     assert scores.tolist() == pytest.approx(expected)
+
+
+def test_with_an_exponent_the_average_outweighs_the_count():
+    count, total = np.array([100.0, 80.0]), np.array([300.0, 360.0])
+
+    assert damped_popularity(count, total, replace(CONFIG, rating_exponent=0.0)).tolist() == [100, 80]
+    by_average = damped_popularity(count, total, replace(CONFIG, rating_exponent=4.0))
+    assert by_average[1] > by_average[0]
 
 
 def test_a_single_top_rating_does_not_beat_many_good_ones():

@@ -50,28 +50,6 @@ def test_data_in_which_nobody_likes_enough_is_an_error(tmp_path):
 
 
 # --- Temporal --------------------------------------------------------------------------------------------------------
-def test_every_point_uses_only_ratings_older_than_its_targets(tmp_path):
-    _, ratings = read_ratings(movielens_zip(tmp_path))
-    # Many ratings in one second are where a careless cut would leak.
-    ratings = Ratings(ratings.users, ratings.items, ratings.ratings, ratings.timestamps // 604_800)
-    order = np.lexsort((ratings.items, ratings.timestamps, ratings.users))
-    ratings = ratings.take(order)
-    moment = int(np.quantile(ratings.timestamps, 0.5))
-    catalogue = np.unique(ratings.items)
-    points = list(temporal.evaluation_points(ratings, moment, catalogue))
-
-    assert {point.step for point in points} >= {0, 2}
-    for point in points:
-        assert point.latest_known < point.earliest_hidden
-        assert point.earliest_hidden > moment
-        own = ratings.users == point.person
-        known = own & (ratings.timestamps <= point.latest_known)
-        assert sorted(catalogue[point.signals].tolist()) == sorted(ratings.items[known].tolist())
-        assert not set(point.signals.tolist()) & set(point.next_likes.tolist())
-        assert point.known == bool((own & (ratings.timestamps <= moment)).any())
-        assert point.newer == int((known & (ratings.timestamps > moment)).sum())
-
-
 def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeypatch):
     trained = []
     real = temporal.train
@@ -89,11 +67,9 @@ def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeyp
 
 def test_an_earlier_window_ends_before_the_reported_ratings(tmp_path, monkeypatch):
     seen = []
-    real = temporal.evaluation_points
+    real = temporal.followed_tasks
     monkeypatch.setattr(
-        temporal,
-        "evaluation_points",
-        lambda ratings, *rest, **named: seen.append(ratings) or real(ratings, *rest, **named),
+        temporal, "followed_tasks", lambda data, *rest, **named: seen.append(data) or real(data, *rest, **named)
     )
     path = movielens_zip(tmp_path)
     temporal.run(path, Options(k=3), until=0.8)
