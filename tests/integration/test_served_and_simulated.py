@@ -74,9 +74,7 @@ def simulator_of(model: TrainedModel) -> ServingSimulator:
     scores[order] = [score for _, score in popular]
     next_item = replace(model.next_item, query_factors=queries[:, 128:], item_factors=items)
     parameters = model.serving or ServingParameters()
-    return ServingSimulator(
-        queries[:, :128], items[:, :128], order, scores, parameters=parameters, next_item=next_item
-    )
+    return ServingSimulator(queries[:, :128], items[:, :128], order, scores, parameters=parameters, next_item=next_item)
 
 
 @pytest.fixture

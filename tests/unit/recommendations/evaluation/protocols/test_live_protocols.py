@@ -7,9 +7,11 @@ import pytest
 
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
+from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
 from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.evaluation.protocols import Options, ProtocolError, new_users, temporal
+from recommendations.evaluation.protocols.base import SERVED
 from recommendations.evaluation.protocols.data import Ratings, read_ratings
 from tests.archives import write_zip
 from tests.evaluation.small import metadata_csv, movielens_zip
@@ -138,11 +140,13 @@ def test_a_dislike_in_the_simulation_lowers_similar_movies_alone():
 def test_a_next_item_model_joins_the_query_of_both_protocols(tmp_path):
     small = NextItemConfig(dimensions=8, hidden_units=8, passes=5, negatives=40, batch=256, horizon=5)
     path, options = movielens_zip(tmp_path), Options(k=3)
-    plain, joined = (temporal.run(path, options, config=replace(temporal.CONFIG, next_item=c)) for c in (None, small))
+    served = replace(SERVED, serving_validation=None)
+    plain, joined = (temporal.run(path, options, config=replace(served, next_item=c)) for c in (None, small))
     figures = [{row.model: row.figures["ndcg@3"] for row in report.rows} for report in (plain, joined)]
     assert figures[0]["batch alone"] == figures[1]["batch alone"]
     assert figures[1]["real time alone"] > figures[1]["popularity"]
     assert joined.hyperparameters["training"]["next_item"]["horizon"] == 5
+    assert joined.hyperparameters["served with"] == ServingParameters().as_dict()
 
     report = new_users.run(path, options, people=10, config=replace(new_users.CONFIG, next_item=small))
     ours = {row.model: row.figures for row in report.rows}
