@@ -68,9 +68,16 @@ def _parse(kind: Any, value: object, place: str) -> Any:
 
 
 def _scalar(kind: Any, value: object, place: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return float(value)
     if kind is not float and type(value) is kind:
         return value
     names = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
     raise ConfigError(f"{place} must be {names.get(kind, kind)}, not {value!r}.")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number beyond the largest float.
+        return False

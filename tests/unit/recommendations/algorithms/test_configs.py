@@ -46,6 +46,7 @@ def test_names_of_an_earlier_release_are_read():
         ({"ranker": {"als_weight": "1"}}, "configuration.ranker.als_weight must be a number, not '1'"),
         ({"ranker": {"als_weight": True}}, "configuration.ranker.als_weight must be a number"),
         ({"ranker": {"als_weight": float("nan")}}, "configuration.ranker.als_weight must be a number"),
+        ({"ranker": {"als_weight": 10**400}}, "configuration.ranker.als_weight must be a number"),
         ({"ranker": {"als": {}}}, "configuration.ranker.als must be a list"),
         ({"ranker": {"als": [{"factors": 1.5}]}}, r"configuration.ranker.als\[0\].factors must be a whole number"),
         ({"ranker": {"autoencoder": {"regularization": -1}}}, "regularization must be above 0"),

@@ -65,7 +65,18 @@ def test_a_version_without_parameters_and_no_version_have_the_defaults(cast):
         assert found.space is None
 
 
-@pytest.mark.parametrize("unreadable", [{"blend": {"new": 1}}, {"realtime": {"signals": 0}}, ["blend"], {"other": 1}])
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"blend": {"new": 1}},
+        {"blend": None},
+        {"blend": {"batch": 10**400}},
+        {"blend": {"batch": "NaN"}},
+        {"realtime": {"signals": 0}},
+        ["blend"],
+        {"other": 1},
+    ],
+)
 def test_parameters_of_another_release_are_logged_once_and_the_defaults_used(cast, caplog, unreadable):
     publish(cast.version, unreadable)
     features = MovieFeatureCache()
