@@ -14,12 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.listing.sequence_query import SequenceTables
+from recommendations.algorithms.listing.sequence_query import SequenceTables, check_table
 from recommendations.algorithms.listing.session_query import UserProfile
 from recommendations.algorithms.model_files import ModelFileError, load_arrays, save_arrays
 
 # Below this deviation a part of the query says nothing.
 _LEAST_DEVIATION = 1e-6
+# Contributions are divided by weights; by a smaller one they would overflow single precision.
+_LEAST_WEIGHT = np.float32(1e-30)
 _FILE_KIND = "mixed space"
 _FEW_SHOT, _NEXT_ITEM = "few_shot_covariance", "next_item_covariance"
 
@@ -82,16 +84,22 @@ class MixedSpace:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what ``save`` wrote. Raises ModelFileError."""
+        arrays = load_arrays(path, _FILE_KIND)
         try:
-            return cls.from_arrays(load_arrays(path, _FILE_KIND))
+            return cls.from_arrays(arrays)
         except KeyError as error:
             raise ModelFileError(f"{path}: this model file has no {error}.") from error
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(f"{path}: {error}") from error
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
-        """The inverse of ``arrays``. Raises KeyError for a missing table."""
-        covariances = (np.asarray(arrays[name], np.float32) for name in (_FEW_SHOT, _NEXT_ITEM))
-        return cls(SequenceTables.from_arrays(arrays), *covariances)
+        """The inverse of ``arrays``. Raises KeyError for a missing table, TypeError or ValueError for an unfit one."""
+        tables = SequenceTables.from_arrays(arrays)
+        few_shot, next_item = (np.asarray(arrays[name], np.float32) for name in (_FEW_SHOT, _NEXT_ITEM))
+        check_table(_FEW_SHOT, few_shot, few_shot.shape[:1] * 2)
+        check_table(_NEXT_ITEM, next_item, (tables.gains.shape[1] + 1,) * 2)
+        return cls(tables, few_shot, next_item)
 
 
 def join_item_factors(
@@ -148,7 +156,7 @@ def mix_queries(
     total = max(float(profile.weights[positive].sum()), _LEAST_DEVIATION)
     scale = (1 - share) / total / _deviation(profile.query, space.few_shot_covariance)
     # A signal's contribution is its weight times its factors; the bias and the hidden layer belong to no signal.
-    by_weight = linear / np.where(known, profile.weights, 1)[:, None]
+    by_weight = linear / np.where(known, np.maximum(profile.weights, _LEAST_WEIGHT), 1)[:, None]
     parts = [profile.query_factors * np.float32(scale), by_weight, np.zeros((len(positive), 1))]
     return replace(
         profile,

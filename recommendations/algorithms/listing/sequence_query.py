@@ -66,9 +66,24 @@ class SequenceTables:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Self:
-        """The inverse of ``arrays``. Raises KeyError for a missing field."""
-        values = {field.name: arrays[field.name] for field in fields(cls)}
-        return cls(**{**values, "signals": int(values["signals"])})  # type: ignore[arg-type]
+        """The inverse of ``arrays``. Raises KeyError for a missing field, TypeError or ValueError for an unfit one."""
+        signals = int(arrays["signals"])
+        names = [field.name for field in fields(cls) if field.name != "signals"]
+        tables = cls(**{name: np.asarray(arrays[name], np.float32) for name in names}, signals=signals)
+        decays, width, hidden = len(tables.places), tables.gains.shape[-1], len(tables.hidden_bias)
+        if signals < 1 or decays < 1:
+            raise ValueError("This next-item model reads no signal.")
+        shapes = {
+            "places": (decays,),
+            "seconds": (decays,),
+            "gains": (decays, width),
+            "hidden_weights": (width, hidden),
+            "hidden_bias": (hidden,),
+            "output_weights": (hidden, width),
+        }
+        for name, shape in shapes.items():
+            check_table(name, getattr(tables, name), shape)
+        return tables
 
     def signal_weights(self, timestamps: NDArray[np.int64]) -> NDArray[np.float32]:
         """Weights of n signals for each decay, float32 (K, n). timestamps: unix seconds, newest first, (n,)."""
@@ -101,3 +116,11 @@ class SequenceTables:
         normal = centred / np.sqrt(np.square(centred).mean(axis=1, keepdims=True) + np.float32(EPSILON))
         hidden = np.maximum(normal @ self.hidden_weights + self.hidden_bias, 0)
         return np.asarray(linear + hidden @ self.output_weights, np.float32)
+
+
+def check_table(name: str, table: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless the table has this shape and holds finite numbers; a scalar has no shape that fits."""
+    if table.shape != shape or not shape:
+        raise ValueError(f"The table {name} has the shape {table.shape}, not {shape}.")
+    if not np.isfinite(table).all():
+        raise ValueError(f"The table {name} holds something that is not a finite number.")

@@ -7,7 +7,8 @@ import pytest
 
 from recommendations.algorithms.listing.query_mixture import MixedSpace, MixtureConfig, join_item_factors, mix_queries
 from recommendations.algorithms.listing.sequence_query import SequenceTables
-from recommendations.algorithms.listing.session_query import UserProfile
+from recommendations.algorithms.listing.session_query import RealtimeConfig, UserProfile, build_user_profile
+from recommendations.algorithms.model_files import ModelFileError, save_arrays
 
 D, E, ITEMS, SIGNALS = 6, 4, 200, 5
 
@@ -97,3 +98,54 @@ def test_the_space_survives_arrays():
     assert again.few_shot_width == D
     for name, value in space.arrays().items():
         np.testing.assert_array_equal(again.arrays()[name], value)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"signals": np.array("many")},
+        {"signals": np.array(0)},
+        {"places": np.zeros(0, np.float32), "seconds": np.zeros(0, np.float32)},
+        {"gains": np.zeros((3, E), np.float32)},
+        {"hidden_weights": np.zeros(E, np.float32)},
+        {"output_weights": np.full((3, E), np.nan, np.float32)},
+        {"few_shot_covariance": np.float32(1)},
+        {"few_shot_covariance": np.array("none")},
+        {"next_item_covariance": np.zeros((E, E), np.float32)},
+    ],
+)
+def test_tables_that_do_not_fit_each_other_are_no_model_file(tmp_path, changed):
+    space, *_ = _world()
+    path = tmp_path / "next_item.npz"
+    save_arrays(path, "mixed space", {**space.arrays(), **changed})
+
+    with pytest.raises(ModelFileError, match=r"next_item\.npz"):
+        MixedSpace.load(path)
+
+
+def test_a_file_without_a_table_is_no_model_file(tmp_path):
+    arrays = _world()[0].arrays()
+    del arrays["gains"]
+    save_arrays(tmp_path / "next_item.npz", "mixed space", arrays)
+
+    with pytest.raises(ModelFileError, match="has no 'gains'"):
+        MixedSpace.load(tmp_path / "next_item.npz")
+
+
+def test_signals_that_hardly_weigh_anything_have_finite_contributions():
+    space, _, _, _, _ = _world()
+    space = replace(space, tables=replace(space.tables, signals=50))
+    factors = np.random.default_rng(0).standard_normal((50, D)).astype(np.float32)
+    profile = build_user_profile(
+        ["like"] * 50,
+        [None] * 50,
+        factors,
+        factors,
+        usable=np.ones(50, np.bool_),
+        newer=np.ones(50, np.bool_),
+        config=RealtimeConfig(recency_half_life=0.34),
+    )
+
+    mixed = mix_queries(profile, factors[:, :E], np.zeros(50, np.int64), space, MixtureConfig())
+
+    assert np.isfinite(mixed.query_factors).all()
