@@ -39,8 +39,10 @@ class ServingValidationConfig:
 
     # The share of the interactions, by time, that is followed.
     later_share: float = 0.2
-    # At most this number of people is followed, half of them known; and as many first lists are made.
+    # At most this number of people is followed, half of them known; at most half as many get first lists.
     people: int = 400
+    # A choice that affects fewer people is not made: the gains of a few vary too little to tell their standard error.
+    min_people: int = 10
     # People are drawn until they have this number of interactions: it bounds the time for large data.
     max_interactions: int = 400_000
     # A change must gain this number of its standard errors.
@@ -49,8 +51,11 @@ class ServingValidationConfig:
     def __post_init__(self) -> None:
         if not 0 < self.later_share < 1:
             raise ValueError(f"later_share must be between 0 and 1, not {self.later_share}.")
-        if self.people < 2 or self.max_interactions < 1:
-            raise ValueError("people must be 2 or more, max_interactions 1 or more.")
+        if self.people < 2:
+            raise ValueError(f"people must be 2 or more, not {self.people}.")
+        for name in ("min_people", "max_interactions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}.")
         if self.standard_errors < 0:
             raise ValueError(f"standard_errors must be 0 or more, not {self.standard_errors}.")
 
@@ -184,7 +189,8 @@ def search(trial: _Trial, config: ServingValidationConfig, on_share: OnShare = l
     }
     for number, choice in enumerate(_CHOICES):
         affected = everyone if choice.of_known is None else trial.has_batch == choice.of_known
-        if affected.any():
+        # A person's mean is above 0 if any of their tasks is affected.
+        if np.count_nonzero(trial.by_person(affected.astype(np.float64))) >= config.min_people:
             best, best_values, best_gain = parameters, values, 0.0
             for candidate in choice.candidates(parameters):
                 found = np.where(affected, trial.values(candidate, affected), values)

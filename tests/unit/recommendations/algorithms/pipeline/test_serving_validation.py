@@ -87,6 +87,11 @@ def test_large_data_is_sampled_by_person(data):
     assert counts[present].sum() <= 300
 
 
+# The choices that affect everybody.
+EVERYBODY = ("next-item share", "directions", "half-life")
+FEW = ServingValidationConfig(min_people=4)
+
+
 class _Scripted:
     """Stands for measured parameters: each person's value is the one that ``worth`` gives."""
 
@@ -106,7 +111,7 @@ class _Scripted:
 
 def test_a_change_that_helps_everybody_is_taken():
     trial = _Scripted(lambda parameters: np.full(8, parameters.mixture.half_share_signals == 2.0, float))
-    choice = serving_validation.search(trial, ServingValidationConfig())
+    choice = serving_validation.search(trial, FEW)
     assert choice.parameters.mixture.half_share_signals == 2.0
     assert choice.parameters.realtime == ServingParameters().realtime
     assert choice.facts["next-item share"] == 1.0
@@ -115,27 +120,39 @@ def test_a_change_that_helps_everybody_is_taken():
 def test_a_gain_within_its_standard_error_changes_nothing():
     noise = np.array([1.0, -0.9, 1.0, -0.9, 1.0, -0.9, 1.0, -0.9])
     trial = _Scripted(lambda parameters: noise * (parameters.mixture.half_share_signals == 2.0))
-    choice = serving_validation.search(trial, ServingValidationConfig())
+    choice = serving_validation.search(trial, FEW)
     assert choice.parameters == ServingParameters()
 
 
 def test_the_weights_of_the_layers_are_those_with_the_best_mean():
     noise = np.array([1.0, -0.9, 1.0, -0.9, 1.0, -0.9, 1.0, -0.9])
     trial = _Scripted(lambda parameters: noise * (parameters.blend.batch == 0.3))
-    choice = serving_validation.search(trial, ServingValidationConfig())
+    choice = serving_validation.search(trial, FEW)
     assert (choice.parameters.blend.batch, choice.parameters.blend.realtime) == (0.3, 0.7)
+
+
+def test_fewer_people_than_the_minimum_choose_nothing():
+    trial = _Scripted(lambda parameters: np.full(8, float(parameters != ServingParameters())))
+
+    choice = serving_validation.search(trial, replace(FEW, min_people=5))
+    # Four have a nightly list and four have none; all eight together are enough.
+    assert choice.facts.keys() == {"people", "lists", "ndcg@10 before", "ndcg@10", *EVERYBODY}
+    assert choice.parameters.blend == ServingParameters().blend
+
+    choice = serving_validation.search(trial, replace(FEW, min_people=9))
+    assert choice.parameters == ServingParameters()
 
 
 def test_only_the_lists_that_a_choice_affects_are_made():
     trial = _Scripted(lambda parameters: np.zeros(8))
-    serving_validation.search(trial, ServingValidationConfig())
+    serving_validation.search(trial, FEW)
     made = {tuple(chosen.tolist()) for chosen in trial.measured}
     assert made == {(True,) * 8, tuple(trial.has_batch.tolist()), tuple((~trial.has_batch).tolist())}
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("later_share", 1.0), ("people", 1), ("max_interactions", 0), ("standard_errors", -1.0)],
+    [("later_share", 1.0), ("people", 1), ("min_people", 0), ("max_interactions", 0), ("standard_errors", -1.0)],
 )
 def test_a_validation_that_cannot_be_is_refused(field, value):
     with pytest.raises(ValueError, match=field):
