@@ -127,8 +127,10 @@ class NextItemModel:
         self.bias: NDArray[np.float32] = np.zeros(0, np.float32)
         self.tables: SequenceTables | None = None
 
-    def fit(self, sequences: Sequences, *, threads: int = 2) -> Self:
+    def fit(self, sequences: Sequences, *, threads: int | None = None) -> Self:
         """Fit by stochastic gradient descent; the result does not depend on the number of threads.
+
+        threads: at most 2 are of use; by default as many as linear algebra may use here (``threadpoolctl``).
 
         Memory: about 24 bytes for each pick and 32 bytes for each factor, and 40 MB for a batch.
         """

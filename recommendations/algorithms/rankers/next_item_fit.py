@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recommendations.algorithms.listing.sequence_query import EPSILON
 
@@ -28,6 +28,11 @@ _WARM_UP = 0.05
 _MASKED = np.float32(-1e9)
 
 Arrays = dict[str, NDArray[np.float32]]
+
+
+def blas_threads() -> int:
+    """How many threads linear algebra may use in this thread of the program, 1 or more."""
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
 
 
 class Fit:
@@ -75,8 +80,9 @@ class Fit:
         tables = [decay.by_place(np.maximum(newer, 0)) * inside for decay in self.config.decays]
         self.by_place = np.stack(tables).astype(np.float32)
 
-    def run(self, threads: int) -> Arrays:
-        """Train, and return the parameters."""
+    def run(self, threads: int | None = None) -> Arrays:
+        """Train, and return the parameters. threads: by default as many as linear algebra may use, at most PARTS."""
+        threads = threads or min(PARTS, blas_threads())
         config, n = self.config, len(self.data.items)
         runs = -(-n // RUN) + 1
         used = min(runs, max(config.max_positions // (config.passes * RUN), 1))
