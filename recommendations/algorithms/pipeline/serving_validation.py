@@ -113,10 +113,11 @@ def _sample_people(interactions: Interactions, most: int, seed: int) -> Interact
     return interactions.take(chosen[interactions.users])
 
 
-def published_lists(model: TrainedModel) -> dict[int, ScoredItems]:
-    """Each person's nightly list, by user id; items are positions in the catalogue."""
+def published_lists(model: TrainedModel, tasks: Sequence[ServingTask]) -> dict[int, ScoredItems]:
+    """The nightly lists of the people of the tasks, by user id; items are positions in the catalogue."""
     lists = {}
-    for users, movies, scores in model.lists(LIST_SIZE, model.movie_ids):
+    people = np.unique(np.array([task.person for task in tasks], np.int64))
+    for users, movies, scores in model.lists(LIST_SIZE, model.movie_ids, people=people):
         for user, own, values in zip(users.tolist(), movies, scores, strict=True):
             real = own >= 0
             lists[user] = ScoredItems(np.searchsorted(model.movie_ids, own[real]), values[real].astype(np.float64))
@@ -129,7 +130,7 @@ class _Trial:
     def __init__(self, model: TrainedModel, popularity: PopularityConfig, tasks: Sequence[ServingTask]) -> None:
         self.tasks = list(tasks)
         self._model, self._popularity = model, popularity
-        lists = published_lists(model)
+        lists = published_lists(model, self.tasks)
         # The data may name people of whom the training has read nothing: they have no nightly list.
         self._batch = [lists.get(task.person) if task.known else None for task in self.tasks]
         self.has_batch = np.array([batch is not None for batch in self._batch])

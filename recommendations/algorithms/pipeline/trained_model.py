@@ -48,15 +48,23 @@ class TrainedModel:
     serving: ServingParameters | None = None
 
     def lists(
-        self, n: int, recommendable: NDArray[np.int64], block: int = 1024
+        self,
+        n: int,
+        recommendable: NDArray[np.int64],
+        block: int = 1024,
+        *,
+        people: NDArray[np.int64] | None = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
         """Everybody's list, in blocks of people: (user ids, movie ids, scores), the last two of shape (people, n).
 
-        recommendable: ids of the candidate movies. A list with fewer than n candidates is padded with ids of -1.
+        recommendable: ids of the candidate movies; people: user ids, all by default; unknown ones get no list. A list
+        with fewer than n candidates is padded with ids of -1.
         """
         data = self.interactions
         candidates = np.isin(data.item_ids, recommendable)
-        for users, positions, scores in self.ranker.recommend(data, n, candidates=candidates, block=block):
+        rows = None if people is None else positions_of(data.user_ids, people)
+        rows = None if rows is None else rows[rows >= 0]
+        for users, positions, scores in self.ranker.recommend(data, n, candidates=candidates, users=rows, block=block):
             ids = np.where(positions >= 0, data.item_ids[positions], -1)
             yield data.user_ids[users], ids, scores
 

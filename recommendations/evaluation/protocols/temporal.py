@@ -3,7 +3,7 @@
 The protocol trains on the older four fifths of all ratings and publishes lists, factors and popular movies, once. It
 follows each person who rates on: after 0, 2, 5, 10, 20 and 40 later ratings it makes lists as serving does, from the
 nightly list (for people in the training data) and the newest signals, and compares them with the person's next ten
-likes. Ratings of the same second are one step, so everything that is known at a point is older than everything that is
+likes. Ratings of the same second are one step, so everything that is known in a task is older than everything that is
 to be found.
 """
 
@@ -37,7 +37,7 @@ LAYERS = {"batch alone": (1.0, 0.0), "real time alone": (0.0, 1.0)}
 
 
 def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingConfig = SERVED) -> EvaluationReport:
-    """Measure the blend, each layer alone and popularity, over all points, and separately for known and new people.
+    """Measure the blend, each layer alone and popularity, over all tasks, and separately for known and new people.
 
     until: the share of the ratings, by time, that is used; hyperparameters are chosen with a share below 1, on a window
     that ends before the reported one. Raises ArchiveError or ProtocolError for data that cannot be split.
@@ -55,7 +55,6 @@ def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingCon
     with watch.stage("fitting", 0.1):
         model = train(interactions_from_ratings(ratings.take(~later)), contents, config)
         simulator = ServingSimulator.from_model(model, config.popularity)
-        rows = published_lists(model)
     everything = interactions_from_ratings(ratings)
     tasks = list(followed_tasks(everything, moment, model.movie_ids, people=MAX_PEOPLE, seed=options.seed))
     if not tasks:
@@ -66,6 +65,7 @@ def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingCon
     variants = {"blend": blend}
     variants |= {name: replace(blend, batch=batch, realtime=now) for name, (batch, now) in LAYERS.items()}
     with watch.stage("serving", 0.6):
+        rows = published_lists(model, tasks)
         lists = {variant: _lists(simulator, tasks, rows, weights, options.k) for variant, weights in variants.items()}
         lists["popularity"] = _lists(simulator, tasks, {}, blend, options.k, blind=True)
     relevant = relevant_matrix(tasks, len(model.movie_ids))
@@ -114,7 +114,7 @@ def _lists(
 
 
 def _per_person(values: NDArray[np.float64], tasks: list[ServingTask]) -> NDArray[np.float64]:
-    """The mean over each person's points, so that each person counts once."""
+    """The mean over each person's tasks, so that each person counts once."""
     _, people = np.unique([task.person for task in tasks], return_inverse=True)
     means: NDArray[np.float64] = np.bincount(people, values) / np.bincount(people)
     return means

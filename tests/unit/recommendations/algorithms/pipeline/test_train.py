@@ -51,6 +51,21 @@ def test_lists_hold_dataset_ids_of_candidates_of_the_same_taste():
     assert movies[0][movies[0] >= 0][0] % 2 == 1
 
 
+def test_lists_of_some_people_are_those_of_everybody():
+    data = two_tastes()
+    model = train(data, catalogue(24))
+    ((users, movies, scores),) = model.lists(5, model.movie_ids)
+    # 999 has given no feedback.
+    people = np.array([7, 999, 3])
+
+    ((some, own_movies, own_scores),) = model.lists(5, model.movie_ids, people=people)
+
+    assert some.tolist() == [7, 3]
+    rows = np.searchsorted(users, some)
+    assert np.array_equal(own_movies, movies[rows])
+    np.testing.assert_allclose(own_scores, scores[rows], rtol=1e-5)
+
+
 def test_a_movie_nobody_rated_gets_the_factors_of_its_genre():
     # The catalogue goes on where the feedback ends: 25 is of the odd movies' genre, 26 of the even ones'.
     model = train(two_tastes(), catalogue(26))
