@@ -186,7 +186,7 @@ def publish_next_item_space(version: Any, factors: NDArray[np.float32], rng: np.
     """Write a next-item model's space of the trained size, with random tables, into the version's files."""
     from recommendations.algorithms.listing.query_mixture import MixedSpace  # noqa: PLC0415
     from recommendations.algorithms.listing.sequence_query import SequenceTables  # noqa: PLC0415
-    from recommendations.algorithms.pipeline.train import NEXT_ITEM_FILE  # noqa: PLC0415
+    from recommendations.algorithms.pipeline.trained_model import NEXT_ITEM_FILE  # noqa: PLC0415
     from recommendations.algorithms.rankers.next_item import DECAYS  # noqa: PLC0415
     from recommendations.vectors.artefacts import artefacts_folder  # noqa: PLC0415
 

@@ -31,7 +31,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 from benchmarks.scratch_site import HOST, scratch_database, web_server
-from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
@@ -124,20 +123,30 @@ def prepare(options: argparse.Namespace) -> list[Person]:
 def published() -> tuple[ServingSimulator, np.ndarray]:
     """The protocol's serving over the rows that the training published, and the movie of each of its positions."""
     from recommendations.models import ModelVersion, MovieEmbedding, PopularMovie  # noqa: PLC0415
+    from recommendations.retrieval.version_serving import serving_parameters  # noqa: PLC0415
     from recommendations.vectors.artefacts import mixed_space_load  # noqa: PLC0415
 
     rows = MovieEmbedding.objects.filter(version__status="live").order_by("movie_id")
     columns = list(zip(*rows.values_list("movie_id", "query_factors", "item_factors"), strict=True))
     movie_ids = np.array(columns[0], np.int64)
     queries, items = (np.array([np.asarray(vector) for vector in column], np.float32) for column in columns[1:])
-    space = mixed_space_load(version=ModelVersion.objects.live().get())
+    version = ModelVersion.objects.live().get()
+    space = mixed_space_load(version=version)
     few_shot, following = np.split(queries, [FEW_SHOT_DIMENSIONS], axis=1)
     next_item = None if space is None else NextItemFactors(following, items, space)
     popular = PopularMovie.objects.filter(genre=None).order_by("rank").values_list("movie_id", "score")
     scores = np.zeros(len(movie_ids))
     order = np.searchsorted(movie_ids, [movie_id for movie_id, _ in popular])
     scores[order] = [score for _, score in popular]
-    return ServingSimulator(few_shot, items[:, :FEW_SHOT_DIMENSIONS], order, scores, next_item=next_item), movie_ids
+    simulator = ServingSimulator(
+        few_shot,
+        items[:, :FEW_SHOT_DIMENSIONS],
+        order,
+        scores,
+        parameters=serving_parameters(version),
+        next_item=next_item,
+    )
+    return simulator, movie_ids
 
 
 def ask(person: Person) -> Iterator[tuple[int, list[int]]]:
@@ -192,7 +201,7 @@ def report(
 
 def simulate(simulator: ServingSimulator, signals: np.ndarray) -> np.ndarray:
     """The simulated ten for signals, newest first."""
-    return simulator.recommend(signals.tolist(), [5.0] * len(signals), signals, K, blending=BlendConfig())
+    return simulator.recommend(signals.tolist(), [5.0] * len(signals), signals, K)
 
 
 if __name__ == "__main__":
