@@ -177,6 +177,7 @@ from datetime import datetime
 import django
 django.setup()
 from recommendations.training import services as training
+from recommendations.algorithms.pipeline import train as pipeline
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.training.nightly import training_run_due
 
@@ -192,12 +193,13 @@ training_run_due(slot=datetime.fromisoformat(sys.argv[1]))
 """
 STAGES = [
     ("training", "train", False),
+    ("pipeline", "choose_serving", True),
     ("TrainedModel", "save", True),
     ("training", "version_publish", False),
 ]
 
 
-@pytest.mark.parametrize(("where", "name", "after"), STAGES, ids=["fitting", "files", "publishing"])
+@pytest.mark.parametrize(("where", "name", "after"), STAGES, ids=["fitting", "validating", "files", "publishing"])
 def test_a_night_killed_at_any_point_is_live_after_the_next_look(transactional_db, tmp_path, where, name, after):
     fill(people=30, movies=40)
     slot = timezone.now() - timedelta(minutes=5)
