@@ -19,8 +19,8 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
-from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
+from recommendations.retrieval.version_serving import serving_parameters
 from recommendations.training.nightly import training_request
 from recommendations.training.publishing import version_publish, version_rollback
 
@@ -94,7 +94,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
 
     @admin.display(description="of serving")
     def serving_table(self, version: ModelVersion) -> SafeString:
-        return _table(version.serving or ServingParameters().as_dict())
+        return _table(serving_parameters(version).as_dict())
 
     @admin.action(description="Retrain now (ignores the selection)", permissions=["retrain"])
     def retrain(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:

@@ -42,6 +42,15 @@ def test_lists_and_pages_show_what_was_trained(world, staff):
     assert found.context["cl"].result_list.count() == 1
 
 
+def test_a_version_with_unreadable_parameters_shows_the_defaults_it_is_served_with(world, staff):
+    version = training.training_run()
+    ModelVersion.objects.filter(pk=version.pk).update(serving=["blend"])
+
+    page = staff.get(reverse("admin:recommendations_modelversion_change", args=[version.pk])).content.decode()
+
+    assert "<tr><th>blend batch</th><td>0.7</td></tr>" in page
+
+
 def test_retrain_asks_for_a_training(world, staff):
     live = training.training_run()
 
