@@ -1,7 +1,7 @@
 """The ranker of every list: takes a pool of candidates, returns a ranked list.
 
-Personal lists, guests' lists, each member of a group and the evaluation's simulator call ``rank``, so evaluation
-measures the ranking that is served.
+Personal lists, guests' lists, each member of a group and the simulator (``pipeline.serving_simulator``) call ``rank``,
+so validation and evaluation measure the ranking that is served.
 """
 
 from __future__ import annotations

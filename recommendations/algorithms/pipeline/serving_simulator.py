@@ -31,10 +31,10 @@ from recommendations.algorithms.top_n import top_n
 
 @dataclass(slots=True)
 class ServingSimulator:
-    """The published arrays of one model with I items.
+    """The published arrays of one model with I items, and the parameters that lists are made with.
 
-    query_factors, item_factors: float32 (I, d); popular: positions by popularity, best first, int64; popularity: scores
-    by position, float64 (I,).
+    query_factors, item_factors: of the few-shot model, float32 (I, d); popular: positions by popularity, best first,
+    int64; popularity: scores by position, float64 (I,).
     """
 
     query_factors: NDArray[np.float32]
@@ -42,7 +42,7 @@ class ServingSimulator:
     popular: NDArray[np.int64]
     popularity: NDArray[np.float64]
     parameters: ServingParameters = field(default_factory=ServingParameters)
-    # With a next-item model, its joined item factors replace ``item_factors`` in the search.
+    # With a next-item model, its joined item factors, (I, d + e + 1), replace ``item_factors`` in the search.
     next_item: NextItemFactors | None = None
     _has_factors: NDArray[np.bool_] = field(init=False)
 
@@ -89,9 +89,8 @@ class ServingSimulator:
 
         signals: positions of rated items, newest first; ratings: of the signals, 0.5 to 5; newer: the number of signals
         that the model has not read, the first ones; seen: positions to leave out; blending: instead of that of the
-        parameters; batch: the person's nightly list;
-        kinds: of the signals, ratings by default; for other kinds the rating is not read; timestamps: unix seconds of
-        the signals, all at once by default.
+        parameters; batch: the person's nightly list; kinds: of the signals, ratings by default; for other kinds the
+        rating is not read; timestamps: unix seconds of the signals, (k,), all at once by default.
         """
         config = RankingConfig(blending or self.parameters.blend)
         profile = self._profile(signals, kinds, ratings, newer, timestamps)

@@ -28,11 +28,11 @@ MIN_LIKES_LEFT = 5
 class ServingTask:
     """One person at one time.
 
-    person: user id; known: whether the training has read anything of them; step: a number of STEPS, or
-    -1 for first likes; newer: the number of signals since the training, the first ones; signals: positions in the
-    catalogue, newest first, (k,), with kinds, ratings (NaN without) and unix seconds; seen: positions of those that
-    must not be listed; relevant: positions, (r,).
-    latest_known, earliest_hidden: unix seconds; a test checks that no task knows its own future.
+    person: user id; known: whether the training has read anything of them; step: a number of STEPS, or -1 for first
+    likes; newer: the number of signals since the training, the first ones; signals: positions in the catalogue, newest
+    first, (k,), with kinds, ratings (NaN without) and unix seconds; seen: positions of those that must not be listed;
+    relevant: positions of the likes to find, (r,). latest_known, earliest_hidden: unix seconds, 0 without a signal; a
+    test checks that no followed person's task knows its own future.
     """
 
     person: int
@@ -126,18 +126,18 @@ class _Histories:
         data, places = self._data, self._places[shown][::-1]
         times = data.timestamps[shown][::-1]
         return ServingTask(
-            int(data.user_ids[person]),
-            newer < len(places),
-            step,
-            newer,
-            places.astype(np.int64),
-            self._kinds[shown][::-1].tolist(),
-            data.ratings[shown][::-1],
-            times,
-            places[data.excludes[shown][::-1]].astype(np.int64),
-            self._places[rows].astype(np.int64),
-            int(times[0]) if len(times) else 0,
-            int(data.timestamps[rows].min()),
+            person=int(data.user_ids[person]),
+            known=newer < len(places),
+            step=step,
+            newer=newer,
+            signals=places.astype(np.int64),
+            kinds=self._kinds[shown][::-1].tolist(),
+            ratings=data.ratings[shown][::-1],
+            timestamps=times,
+            seen=places[data.excludes[shown][::-1]].astype(np.int64),
+            relevant=self._places[rows].astype(np.int64),
+            latest_known=int(times[0]) if len(times) else 0,
+            earliest_hidden=int(data.timestamps[rows].min()),
         )
 
 

@@ -1,7 +1,8 @@
 """The nightly training from interactions to publishable arrays, without a database.
 
-``train`` evaluates on a held-out split, fits on everything, factorises, encodes the texts and predicts factors for
-movies without feedback. Other modules publish the result, to tables or to files.
+``train`` evaluates on a held-out split, chooses by validation how lists are made, fits on everything, factorises,
+encodes the texts, predicts factors for movies without feedback and fits the next-item model and the ratings. Other
+modules publish the result, to tables or to files.
 """
 
 from __future__ import annotations
@@ -141,29 +142,32 @@ def train(
         catalogue = _catalogue_factors(interactions, model, contents, vectors, config)
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
     fold_in, A, V, trained = catalogue
-    following = None
+    next_item = None
     if config.next_item is not None:
         with stages.stage("fitting sequences", 0.47):
-            following = next_item_factors(
+            next_item = next_item_factors(
                 interactions, model.known_items, movie_ids, V, config=config.next_item, seed=config.random_state
             )
     ratings, accuracy = _rating_model(interactions, config, stages)
+    rating_factors = (
+        None if ratings is None else _rating_factors(interactions, (contents, vectors), catalogue, config, stages)
+    )
     return TrainedModel(
-        interactions,
-        model,
-        encoder,
-        fold_in,
-        movie_ids,
-        vectors,
-        A,
-        V,
-        trained,
-        {**measured, **accuracy, **({} if choice is None else {"serving": choice.facts})},
-        stages.seconds,
-        ratings,
-        None if ratings is None else _rating_factors(interactions, (contents, vectors), catalogue, config, stages),
-        following,
-        None if choice is None else choice.parameters,
+        interactions=interactions,
+        ranker=model,
+        encoder=encoder,
+        fold_in=fold_in,
+        movie_ids=movie_ids,
+        content=vectors,
+        query_factors=A,
+        item_factors=V,
+        trained=trained,
+        metrics={**measured, **accuracy, **({} if choice is None else {"serving": choice.facts})},
+        seconds=stages.seconds,
+        ratings=ratings,
+        rating_factors=rating_factors,
+        next_item=next_item,
+        serving=None if choice is None else choice.parameters,
     )
 
 
