@@ -160,19 +160,12 @@ def gather(request: ListRequest) -> GatheredList:
         mood=np.array([cosines.get(movie, np.nan) for movie in item_ids.tolist()]) if cosines else None,
         fill=fill,
     )
-    left_out = LeftOut(
-        seen=len(request.seen),
-        excluded=len(request.filters.exclude),
-        of_batch_seen=len(request.seen.intersection(live.movie_ids)),
-        of_batch_filtered=len(batch_filtered - excluded),
-        not_published=len(ids) - len(published),
-    )
     return GatheredList(
         request,
         ranking,
         pool,
         movies,
-        left_out,
+        _left_out(request, batch_filtered, not_published=len(ids) - len(published)),
         signal_titles=_signal_titles(request, profile),
         ratings=ratings,
         mood=mood,
@@ -210,6 +203,17 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
     times = np.array([signals[position].occurred_at.timestamp() for position in own.tolist()]).astype(np.int64)
     following = query_factors[own, FEW_SHOT_DIMENSIONS:]
     return mix_queries(profile, following, times, published.space, published.parameters.mixture)
+
+
+def _left_out(request: ListRequest, batch_filtered: set[int], *, not_published: int) -> LeftOut:
+    """batch_filtered: ids of the nightly list that the filters leave out."""
+    return LeftOut(
+        seen=len(request.seen),
+        excluded=len(request.filters.exclude),
+        of_batch_seen=len(request.seen.intersection(request.live.movie_ids)),
+        of_batch_filtered=len(batch_filtered - request.excluded),
+        not_published=not_published,
+    )
 
 
 def _signal_titles(request: ListRequest, profile: UserProfile | None) -> list[str]:
