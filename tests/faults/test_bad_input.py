@@ -153,14 +153,18 @@ def test_a_cursor_of_other_filters_is_refused(person: Client, changes, other):
     assert "another" in refused(person, cursor_of(person, genre="crime"), **other)
 
 
+def with_another_end(text: str) -> str:
+    return text[:-1] + ("A" if text[-1] != "A" else "B")
+
+
 def test_a_cursor_somebody_touched_is_refused(person: Client, changes):
     cursor = cursor_of(person)
     payload, timestamp, signature = cursor.split(":")
     touched = [
         cursor[:-1],
         cursor + "x",
-        f"{payload[:-1]}{'A' if payload[-1] != 'A' else 'B'}:{timestamp}:{signature}",
-        f"{payload}:{timestamp[:-1]}x:{signature}",
+        f"{with_another_end(payload)}:{timestamp}:{signature}",
+        f"{payload}:{with_another_end(timestamp)}:{signature}",
         f"{payload}:{timestamp}:{signature[::-1]}",
         f".{cursor}",
         f"{payload}:{signature}",
