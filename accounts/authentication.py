@@ -8,9 +8,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
-from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import AccessToken, Token
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+from rest_framework_simplejwt.tokens import Token
 
 from accounts import tokens
 from accounts.models import User
@@ -38,34 +37,16 @@ def _verified_token(request: HttpRequest) -> Token | None:
     """The request's access token if it is valid (see ``accounts.tokens``); cached on the request."""
     if not hasattr(request, _ATTRIBUTE):
         raw = bearer_credentials(request)
-        setattr(request, _ATTRIBUTE, None if raw is None else tokens.token_read(AccessToken, raw.encode()))
+        setattr(request, _ATTRIBUTE, None if raw is None else tokens.token_read(tokens.AccessToken, raw.encode()))
     return getattr(request, _ATTRIBUTE)
-
-
-class _UserQuery:
-    """Stands in for the user model in simplejwt's only lookup, and answers it with ``accounts.selectors.user_read``."""
-
-    DoesNotExist = User.DoesNotExist
-
-    @property
-    def objects(self) -> "_UserQuery":
-        return self
-
-    @staticmethod
-    def get(**lookup: Any) -> User:
-        return user_read(user_id=int(lookup[api_settings.USER_ID_FIELD]))
 
 
 class AccessTokenAuthentication(JWTAuthentication):
     """simplejwt's authentication, without verifying a token again that the rate limiter has verified.
 
-    The user is read from the database on each request, so a user who was deleted or deactivated, or who has changed
-    their password since, is refused at once.
+    The user is read from the database on each request, so a user who was deleted or deactivated, signed out or set a
+    password since, is refused at once.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user_model = _UserQuery()  # type: ignore[assignment]  # simplejwt uses no more of it.
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         verified = _verified_token(request._request)
@@ -81,10 +62,24 @@ class AccessTokenAuthentication(JWTAuthentication):
         return super().get_raw_token(header)
 
     def get_validated_token(self, raw_token: bytes) -> Token:
-        token = tokens.token_read(AccessToken, raw_token)
+        token = tokens.token_read(tokens.AccessToken, raw_token)
         if token is None:
             raise InvalidToken
         return token
+
+    def get_user(self, validated_token: Token) -> Any:
+        """The user of a token that ``get_validated_token`` returned. Raises AuthenticationFailed if it has ended."""
+        family = tokens.token_family(validated_token)
+        try:
+            user, signed_in = user_read(user_id=tokens.token_user_id(validated_token), family=family)
+        except User.DoesNotExist as error:
+            raise AuthenticationFailed("User not found", code="user_not_found") from error
+        if not user.is_active:
+            raise AuthenticationFailed("User is inactive", code="user_inactive")
+        ended = tokens.FAMILY_CLAIM in validated_token and not signed_in
+        if ended or not tokens.token_is_current(validated_token, user):
+            raise InvalidToken
+        return user
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):

@@ -52,6 +52,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=32, blank=True, default="", help_text="The data set that this person was imported with."
     )
     dataset_user_id = models.BigIntegerField(null=True, blank=True, help_text="The id of this person in that data set.")
+    # Each token holds the number it was signed under; raising it ends all of them. Imports bypass the Python default.
+    token_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -70,20 +72,48 @@ class User(AbstractBaseUser, PermissionsMixin):
             ),
         ]
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ``token_version`` with a new password and for an inactive user, so that all tokens end.
+
+        A hash that is renewed at sign-in is no new password: Django then saves without ``_password``.
+        """
+        ends_tokens = self.pk is not None and (getattr(self, "_password", None) is not None or not self.is_active)
+        if ends_tokens:
+            self.token_version = models.F("token_version") + 1
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "token_version"}
+        super().save(*args, **kwargs)
+        if ends_tokens:
+            self.refresh_from_db(fields=["token_version"])
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """Sessions of the admin end with the tokens: their hash holds the version, too."""
+        password = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        return f"{password}{self.token_version}"
+
     def __str__(self) -> str:
         return self.email or (f"{self.dataset} #{self.dataset_user_id}" if self.dataset else f"user {self.pk}")
 
 
 class RefreshToken(models.Model):
-    """An issued refresh token. Only its id is stored; the token itself is with the client alone."""
+    """The refresh token of one sign-in, and all those that it was exchanged for: its family.
 
-    jti = models.UUIDField(unique=True, editable=False, help_text="The id of the token; nobody can sign in with it.")
+    Only the ids of the newest token and of the one before it are stored; the tokens are with the client alone. Any
+    older token of the family is known by its ``family`` claim.
+    """
+
+    family = models.UUIDField(unique=True, editable=False, help_text="The id that all tokens of this sign-in hold.")
+    jti = models.UUIDField(editable=False, help_text="The id of the token; nobody can sign in with it.")
+    previous_jti = models.UUIDField(null=True, blank=True, editable=False, help_text="The id of the token before.")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When the person signed in.")
+    rotated_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When the token was issued.")
     # Consumer of the index: the daily deletion of expired ones.
-    expires_at = models.DateTimeField(db_index=True, editable=False)
+    expires_at = models.DateTimeField(
+        db_index=True, editable=False, help_text="The end of the family, however often it is refreshed."
+    )
     revoked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it was used or revoked; empty while it is valid."
+        null=True, blank=True, help_text="When the family ended early, by signing out or because a token was replayed."
     )
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from functools import cache as once
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -20,17 +21,18 @@ def has_privileges(*, user: User) -> bool:
     return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()
 
 
-def user_read(*, user_id: int) -> User:
-    """The user with this id, with all fields. One query. Raises User.DoesNotExist.
+def user_read(*, user_id: int, family: UUID | None = None) -> tuple[User, bool]:
+    """The user with this id, with all fields, and whether ``family`` is a sign-in of theirs that was not ended. One
+    query. Raises User.DoesNotExist.
 
     Raw SQL, because every authenticated request runs it: building the queryset took three times as long as the query.
     """
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_read_statement(), [user_id])
+        cursor.execute(_read_statement(), [family, user_id])
         row = cursor.fetchone()
     if row is None:
         raise User.DoesNotExist
-    return User.from_db(connection.alias, _columns()[0], row)
+    return User.from_db(connection.alias, _columns()[0], row[:-1]), row[-1]
 
 
 def user_lock_shared(*, user_id: int) -> None:
@@ -62,7 +64,9 @@ def _columns() -> tuple[list[str], list[str]]:
 
 @once
 def _read_statement() -> str:
-    return f"SELECT {', '.join(_columns()[1])} FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608 -- it holds no input.
+    living = "accounts_refreshtoken t WHERE t.family = %s AND t.user_id = u.id AND t.revoked_at IS NULL"
+    columns = ", ".join(f"u.{column}" for column in _columns()[1])
+    return f"SELECT {columns}, EXISTS (SELECT 1 FROM {living}) FROM accounts_user u WHERE u.id = %s"  # noqa: S608 -- it holds no input.
 
 
 def users_sharing(*, emails: Collection[str]) -> dict[str, User]:

@@ -1,4 +1,4 @@
-"""Reads tokens: the result is a valid token or None, and no content of a token causes a server error.
+"""Signs and reads tokens. Reading yields a valid token or None, and no content of a token causes a server error.
 
 A signature proves who issued a token, not that its claims make sense: an earlier release, another service with the key,
 or someone who stole the key may have written anything. simplejwt lets unexpected errors through (OverflowError for an
@@ -6,12 +6,16 @@ or someone who stole the key may have written anything. simplejwt lets unexpecte
 """
 
 import re
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
+from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
+
+from accounts.models import User
+from accounts.signing_keys import RotatingKeysBackend
 
 TokenT = TypeVar("TokenT", bound=Token)
 
@@ -20,6 +24,35 @@ _UNREADABLE = (TokenError, ValueError, TypeError, LookupError, AttributeError, A
 _JTI = re.compile(r"[0-9a-f]{32}")
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
 _MAX_USER_ID = 2**63 - 1
+FAMILY_CLAIM = "family"
+VERSION_CLAIM = "token_version"
+_backend = RotatingKeysBackend(
+    api_settings.ALGORITHM,
+    audience=api_settings.AUDIENCE,
+    issuer=api_settings.ISSUER,
+    leeway=api_settings.LEEWAY,
+    json_encoder=api_settings.JSON_ENCODER,
+)
+
+
+class AccessToken(simplejwt.AccessToken):
+    """An access token of a user's present version; with a family it also ends when that is signed out."""
+
+    _token_backend = _backend
+
+    @classmethod
+    def for_user(cls, user: Any) -> Self:
+        return _with_version(super().for_user(user), user)
+
+
+class RefreshToken(simplejwt.RefreshToken):
+    """A refresh token of a user's present version, and of a family."""
+
+    _token_backend = _backend
+
+    @classmethod
+    def for_user(cls, user: Any) -> Self:
+        return _with_version(cast(Self, super().for_user(user)), user)
 
 
 def token_read(kind: type[TokenT], text: str | bytes) -> TokenT | None:
@@ -40,6 +73,24 @@ def token_user_id(token: Token) -> int:
 def token_jti(token: Token) -> UUID:
     """The id (jti) of a token that ``token_read`` returned."""
     return cast(UUID, _jti(token))
+
+
+def token_family(token: Token) -> UUID | None:
+    """The family of a token; None without one, and for anything that is no id."""
+    claim = token.get(FAMILY_CLAIM)
+    return UUID(hex=claim) if isinstance(claim, str) and _JTI.fullmatch(claim) else None
+
+
+def token_is_current(token: Token, user: User) -> bool:
+    """Whether the token was signed under the user's present version: since then no password was set, nobody signed out
+    everywhere, and the account was not deactivated."""
+    claim = token.get(VERSION_CLAIM)
+    return type(claim) is int and claim == user.token_version
+
+
+def _with_version(token: TokenT, user: User) -> TokenT:
+    token[VERSION_CLAIM] = user.token_version
+    return token
 
 
 def _user_id(token: Token) -> int | None:

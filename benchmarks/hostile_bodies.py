@@ -67,9 +67,8 @@ def main() -> None:
 
 
 def run(at_once: int, only: str) -> None:
-    from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415 -- after Django is set up.
-
     from accounts.models import User  # noqa: PLC0415
+    from accounts.tokens import AccessToken  # noqa: PLC0415 -- after Django is set up.
 
     token = str(AccessToken.for_user(User.objects.create(email="asks@example.org", password="!")))
     table = Table(title=f"{at_once} requests at once")

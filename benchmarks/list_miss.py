@@ -210,9 +210,8 @@ def publish_next_item_space(version: Any, factors: NDArray[np.float32], rng: np.
 
 def person_tokens(people: int) -> list[str]:
     """Access tokens of ``people`` people, drawn at random."""
-    from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415
-
     from accounts.models import User  # noqa: PLC0415
+    from accounts.tokens import AccessToken  # noqa: PLC0415
 
     return [str(AccessToken.for_user(user)) for user in User.objects.order_by("?")[:people]]
 

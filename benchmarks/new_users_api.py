@@ -92,9 +92,8 @@ def run(options: argparse.Namespace) -> None:
 
 def prepare(options: argparse.Namespace) -> list[Person]:
     """Everybody else imported and trained on; those held out made, without a rating."""
-    from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415
-
     from accounts.models import User  # noqa: PLC0415
+    from accounts.tokens import AccessToken  # noqa: PLC0415
     from events.imports.services import movielens_import  # noqa: PLC0415
     from events.models import Rating  # noqa: PLC0415
     from movies.models import DatasetMovie  # noqa: PLC0415

@@ -20,6 +20,8 @@ import django
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
+# A benchmark may take longer than an access token of the site is valid.
+os.environ.setdefault("ACCESS_TOKEN_MINUTES", "600")
 
 HOST = "127.0.0.1"
 START_SECONDS = 60

@@ -134,9 +134,9 @@ def read_queries(path: Path, known: set[tuple[str, int | None]]) -> list[Query]:
 def asker() -> Any:
     """Returns a function that asks one query through the views."""
     from django.test import Client  # noqa: PLC0415
-    from rest_framework_simplejwt.tokens import AccessToken  # noqa: PLC0415
 
     from accounts.models import User  # noqa: PLC0415
+    from accounts.tokens import AccessToken  # noqa: PLC0415
     from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415
 
     user, _ = User.objects.get_or_create(email="search-queries@example.org", defaults={"password": "!"})

@@ -6,9 +6,9 @@ from itertools import count
 
 from django.utils.text import slugify
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
+from accounts.tokens import AccessToken
 from movies.models import Genre, Movie
 from recommendations.models import (
     CONTENT_DIMENSIONS,

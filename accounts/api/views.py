@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import services
+from accounts import services, signins
 from accounts.api import serializers
 from accounts.api.public import PublicView
 from accounts.models import User
@@ -27,7 +27,7 @@ class RegisterView(PublicView):
         serializer = serializers.RegisterSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = services.user_register(**serializer.validated_data)
-        tokens = services.tokens_issue(user=user)
+        tokens = signins.tokens_issue(user=user)
         answer = {
             "id": user.pk,
             "email": user.email,
@@ -65,8 +65,8 @@ class RefreshView(PublicView):
         serializer = serializers.RefreshSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:
-            tokens = services.tokens_refresh(**serializer.validated_data)
-        except services.InvalidRefreshTokenError as error:
+            tokens = signins.tokens_refresh(**serializer.validated_data)
+        except signins.InvalidRefreshTokenError as error:
             raise AuthenticationFailed("This refresh token is not valid.", code="token_not_valid") from error
         return _no_store(Response(serializers.RefreshedSerializer(tokens).data))
 

@@ -8,6 +8,8 @@ from recsys_project.settings.environment import env
 # Read without django-environ, which treats a value that begins with $ as the name of another variable.
 # Tokens have a signing key of their own, so that rotating one key does not invalidate what the other signs.
 JWT_SIGNING_KEY = os.environ.get("JWT_SIGNING_KEY", "")
+# During a rotation, the key before: it verifies, and signs nothing. Remove it after REFRESH_TOKEN_DAYS.
+JWT_SIGNING_KEY_PREVIOUS = os.environ.get("JWT_SIGNING_KEY_PREVIOUS", "")
 AUTH_USER_MODEL = "accounts.User"
 SESSION_ENGINE = "accounts.sessions"
 AUTHENTICATION_BACKENDS = ["recsys_project.ratelimits.LimitedLoginBackend"]
@@ -25,8 +27,11 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "ISSUER": "recsys",
     "AUDIENCE": "recsys-api",
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", default=30)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", default=5)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", default=14)),
-    "CHECK_REVOKE_TOKEN": True,
+    # A version of the user ends tokens (accounts/tokens.py), not a derivative of the password's hash.
+    "CHECK_REVOKE_TOKEN": False,
     "UPDATE_LAST_LOGIN": True,
 }
+# How long the refresh token that was used last gets the same answer again, for clients that lost it.
+REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=10)

@@ -14,9 +14,9 @@ from urllib.parse import urlencode, urlsplit
 
 from django.apps import apps
 from django.db import connection, transaction
-from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
+from accounts.tokens import AccessToken
 from events.models import Rating, ServedRecommendation
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie

@@ -120,6 +120,9 @@ def test_a_person_registers_signs_in_renews_and_reads_themselves(server):
     me = server.request("GET", "/api/auth/me/", Authorization=f"Bearer {renewed['access']}", **address)
 
     assert me.json()["email"] == "ada@example.org"
+    lost = server.request("POST", "/api/auth/refresh/", {"refresh": tokens["refresh_token"]}, **address)
+    assert lost.json() == renewed
+    server.request("POST", "/api/auth/refresh/", {"refresh": renewed["refresh"]}, **address)
     replay = server.request("POST", "/api/auth/refresh/", {"refresh": tokens["refresh_token"]}, **address)
     assert error_of(replay, 401)["code"] == "token_not_valid"
 

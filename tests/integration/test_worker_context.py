@@ -15,8 +15,8 @@ from django.urls import path
 from prometheus_client.multiprocess import MultiProcessCollector
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.response import Response
-from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts.tokens import AccessToken
 from recsys_project import multiprocess
 from recsys_project.celery import app
 

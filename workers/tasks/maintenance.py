@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from accounts.services import tokens_flush_expired
+from accounts.signins import tokens_flush_expired
 from events.announcements import changes_announce
 from workers.base import BaseTask
 

@@ -1,12 +1,14 @@
 """The account endpoints."""
 
 import json
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
-from rest_framework_simplejwt.tokens import AccessToken
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import RefreshToken, User
+from accounts.tokens import AccessToken
 from tests.factories import PASSWORD, client_of, make_user
 
 pytestmark = pytest.mark.django_db
@@ -139,10 +141,13 @@ def test_refreshing_gives_new_tokens_once(api_client):
     refresh = post(api_client, "token", {"email": "ada@x.org", "password": PASSWORD}).json()["refresh"]
 
     first = post(api_client, "refresh", {"refresh": refresh})
+    again = post(api_client, "refresh", {"refresh": refresh})
+    RefreshToken.objects.update(rotated_at=timezone.now() - timedelta(minutes=1))
     replay = post(api_client, "refresh", {"refresh": refresh})
 
     assert first.status_code == 200
     assert set(first.json()) == {"access", "refresh"}
+    assert again.json() == first.json()
     assert replay.status_code == 401
     assert replay["WWW-Authenticate"].startswith("Bearer")
     assert replay.json()["error"]["code"] == "token_not_valid"

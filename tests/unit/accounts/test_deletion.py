@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django_redis import get_redis_connection
 
-from accounts import services
+from accounts import services, signins
 from accounts.deletion import user_delete
 from accounts.models import RefreshToken, User
 from events.announcements import changes_announce
@@ -241,7 +241,7 @@ def test_a_request_that_a_deletion_outruns_is_a_401(committed_cast, method, path
 @pytest.mark.parametrize("what", ["sign in", "refresh"])
 def test_a_sign_in_that_a_deletion_outruns_is_a_401(committed_cast, what):
     user = make_user("ada@x.org")
-    refresh = services.tokens_issue(user=user).refresh
+    refresh = signins.tokens_issue(user=user).refresh
     path, body = (
         ("/api/auth/token/", {"email": "ada@x.org", "password": PASSWORD})
         if what == "sign in"
@@ -305,7 +305,7 @@ def test_services_say_that_the_person_is_gone(committed_cast):
             recommendation_id=uuid.uuid4(), user=user, endpoint="x", model_version_id=None, movie_ids=[1], scores=[1]
         )
     with pytest.raises(User.DoesNotExist):
-        services.tokens_issue(user=user)
+        signins.tokens_issue(user=user)
     with pytest.raises(User.DoesNotExist):
         services.user_update(user=user, display_name="Ada")
     assert not Rating.objects.exists()

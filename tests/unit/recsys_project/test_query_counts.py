@@ -14,7 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from accounts.services import tokens_issue, user_update
+from accounts.services import user_update
+from accounts.signins import tokens_issue
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from events.services import interaction_record
 from movies.caching.version_tokens import invalidate_catalogue
