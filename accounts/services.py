@@ -2,16 +2,13 @@
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from accounts.passwords import password_check
 from accounts.selectors import user_lock_shared
 from accounts.signins import Tokens, tokens_issue
-
-# Longer passwords are rejected before they are hashed.
-PASSWORD_MAX_LENGTH = 128
 
 
 class InvalidCredentialsError(Exception):
@@ -28,10 +25,7 @@ def user_register(*, email: str, password: str, display_name: str = "") -> User:
         User._meta.get_field("email").clean(email, candidate)
     except ValidationError as error:
         raise ValidationError({"email": error.messages}) from error
-    try:
-        validate_password(password, user=candidate)
-    except ValidationError as error:
-        raise ValidationError({"password": error.messages}) from error
+    password_check(password=password, user=candidate)
     taken = ValidationError({"email": "This e-mail address cannot be registered."})
     if User.objects.filter(email=email).exists():
         raise taken

@@ -41,6 +41,14 @@ _REQUEST_ID = "0d6f1a52-6a2b-4f7e-8a44-5f1f2f0f6f3e"
 _AT = "2026-03-14T20:15:00Z"
 # Shortened: real tokens have about three hundred characters.
 _ACCESS, _REFRESH = "eyJhbGciOiJIUzI1NiJ9.access", "eyJhbGciOiJIUzI1NiJ9.refresh"
+_TOKENS: Json = {
+    "access_token": _ACCESS,
+    "refresh_token": _REFRESH,
+    "token_type": "Bearer",
+    "expires_in": 300,
+    "access": _ACCESS,
+    "refresh": _REFRESH,
+}
 _CURSOR = "WyIyZjFjOWYwYSJd:1vXyZ0:k3r9"
 _ME: Json = {
     "id": 42,
@@ -78,7 +86,16 @@ def _listed(*items: Json, next_cursor: str | None = None, **beside: Any) -> Json
     return {**beside, "items": list(items), "next_cursor": next_cursor}
 
 
-# By method and path, then "request" or the response's status, then the name of the example.
+ERROR_EXAMPLE: Json = {
+    "error": {
+        "code": "validation_error",
+        "message": "Not valid: expand.",
+        "fields": {"expand": ['There is no "cast" to expand; did you mean "people"?']},
+        "request_id": _REQUEST_ID,
+    }
+}
+# By method and path, then "request" or the response's status (and a media type, if the examples are only for that one),
+# then the name of the example.
 EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     ("post", "/api/auth/register/"): {
         "request": {"Register": {"email": "ada@example.org", "password": "a long passphrase", "display_name": "Ada"}},
@@ -93,28 +110,33 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         },
     },
     ("post", "/api/auth/token/"): {
-        "request": {
-            "OAuth2's password form": {
+        "request application/x-www-form-urlencoded": {
+            "Sign in": {
                 "grant_type": "password",
                 "username": "ada@example.org",
                 "password": "a long passphrase",
             },
+            "Refresh": {"grant_type": "refresh_token", "refresh_token": _REFRESH},
+        },
+        "request application/json": {
             "By e-mail address": {"email": "ada@example.org", "password": "a long passphrase"},
         },
-        "200": {
-            "Signed in": {
-                "access_token": _ACCESS,
-                "refresh_token": _REFRESH,
-                "token_type": "Bearer",
-                "expires_in": 1800,
-                "access": _ACCESS,
-                "refresh": _REFRESH,
-            }
+        "200": {"Signed in": _TOKENS},
+        "400": {
+            "Wrong password, in the form": {
+                "error": "invalid_grant",
+                "error_description": "Wrong e-mail address or password.",
+            },
+            "In JSON": ERROR_EXAMPLE,
         },
     },
     ("post", "/api/auth/refresh/"): {
         "request": {"Refresh": {"refresh": _REFRESH}},
         "200": {"Refreshed": {"access": _ACCESS, "refresh": _REFRESH}},
+    },
+    ("post", "/api/auth/password/"): {
+        "request": {"New password": {"old_password": "a long passphrase", "new_password": "a longer passphrase"}},
+        "200": {"Signed in again": _TOKENS},
     },
     ("get", "/api/auth/me/"): {"200": {"The signed-in user": _ME}},
     ("patch", "/api/auth/me/"): {
@@ -222,12 +244,4 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             )
         },
     },
-}
-ERROR_EXAMPLE: Json = {
-    "error": {
-        "code": "validation_error",
-        "message": "Not valid: expand.",
-        "fields": {"expand": ['There is no "cast" to expand; did you mean "people"?']},
-        "request_id": _REQUEST_ID,
-    }
 }

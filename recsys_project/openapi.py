@@ -55,10 +55,12 @@ def add_examples(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         operation = result.get("paths", {}).get(path, {}).get(method)
         if operation is None:  # The schema covers only some of the URLs.
             continue
-        for place, of_place in examples.items():
+        for key, of_place in examples.items():
+            place, _, only = key.partition(" ")
             body = operation["requestBody"] if place == "request" else operation["responses"][place]
-            for content in body["content"].values():
-                content["examples"] = _named(of_place)
+            for media, content in body["content"].items():
+                if only in ("", media):
+                    content["examples"] = _named(of_place)
     return result
 
 

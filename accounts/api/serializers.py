@@ -4,16 +4,16 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts import passwords
 from accounts.models import User
 from accounts.selectors import login_name
-from accounts.services import PASSWORD_MAX_LENGTH
 
 
 class PasswordField(serializers.CharField):
     """A password as typed, spaces included. Its length is limited, since hashing takes time."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs |= {"write_only": True, "trim_whitespace": False, "max_length": PASSWORD_MAX_LENGTH}
+        kwargs |= {"write_only": True, "trim_whitespace": False, "max_length": passwords.MAX_LENGTH}
         super().__init__(style={"input_type": "password"}, **kwargs)
 
 
@@ -35,16 +35,12 @@ class RegisteredSerializer(serializers.ModelSerializer[User]):
 
 
 class SignInSerializer(serializers.Serializer[User]):
-    """OAuth2's password form, or the same fields as JSON. ``email`` is another name for ``username``."""
+    """A sign-in as JSON. ``email`` is another name for ``username``."""
 
     grant_type = serializers.ChoiceField(choices=["password"], required=False)
     username = serializers.CharField(max_length=254, required=False)
     email = serializers.CharField(max_length=254, required=False)
     password = PasswordField()
-    # Part of OAuth2's form; accepted and ignored, since there are no registered clients and no scopes.
-    client_id = serializers.CharField(max_length=254, required=False, allow_blank=True, write_only=True)
-    client_secret = serializers.CharField(max_length=254, required=False, allow_blank=True, write_only=True)
-    scope = serializers.CharField(max_length=1000, required=False, allow_blank=True, write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("email") and attrs.get("username") and attrs["email"] != attrs["username"]:
@@ -73,6 +69,11 @@ class RefreshSerializer(serializers.Serializer[Any]):
 class RefreshedSerializer(serializers.Serializer[Any]):
     access = serializers.CharField()
     refresh = serializers.CharField()
+
+
+class PasswordChangeSerializer(serializers.Serializer[Any]):
+    old_password = PasswordField()
+    new_password = PasswordField()
 
 
 class MeSerializer(serializers.ModelSerializer[User]):

@@ -9,5 +9,8 @@ urlpatterns = [
     path("register/", views.RegisterView.as_view(), name="register"),
     path("token/", views.TokenView.as_view(), name="token"),
     path("refresh/", views.RefreshView.as_view(), name="refresh"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("logout-everywhere/", views.LogoutEverywhereView.as_view(), name="logout-everywhere"),
+    path("password/", views.PasswordView.as_view(), name="password"),
     path("me/", views.MeView.as_view(), name="me"),
 ]

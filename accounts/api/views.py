@@ -1,7 +1,8 @@
-"""Views for registration, sign-in, token refresh and the user's own profile."""
+"""Views for registration, sign-in and sign-out, token refresh, passwords and the user's own profile."""
 
 from typing import Any, cast
 
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import AuthenticationFailed
@@ -9,14 +10,26 @@ from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework_simplejwt.tokens import Token
 
-from accounts import services, signins
-from accounts.api import serializers
+from accounts import passwords, services, signins
+from accounts.api import oauth2, serializers
 from accounts.api.public import PublicView
 from accounts.models import User
+from accounts.tokens import token_family
 
 
-class RegisterView(PublicView):
+class NoStoreMixin:
+    """Forbids caches to store the answers of a view, errors included (RFC 6749, 5.1)."""
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        response["Cache-Control"] = "no-store"
+        response["Pragma"] = "no-cache"
+        return response
+
+
+class RegisterView(NoStoreMixin, PublicView):
     @extend_schema(
         operation_id="auth_register",
         request=serializers.RegisterSerializer,
@@ -35,17 +48,24 @@ class RegisterView(PublicView):
             "access": tokens.access,
             "refresh": tokens.refresh,
         }
-        return _no_store(Response(answer, status=status.HTTP_201_CREATED))
+        return Response(answer, status=status.HTTP_201_CREATED)
 
 
-class TokenView(PublicView):
+class TokenView(NoStoreMixin, PublicView):
     parser_classes = (*APIView.parser_classes, FormParser)
 
     @extend_schema(
-        operation_id="auth_token", request=serializers.SignInSerializer, responses=serializers.TokensSerializer
+        operation_id="auth_token",
+        request={oauth2.FORM: oauth2.GrantSerializer, "application/json": serializers.SignInSerializer},
+        responses={
+            200: serializers.TokensSerializer,
+            400: {"oneOf": [oauth2.ERROR_SCHEMA, {"$ref": "#/components/schemas/Error"}]},
+        },
     )
     def post(self, request: Request) -> Response:
-        """Signs a person in, with OAuth2's password form or with JSON."""
+        """Signs a person in, with OAuth2's form (RFC 6749, with its errors) or with JSON. The form also refreshes."""
+        if isinstance(request.data, QueryDict):
+            return oauth2.token_response(request.data)
         serializer = serializers.SignInSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given: dict[str, Any] = serializer.validated_data
@@ -53,10 +73,10 @@ class TokenView(PublicView):
             _, tokens = services.user_sign_in(email=given["login"], password=given["password"])
         except services.InvalidCredentialsError as error:
             raise AuthenticationFailed("Wrong e-mail address or password.", code="invalid_credentials") from error
-        return _no_store(Response(serializers.TokensSerializer(tokens).data))
+        return Response(serializers.TokensSerializer(tokens).data)
 
 
-class RefreshView(PublicView):
+class RefreshView(NoStoreMixin, PublicView):
     @extend_schema(
         operation_id="auth_refresh", request=serializers.RefreshSerializer, responses=serializers.RefreshedSerializer
     )
@@ -68,7 +88,38 @@ class RefreshView(PublicView):
             tokens = signins.tokens_refresh(**serializer.validated_data)
         except signins.InvalidRefreshTokenError as error:
             raise AuthenticationFailed("This refresh token is not valid.", code="token_not_valid") from error
-        return _no_store(Response(serializers.RefreshedSerializer(tokens).data))
+        return Response(serializers.RefreshedSerializer(tokens).data)
+
+
+class LogoutView(NoStoreMixin, APIView):
+    @extend_schema(operation_id="auth_logout", request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Signs out here: ends the access and refresh tokens of this sign-in."""
+        token = cast(Token, request.auth)
+        signins.sign_in_end(user=cast(User, request.user), family=token_family(token))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class LogoutEverywhereView(NoStoreMixin, APIView):
+    @extend_schema(operation_id="auth_logout_everywhere", request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Signs out everywhere: ends all tokens of the person, and their sessions in the admin."""
+        signins.sign_ins_end(user=cast(User, request.user))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PasswordView(NoStoreMixin, APIView):
+    @extend_schema(
+        operation_id="auth_password",
+        request=serializers.PasswordChangeSerializer,
+        responses=serializers.TokensSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Sets a new password. All tokens end, and the answer has new ones."""
+        serializer = serializers.PasswordChangeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        tokens = passwords.password_change(user=cast(User, request.user), **serializer.validated_data)
+        return Response(serializers.TokensSerializer(tokens).data)
 
 
 class MeView(APIView):
@@ -84,9 +135,3 @@ class MeView(APIView):
         serializer = serializers.MeSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         return Response(serializers.MeSerializer(services.user_update(user=user, **serializer.validated_data)).data)
-
-
-def _no_store(response: Response) -> Response:
-    """Forbids caches to store tokens (RFC 6749, 5.1)."""
-    response["Cache-Control"] = "no-store"
-    return response

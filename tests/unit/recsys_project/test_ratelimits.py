@@ -103,9 +103,12 @@ def test_sign_ins_to_one_account_are_limited_across_addresses():
 
 def test_the_form_and_json_count_for_the_same_account():
     make_user("ada@x.org")
-    form = {"data": "username=ada%40x.org&password=wrong", "content_type": "application/x-www-form-urlencoded"}
+    form = {
+        "data": "grant_type=password&username=ada%40x.org&password=wrong",
+        "content_type": "application/x-www-form-urlencoded",
+    }
 
-    assert [Client().post("/api/auth/token/", **form).status_code for _ in range(2)] == [401, 401]
+    assert [Client().post("/api/auth/token/", **form).status_code for _ in range(2)] == [400, 400]
     assert sign_in("ada@x.org", "10.0.0.2") == 429
 
 
