@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.addresses import validated
 from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.selectors import has_privileges
@@ -21,10 +22,13 @@ PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class EmailLoginForm(forms.ModelForm):
-    """Stores the e-mail address in lower case, and an empty one as NULL: addresses are unique, NULLs are not."""
+    """Stores the e-mail address in its one spelling, and an empty one as NULL: addresses are unique, NULLs are not."""
 
     def clean_email(self) -> str | None:
-        return User.objects.normalize_email(self.cleaned_data.get("email")) or None
+        given = self.cleaned_data.get("email") or ""
+        if not given or "email" not in self.changed_data:
+            return self.instance.email if given else None
+        return validated(given)
 
 
 class UserAddForm(EmailLoginForm, BaseUserCreationForm):

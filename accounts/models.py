@@ -7,9 +7,11 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.addresses import canonical
+
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users whose login is their e-mail address in lower case."""
+    """Creates users whose login is their e-mail address, in one spelling."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         if not email:
@@ -24,8 +26,8 @@ class UserManager(BaseUserManager["User"]):
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """Lower-cases the whole address, so that two accounts cannot differ by case alone."""
-        return (email or "").strip().lower()
+        """The one spelling of the address, so that two accounts cannot differ by case or encoding alone."""
+        return canonical(email or "")
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=self.normalize_email(username))

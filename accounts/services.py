@@ -5,6 +5,7 @@ from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from accounts.addresses import validated
 from accounts.models import User
 from accounts.passwords import password_check
 from accounts.selectors import user_lock_shared
@@ -18,13 +19,8 @@ class InvalidCredentialsError(Exception):
 def user_register(*, email: str, password: str, display_name: str = "") -> User:
     """Creates a user who signs in by ``email``. Raises ValidationError for an invalid or taken ``email`` or a weak
     ``password``."""
-    email = User.objects.normalize_email(email)
-    candidate = User(email=email, display_name=display_name)
-    try:
-        # Validated in lower case, as it is stored: lower-casing can make the address longer.
-        User._meta.get_field("email").clean(email, candidate)
-    except ValidationError as error:
-        raise ValidationError({"email": error.messages}) from error
+    candidate = User(email=_address(email), display_name=display_name)
+    email = str(candidate.email)
     password_check(password=password, user=candidate)
     taken = ValidationError({"email": "This e-mail address cannot be registered."})
     if User.objects.filter(email=email).exists():
@@ -34,6 +30,16 @@ def user_register(*, email: str, password: str, display_name: str = "") -> User:
             return User.objects.create_user(email=email, password=password, display_name=display_name)
     except IntegrityError as error:  # A concurrent request registered the same address.
         raise taken from error
+
+
+def _address(email: str) -> str:
+    """The address in its one spelling. Raises ValidationError for ``email``."""
+    try:
+        spelt = validated(email)
+        User._meta.get_field("email").clean(spelt, None)
+    except ValidationError as error:
+        raise ValidationError({"email": error.messages}) from error
+    return spelt
 
 
 def user_update(*, user: User, display_name: str | None = None, share_with_groups: bool | None = None) -> User:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.core.validators import EmailValidator
 from rest_framework import serializers
 
-from accounts import passwords
+from accounts import addresses, passwords
 from accounts.models import User
 from accounts.selectors import login_name
 
@@ -17,8 +18,19 @@ class PasswordField(serializers.CharField):
         super().__init__(style={"input_type": "password"}, **kwargs)
 
 
+class AddressField(serializers.EmailField):
+    """An e-mail address in its one spelling, instead of as Django's validator has it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=addresses.MAX_LENGTH, **kwargs)
+        self.validators = [each for each in self.validators if not isinstance(each, EmailValidator)]
+
+    def to_internal_value(self, data: Any) -> str:
+        return addresses.validated(super().to_internal_value(data))
+
+
 class RegisterSerializer(serializers.Serializer[User]):
-    email = serializers.EmailField(max_length=254)
+    email = AddressField()
     password = PasswordField()
     display_name = serializers.CharField(max_length=80, required=False, default="", allow_blank=True)
 
