@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import CASCADE, CharField, Q
 from django.db.models.functions import Cast
 
-from accounts.models import User
+from accounts.models import AccountMail, User
 
 Cleaner = Callable[[User], None]
 _cleaners: list[Cleaner] = []
@@ -46,6 +46,7 @@ def user_delete(*, user_id: int) -> bool:
         for cleaner in _cleaners:
             cleaner(user)
         _sessions_delete(user)
+        AccountMail.objects.filter(email=user.email).delete()
         _log_clean_of_rows(user)
         _log_clean(user)
         user.delete()

@@ -32,10 +32,13 @@ def _slot() -> Iterator[None]:
 
 
 class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
-    """Argon2id, 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet): about 20 ms instead of Django's 110."""
+    """Argon2id, 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet): about 20 ms instead of Django's 110.
 
-    time_cost = 2
-    memory_cost = 19 * 1024  # KiB
+    Settings change the cost; a hash of another cost is renewed when its owner signs in.
+    """
+
+    time_cost = settings.PASSWORD_HASH_PASSES
+    memory_cost = settings.PASSWORD_HASH_KIB
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:

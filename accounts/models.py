@@ -120,3 +120,32 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return f"refresh token {self.jti} of user {self.user_id}"
+
+
+class AccountMail(models.Model):
+    """A mail that somebody asked for by naming an address, which may have an account or not; see ``accounts.mails``."""
+
+    class Kind(models.TextChoices):
+        REGISTER = "register"
+        RESET = "reset"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    # Consumer of the index: the limit of mails to one address.
+    email = models.EmailField(db_index=True)
+    password = models.CharField(max_length=128, blank=True, help_text="Of a registration: the hash of its password.")
+    display_name = models.CharField(max_length=80, blank=True)
+    token_version = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of a reset: the version of the user when the link was sent, which it changes."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was sent.")
+    used_at = models.DateTimeField(null=True, blank=True, help_text="When its link was used.")
+
+    class Meta:
+        indexes = [
+            # Consumer: the sweep that sends.
+            models.Index(fields=["id"], name="account_mail_waiting", condition=models.Q(sent_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} mail {self.pk}"

@@ -5,7 +5,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import User
+from accounts.links import link_use
+from accounts.models import AccountMail, User
 from accounts.selectors import user_lock_shared
 from accounts.signins import Tokens, tokens_issue
 
@@ -35,3 +36,24 @@ def password_change(*, user: User, old_password: str, new_password: str) -> Toke
         user.set_password(new_password)
         user.save(update_fields=["password"])
         return tokens_issue(user=user)
+
+
+def password_reset_request(*, email: str) -> None:
+    """Asks for a mail with a link to the address, in its one spelling, if it has an account."""
+    AccountMail.objects.create(kind=AccountMail.Kind.RESET, email=email)
+
+
+def password_reset_confirm(*, token: str, password: str) -> User:
+    """Sets the password of a link's account, which ends all of its tokens, sessions and other links.
+
+    Raises ValidationError for ``token`` or for a weak ``password``.
+    """
+    with transaction.atomic():
+        mail = link_use(kind=AccountMail.Kind.RESET, token=token)
+        user = User.objects.select_for_update().filter(email=mail.email, is_active=True).first()
+        if user is None or user.token_version != mail.token_version:
+            raise ValidationError({"token": "This link is not valid, or not any more."})
+        password_check(password=password, user=user)
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        return user

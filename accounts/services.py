@@ -17,19 +17,18 @@ class InvalidCredentialsError(Exception):
 
 
 def user_register(*, email: str, password: str, display_name: str = "") -> User:
-    """Creates a user who signs in by ``email``. Raises ValidationError for an invalid or taken ``email`` or a weak
-    ``password``."""
-    candidate = User(email=_address(email), display_name=display_name)
-    email = str(candidate.email)
-    password_check(password=password, user=candidate)
-    taken = ValidationError({"email": "This e-mail address cannot be registered."})
-    if User.objects.filter(email=email).exists():
-        raise taken
+    """Creates a user who signs in by ``email``, at once. Raises ValidationError for an invalid or taken ``email`` or a
+    weak ``password``. A taken address costs a hash, too."""
+    spelt = _address(email)
+    user = User(email=spelt, display_name=display_name)
+    password_check(password=password, user=user)
+    user.set_password(password)
     try:
         with transaction.atomic():
-            return User.objects.create_user(email=email, password=password, display_name=display_name)
-    except IntegrityError as error:  # A concurrent request registered the same address.
-        raise taken from error
+            user.save()
+    except IntegrityError as error:
+        raise ValidationError({"email": "This e-mail address cannot be registered."}) from error
+    return user
 
 
 def _address(email: str) -> str:

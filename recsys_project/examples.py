@@ -41,6 +41,14 @@ _REQUEST_ID = "0d6f1a52-6a2b-4f7e-8a44-5f1f2f0f6f3e"
 _AT = "2026-03-14T20:15:00Z"
 # Shortened: real tokens have about three hundred characters.
 _ACCESS, _REFRESH = "eyJhbGciOiJIUzI1NiJ9.access", "eyJhbGciOiJIUzI1NiJ9.refresh"
+_LINK = "WyJyZWdpc3RlciIsMV0:1vXyZ0:k3r9"
+_REGISTERED: Json = {
+    "id": 42,
+    "email": "ada@example.org",
+    "display_name": "Ada",
+    "access": _ACCESS,
+    "refresh": _REFRESH,
+}
 _TOKENS: Json = {
     "access_token": _ACCESS,
     "refresh_token": _REFRESH,
@@ -99,15 +107,19 @@ ERROR_EXAMPLE: Json = {
 EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     ("post", "/api/auth/register/"): {
         "request": {"Register": {"email": "ada@example.org", "password": "a long passphrase", "display_name": "Ada"}},
-        "201": {
-            "Registered and signed in": {
-                "id": 42,
-                "email": "ada@example.org",
-                "display_name": "Ada",
-                "access": _ACCESS,
-                "refresh": _REFRESH,
-            }
-        },
+        "201": {"Registered and signed in": _REGISTERED},
+        "202": {"Whatever the address": {"detail": "A mail is on its way."}},
+    },
+    ("post", "/api/auth/register/confirm/"): {
+        "request": {"By the link in the mail": {"token": _LINK, "password": "a long passphrase"}},
+        "201": {"Registered and signed in": _REGISTERED},
+    },
+    ("post", "/api/auth/password/reset/"): {
+        "request": {"Forgotten": {"email": "ada@example.org"}},
+        "202": {"Whatever the address": {"detail": "If the address has an account, a mail is on its way."}},
+    },
+    ("post", "/api/auth/password/reset/confirm/"): {
+        "request": {"By the link in the mail": {"token": _LINK, "password": "a longer passphrase"}},
     },
     ("post", "/api/auth/token/"): {
         "request application/x-www-form-urlencoded": {

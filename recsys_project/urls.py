@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("accounts/", include("accounts.pages.urls")),
     path("api/auth/", include("accounts.api.urls")),
     path("api/movies/search/", SearchView.as_view(), name="movie-search"),
     path("api/movies/", include("movies.api.urls")),

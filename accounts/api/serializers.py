@@ -46,6 +46,26 @@ class RegisteredSerializer(serializers.ModelSerializer[User]):
         fields = ("id", "email", "display_name", "access", "refresh")
 
 
+class RegisterConfirmSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(max_length=500, help_text="From the link in the mail.")
+    password = PasswordField(help_text="The one that was registered with.")
+
+
+class ResetSerializer(serializers.Serializer[Any]):
+    email = AddressField()
+
+
+class ResetConfirmSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(max_length=500, help_text="From the link in the mail.")
+    password = PasswordField(help_text="The new one.")
+
+
+class MailedSerializer(serializers.Serializer[Any]):
+    """The same for every address."""
+
+    detail = serializers.CharField()
+
+
 class SignInSerializer(serializers.Serializer[User]):
     """A sign-in as JSON. ``email`` is another name for ``username``."""
 

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.tokens import Token
 
-from accounts import passwords, services, signins
+from accounts import passwords, registration, services, signins
 from accounts.api import oauth2, serializers
 from accounts.api.public import PublicView
 from accounts.models import User
@@ -33,22 +34,31 @@ class RegisterView(NoStoreMixin, PublicView):
     @extend_schema(
         operation_id="auth_register",
         request=serializers.RegisterSerializer,
+        responses={201: serializers.RegisteredSerializer, 202: serializers.MailedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Registers a person. 202: a link is mailed to the address, which begins the account, or, if it has one, a note
+        that says so. 201, with REGISTRATION=immediate: the person is signed in at once."""
+        serializer = serializers.RegisterSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if settings.REGISTRATION == "immediate":
+            user = services.user_register(**serializer.validated_data)
+            return _registered(user, signins.tokens_issue(user=user))
+        registration.registration_request(**serializer.validated_data)
+        return Response({"detail": "A mail is on its way."}, status=status.HTTP_202_ACCEPTED)
+
+
+class RegisterConfirmView(NoStoreMixin, PublicView):
+    @extend_schema(
+        operation_id="auth_register_confirm",
+        request=serializers.RegisterConfirmSerializer,
         responses={201: serializers.RegisteredSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Registers a person and signs them in."""
-        serializer = serializers.RegisterSerializer(data=request.data)
+        """Begins the account of a link that was mailed, and signs it in. The link is good once."""
+        serializer = serializers.RegisterConfirmSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = services.user_register(**serializer.validated_data)
-        tokens = signins.tokens_issue(user=user)
-        answer = {
-            "id": user.pk,
-            "email": user.email,
-            "display_name": user.display_name,
-            "access": tokens.access,
-            "refresh": tokens.refresh,
-        }
-        return Response(answer, status=status.HTTP_201_CREATED)
+        return _registered(*registration.registration_confirm(**serializer.validated_data))
 
 
 class TokenView(NoStoreMixin, PublicView):
@@ -122,6 +132,35 @@ class PasswordView(NoStoreMixin, APIView):
         return Response(serializers.TokensSerializer(tokens).data)
 
 
+class PasswordResetView(NoStoreMixin, PublicView):
+    @extend_schema(
+        operation_id="auth_password_reset",
+        request=serializers.ResetSerializer,
+        responses={202: serializers.MailedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Mails a link to set a new password, if the address has an account. The answer is the same for all."""
+        serializer = serializers.ResetSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        passwords.password_reset_request(**serializer.validated_data)
+        detail = {"detail": "If the address has an account, a mail is on its way."}
+        return Response(detail, status=status.HTTP_202_ACCEPTED)
+
+
+class PasswordResetConfirmView(NoStoreMixin, PublicView):
+    @extend_schema(
+        operation_id="auth_password_reset_confirm",
+        request=serializers.ResetConfirmSerializer,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        """Sets a new password by a link that was mailed. All tokens end, and the link is good once."""
+        serializer = serializers.ResetConfirmSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        passwords.password_reset_confirm(**serializer.validated_data)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class MeView(APIView):
     @extend_schema(operation_id="auth_me", responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
@@ -135,3 +174,14 @@ class MeView(APIView):
         serializer = serializers.MeSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         return Response(serializers.MeSerializer(services.user_update(user=user, **serializer.validated_data)).data)
+
+
+def _registered(user: User, tokens: signins.Tokens) -> Response:
+    answer = {
+        "id": user.pk,
+        "email": user.email,
+        "display_name": user.display_name,
+        "access": tokens.access,
+        "refresh": tokens.refresh,
+    }
+    return Response(answer, status=status.HTTP_201_CREATED)

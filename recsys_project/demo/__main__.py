@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from django.conf import settings
 from rich.console import Console
 
 from recsys_project.demo.arguments import (
@@ -137,6 +138,8 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
     say(f"[bold]Metrics[/]  {url}/metrics\n\nSign in with:")
     for email, password in passwords.items():
         say(f"   {email:<22} {password}", highlight=False, markup=False)
+    if settings.REGISTRATION == "immediate":
+        say("\nAnybody registers at once, without a link by mail; REGISTRATION=verified changes that.", highlight=False)
     say(f"\nWeb, worker and beat write to {steps.log}", highlight=False, soft_wrap=True)
     say("Ctrl-C stops everything.\n")
     try:

@@ -16,6 +16,9 @@ AUTHENTICATION_BACKENDS = ["recsys_project.ratelimits.LimitedLoginBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.BoundedArgon2PasswordHasher"]
 # Concurrent password hashes per process; each takes 19 MiB and one core for about 20 ms.
 PASSWORD_HASH_CONCURRENCY = env.int("PASSWORD_HASH_CONCURRENCY", default=2)
+# The cost of a hash; OWASP's least for Argon2id.
+PASSWORD_HASH_KIB = env.int("PASSWORD_HASH_KIB", default=19 * 1024)
+PASSWORD_HASH_PASSES = env.int("PASSWORD_HASH_PASSES", default=2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -10,6 +10,7 @@ from recsys_project.settings.database import *  # noqa: F403
 from recsys_project.settings.environment import BASE_DIR as BASE_DIR  # noqa: PLC0414 -- a setting too.
 from recsys_project.settings.environment import VAR_DIR as VAR_DIR  # noqa: PLC0414 -- a setting too.
 from recsys_project.settings.environment import env
+from recsys_project.settings.mail import *  # noqa: F403
 from recsys_project.settings.observability import *  # noqa: F403
 from recsys_project.settings.ratelimits import *  # noqa: F403
 from recsys_project.settings.recommending import *  # noqa: F403

@@ -13,3 +13,5 @@ SECRET_KEY = os.environ.get("SECRET_KEY") or local_secret(_SECRETS_FILE, "SECRET
 JWT_SIGNING_KEY = os.environ.get("JWT_SIGNING_KEY") or local_secret(_SECRETS_FILE, "JWT_SIGNING_KEY")
 SIMPLE_JWT["SIGNING_KEY"] = JWT_SIGNING_KEY
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# A single machine has no mail server; accounts begin at once.
+REGISTRATION = env.str("REGISTRATION", default="immediate")

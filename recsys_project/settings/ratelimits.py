@@ -27,6 +27,8 @@ RATE_LIMIT_ROUTES = [
     ("POST", "admin/password_change/", "password"),
     ("POST", "api/auth/refresh/", "refresh"),
     ("POST", "api/auth/register/", "register"),
+    ("POST", "api/auth/password/reset/", "register"),
+    ("POST", "accounts/", "register"),
     ("POST", "api/recommendations/group/", "group"),
     ("*", "api/", "api"),
 ]

@@ -12,3 +12,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["OPTIONS"].pop("pool", None)
 # Tests of rate limits enable them.
 RATELIMIT_ENABLE = False
+REGISTRATION = "immediate"

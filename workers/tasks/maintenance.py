@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from accounts.mails import mails_flush
 from accounts.signins import tokens_flush_expired
 from events.announcements import changes_announce
 from workers.base import BaseTask
@@ -11,8 +12,8 @@ from workers.base import BaseTask
 
 @shared_task(base=BaseTask)
 def flush_tokens() -> int:
-    """Deletes expired refresh tokens; returns how many."""
-    return tokens_flush_expired()
+    """Deletes expired refresh tokens and links; returns how many."""
+    return tokens_flush_expired() + mails_flush()
 
 
 @shared_task(base=BaseTask)

@@ -5,7 +5,9 @@ import threading
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 
-from accounts import hashers
+from accounts import hashers, services
+from accounts.models import User
+from tests.factories import PASSWORD, make_user
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +27,24 @@ def test_a_hash_of_other_parameters_still_opens_and_is_renewed():
 
     assert check_password("a long enough one", encoded, setter=renewed.append)
     assert renewed == ["a long enough one"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "value"), [("time_cost", 3), ("memory_cost", 8192)])
+def test_a_changed_cost_renews_the_hash_at_sign_in(monkeypatch, name, value):
+    make_user("ada@x.org")
+    before = User.objects.get().password
+    services.user_sign_in(email="ada@x.org", password=PASSWORD)
+    assert User.objects.get().password == before
+    monkeypatch.setattr(hashers.BoundedArgon2PasswordHasher, name, value)
+
+    with pytest.raises(services.InvalidCredentialsError):
+        services.user_sign_in(email="ada@x.org", password="wrong")
+    assert User.objects.get().password == before
+    services.user_sign_in(email="ada@x.org", password=PASSWORD)
+
+    assert f"={value}," in User.objects.get().password
+    assert User.objects.get().check_password(PASSWORD)
 
 
 def test_passwords_hashed_at_once_never_exceed_the_slots(monkeypatch):

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from accounts.links import link_address
+from accounts.mails import mails_send
+from accounts.models import AccountMail
 from accounts.services import user_update
 from accounts.signins import tokens_issue
 from events.models import Interaction, Rating, ServedRecommendation, Tag
@@ -104,6 +108,21 @@ def new_account(cast: Cast) -> Fields:
     return {"email": f"new{next(_numbers)}@example.org", "password": PASSWORD}
 
 
+def mailed(kind: str, email: str) -> Fields:
+    """What the link of a new mail is confirmed with."""
+    made = AccountMail.objects.create(kind=kind, email=email, password=make_password(PASSWORD))
+    mails_send()
+    return {"token": link_address(mail=made).split("/")[-2], "password": PASSWORD}
+
+
+def register_link(cast: Cast) -> Fields:
+    return mailed("register", new_account(cast)["email"])
+
+
+def reset_link(cast: Cast) -> Fields:
+    return mailed("reset", "stan@example.org")
+
+
 def refresh_token(cast: Cast) -> Fields:
     return {"refresh": tokens_issue(user=cast.carol).refresh}
 
@@ -134,6 +153,9 @@ REQUESTS = [
     Asked("POST /api/auth/register/", fields=new_account),
     Asked("POST /api/auth/token/", fields=always(username="carol@example.org", password=PASSWORD)),
     Asked("POST /api/auth/refresh/", fields=refresh_token),
+    Asked("POST /api/auth/register/confirm/", fields=register_link),
+    Asked("POST /api/auth/password/reset/", fields=always(email="carol@example.org")),
+    Asked("POST /api/auth/password/reset/confirm/", fields=reset_link),
     Asked("POST /api/auth/logout/", who="carol"),
     Asked("POST /api/auth/logout-everywhere/", who="carol"),
     Asked("POST /api/auth/password/", fields=always(old_password=PASSWORD, new_password=PASSWORD), who="carol"),

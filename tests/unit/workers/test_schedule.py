@@ -46,6 +46,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.training.tune": "train",
         "workers.tasks.maintenance.flush_tokens": "default",
         "workers.tasks.maintenance.announce_changes": "default",
+        "workers.tasks.mails.send": "default",
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
     }
