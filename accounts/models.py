@@ -77,16 +77,28 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Raises ``token_version`` with a new password and for an inactive user, so that all tokens end.
 
-        A hash that is renewed at sign-in is no new password: Django then saves without ``_password``.
+        Otherwise it leaves the version as it is in the database: a user that was read before others raised it must not
+        bring ended tokens back. A hash that is renewed at sign-in is no new password: Django then saves without
+        ``_password``.
         """
-        ends_tokens = self.pk is not None and (getattr(self, "_password", None) is not None or not self.is_active)
+        if self._state.adding:
+            super().save(*args, **kwargs)
+            return
+        names = kwargs.get("update_fields")
+        written = self._loaded_fields() if names is None else set(names)
+        written.discard("token_version")
+        ends_tokens = getattr(self, "_password", None) is not None or not self.is_active
         if ends_tokens:
             self.token_version = models.F("token_version") + 1
-            if kwargs.get("update_fields") is not None:
-                kwargs["update_fields"] = {*kwargs["update_fields"], "token_version"}
-        super().save(*args, **kwargs)
+            written.add("token_version")
+        super().save(*args, **kwargs | {"update_fields": written})
         if ends_tokens:
             self.refresh_from_db(fields=["token_version"])
+
+    def _loaded_fields(self) -> set[str]:
+        left_out = self.get_deferred_fields()
+        fields = self._meta.concrete_fields
+        return {field.name for field in fields if not field.primary_key and field.attname not in left_out}
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
         """Sessions of the admin end with the tokens: their hash holds the version, too."""

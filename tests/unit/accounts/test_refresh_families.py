@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts import services, signins
@@ -170,6 +170,29 @@ def test_deactivation_ends_every_token_for_good():
 
     assert refused(pair.refresh)
     assert not signed_in(pair.access)
+
+
+def test_a_user_read_before_brings_no_ended_token_back():
+    user = make_user()
+    pair = signins.tokens_issue(user=user)
+    signins.sign_ins_end(user=User.objects.get())
+
+    user.display_name = "Ada"
+    user.save()
+
+    stored = User.objects.get()
+    assert (stored.display_name, stored.token_version) == ("Ada", 1)
+    assert not signed_in(pair.access)
+    assert refused(pair.refresh)
+
+
+def test_saving_a_deleted_user_does_not_bring_them_back():
+    user = make_user()
+    User.objects.all().delete()
+
+    with pytest.raises(DatabaseError), transaction.atomic():
+        user.save()
+    assert not User.objects.exists()
 
 
 def test_a_renewed_hash_ends_no_token(settings):
