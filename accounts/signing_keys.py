@@ -13,8 +13,6 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 from rest_framework_simplejwt.tokens import Token
 
-MINIMUM_KEY_BYTES = 32
-
 
 @lru_cache(maxsize=8)
 def key_id(key: str) -> str:

@@ -5,7 +5,7 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 
 from recsys_project.settings.base import *  # noqa: F403 -- settings modules are made of their base.
-from recsys_project.settings.base import ALLOWED_HOSTS, JWT_SIGNING_KEY, SECRET_KEY
+from recsys_project.settings.base import ALLOWED_HOSTS, JWT_SIGNING_KEY, JWT_SIGNING_KEY_PREVIOUS, SECRET_KEY
 from recsys_project.settings.environment import env
 
 _MINIMUM_KEY_BYTES = 32
@@ -27,6 +27,8 @@ def _missing_settings() -> list[str]:
         problems.append(
             "JWT_SIGNING_KEY: it must differ from SECRET_KEY, so that one can be rotated without the other."
         )
+    if JWT_SIGNING_KEY_PREVIOUS and len(JWT_SIGNING_KEY_PREVIOUS.encode()) < _MINIMUM_KEY_BYTES:
+        problems.append(f"JWT_SIGNING_KEY_PREVIOUS: it has {_MINIMUM_KEY_BYTES} bytes or more, or is not set.")
     if not ALLOWED_HOSTS:
         problems.append("ALLOWED_HOSTS: set it to the host names the site answers to, separated by commas.")
     if not os.environ.get("DATABASE_URL"):

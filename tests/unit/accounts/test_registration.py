@@ -7,9 +7,11 @@ from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 
 import pytest
 from django.core import mail
+from django.core.checks import run_checks
 from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
+from accounts.checks import check_mail
 from accounts.deletion import user_delete
 from accounts.mails import mails_flush, mails_send
 from accounts.models import AccountMail, RefreshToken, User
@@ -213,3 +215,11 @@ def test_links_lead_to_another_front_end_if_there_is_one(settings):
 
     (token,) = re.findall(r"https://films\.example/welcome#(\S+)", mail.outbox[0].body)
     assert post(CONFIRM, token=token, password=STRONG).status_code == 201
+
+
+def test_a_deployment_without_a_mail_server_is_warned_of(settings):
+    assert check_mail(None) == []  # The tests have one.
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+    assert [each.id for each in check_mail(None)] == ["accounts.W001"]
+    assert "accounts.W001" in [each.id for each in run_checks(include_deployment_checks=True)]

@@ -1,0 +1,16 @@
+"""System checks of the settings of accounts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Warning
+
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+
+
+def check_mail(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A check of ``manage.py check --deploy``: links reach nobody without a mail server."""
+    if settings.EMAIL_BACKEND != CONSOLE:
+        return []
+    said = "EMAIL_URL is not set: the worker prints the links that register people and set passwords, and mails none."
+    return [Warning(said, id="accounts.W001")]
