@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-WAIT_SECONDS = 5.0
-
 
 class HashingBusyError(RuntimeError):
-    """All hashing slots of this process stayed busy for WAIT_SECONDS; the client may retry."""
+    """All hashing slots of this process are busy; the client may retry."""
 
 
 _slots = threading.BoundedSemaphore(settings.PASSWORD_HASH_CONCURRENCY)
@@ -21,9 +19,9 @@ _slots = threading.BoundedSemaphore(settings.PASSWORD_HASH_CONCURRENCY)
 def _slot() -> Iterator[None]:
     """Acquires a hashing slot, so that many sign-ins at once exhaust neither memory nor threads.
 
-    Raises HashingBusyError after WAIT_SECONDS.
+    Raises HashingBusyError at once if all are busy: a thread that waits is a thread that answers no reader.
     """
-    if not _slots.acquire(timeout=WAIT_SECONDS):
+    if not _slots.acquire(blocking=False):
         raise HashingBusyError("Too many passwords are being hashed.")
     try:
         yield

@@ -19,9 +19,9 @@ from prometheus_client.registry import Collector
 from accounts.authentication import bearer_credentials
 from recommendations.vectors.artefacts import artefacts_problem
 from recsys_project import multiprocess
+from recsys_project.client_address import client_address
 from recsys_project.exceptions import error_response
 from recsys_project.health import live_version
-from recsys_project.ratelimits import client_address
 
 logger = structlog.get_logger(__name__)
 

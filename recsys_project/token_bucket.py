@@ -11,9 +11,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from django.core.cache import caches
+from django_redis.cache import RedisCache
 from redis.commands.core import Script
 from redis.exceptions import RedisError
 
@@ -130,7 +132,7 @@ def _run(buckets: Sequence[Bucket], *, tokens: int, at: int | None) -> tuple[boo
     for bucket in buckets:
         arguments += [bucket.rate.interval, bucket.rate.burst]
     try:
-        client = caches[CACHE_ALIAS].client.get_client(write=True)
+        client = cast(RedisCache, caches[CACHE_ALIAS]).client.get_client(write=True)
         taken, *fill_times = _take([bucket.redis_key() for bucket in buckets], arguments, client=client)
     except (RedisError, OSError) as error:
         logger.warning("rate_not_counted", reason=type(error).__name__)

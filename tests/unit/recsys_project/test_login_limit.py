@@ -1,15 +1,12 @@
 """Guesses at one account's password: whatever their form, they count for the account that they find."""
 
 import json
-import time
 from itertools import count
-from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
-from django_ratelimit import core
 
 from tests.factories import PASSWORD, make_user
 
@@ -20,15 +17,12 @@ _addresses = count(1)
 
 
 @pytest.fixture(autouse=True)
-def _limited(settings, monkeypatch):
-    now = time.time()  # Stands still, so that no window ends within a test.
-    monkeypatch.setattr(core, "time", SimpleNamespace(time=lambda: now))
+def _limited(settings):
     settings.RATELIMIT_ENABLE = True
     settings.RATE_LIMITS = {
-        "login_address": ["1000/m"],
-        "login_account": [f"{LIMIT}/m"],
-        "user": ["1000/m"],
-        "anonymous": ["1000/m"],
+        **{key: ["1000/m:1000"] for key in ("anonymous", "user", "page", "login_address", "login_total")},
+        "login_account": [f"{LIMIT}/d:{LIMIT}"],
+        "login_known": [f"{LIMIT}/d:{LIMIT}"],
     }
     caches["ratelimit"].delete_pattern("*")
 
@@ -74,7 +68,7 @@ def test_a_guess_counts_for_the_account_it_opens(ada, body):
     right = guess(in_json(password=PASSWORD))
     assert right.status_code == 429
     assert right.json()["error"]["code"] == "rate_limited"
-    assert 1 <= int(right["Retry-After"]) <= 60
+    assert 1 <= int(right["Retry-After"]) <= 43_200
     assert guess(in_json(username="bob@x.org")).status_code == 401
     ada.refresh_from_db()
     assert ada.last_login is None
@@ -125,7 +119,7 @@ def test_the_admin_counts_the_account_it_looks_up(ada, fields):
     page = answers[-1]
     assert page["Content-Type"].startswith("text/html")
     assert "Too many attempts" in page.content.decode()
-    assert 1 <= int(page["Retry-After"]) <= 60
+    assert 1 <= int(page["Retry-After"]) <= 43_200
     assert guess(in_json(password=PASSWORD)).status_code == 429  # The API's limit is the same one.
 
 
@@ -139,7 +133,7 @@ def test_the_admins_login_still_opens_it(ada):
 
 
 def test_a_page_says_that_an_address_is_over_its_rate(ada, settings):
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_address": ["1/m"]}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_address": ["1/d:1"]}
 
     answers = [Client().post("/admin/login/", {"username": f"{n}@x.org", "password": "wrong"}) for n in range(2)]
 

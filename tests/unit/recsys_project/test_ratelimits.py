@@ -1,5 +1,6 @@
 """Rate limits: who is counted, what is refused, what happens with Redis away."""
 
+import contextlib
 import json
 import time
 from types import SimpleNamespace
@@ -9,17 +10,26 @@ from django.core.cache import caches
 from django.test import Client, RequestFactory
 from django_ratelimit import core
 
-from recsys_project.ratelimits import check_rates, client_address, client_network
+from recsys_project import probes
+from recsys_project.client_address import client_address, client_network
+from recsys_project.exceptions import LimitExceededError
+from recsys_project.ratelimits import check_rates, count
 from tests.factories import PASSWORD, client_of, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.recsys_project.urls_that_fail")]
+# They refill so slowly that nothing comes back within a test.
 RATES = {
-    "anonymous": ["100/s", "3/m"],
-    "user": ["100/s", "4/m"],
-    "login_address": ["100/s", "6/m"],
-    "login_account": ["100/s", "2/m"],
-    "refresh": ["2/m"],
-    "register": ["2/m"],
+    "anonymous": ["3/d:3"],
+    "user": ["4/d:4"],
+    "page": ["3/d:3"],
+    "probe": ["8/d:8"],
+    "login_address": ["6/d:6"],
+    "login_account": ["2/d:2"],
+    "login_known": ["3/d:3"],
+    "login_total": ["9/d:9"],
+    "refresh": ["2/d:2"],
+    "register": ["2/d:2"],
+    "account": ["2/d:2"],
     "group": ["2/m"],
     "group_address": ["3/m"],
 }
@@ -32,6 +42,7 @@ def _limited(settings, monkeypatch):
     settings.RATELIMIT_ENABLE = True
     settings.RATE_LIMITS = RATES
     caches["ratelimit"].delete_pattern("*")
+    probes._limit.clear()
 
 
 @pytest.fixture
@@ -58,11 +69,39 @@ def test_over_the_rate_is_429_as_an_error_with_retry_after():
     response = client.get("/api/fine/")
     assert response.json()["error"]["code"] == "rate_limited"
     assert response.json()["error"]["request_id"] == response["X-Request-ID"]
-    assert 1 <= int(response["Retry-After"]) <= 60
+    assert 28_000 < int(response["Retry-After"]) <= 28_800
 
 
-def test_the_short_window_holds_bursts(settings):
-    settings.RATE_LIMITS = RATES | {"anonymous": ["2/5s", "100/m"]}
+def test_headers_say_what_is_left_of_a_bucket(settings):
+    settings.RATE_LIMITS = RATES | {"anonymous": ["300/h:2"]}
+    client = Client()
+    first, second, third = (client.get("/api/fine/") for _ in range(3))
+
+    assert [answer.status_code for answer in (first, second, third)] == [200, 200, 429]
+    assert {answer["RateLimit-Policy"] for answer in (first, second, third)} == {'"anonymous";q=2;w=24'}
+    assert first["RateLimit"] == '"anonymous";r=1;t=12'
+    assert second["RateLimit"] == '"anonymous";r=0;t=24'
+    assert third["RateLimit"] == '"anonymous";r=0;t=24'
+    assert 11 <= int(third["Retry-After"]) <= 12
+
+
+def test_headers_name_the_windows_of_a_limit_too(settings):
+    settings.RATE_LIMITS = RATES | {"anonymous": ["100/m:100", "5/h", "9/d"]}
+
+    answer = Client().get("/api/fine/")
+
+    assert answer["RateLimit-Policy"] == '"anonymous-60s";q=100;w=60, "anonymous-3600s";q=5;w=3600, ' + (
+        '"anonymous-86400s";q=9;w=86400'
+    )
+    assert [part.partition(";t=")[0] for part in answer["RateLimit"].split(", ")] == [
+        '"anonymous-60s";r=99',
+        '"anonymous-3600s";r=4',
+        '"anonymous-86400s";r=8',
+    ]
+
+
+def test_a_window_of_django_ratelimit_still_holds(settings):
+    settings.RATE_LIMITS = RATES | {"anonymous": ["100/m:100", "2/5s"]}
     client = Client()
 
     assert statuses(client, 2) == [200, 200]
@@ -70,6 +109,61 @@ def test_the_short_window_holds_bursts(settings):
 
     assert response.status_code == 429
     assert 1 <= int(response["Retry-After"]) <= 5
+
+
+def test_a_key_may_bring_rates_of_its_own():
+    def passed(key: str, rates: list[str] | None) -> int:
+        done = 0
+        with contextlib.suppress(LimitExceededError):
+            for _ in range(20):
+                count("user", key, closed=False, rates=rates)
+                done += 1
+        return done
+
+    assert passed("key 1", ["7/d:7"]) == 7
+    assert passed("key 2", ["5/d"]) == 5
+    assert passed("key 3", None) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/schema/", 3),
+        ("/api/docs/", 3),
+        ("/", 3),
+        ("/admin/", 3),
+        ("/admin/login/", 3),
+        ("/api/nowhere/", 3),
+        ("/nowhere/", 3),
+        ("/health/live", 8),
+        ("/health/ready", 8),
+        ("/metrics", 8),
+    ],
+)
+def test_every_address_has_a_limit(path, allowed):
+    client = Client()
+    answers = [client.get(path) for _ in range(allowed + 2)]
+
+    assert 429 not in {answer.status_code for answer in answers[:allowed]}
+    assert [answer.status_code for answer in answers[allowed:]] == [429] * 2
+    kind = "application/json" if path.startswith(("/api", "/health", "/metrics")) else "text/html"
+    assert answers[-1]["Content-Type"].startswith(kind)
+    assert int(answers[-1]["Retry-After"]) >= 1
+
+
+def test_a_form_without_its_csrf_token_is_counted():
+    client = Client(enforce_csrf_checks=True)
+    answers = [client.post("/admin/login/", {"username": "a", "password": "b"}).status_code for _ in range(7)]
+
+    assert answers == [403] * 6 + [429]
+
+
+def test_probes_of_one_address_do_not_use_up_anothers():
+    for _ in range(9):
+        last = Client(REMOTE_ADDR="10.0.0.1").get("/health/live").status_code
+
+    assert last == 429
+    assert Client(REMOTE_ADDR="10.0.0.2").get("/health/live").status_code == 200
 
 
 def test_people_are_counted_each_by_themselves_wherever_they_are():
@@ -169,16 +263,14 @@ def test_a_sign_in_that_names_no_account_is_the_clients_error(body):
 def test_rates_that_do_not_read_as_rates_fail_the_system_check(settings):
     assert check_rates(None) == []
 
-    settings.RATE_LIMITS = {"anonymous": ["50/5s", "many"], "user": ["10/0s"]}
+    settings.RATE_LIMITS = {"anonymous": ["50/5s", "many", "3/m:5"], "user": ["10/0s", "5/m:0", "0/m:5"]}
 
     assert [error.msg for error in check_rates(None)] == [
-        "RATE_LIMIT_ANONYMOUS: 'many' is not a rate like 50/5s or 300/m.",
-        "RATE_LIMIT_USER: '10/0s' is not a rate like 50/5s or 300/m.",
+        "RATE_LIMIT_ANONYMOUS: 'many' is not a rate like 300/m:50 or 30/h.",
+        "RATE_LIMIT_USER: '10/0s' is not a rate like 300/m:50 or 30/h.",
+        "RATE_LIMIT_USER: '5/m:0' is not a rate like 300/m:50 or 30/h.",
+        "RATE_LIMIT_USER: '0/m:5' is not a rate like 300/m:50 or 30/h.",
     ]
-
-
-def test_health_is_not_limited():
-    assert {Client().get("/health/live").status_code for _ in range(8)} == {200}
 
 
 @pytest.mark.usefixtures("without_redis")

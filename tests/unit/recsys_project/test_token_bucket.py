@@ -136,7 +136,9 @@ def test_keys_that_no_text_can_hold_are_counted_too():
 
 
 def test_without_redis_there_is_no_answer(settings):
-    settings.CACHES = {alias: {**given, "LOCATION": "redis://127.0.0.1:1/0"} for alias, given in settings.CACHES.items()}
+    settings.CACHES = {
+        alias: {**given, "LOCATION": "redis://127.0.0.1:1/0"} for alias, given in settings.CACHES.items()
+    }
 
     assert take_tokens([TEN_A_MINUTE]) is None
     give_back_tokens([TEN_A_MINUTE])
@@ -148,7 +150,10 @@ def test_without_redis_there_is_no_answer(settings):
         ("300/m:50", BucketRate(300, 60, 50)),
         ("20/5m:5", BucketRate(20, 300, 5)),
         ("1/d:1", BucketRate(1, 86_400, 1)),
-        *[(text, None) for text in ("300/m", "0/m:5", "5/m:0", "5/0m:5", "5/m:", "5/w:5", "", "m:5", "5/m:5 ", "-1/m:5")],
+        *[
+            (text, None)
+            for text in ("300/m", "0/m:5", "5/m:0", "5/0m:5", "5/m:", "5/w:5", "", "m:5", "5/m:5 ", "-1/m:5")
+        ],
     ],
 )
 def test_a_rate_with_a_burst_is_read(text, expected):
