@@ -9,11 +9,12 @@ movies.caching.redis_breaker describes what happens while Redis hangs.
 
 import secrets
 import time
+import weakref
 from typing import Any
 
 from redis.connection import AbstractConnection, Connection, ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from movies.caching.redis_breaker import SLOW_SECONDS, CircuitBreaker
@@ -35,11 +36,12 @@ return last
 class RestartDetectingPool(ConnectionPool):
     """redis-py's pool, whose new connections check for a restart before their first command.
 
-    While Redis hangs, it gives one connection a second and otherwise raises RedisUnavailableError.
+    While Redis hangs, it gives no connection and raises RedisUnavailableError at once.
     """
 
     def __init__(self, connection_class: type[AbstractConnection] = Connection, **options: Any) -> None:
-        self.breaker = CircuitBreaker()
+        itself = weakref.ref(self)  # The breaker's thread must not keep a pool alive that nobody uses any more.
+        self.breaker = CircuitBreaker(lambda: _ping(itself()))
         monitored = type(connection_class.__name__, (_MonitoredConnection, connection_class), {"breaker": self.breaker})
         super().__init__(**{"connection_class": monitored, "redis_connect_func": _on_connect, **options})
 
@@ -84,6 +86,21 @@ class _MonitoredConnection:
             raise
         self.breaker.answered()
         return response
+
+
+def _ping(pool: RestartDetectingPool | None) -> bool:
+    """Asks Redis for a sign of life. Returns whether there is a pool to ask for; raises what redis-py raises."""
+    if pool is None:
+        return False
+    connection = pool.get_connection()
+    try:
+        _execute(connection, "PING")
+    except (RedisError, OSError):
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
+    return True
 
 
 def _on_connect(connection: AbstractConnection) -> None:

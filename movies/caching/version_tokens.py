@@ -24,8 +24,6 @@ from django.db import transaction
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from movies.caching.redis_breaker import urgent
-
 logger = structlog.get_logger(__name__)
 
 # Longer than the hour that lists are cached: if a token expired first, an older list could become valid again.
@@ -82,8 +80,7 @@ def invalidate(name: str, *, change: str = "") -> None:
 def invalidate_each(tokens: Iterable[tuple[str, str]]) -> bool:
     """``invalidate`` for several (name, change) pairs; returns whether all pending tokens reached Redis."""
     _pending.update((name, change, next(_numbers)) for name, change in tokens)
-    with urgent():
-        flushed = flush_pending()
+    flushed = flush_pending()
     if not flushed:
         _start_retrying()
     return flushed
@@ -139,7 +136,7 @@ def _retry() -> None:
     global _retry_thread  # noqa: PLW0603 -- one a process.
     while True:
         time.sleep(RETRY_SECONDS)
-        with urgent(), contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(RedisError, OSError):
             _send_pending()
         with _retry_lock:
             if not _pending:

@@ -4,7 +4,7 @@ from recsys_project.settings.environment import env, redis_addresses
 
 REDIS_URL = redis_addresses.cache
 # Seconds to wait for Redis. Short, since most requests can be answered without it.
-_REDIS_TIMEOUT = env.float("REDIS_TIMEOUT_SECONDS", default=0.3)
+_REDIS_TIMEOUT = env.float("REDIS_TIMEOUT_SECONDS", default=0.2)
 _REDIS_OPTIONS = {
     "SOCKET_CONNECT_TIMEOUT": _REDIS_TIMEOUT,
     "SOCKET_TIMEOUT": _REDIS_TIMEOUT,

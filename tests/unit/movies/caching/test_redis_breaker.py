@@ -1,5 +1,7 @@
 """A hung Redis costs a process one timeout, and receives the pending tokens afterwards."""
 
+import contextlib
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,13 +14,11 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from events import list_invalidation
 from movies.caching import redis_breaker, version_tokens
-from movies.caching.redis_breaker import RedisUnavailableError, urgent
+from movies.caching.redis_breaker import CircuitBreaker, RedisUnavailableError
 from recsys_project.exceptions import LimitExceededError
 from recsys_project.ratelimits import limit
 from tests.functional.store import Store
 from tests.tokens import user_token_key
-
-AN_HOUR = 3600.0
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def running(tmp_path_factory) -> Iterator[Store]:
 
 @pytest.fixture
 def store(running, settings, monkeypatch) -> Store:
-    """What the caches speak to; nobody's turn to try again comes by itself."""
-    monkeypatch.setattr(redis_breaker, "RETRY_SECONDS", AN_HOUR)
+    """What the caches speak to; the thread that asks does so quickly."""
+    monkeypatch.setattr(redis_breaker, "PROBE_SECONDS", 0.02)
     version_tokens._pending.clear()
     settings.CACHES = {alias: {**config, "LOCATION": running.url} for alias, config in settings.CACHES.items()}
     redis = get_redis_connection("default")
@@ -63,29 +63,75 @@ def test_an_open_connection_that_hangs_opens_the_breaker_too(store):
             redis.get("key")
 
 
-def test_one_caller_tries_again_and_an_answer_closes_it(store, monkeypatch):
+def closed_again(redis) -> bool:
+    """Whether the breaker closes, without a call that asks for it."""
+    deadline = time.monotonic() + 20
+    while redis.connection_pool.breaker._open and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not redis.connection_pool.breaker._open
+
+
+def test_no_caller_waits_again_while_redis_hangs(store):
     redis = get_redis_connection("default")
     with store.hung():
         with pytest.raises(RedisTimeoutError):
             redis.get("key")
-        monkeypatch.setattr(redis_breaker, "RETRY_SECONDS", 0.0)
-        with pytest.raises(RedisUnavailableError):
-            redis.get("key")
-    redis.connection_pool.breaker._retry_at = 0.0
+        # Long enough for the thread to have asked several times.
+        for _ in range(20):
+            time.sleep(0.05)
+            with pytest.raises(RedisUnavailableError):
+                redis.get("key")
 
+
+def test_an_answer_to_the_thread_closes_it(store):
+    redis = get_redis_connection("default")
+    with store.hung(), pytest.raises(RedisTimeoutError):
+        redis.get("key")
+
+    assert closed_again(redis)
     assert redis.set("key", "value")
     assert redis.get("key") == b"value"
 
 
-def test_an_urgent_caller_tries_before_the_others(store, monkeypatch):
-    monkeypatch.setattr(redis_breaker, "URGENT_RETRY_SECONDS", 0.0)
+def test_one_thread_asks_however_many_calls_fail(store):
     redis = get_redis_connection("default")
     with store.hung():
-        for _ in range(2):
-            with urgent(), pytest.raises(RedisTimeoutError):
-                redis.get("key")
-        with pytest.raises(RedisUnavailableError):
-            redis.get("key")
+        callers = [threading.Thread(target=swallowed, args=(redis,)) for _ in range(8)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert [thread.name for thread in threading.enumerate()].count("redis-probe") == 1
+
+    assert closed_again(redis)
+
+
+def swallowed(redis) -> None:
+    with contextlib.suppress(RedisConnectionError, RedisTimeoutError):
+        redis.get("key")
+
+
+def test_a_process_without_its_thread_starts_another(store):
+    redis = get_redis_connection("default")
+    breaker = redis.connection_pool.breaker
+    breaker._open, breaker._thread = True, None  # As a fork finds it.
+
+    with pytest.raises(RedisUnavailableError):
+        redis.get("key")
+
+    assert closed_again(redis)
+
+
+def test_the_thread_ends_with_its_pool():
+    asked = []
+    breaker = CircuitBreaker(lambda: bool(asked.append(1)))
+
+    breaker.failed()
+    breaker._thread.join(timeout=20)
+
+    assert asked == [1]
+    with pytest.raises(RedisUnavailableError):
+        breaker.check()
 
 
 def test_a_refused_connection_and_an_error_open_nothing(store, settings):
