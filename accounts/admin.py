@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.addresses import validated
+from accounts.clients import admin as client_admin  # noqa: F401 -- it registers its models.
 from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.selectors import has_privileges
@@ -60,13 +61,15 @@ class OriginFilter(admin.SimpleListFilter):
     parameter_name = "origin"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("signs-in", "signs in"), ("imported", "imported")]
+        return [("signs-in", "signs in"), ("imported", "imported"), ("client", "of a client application")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         if self.value() == "signs-in":
             return queryset.filter(email__isnull=False)
         if self.value() == "imported":
-            return queryset.filter(email__isnull=True)
+            return queryset.filter(email__isnull=True, client__isnull=True)
+        if self.value() == "client":
+            return queryset.filter(client__isnull=False)
         return queryset
 
 
@@ -82,16 +85,18 @@ class UserAdmin(DjangoUserAdmin):
     search_fields = ("email", "display_name", "=dataset_user_id")
     ordering = ("-id",)
     show_full_result_count = False
-    readonly_fields = ("dataset", "dataset_user_id", "date_joined", "last_login")
+    readonly_fields = ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "password", "display_name", "share_with_groups")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Origin", {"fields": ("dataset", "dataset_user_id", "date_joined", "last_login")}),
+        ("Origin", {"fields": ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "display_name", "password1", "password2")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         given = super().get_readonly_fields(request, obj)
+        if obj is not None and obj.client_id is not None:  # They never sign in; see User's constraints.
+            given = (*given, "email")
         return given if _is_superuser(request) else (*given, *PRIVILEGES)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -8,6 +8,12 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.addresses import canonical
+from accounts.clients.models import Client, ClientKey
+
+# Django finds an app's models in its module ``models``.
+__all__ = ["EXTERNAL_ID_LENGTH", "Client", "ClientKey", "RefreshToken", "User", "UserManager"]
+
+EXTERNAL_ID_LENGTH = 128
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,7 +40,8 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A user. Imported users have no e-mail address and cannot sign in; the data set's user id identifies them."""
+    """A user. Imported users have no e-mail address and cannot sign in; the data set's user id identifies them. Nor can
+    the users of client applications, who are identified by the client and its id of them."""
 
     email = models.EmailField(
         unique=True, null=True, blank=True, help_text="Used to sign in; empty for imported people."
@@ -56,6 +63,23 @@ class User(AbstractBaseUser, PermissionsMixin):
     dataset_user_id = models.BigIntegerField(null=True, blank=True, help_text="The id of this person in that data set.")
     # Each token holds the number it was signed under; raising it ends all of them. Imports bypass the Python default.
     token_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    client = models.ForeignKey(
+        "accounts.Client",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        # user_of_client has it.
+        db_index=False,
+        related_name="users",
+        help_text="The client application whose user this is.",
+    )
+    external_id = models.CharField(
+        max_length=EXTERNAL_ID_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The client's own id of this user.",
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -71,6 +95,16 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(dataset="", dataset_user_id__isnull=True)
                 | (~models.Q(dataset="") & models.Q(dataset_user_id__isnull=False)),
                 name="user_dataset_with_id",
+            ),
+            # Consumer: requests of client applications, which name their users.
+            models.UniqueConstraint(
+                fields=["client", "external_id"], condition=models.Q(client__isnull=False), name="user_of_client"
+            ),
+            # Users of clients never sign in and never belong to a data set.
+            models.CheckConstraint(
+                condition=models.Q(client__isnull=True, external_id="")
+                | (models.Q(client__isnull=False, email__isnull=True, dataset="") & ~models.Q(external_id="")),
+                name="user_client_with_id",
             ),
         ]
 

@@ -104,7 +104,7 @@ ERROR_EXAMPLE: Json = {
 }
 # By method and path, then "request" or the response's status (and a media type, if the examples are only for that one),
 # then the name of the example.
-EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
+EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     ("post", "/api/auth/register/"): {
         "request": {"Register": {"email": "ada@example.org", "password": "a long passphrase", "display_name": "Ada"}},
         "201": {"Registered and signed in": _REGISTERED},
@@ -253,6 +253,42 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
                 model_version=12,
                 strategy="least_misery",
                 members=["ada@example.org", "bob@example.org"],
+            )
+        },
+    },
+}
+# In a client application's requests.
+_NAMED: Json = {"user": "customer-17", "display_name": "Ada", "date_joined": _AT}
+EXAMPLES |= {
+    ("put", "/api/users/{external_id}/"): {
+        "request": {"With a name": {"display_name": "Ada"}},
+        "200": {"There already": _NAMED},
+        "201": {"Created": _NAMED},
+    },
+    ("get", "/api/users/{external_id}/export/"): {
+        "200": {
+            "An export": {
+                "user": {"external_id": "customer-17", "display_name": "Ada", "is_active": True, "date_joined": _AT},
+                "interactions": [{"id": 901, "event_id": _EVENT_ID, "movie_id": 6, "kind": "like", "occurred_at": _AT}],
+                "ratings": [],
+                "tags": [],
+                "served_recommendations": [],
+            }
+        }
+    },
+    ("post", "/api/rank/"): {
+        "request": {
+            "Three movies": {"movie_ids": [6, 16, 999999]},
+            "For a client's user": {"movie_ids": [6, 16, 999999], "user": "customer-17"},
+        },
+        "200": {
+            "Best first": _listed(
+                {"movie_id": 16, "score": 0.93, "predicted_rating": 4.3},
+                {"movie_id": 6, "score": 0.4, "predicted_rating": None},
+                recommendation_id=_LIST_ID,
+                generated_at=_AT,
+                model_version=12,
+                unknown=[999999],
             )
         },
     },

@@ -28,6 +28,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from accounts.clients.keys import ClientCaller
 from accounts.hashers import HashingBusyError
 from accounts.models import User
 
@@ -178,6 +179,10 @@ def _printable(text: str) -> str:
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """The response for an exception of a REST view; None for a crash, which ``server_error`` formats."""
     request = getattr(context.get("request"), "_request", None)
+    acts_for_client = isinstance(getattr(context.get("request"), "auth", None), ClientCaller)
+    if isinstance(exc, User.DoesNotExist) and acts_for_client:
+        # Not the key is wrong, but the user whom it named was deleted during the request.
+        exc = IntegrityError()
     known = _as_api_exception(exc)
     if known is None:
         return None

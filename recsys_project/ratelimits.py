@@ -20,6 +20,7 @@ from django_ratelimit.core import get_usage, rate_re
 
 from accounts.authentication import token_user_id
 from accounts.hashers import HashingBusyError
+from accounts.clients.keys import client_caller
 from accounts.models import User
 from recsys_project import known_devices, login_gate
 from recsys_project.client_address import client_network
@@ -317,6 +318,8 @@ def _counters(request: HttpRequest, scope: str) -> list[Counter]:
         return [Counter(scope, network), Counter("login_total", scope)]
     if scope not in ("api", "group"):
         return [Counter(scope, network)]
+    if (caller := client_caller(request)) is not None:
+        return [Counter("client", caller.prefix, caller.rates or None)]
     user_id = token_user_id(request)
     if user_id is None:
         return [Counter("anonymous", network)]

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from recommendations.api.discovery_views import GenreListView, SearchView, SimilarListView
+from recommendations.api.rank_views import RankView
 from recommendations.api.views import MoviePageView
 from recsys_project import health, metrics
 from recsys_project.schema import DocsView, SchemaView
@@ -19,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.metrics, name="metrics"),
     path("accounts/", include("accounts.pages.urls")),
     path("api/auth/", include("accounts.api.urls")),
+    path("api/users/", include("accounts.api.client_urls")),
+    path("api/rank/", RankView.as_view(), name="rank"),
     path("api/movies/search/", SearchView.as_view(), name="movie-search"),
     path("api/movies/", include("movies.api.urls")),
     path("api/movies/<int:pk>/", MoviePageView.as_view(), name="movie"),

@@ -7,6 +7,8 @@ from itertools import count
 from django.utils.text import slugify
 from rest_framework.test import APIClient
 
+from accounts.clients.scopes import Scope
+from accounts.clients.services import client_get_or_create, key_create
 from accounts.models import User
 from accounts.tokens import AccessToken
 from movies.models import Genre, Movie
@@ -99,6 +101,19 @@ def make_popular(movies: Sequence[Movie], genre: str | None = None) -> None:
         )
         for rank, movie in enumerate(movies, start=1)
     )
+
+
+def make_key(client: str = "shop", scopes: Sequence[str] | None = None, **fields) -> str:
+    """The text of a new key of the client application of this name; with all scopes unless given."""
+    scopes = Scope.values if scopes is None else scopes
+    return key_create(client=client_get_or_create(name=client), scopes=scopes, **fields)[1]
+
+
+def client_with_key(key: str) -> APIClient:
+    """An API client of a client application, with its key."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
+    return client
 
 
 def client_of(user: User | None = None) -> APIClient:

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.client_users import ExternalIdField
 from events.kinds import KIND_CHOICES
 from events.models import Interaction
 from movies.api.fields import ListedChoiceField
@@ -30,6 +31,7 @@ class EventWriteSerializer(serializers.Serializer):
     recommendation_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="The recommendation_id of the list that led to it."
     )
+    user = ExternalIdField()
 
 
 class EventSerializer(serializers.ModelSerializer):

@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.client_users import UserQuerySerializer, acting_user
 from events import selectors, services
 from events.api.filters import EventFilter
 from events.api.serializers import EventSerializer, EventWriteSerializer
@@ -29,12 +30,13 @@ class EventConflict(APIException):
         tags=["events"],
         summary="Read your own history, newest first",
         description="A movie that is no longer published has only its title.",
-        parameters=[ExpandQuerySerializer],
+        parameters=[ExpandQuerySerializer, UserQuerySerializer],
     )
 )
 class EventListView(generics.ListAPIView):
     """The person's own events."""
 
+    client_scopes = {"GET": "recommendations:read", "POST": "events:write"}
     serializer_class = EventSerializer
     filterset_class = EventFilter
     pagination_class = ListPagination
@@ -42,7 +44,7 @@ class EventListView(generics.ListAPIView):
     queryset = Interaction.objects.none()
 
     def get_queryset(self) -> QuerySet[Interaction]:
-        return selectors.events_of(self.request.user)  # type: ignore[arg-type]  # IsAuthenticated holds.
+        return selectors.events_of(acting_user(self.request))
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         expand = expansions_requested(request)
@@ -66,7 +68,7 @@ class EventListView(generics.ListAPIView):
         fields: dict[str, Any] = dict(serializer.validated_data)
         try:
             event, created = services.interaction_record(
-                user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
+                user=acting_user(request, fields.pop("user", None)),
                 movie_id=fields.pop("movie"),
                 **fields,
             )

@@ -21,11 +21,11 @@ from movies.models import Movie
     tags=["movies"],
     summary="Search and browse the published movies",
     parameters=[ExpandQuerySerializer],
-    auth=[],
 )
 class MovieListView(PublicView, generics.ListAPIView):
     """Published movies by title, a page at a time."""
 
+    client_scopes = {"GET": "catalogue:read"}
     serializer_class = MovieCardSerializer
     filterset_class = MovieFilterSet
     pagination_class = ListPagination

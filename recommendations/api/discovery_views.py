@@ -35,12 +35,13 @@ from recommendations.discovery.trending import trending_list
 class PopularListView(PublicView):
     """Movies that are popular with everyone now."""
 
+    client_scopes = {"GET": "catalogue:read"}
+
     @extend_schema(
         tags=["recommendations"],
         summary="What is popular now",
         parameters=[GenreQuerySerializer],
         responses=PopularListSerializer,
-        auth=[],
     )
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
@@ -51,13 +52,14 @@ class PopularListView(PublicView):
 class SimilarListView(PublicView):
     """Movies similar to one movie."""
 
+    client_scopes = {"GET": "catalogue:read"}
+
     @extend_schema(
         tags=["movies"],
         summary="Movies like this one",
         operation_id="movies_similar",
         parameters=[LimitSerializer],
         responses=SimilarListSerializer,
-        auth=[],
     )
     def get(self, request: Request, movie_id: int) -> Response:
         query = LimitSerializer(data=request.query_params)
@@ -72,6 +74,8 @@ class SimilarListView(PublicView):
 class SearchView(PublicView):
     """Movies that match a typed query."""
 
+    client_scopes = {"GET": "catalogue:read"}
+
     @extend_schema(
         tags=["movies"],
         summary="Search by title, name or meaning",
@@ -79,7 +83,6 @@ class SearchView(PublicView):
         operation_id="movies_search",
         parameters=[SearchQuerySerializer],
         responses=SearchListSerializer,
-        auth=[],
     )
     def get(self, request: Request) -> Response:
         query = SearchQuerySerializer(data=request.query_params)
@@ -90,12 +93,13 @@ class SearchView(PublicView):
 class TrendingListView(PublicView):
     """Movies that more people than usual voted for recently."""
 
+    client_scopes = {"GET": "catalogue:read"}
+
     @extend_schema(
         tags=["recommendations"],
         summary="What is trending",
         parameters=[GenreQuerySerializer],
         responses=TrendingListSerializer,
-        auth=[],
     )
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
@@ -106,12 +110,13 @@ class TrendingListView(PublicView):
 class LatestListView(PublicView):
     """The movies that were added to the catalogue last."""
 
+    client_scopes = {"GET": "catalogue:read"}
+
     @extend_schema(
         tags=["recommendations"],
         summary="What is new in the catalogue",
         parameters=[GenreQuerySerializer],
         responses=LatestListSerializer,
-        auth=[],
     )
     def get(self, request: Request) -> Response:
         query = GenreQuerySerializer(data=request.query_params)
@@ -122,6 +127,8 @@ class LatestListView(PublicView):
 class GenreListView(PublicView):
     """All genres with their numbers of movies."""
 
-    @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer, auth=[])
+    client_scopes = {"GET": "catalogue:read"}
+
+    @extend_schema(tags=["movies"], summary="The genres", responses=GenreListSerializer)
     def get(self, request: Request) -> Response:
         return Response(envelope(genre_list()))

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import serializers
 
+from accounts.api.client_users import ExternalIdField
 from events.kinds import KIND_CHOICES, Kind
 from events.models import MAX_RATING, MIN_RATING
 from events.selectors import Signal
@@ -101,6 +102,7 @@ class ListQuerySerializer(FilterSerializer):
 
     cursor = serializers.CharField(required=False, max_length=500, help_text="The next_cursor of the previous page.")
     explain = serializers.BooleanField(default=False, help_text="Add an explanation of the list.")
+    user = ExternalIdField()
 
 
 class ListQuery(NamedTuple):
@@ -116,8 +118,10 @@ class ListQuery(NamedTuple):
 def list_query(query_string: str) -> ListQuery:
     """The query of a request's raw query string; repeated ``genre``, ``exclude`` and ``expand`` are joined.
 
-    Raises REST framework's ValidationError that names the parameter.
+    Raises REST framework's ValidationError that names the parameter. ``user`` is left to ``acting_user``, so that the
+    queries of a client application's many users are one cached query.
     """
+    query_string = "&".join(part for part in query_string.split("&") if not part.startswith("user="))
     return _parse_cached(query_string) if len(query_string) <= _MAX_CACHED_LENGTH else _parse(query_string)
 
 

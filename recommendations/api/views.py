@@ -8,7 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.client_users import acting_user
 from accounts.api.public import PersonalisedView, PublicView
+from accounts.models import User
 from movies.api.pagination import envelope
 from movies.api.serializers import MovieSerializer
 from movies.api.views import MovieDetailView
@@ -25,6 +27,8 @@ from recommendations.serving.predicted_ratings import predicted_rating
 class RecommendationListView(APIView):
     """The person's own list."""
 
+    client_scopes = {"GET": "recommendations:read"}
+
     @extend_schema(
         tags=["recommendations"],
         summary="What to watch next",
@@ -35,7 +39,7 @@ class RecommendationListView(APIView):
     def get(self, request: Request) -> HttpResponse:
         query = list_query(request.META.get("QUERY_STRING", ""))
         body = services.recommendation_list(
-            user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
+            user=acting_user(request),
             request_id=getattr(request, "request_id", ""),
             **query._asdict(),
         )
@@ -46,13 +50,14 @@ class RecommendationListView(APIView):
 class SessionListView(PublicView):
     """A list for a guest, from what they did in this session. Nothing is stored."""
 
+    client_scopes = {"POST": "recommendations:read"}
+
     @extend_schema(
         tags=["recommendations"],
         summary="What a guest may like",
         operation_id="recommendations_session",
         request=SessionSerializer,
         responses=SessionListSerializer,
-        auth=[],
     )
     def post(self, request: Request) -> Response:
         body = SessionSerializer(data=request.data)
@@ -73,11 +78,12 @@ class MoviePageView(PersonalisedView, MovieDetailView):
     """One published movie with its people and, with a token, your predicted rating of it."""
 
     serializer_class = MoviePageSerializer
+    client_scopes = {"GET": "catalogue:read"}
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         movie = self.get_object()
         shown = MovieSerializer(movie, context=self.get_serializer_context()).data
-        if not request.user.is_authenticated:
+        if not isinstance(request.user, User):  # A guest, or a client application.
             return Response({**shown, "predicted_rating": None})
         rating = predicted_rating(request.user.pk, movie.pk)
         # Shared caches must not store one person's response.

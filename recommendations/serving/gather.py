@@ -3,7 +3,7 @@
 Only this phase waits for PostgreSQL or Redis. The next phases, ``rank`` and ``present``, only compute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -43,7 +43,8 @@ class ListRequest:
     """The input of one list.
 
     signals: the newest signal of each movie, newest first; seen: ids of movies that must not be listed; explore:
-    whether new movies are inserted, which only logged lists do.
+    whether new movies are inserted, which only logged lists do; wanted: ids of movies to rank in any case, if they are
+    published.
     """
 
     live: LiveModel
@@ -52,6 +53,7 @@ class ListRequest:
     filters: ListFilters
     features: MovieFeatureCache
     explore: bool = False
+    wanted: frozenset[int] = frozenset()
 
     @property
     def excluded(self) -> set[int]:
@@ -110,6 +112,17 @@ def gather_for_user(
     return gather(ListRequest(live, signals, seen, filters or ListFilters(), features, explore=True))
 
 
+def gather_for_ranking(user_id: int, movie_ids: Collection[int]) -> GatheredList:
+    """Read everything for ranking these movies for one person, seen ones too, among the candidates of their list.
+
+    The sources' scores are calibrated over all candidates, so the movies rank as they would in the person's list.
+    """
+    live = candidates.live_model(user_id)
+    signals, seen = history(user_id, SIGNALS_READ)
+    wanted, features = frozenset(movie_ids), feature_cache_for(catalogue_token())
+    return gather(ListRequest(live, signals, seen - wanted, ListFilters(), features, wanted=wanted))
+
+
 def gather_for_guest(signals: Sequence[Signal], seen: set[int], filters: ListFilters) -> GatheredList:
     """Read everything for a guest's list, from their signals, newest first, and the ids of movies they have seen."""
     live = candidates.live_model()
@@ -130,7 +143,7 @@ def gather(request: ListRequest) -> GatheredList:
     batch_filtered = set(live.movie_ids) - passing
     ids = candidate_ids([*lists.values(), preferred], nearest, excluded) - batch_filtered
     mood, cosines = _mood(request, ids)
-    ids = ids.union(cosines)
+    ids = ids.union(cosines, request.wanted)
     new_movies = _new_movies(request)
     ratings = rating_predictions(request.features, live, request.signals, len(request.seen))
     # Factors are needed to score against the query, to predict ratings and, with diversity, to compare items.

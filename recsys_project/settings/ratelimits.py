@@ -12,6 +12,8 @@ RATELIMIT_FAIL_OPEN = False  # Reports an unavailable cache, so that recsys_proj
 RATE_LIMITS: dict[str, list[str]] = {
     "anonymous": env.list("RATE_LIMIT_ANONYMOUS", default=["300/m:50"]),
     "user": env.list("RATE_LIMIT_USER", default=["600/m:50"]),
+    # An API key of a client application, unless the key has rates of its own.
+    "client": env.list("RATE_LIMIT_CLIENT", default=["6000/m:500"]),
     "page": env.list("RATE_LIMIT_PAGE", default=["600/m:100"]),
     # Answered without Redis, so each process counts by itself.
     "probe": env.list("RATE_LIMIT_PROBE", default=["600/m:60"]),

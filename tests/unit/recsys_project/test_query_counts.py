@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from accounts.links import link_address
@@ -20,13 +21,24 @@ from accounts.mails import mails_send
 from accounts.models import AccountMail
 from accounts.services import user_update
 from accounts.signins import tokens_issue
+from accounts.clients.models import ClientKey
+from accounts.clients.services import client_get_or_create
+from accounts.clients.users import client_user_get_or_create
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from events.services import interaction_record
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Credit, Person
 from recommendations.models import TuningRun
 from recommendations.retrieval.database_state import catalogue_token
-from tests.factories import PASSWORD, Cast, client_of, make_batch_list, make_version
+from tests.factories import (
+    PASSWORD,
+    Cast,
+    client_of,
+    client_with_key,
+    make_batch_list,
+    make_key,
+    make_version,
+)
 from tests.query_counts import UPDATE, compare, statements
 
 Fields = dict[str, Any]
@@ -65,9 +77,13 @@ class Asked:
         method, path = self.operation.split()
         for name in ("{id}", "{movie_id}"):
             path = path.replace(name, str(cast["Heat"].pk))
-        if self.who:  # Signing out and a new password end the tokens of the version before.
-            getattr(cast, self.who).refresh_from_db(fields=["token_version"])
-        client = client_of(getattr(cast, self.who)) if self.who else client_of()
+        path = path.replace("{external_id}", "17")
+        if self.who == "shop":
+            client = client_with_key(shop_key())
+        else:
+            if self.who:  # Signing out and a new password end the tokens of the version before.
+                getattr(cast, self.who).refresh_from_db(fields=["token_version"])
+            client = client_of(getattr(cast, self.who)) if self.who else client_of()
         fields = self.fields(cast)
         body = {} if method == "GET" else {"format": "json"}
 
@@ -81,6 +97,25 @@ class Asked:
         self.prepare(cast)()
         self.meanwhile(cast)
         return statements(self.prepare(cast))
+
+
+def shop_key() -> str:
+    """A key of a client application, which has been used before."""
+    key = make_key()
+    ClientKey.objects.update(last_used_at=timezone.now())
+    return key
+
+
+def shop_user(cast: Cast) -> Fields:
+    """What names a user of the client application, and makes them."""
+    client_user_get_or_create(client_id=client_get_or_create(name="shop").pk, external_id="17")
+    return {"user": "17"}
+
+
+def nobody_new(cast: Cast) -> Fields:
+    """No field; makes the user whom the path names."""
+    shop_user(cast)
+    return {}
 
 
 def second_page(path: str, who: str = "", **fields: Any) -> Callable[[Cast], Fields]:
@@ -204,6 +239,12 @@ REQUESTS = [
     ),
     Asked(PERSONAL, "expand", always(**EXPAND), "alice"),
     Asked(PERSONAL, "explain", always(explain="true"), "alice"),
+    Asked(PERSONAL, "hit, with a key", shop_user, "shop"),
+    Asked("POST /api/events/", "view, with a key", lambda cast: event(kind="view", **shop_user(cast))(cast), "shop"),
+    Asked("POST /api/rank/", "", lambda cast: {"movie_ids": [movie.pk for movie in cast.movies.values()]}, "alice"),
+    Asked("PUT /api/users/{external_id}/", fields=nobody_new, who="shop"),
+    Asked("GET /api/users/{external_id}/export/", fields=nobody_new, who="shop"),
+    Asked("DELETE /api/users/{external_id}/", fields=nobody_new, who="shop"),
 ]
 
 
@@ -252,6 +293,7 @@ def full_tables(cast: Cast) -> Cast:
         Credit.objects.create(movie=movie, person=Person.objects.create(name=f"Person {n}"), role="director")
         TuningRun.objects.create(status="finished")
         Group.objects.create(name=f"Group {n}")
+        make_key(f"client {n}")
         every = IntervalSchedule.objects.create(every=n + 100, period="hours")
         PeriodicTask.objects.create(name=f"By interval {n}", task="a", interval=every)
         daily = CrontabSchedule.objects.create(minute=str(n), hour="7")

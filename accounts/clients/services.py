@@ -1,0 +1,68 @@
+"""Creates clients and keys, and revokes keys."""
+
+import secrets
+import string
+from collections.abc import Collection
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.clients.keys import hashed
+from accounts.clients.models import PREFIX_LENGTH, Client, ClientKey
+from accounts.clients.scopes import Scope
+
+SECRET_BYTES = 32
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def client_get_or_create(*, name: str) -> Client:
+    """The client of this name, created if there is none. Raises ValidationError for an invalid name."""
+    found = Client.objects.filter(name=name).first()
+    if found is not None:
+        return found
+    client = Client(name=name)
+    client.full_clean()
+    client.save()
+    return client
+
+
+def key_create(
+    *, client: Client, scopes: Collection[str], expires_at: datetime | None = None, rate_limit: str = ""
+) -> tuple[ClientKey, str]:
+    """Creates a key of the client. Returns it and its text, which is not stored and cannot be read again.
+
+    Raises ValidationError naming the invalid field.
+    """
+    unknown = sorted(set(scopes) - set(Scope.values))
+    if unknown or not scopes:
+        raise ValidationError({"scopes": f"Give one or more of {', '.join(Scope.values)}."})
+    if expires_at is not None and expires_at <= timezone.now():
+        raise ValidationError({"expires_at": "This is in the past."})
+    key = ClientKey(
+        client=client,
+        scopes=[scope for scope in Scope.values if scope in scopes],
+        expires_at=expires_at,
+        rate_limit=rate_limit,
+    )
+    text = key_seal(key)
+    key.full_clean()
+    key.save()
+    return key, text
+
+
+def key_seal(key: ClientKey) -> str:
+    """Gives a new key its prefix and secret. Returns the key's text; the caller saves the key."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    key.prefix = "".join(secrets.choice(_ALPHABET) for _ in range(PREFIX_LENGTH))
+    key.hashed_secret = hashed(secret)
+    return f"{key.prefix}.{secret}"
+
+
+def key_revoke(*, prefix: str) -> ClientKey:
+    """Revokes the key; the next request with it is refused. Keeps the time of an earlier revocation.
+
+    Raises ClientKey.DoesNotExist.
+    """
+    ClientKey.objects.filter(prefix=prefix, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    return ClientKey.objects.select_related("client").get(prefix=prefix)
