@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.clients.keys import ClientCaller
+from accounts.clients.scopes import Scope
 from accounts.clients.users import client_user_get_or_create, external_id_problem
 from accounts.models import EXTERNAL_ID_LENGTH, User
 
@@ -67,7 +70,26 @@ def acting_user(request: Request, external_id: str | None = None) -> User:
         return request.user  # type: ignore[return-value]  # IsAuthenticated holds.
     if external_id is None:
         raise ValidationError({"user": REQUIRED_WITH_A_KEY})
-    return client_user_get_or_create(client_id=caller.client_id, external_id=external_id)[0]
+    user, _ = client_user_get_or_create(client_id=caller.client_id, external_id=external_id)
+    # For this request's line in the log.
+    structlog.contextvars.bind_contextvars(client_user_id=user.pk)
+    return user
+
+
+def acting_user_if_named(request: Request, scope: Scope) -> User | None:
+    """The person of the request's token; or the client's user, if the query names one and the key has this scope too.
+
+    For pages open to everyone: None for guests, and for a client that names nobody. Raises what ``acting_user`` raises,
+    and PermissionDenied.
+    """
+    caller, external_id = request.auth, _from_query(request)
+    if isinstance(caller, ClientCaller):
+        if external_id is None:
+            return None
+        if scope not in caller.scopes:
+            raise PermissionDenied(f"This API key does not have the scope {scope}.")
+    user = acting_user(request, external_id)
+    return user if user.is_authenticated else None
 
 
 def _from_query(request: Request) -> str | None:

@@ -19,8 +19,11 @@ from accounts.api.client_serializers import (
 )
 from accounts.api.client_users import WithClientKey
 from accounts.clients import users
+from accounts.clients.authentication import ClientKeyScheme
 
 _PRIVATE = {"Cache-Control": "private, no-store"}
+# A token is refused too, but with 403.
+_KEY_ONLY: list[Any] = [{ClientKeyScheme.name: []}]
 _EXTERNAL_ID = OpenApiParameter("external_id", OpenApiTypes.STR, "path", description="Your own id of the user.")
 
 
@@ -36,6 +39,7 @@ class ClientUserView(APIView):
         description="For client applications. The same request again changes nothing.",
         operation_id="users_put",
         parameters=[_EXTERNAL_ID],
+        auth=_KEY_ONLY,
         request=ClientUserWriteSerializer,
         responses={
             201: OpenApiResponse(ClientUserSerializer, description="Created."),
@@ -59,6 +63,7 @@ class ClientUserView(APIView):
         description="For client applications. 204 also if there is no such user.",
         operation_id="users_delete",
         parameters=[_EXTERNAL_ID],
+        auth=_KEY_ONLY,
         responses={204: OpenApiResponse(description="Deleted, or not there.")},
     )
     def delete(self, request: Request, external_id: str) -> Response:
@@ -78,6 +83,7 @@ class ClientUserExportView(APIView):
         description="For client applications.",
         operation_id="users_export",
         parameters=[_EXTERNAL_ID],
+        auth=_KEY_ONLY,
         responses=ClientUserExportSerializer,
     )
     def get(self, request: Request, external_id: str) -> Response:

@@ -27,7 +27,7 @@ _LAST_USE_STEP = timedelta(minutes=1)
 _READ = """
     SELECT key.id, key.client_id, client.name, key.hashed_secret, key.scopes, key.rate_limit, key.last_used_at
     FROM accounts_clientkey key JOIN accounts_client client ON client.id = key.client_id
-    WHERE key.prefix = %s AND key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > now())
+    WHERE key.prefix = %s AND key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > clock_timestamp())
         AND client.is_active
 """
 

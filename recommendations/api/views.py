@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.client_users import acting_user
+from accounts.api.client_users import UserQuerySerializer, acting_user, acting_user_if_named
 from accounts.api.public import PersonalisedView, PublicView
-from accounts.models import User
+from accounts.clients.scopes import Scope
 from movies.api.pagination import envelope
 from movies.api.serializers import MovieSerializer
 from movies.api.views import MovieDetailView
@@ -73,7 +73,7 @@ class SessionListView(PublicView):
         return Response(envelope(**answer), headers={"Cache-Control": "no-store"})
 
 
-@extend_schema(tags=["movies"], summary="Read one published movie")
+@extend_schema(tags=["movies"], summary="Read one published movie", parameters=[UserQuerySerializer])
 class MoviePageView(PersonalisedView, MovieDetailView):
     """One published movie with its people and, with a token, your predicted rating of it."""
 
@@ -83,8 +83,9 @@ class MoviePageView(PersonalisedView, MovieDetailView):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         movie = self.get_object()
         shown = MovieSerializer(movie, context=self.get_serializer_context()).data
-        if not isinstance(request.user, User):  # A guest, or a client application.
+        user = acting_user_if_named(request, Scope.RECOMMENDATIONS_READ)
+        if user is None:
             return Response({**shown, "predicted_rating": None})
-        rating = predicted_rating(request.user.pk, movie.pk)
+        rating = predicted_rating(user.pk, movie.pk)
         # Shared caches must not store one person's response.
         return Response({**shown, "predicted_rating": rating}, headers={"Cache-Control": "private, no-store"})

@@ -209,3 +209,10 @@ def test_wrong_keys_count_for_their_address(cast, settings):
     client = client_with_key("made-up")
 
     assert [client.get(LIST).status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_a_method_that_does_not_exist_is_405_with_a_key(cast):
+    client = client_with_key(make_key())
+
+    assert client.patch("/api/events/").status_code == 405
+    assert client.get("/api/rank/").status_code == 405

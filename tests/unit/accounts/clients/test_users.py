@@ -7,6 +7,7 @@ from accounts.clients.services import client_get_or_create
 from accounts.models import User
 from events.models import Interaction, Rating, ServedRecommendation
 from events.services import interaction_record
+from events.training_data import training_data_read
 from tests.factories import PASSWORD, client_of, client_with_key, make_key
 
 LIST, EVENTS, RANK = "/api/recommendations/", "/api/events/", "/api/rank/"
@@ -278,3 +279,41 @@ def test_a_user_deleted_during_a_request_is_a_conflict(cast, shop, monkeypatch):
 
     assert send(shop, cast, "17", "Alien").status_code == 409
     assert not Interaction.objects.exists()
+
+
+def test_feedback_of_clients_users_trains_the_common_model(cast, shop):
+    send(shop, cast, "17", kind="rating", value=4)
+    user = User.objects.get(external_id="17")
+
+    assert user.pk in training_data_read().user_ids.tolist()
+
+
+class TestTheMoviePage:
+    """``user`` may be missing there, and needs a second scope."""
+
+    def ask(self, client, cast, **fields):
+        return client.get(f"/api/movies/{cast['Heat'].pk}/", fields)
+
+    def test_a_client_that_names_nobody_reads_the_page(self, cast, shop):
+        response = self.ask(shop, cast)
+
+        assert response.status_code == 200
+        assert response.json()["predicted_rating"] is None
+        assert not User.objects.filter(client__isnull=False).exists()
+
+    def test_the_predicted_rating_is_that_of_the_user(self, cast, shop, monkeypatch):
+        monkeypatch.setattr("recommendations.api.views.predicted_rating", lambda user_id, movie_id: float(user_id))
+        response = self.ask(shop, cast, user="17")
+
+        assert response.json()["predicted_rating"] == User.objects.get(external_id="17").pk
+        assert "no-store" in response["Cache-Control"]
+
+    def test_a_user_needs_the_scope_of_recommendations(self, cast):
+        client = client_with_key(make_key(scopes=["catalogue:read"]))
+
+        assert self.ask(client, cast, user="17").status_code == 403
+        assert not User.objects.filter(client__isnull=False).exists()
+
+    def test_a_guest_or_person_who_names_a_user_gets_an_error(self, cast, api_client):
+        for client in (api_client, client_of(cast.alice)):
+            assert self.ask(client, cast, user="17").status_code == 400
