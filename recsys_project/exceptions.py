@@ -179,14 +179,11 @@ def _printable(text: str) -> str:
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """The response for an exception of a REST view; None for a crash, which ``server_error`` formats."""
     request = getattr(context.get("request"), "_request", None)
-    acts_for_client = isinstance(getattr(context.get("request"), "auth", None), ClientCaller)
-    if isinstance(exc, User.DoesNotExist) and acts_for_client:
-        # Not the key is wrong, but the user whom it named was deleted during the request.
-        exc = IntegrityError()
-    known = _as_api_exception(exc)
+    has_key = isinstance(getattr(context.get("request"), "auth", None), ClientCaller)
+    known = _client_user_deleted() if has_key and isinstance(exc, User.DoesNotExist) else _as_api_exception(exc)
     if known is None:
         return None
-    if isinstance(exc, User.DoesNotExist):
+    if isinstance(exc, User.DoesNotExist) and not has_key:
         known.auth_header = context["view"].get_authenticate_header(context["request"])  # type: ignore[attr-defined]
     if known.status_code >= 500:
         logger.error("request_unavailable", error=type(exc).__name__, exc_info=exc)
@@ -225,6 +222,13 @@ def _limited(exc: LimitExceededError) -> drf.APIException:
 def _user_deleted(exc: Exception) -> drf.APIException:
     """The user was deleted during the request; the error is the one that authentication would raise now."""
     return drf.AuthenticationFailed("User not found", code="user_not_found")
+
+
+def _client_user_deleted() -> drf.APIException:
+    """The user whom a client application named was deleted during the request; its key is still valid."""
+    known = drf.APIException("This user was deleted during the request.", code="conflict")
+    known.status_code = HTTPStatus.CONFLICT
+    return known
 
 
 _COUNTERPARTS: tuple[tuple[type[Exception], Callable[[Any], drf.APIException]], ...] = (

@@ -18,13 +18,8 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def client_get_or_create(*, name: str) -> Client:
     """The client of this name, created if there is none. Raises ValidationError for an invalid name."""
-    found = Client.objects.filter(name=name).first()
-    if found is not None:
-        return found
-    client = Client(name=name)
-    client.full_clean()
-    client.save()
-    return client
+    Client(name=name).full_clean(validate_unique=False)
+    return Client.objects.get_or_create(name=name)[0]
 
 
 def key_create(

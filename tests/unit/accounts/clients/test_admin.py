@@ -50,6 +50,18 @@ def test_a_wrong_form_creates_no_key(staff, fields):
     assert not ClientKey.objects.exists()
 
 
+def test_the_forms_and_the_filter_open(staff):
+    make_key()
+    user, _ = client_user_get_or_create(client_id=Client.objects.get().pk, external_id="17")
+    users = "/admin/accounts/user/"
+    for page in (f"{KEYS}add/", f"{KEYS}{ClientKey.objects.get().pk}/change/", "/admin/accounts/client/add/"):
+        assert staff.get(page).status_code == 200
+
+    assert str(user) in staff.get(f"{users}?origin=client").content.decode()
+    assert str(user) not in staff.get(f"{users}?origin=imported").content.decode()
+    assert "17" in staff.get(f"{users}{user.pk}/change/").content.decode()
+
+
 def test_keys_are_revoked_from_the_list(staff):
     text = make_key()
     key = ClientKey.objects.get()

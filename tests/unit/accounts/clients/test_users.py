@@ -277,7 +277,9 @@ def test_a_user_deleted_during_a_request_is_a_conflict(cast, shop, monkeypatch):
     monkeypatch.setattr("accounts.clients.users.client_user_find", lambda **_: user)
     User.objects.filter(pk=user.pk).delete()
 
-    assert send(shop, cast, "17", "Alien").status_code == 409
+    response = send(shop, cast, "17", "Alien")
+
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "conflict")
     assert not Interaction.objects.exists()
 
 
