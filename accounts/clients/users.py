@@ -24,6 +24,9 @@ def external_id_problem(text: str) -> str | None:
     # Control characters, lone surrogates, and line and paragraph separators.
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         return "No control characters."
+    # What Django reads where a query is not UTF-8: two different ids would become one user.
+    if "\ufffd" in text:
+        return "This is not UTF-8."
     if text != text.strip():
         return "No spaces at the start or the end."
     if text in (".", "..") or text.startswith("/") or text.endswith(("/", "/export")):
