@@ -12,6 +12,7 @@ from accounts.clients.services import client_get_or_create, key_create, key_revo
 from accounts.models import User
 from events.models import Interaction
 from tests.factories import Cast, client_of, client_with_key, make_key
+from tests.query_counts import statements
 
 LIST = "/api/recommendations/"
 PATHS = [
@@ -216,3 +217,13 @@ def test_a_method_that_does_not_exist_is_405_with_a_key(cast):
 
     assert client.patch("/api/events/").status_code == 405
     assert client.get("/api/rank/").status_code == 405
+
+
+def test_a_warm_list_costs_one_query_more_than_with_a_token(committed_cast):
+    person, shop = client_of(committed_cast.bob), client_with_key(make_key())
+    asks = [lambda: person.get(LIST), lambda: shop.get(LIST, {"user": "17"})]
+    for ask_list in asks:
+        assert ask_list().status_code == 200
+    with_token, with_key = (len(statements(ask_list)) for ask_list in asks)
+
+    assert with_key <= with_token + 1
