@@ -2,7 +2,7 @@
 
 ``settings.RATE_LIMIT_ROUTES`` maps routes to scopes, and ``settings.RATE_LIMITS`` sets the rates of each limit:
 ``300/m:50`` is a bucket (recsys_project.token_bucket), ``30/h`` a window. All buckets of a request are one round trip
-to Redis, and each window is one. docs/adr/0011 says why there are both.
+to Redis, and each window is one. docs/adr/0012 says why there are both.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_forget_whole_tokens'),
+        ('accounts', '0007_mails_about_accounts'),
         ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
