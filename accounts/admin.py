@@ -45,7 +45,7 @@ class UserEditForm(EmailLoginForm, UserChangeForm):
             "email",
             "password",
             "display_name",
-            "share_with_groups",
+            "group_invitations",
             "is_active",
             "is_staff",
             "is_superuser",
@@ -87,7 +87,7 @@ class UserAdmin(DjangoUserAdmin):
     show_full_result_count = False
     readonly_fields = ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")
     fieldsets = (
-        (None, {"fields": ("email", "password", "display_name", "share_with_groups")}),
+        (None, {"fields": ("email", "password", "display_name", "group_invitations")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Origin", {"fields": ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")}),
     )

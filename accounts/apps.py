@@ -9,3 +9,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_mail, deploy=True)
+        from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
+        from accounts.groups.services import groups_end_for_deletion  # noqa: PLC0415
+
+        on_user_delete(groups_end_for_deletion)

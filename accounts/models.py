@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from accounts.addresses import canonical
 from accounts.clients.models import Client, ClientKey
+from accounts.groups.models import GroupMember, WatchGroup
 
 # Django finds an app's models in its module ``models``.
-__all__ = ["EXTERNAL_ID_LENGTH", "Client", "ClientKey", "RefreshToken", "User", "UserManager"]
+__all__ = ["EXTERNAL_ID_LENGTH", "Client", "ClientKey", "GroupMember", "RefreshToken", "User", "UserManager", "WatchGroup"]
 
 EXTERNAL_ID_LENGTH = 128
 
@@ -49,12 +50,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     display_name = models.CharField(max_length=80, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("staff", default=False, help_text="May use the admin.")
-    share_with_groups = models.BooleanField(
-        default=False,
+    group_invitations = models.BooleanField(
+        default=True,
         # Imports insert users by raw SQL, which bypasses the Python default.
-        db_default=False,
-        help_text="People who know the e-mail address may make lists for a group with this person in it. They see how "
-        "well each movie suits them and, by what a list leaves out, can find out which movies they have seen.",
+        db_default=True,
+        help_text="Invitations to groups are shown to this person. Off: nobody can invite them, and nobody is told.",
+    )
+    personalisation = models.BooleanField(
+        default=True,
+        db_default=True,  # As above.
+        help_text="Off: nothing this person does is recorded, and lists are popular movies.",
     )
     date_joined = models.DateTimeField(default=timezone.now)
     dataset = models.CharField(

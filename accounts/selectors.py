@@ -1,6 +1,6 @@
 """Reads users."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache as once
 from typing import Any
 from uuid import UUID
@@ -78,12 +78,3 @@ def _read_statement() -> str:
     living = "accounts_refreshtoken t WHERE t.family = %s AND t.user_id = u.id AND t.revoked_at IS NULL"
     columns = ", ".join(f"u.{column}" for column in _columns()[1])
     return f"SELECT {columns}, EXISTS (SELECT 1 FROM {living}) FROM accounts_user u"  # noqa: S608 -- it holds no input.
-
-
-def users_sharing(*, emails: Collection[str]) -> dict[str, User]:
-    """The active users with these addresses (lower case) who allow group lists, by address. One query.
-
-    Addresses without an account and those that do not share are both missing, so that accounts are not revealed.
-    """
-    found = User.objects.filter(email__in=emails, is_active=True, share_with_groups=True)
-    return {str(user.email): user for user in found}

@@ -41,12 +41,12 @@ def _address(email: str) -> str:
     return spelt
 
 
-def user_update(*, user: User, display_name: str | None = None, share_with_groups: bool | None = None) -> User:
+def user_update(*, user: User, display_name: str | None = None, group_invitations: bool | None = None) -> User:
     """Updates the profile fields that users may change themselves; None leaves a field unchanged.
 
     Raises User.DoesNotExist if the user is deleted.
     """
-    given = {"display_name": display_name, "share_with_groups": share_with_groups}
+    given = {"display_name": display_name, "group_invitations": group_invitations}
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
         setattr(user, name, value)

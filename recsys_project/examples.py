@@ -62,7 +62,7 @@ _ME: Json = {
     "id": 42,
     "email": "ada@example.org",
     "display_name": "Ada",
-    "share_with_groups": False,
+    "group_invitations": True,
     "date_joined": "2026-01-02T08:00:00Z",
 }
 _EVENT_SENT: Json = {"movie": 6, "kind": "rating", "value": 4.5, "event_id": _EVENT_ID, "recommendation_id": _LIST_ID}
@@ -87,6 +87,25 @@ _LIST: Json = {
     "notices": [],
     "items": [_RECOMMENDED],
     "next_cursor": _CURSOR,
+}
+_GROUP_ID = "a3b1d5de-8b0f-4a53-9d7e-0d6f7c1e2b90"
+_GROUP: Json = {
+    "id": _GROUP_ID,
+    "state": "pending",
+    "created_at": _AT,
+    "expires_at": "2026-03-28T20:15:00Z",
+    "ended_at": None,
+    "you": "accepted",
+    "members": [
+        {"email": "ada@example.org", "state": "accepted", "made_it": True},
+        {"email": "bob@example.org", "state": "invited", "made_it": False},
+    ],
+}
+_GROUP_ACTIVE: Json = {
+    **_GROUP,
+    "state": "active",
+    "expires_at": None,
+    "members": [{**member, "state": "accepted"} for member in _GROUP["members"]],
 }
 
 
@@ -152,8 +171,8 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     },
     ("get", "/api/auth/me/"): {"200": {"The signed-in user": _ME}},
     ("patch", "/api/auth/me/"): {
-        "request": {"Allow lists for groups": {"share_with_groups": True}},
-        "200": {"Changed": {**_ME, "share_with_groups": True}},
+        "request": {"Refuse invitations to groups": {"group_invitations": False}},
+        "200": {"Changed": {**_ME, "group_invitations": False}},
     },
     ("get", "/api/movies/"): {
         "200": {
@@ -239,23 +258,26 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         "200": {"A guest's list": _listed(_GUEST, model_version=12, user_state="new", notices=[])},
     },
     ("post", "/api/recommendations/group/"): {
-        "request": {"For two": {"members": ["bob@example.org"], "strategy": "least_misery", "limit": 10}},
+        "request": {"For a group": {"group": _GROUP_ID, "strategy": "least_misery", "limit": 10}},
         "200": {
             "A group's list": _listed(
-                {
-                    "movie": _HEAT,
-                    "score": 0.71,
-                    "member_scores": [0.71, 0.94],
-                    "reason": {"code": "suits_all", "text": "Suits all of you"},
-                },
+                {"movie": _HEAT, "reason": {"code": "suits_all", "text": "Suits all of you"}},
                 recommendation_id=_LIST_ID,
                 generated_at=_AT,
                 model_version=12,
                 strategy="least_misery",
+                group=_GROUP_ID,
                 members=["ada@example.org", "bob@example.org"],
             )
         },
     },
+    ("get", "/api/groups/"): {"200": {"Groups and invitations": _listed(_GROUP)}},
+    ("post", "/api/groups/"): {
+        "request": {"Invite": {"members": ["bob@example.org"]}},
+        "201": {"Invited": _GROUP},
+    },
+    ("get", "/api/groups/{group_id}/"): {"200": {"One group": _GROUP}},
+    ("post", "/api/groups/{group_id}/accept/"): {"200": {"Accepted": _GROUP_ACTIVE}},
 }
 # In a client application's requests.
 _NAMED: Json = {"user": "customer-17", "display_name": "Ada", "date_joined": _AT}

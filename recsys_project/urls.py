@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/auth/", include("accounts.api.urls")),
     path("api/users/", include("accounts.api.client_urls")),
     path("api/rank/", RankView.as_view(), name="rank"),
+    path("api/groups/", include("accounts.groups.api.urls")),
     path("api/movies/search/", SearchView.as_view(), name="movie-search"),
     path("api/movies/", include("movies.api.urls")),
     path("api/movies/<int:pk>/", MoviePageView.as_view(), name="movie"),

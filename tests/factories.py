@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from django.utils import timezone
 from django.utils.text import slugify
 from rest_framework.test import APIClient
 
 from accounts.clients.scopes import Scope
 from accounts.clients.services import client_get_or_create, key_create
-from accounts.models import User
+from accounts.models import GroupMember, User, WatchGroup
 from accounts.tokens import AccessToken
 from movies.models import Genre, Movie
 from recommendations.models import (
@@ -114,6 +115,16 @@ def client_with_key(key: str) -> APIClient:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
     return client
+
+
+def make_group(*users: User) -> str:
+    """The id of a group of these people, all of whom have accepted; the first one made it."""
+    group, now = WatchGroup.objects.create(), timezone.now()
+    GroupMember.objects.bulk_create(
+        GroupMember(group=group, email=user.email, user=user, position=position, accepted_at=now)
+        for position, user in enumerate(users)
+    )
+    return str(group.pk)
 
 
 def client_of(user: User | None = None) -> APIClient:

@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 from movies.api.pagination import envelope
 from recommendations.api.query import NOT_FOR_GROUPS, GroupSerializer
 from recommendations.api.serializers import GroupListSerializer
-from recommendations.serving.services import group_list
+from recommendations.serving.group_lists import group_list
 
 
 class GroupListView(APIView):
@@ -18,8 +18,8 @@ class GroupListView(APIView):
         tags=["recommendations"],
         summary="What to watch together",
         description=(
-            "Movies that no member has seen. Every other member must have set share_with_groups. "
-            "Filters, exclude and mood are not supported."
+            "Everybody in the group must have accepted. Leaves out what you have seen; what the others have seen has "
+            "no effect on it. The list stays for a day. Filters, exclude and mood are not supported."
         ),
         operation_id="recommendations_group",
         request=GroupSerializer,
@@ -32,7 +32,7 @@ class GroupListView(APIView):
         valid = body.validated_data
         answer = group_list(
             user=request.user,  # type: ignore[arg-type]  # IsAuthenticated holds.
-            members=valid["members"],
+            group_id=valid["group"],
             strategy=valid["strategy"],
             limit=valid["limit"],
             request_id=getattr(request, "request_id", ""),

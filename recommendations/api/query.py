@@ -17,7 +17,7 @@ from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
 from recommendations.retrieval.filters import MAX_EXCLUDED, ListFilters
-from recommendations.serving.services import MAX_GROUP_LIMIT, MAX_GROUP_MEMBERS, MIN_GROUP_MEMBERS
+from recommendations.serving.group_lists import MAX_GROUP_LIMIT
 
 MAX_SIGNALS = 200
 MAX_GENRES = 50
@@ -154,27 +154,19 @@ class SessionEventSerializer(serializers.Serializer):
 
 
 class GroupSerializer(ExpandQuerySerializer):
-    """The members of a group, and the strategy that aggregates their scores."""
+    """The group, and the strategy that aggregates its members' scores."""
 
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_GROUP_LIMIT, default=MAX_GROUP_LIMIT, help_text="The number of movies."
     )
-    members = BoundedListField(
-        child=serializers.EmailField(max_length=254),
-        allow_empty=False,
-        max_length=MAX_GROUP_MEMBERS,
-        help_text=(
-            "E-mail addresses of the others; "
-            f"with you, listed or not, the group has {MIN_GROUP_MEMBERS} to {MAX_GROUP_MEMBERS} people."
-        ),
-    )
+    group = serializers.UUIDField(help_text="One of your groups, all of whose members have accepted.")
     strategy = ListedChoiceField(
         choices=list(STRATEGIES.items()),
         default="least_misery",
     )
 
 
-# With these parameters a caller could find out what a member has seen, from the movies that are missing.
+# With these parameters a caller would get more than one list a day, and could compare them.
 NOT_FOR_GROUPS = dict.fromkeys(
     sorted(ListQuerySerializer().fields.keys() - GroupSerializer().fields.keys()), "This is not supported for groups."
 )

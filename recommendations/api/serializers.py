@@ -105,21 +105,16 @@ class GroupReasonSerializer(serializers.Serializer):
 
 class GroupItemSerializer(serializers.Serializer):
     movie = MovieCardSerializer()
-    score = serializers.FloatField(help_text="The lowest or the average of the members' exact scores, by the strategy.")
-    member_scores = serializers.ListField(
-        child=serializers.FloatField(), help_text="Each member's own score, from 0 to 1, in the order of members."
-    )
     reason = GroupReasonSerializer()
 
 
 class GroupListSerializer(EnvelopeSerializer):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events that this list leads to.")
-    generated_at = serializers.DateTimeField()
+    generated_at = serializers.DateTimeField(help_text="When the list was computed; it stays for a day.")
     model_version = serializers.IntegerField(allow_null=True)
     strategy = serializers.CharField()
-    members = serializers.ListField(
-        child=serializers.EmailField(), help_text="As in the request; you are first unless you listed yourself."
-    )
+    group = serializers.UUIDField()
+    members = serializers.ListField(child=serializers.EmailField(), help_text="Everybody in the group, you among them.")
     items = GroupItemSerializer(many=True)
 
 

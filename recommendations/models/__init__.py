@@ -1,5 +1,6 @@
 """The tables: model versions, the lists and vectors they publish, and searches for hyperparameters."""
 
+from recommendations.models.group_lists import StoredGroupList
 from recommendations.models.lists import BatchRecommendation, PopularMovie
 from recommendations.models.tuning import TuningRun, TuningTrial
 from recommendations.models.vectors import (
@@ -23,6 +24,7 @@ __all__ = [
     "ModelVersion",
     "MovieEmbedding",
     "PopularMovie",
+    "StoredGroupList",
     "TuningRun",
     "TuningTrial",
 ]

@@ -27,6 +27,7 @@ NEW_HERE: Reason = {"code": "new", "text": "New here"}
 GROUP_ALL: Reason = {"code": "suits_all", "text": "Suits all of you"}
 GROUP_MOST: Reason = {"code": "suits_most", "text": "Suits most of you"}
 GROUP_SOME: Reason = {"code": "suits_some", "text": "Suits some of you"}
+GROUP_REASONS = {reason["code"]: reason for reason in (GROUP_ALL, GROUP_MOST, GROUP_SOME, POPULAR)}
 
 
 def popular_in_genre(name: str, slug: str) -> Reason:

@@ -1,34 +1,24 @@
-"""Serves lists: a person's own, from the cache or computed, and logged; a guest's; and a group's, logged."""
+"""Serves lists: a person's own, from the cache or computed, and logged; and a guest's."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from accounts.models import User
-from accounts.selectors import users_sharing
 from events.selectors import NOT_SEEN_BY, Signal
 from events.services import served_record
 from movies.models import Movie
 from movies.selectors import items_expanded
-from recommendations.algorithms.listing.group_aggregation import Strategy
 from recommendations.algorithms.listing.scoring import rank
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
 from recommendations.serving.gather import gather_for_guest, gather_for_user
-from recommendations.serving.group import compute_group, group_item_fields
 from recommendations.serving.pages import list_at_cursor, page_body
 from recommendations.serving.present import present
 from recommendations.serving.rendering import RenderedList, item_fields, list_fields, render
-
-MIN_GROUP_MEMBERS = 2
-MAX_GROUP_MEMBERS = 10
-# A group's lists are short: a movie missing from a long list must have been seen by a member.
-MAX_GROUP_LIMIT = 20
 
 
 def recommendation_list(
@@ -138,52 +128,3 @@ def session_list(
     ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
     return {**list_fields(presented), "items": items_expanded(item_fields(presented)[:limit], expand)}
-
-
-def group_list(
-    *,
-    user: User,
-    members: Sequence[str],
-    strategy: Strategy,
-    limit: int,
-    request_id: str = "",
-    expand: Collection[str] = (),
-) -> dict[str, Any]:
-    """A list for ``user`` and the people with these e-mail addresses, as the body of the response.
-
-    Each call computes a list and logs it as served to ``user``, who is always a member: the first one, unless
-    ``members`` names them elsewhere. Raises ValidationError naming ``members``. An address without an account gets the
-    same message as a person who has not allowed lists for groups, so that the error does not reveal accounts.
-    """
-    emails = [User.objects.normalize_email(email) for email in members]
-    own = str(user)
-    if len(set(emails)) < len(emails):
-        raise ValidationError({"members": "Name each person once."})
-    if own not in emails:
-        emails.insert(0, own)
-    if not MIN_GROUP_MEMBERS <= len(emails) <= MAX_GROUP_MEMBERS:
-        raise ValidationError({"members": f"{MIN_GROUP_MEMBERS} to {MAX_GROUP_MEMBERS} people, you among them."})
-    others = users_sharing(emails=[email for email in emails if email != own])
-    people = {**others, own: user}
-    refused = [email for email in emails if email not in people]
-    if refused:
-        raise ValidationError({"members": [f"{email} has not allowed lists for groups." for email in refused]})
-    computed = compute_group([people[email].pk for email in emails], strategy, limit)
-    recommendation_id = uuid4()
-    served_record(
-        recommendation_id=recommendation_id,
-        user=user,
-        endpoint="group",
-        model_version_id=computed.version_id,
-        movie_ids=[item.movie_id for item in computed.items],
-        scores=[item.score for item in computed.items],
-        request_id=request_id,
-    )
-    return {
-        "recommendation_id": str(recommendation_id),
-        "generated_at": timezone.now(),
-        "model_version": computed.version_id,
-        "strategy": strategy,
-        "members": emails,
-        "items": items_expanded(group_item_fields(computed), expand),
-    }

@@ -19,6 +19,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Recommendations that react to a user's latest activity.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "GroupStateEnum": "accounts.groups.selectors.GROUP_STATES",
+        "GroupMemberStateEnum": "accounts.groups.selectors.MEMBER_STATES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -24,7 +24,7 @@ RATE_LIMITS: dict[str, list[str]] = {
     "refresh": env.list("RATE_LIMIT_REFRESH", default=["120/m:20"]),
     "register": env.list("RATE_LIMIT_REGISTER", default=["60/5m:10"]),
     "account": env.list("RATE_LIMIT_ACCOUNT", default=["60/5m:10"]),
-    # Each group list reveals something about what its members have seen, so the rate is low, and quotas for an hour
+    # Each group list reveals something about its members' taste, so the rate is low, and quotas for an hour
     # and a day come before an even flow.
     "group": env.list("RATE_LIMIT_GROUP", default=["5/m", "30/h", "100/d"]),
     "group_address": env.list("RATE_LIMIT_GROUP_ADDRESS", default=["20/m", "120/h"]),

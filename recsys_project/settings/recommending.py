@@ -79,3 +79,5 @@ GENRES_CACHE_SECONDS = env.int("GENRES_CACHE_SECONDS", default=300)
 SEARCH_CACHE_SECONDS = env.int("SEARCH_CACHE_SECONDS", default=60)
 POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
 POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)
+# A group's list is computed once in this time, so that asking again tells its members nothing new about each other.
+GROUP_LIST_HOURS = env.float("GROUP_LIST_HOURS", default=24)

@@ -10,7 +10,7 @@ from tests.functional.cinema import EVENTS, SESSION, Cinema, at_once, rows
 from tests.functional.web_server import error_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-GROUP = "/api/recommendations/group/"
+GROUP = "/api/groups/"
 TOKEN = "/api/auth/token/"
 REGISTER = "/api/auth/register/"
 # A little under what each address reads.

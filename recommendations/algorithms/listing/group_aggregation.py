@@ -43,17 +43,25 @@ class RankedGroup:
     popular_share: NDArray[np.float64]
 
 
-def rank_group(pools: Sequence[CandidatePool], strategy: Strategy, config: RankingConfig) -> RankedGroup:
-    """Score the candidates for each member with ``rank``, then aggregate. All pools have the same item_ids."""
-    ids = pools[0].item_ids
+def rank_group(
+    pools: Sequence[Sequence[CandidatePool]], folds: NDArray[np.int64], strategy: Strategy, config: RankingConfig
+) -> RankedGroup:
+    """Score the candidates for each of m members with ``rank``, then aggregate. All pools have the same n item_ids.
+
+    pools: by member, then by fold, (m, k); folds: the fold of each item, 0 to k - 1, int64 (n,). A member's score of an
+    item is the one in the pool of the item's fold, whose profile knows nothing that the member did in that fold.
+    """
+    ids = pools[0][0].item_ids
     if not len(ids):
         return RankedGroup(ids, np.empty(0), np.empty((len(pools), 0)), np.empty(0, np.int64), np.empty(0))
     scores, popular = np.zeros((2, len(pools), len(ids)))
-    for row, pool in enumerate(pools):
-        ranked = rank(pool, config)
-        rows = np.searchsorted(ids, ranked.item_ids)
-        scores[row, rows] = ranked.scores
-        popular[row, rows] = ranked.shares[:, SOURCES.index("popular")]
+    for row, by_fold in enumerate(pools):
+        for fold, pool in enumerate(by_fold):
+            ranked = rank(pool, config)
+            rows = np.searchsorted(ids, ranked.item_ids)
+            inside = folds[rows] == fold
+            scores[row, rows[inside]] = ranked.scores[inside]
+            popular[row, rows[inside]] = ranked.shares[inside, SOURCES.index("popular")]
     order = group_order(ids, scores, strategy)
     return RankedGroup(
         ids[order],

@@ -204,31 +204,31 @@ def test_one_changes_ones_name_and_nothing_else():
     assert not user.is_staff
 
 
-def test_one_allows_lists_for_groups_and_keeps_ones_name():
+@pytest.mark.parametrize("switch", ["group_invitations"])
+def test_one_turns_a_switch_and_keeps_ones_name(switch):
     user = make_user("ada@x.org", display_name="Ada")
     client = client_of(user)
-    assert client.get("/api/auth/me/").json()["share_with_groups"] is False
+    assert client.get("/api/auth/me/").json()[switch] is True
 
-    response = client.patch("/api/auth/me/", {"share_with_groups": True}, format="json")
+    response = client.patch("/api/auth/me/", {switch: False}, format="json")
 
     user.refresh_from_db()
-    assert response.json()["share_with_groups"] is user.share_with_groups is True
+    assert response.json()[switch] is getattr(user, switch) is False
     assert user.display_name == "Ada"
-    assert (
-        client.patch("/api/auth/me/", {"display_name": "Countess"}, format="json").json()["share_with_groups"] is True
-    )
+    assert client.patch("/api/auth/me/", {"display_name": "Countess"}, format="json").json()[switch] is False
 
 
 @pytest.mark.parametrize("value", [None, "perhaps", [], {}, 7])
-def test_what_is_neither_yes_nor_no_changes_nothing(value):
+@pytest.mark.parametrize("switch", ["group_invitations"])
+def test_what_is_neither_yes_nor_no_changes_nothing(value, switch):
     user = make_user("ada@x.org")
 
-    response = client_of(user).patch("/api/auth/me/", {"share_with_groups": value, "display_name": "A"}, format="json")
+    response = client_of(user).patch("/api/auth/me/", {switch: value, "display_name": "A"}, format="json")
 
     user.refresh_from_db()
     assert response.status_code == 400
-    assert list(response.json()["error"]["fields"]) == ["share_with_groups"]
-    assert (user.share_with_groups, user.display_name) == (False, "")
+    assert list(response.json()["error"]["fields"]) == [switch]
+    assert (getattr(user, switch), user.display_name) == (True, "")
 
 
 def test_oneself_needs_a_token(api_client):

@@ -25,10 +25,10 @@ from events.services import interaction_record, served_record
 from movies.models import CacheInvalidation
 from recommendations.models import BatchRecommendation, ModelVersion
 from recommendations.serving import list_cache
-from tests.factories import PASSWORD, client_of, make_user
+from tests.factories import PASSWORD, client_of, make_group, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LIST, EVENTS = "/api/recommendations/", "/api/events/"
+LIST, EVENTS, GROUP = "/api/recommendations/", "/api/events/", "/api/recommendations/group/"
 
 
 def rows_about(user_id: int) -> dict[str, int]:
@@ -217,16 +217,17 @@ def outrun(user: User, call):
         ("get", LIST, None),
         ("get", LIST, {"genre": "crime"}),
         ("patch", "/api/auth/me/", {"display_name": "Ada"}),
-        ("post", "/api/recommendations/group/", {"members": ["bob@example.org"]}),
+        ("post", GROUP, {}),
     ],
 )
 def test_a_request_that_a_deletion_outruns_is_a_401(committed_cast, method, path, body):
     cast, user = committed_cast, make_user("ada@x.org")
-    User.objects.filter(pk=cast.bob.pk).update(share_with_groups=True)
     client = client_of(user)
     given = {"data": body} if method == "get" else {"data": body, "format": "json"}
     if path == EVENTS:
         body["movie"] = cast["Heat"].pk
+    if path == GROUP:
+        body["group"] = make_group(user, cast.bob)
 
     answer = outrun(user, lambda: getattr(client, method)(path, **given))
 

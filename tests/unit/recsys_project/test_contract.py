@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -21,9 +22,10 @@ STRONG = "a-long-enough-password"
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """``(method, path, operation)`` of all that the schema documents, with an id in each path that has one."""
-    for path, found in RULES._document["paths"].items():
+    for named, found in RULES._document["paths"].items():
         for method, operation in found.items():
-            yield method, path.replace("{id}", "1").replace("{movie_id}", "1"), operation
+            path = named.replace("{id}", "1").replace("{movie_id}", "1").replace("{group_id}", str(UUID(int=1)))
+            yield method, path, operation
 
 
 def errors_of(response) -> dict[str, list[str]]:
@@ -86,7 +88,12 @@ def test_a_slip_in_a_query_names_the_nearest_parameter(somebody, path, given, me
         ("/api/recommendations/session/", {"exlude": "1"}, "exlude", "exclude"),
         ("/api/recommendations/session/", {"movie_id": [1]}, "movie_id", "movie_ids"),
         ("/api/recommendations/session/", {"events": [{"movie": 1}, {"movei": 1}]}, "events.1.movei", "movie"),
-        ("/api/recommendations/group/", {"members": ["b@x.org"], "strateg": "average"}, "strateg", "strategy"),
+        (
+            "/api/recommendations/group/",
+            {"group": None, "strateg": "average"},
+            "strateg",
+            "strategy",
+        ),
         ("/api/events/", {"movie": 1, "kind": "like", "event_ids": None}, "event_ids", "event_id"),
         ("/api/auth/register/", {"email": "b@x.org", "password": STRONG, "display": "B"}, "display", "display_name"),
         ("/api/auth/token/", {"user_name": "ada@x.org", "password": PASSWORD}, "user_name", "username"),
@@ -102,14 +109,14 @@ def test_a_slip_in_a_body_names_the_nearest_field(somebody, path, body, given, m
 
 
 def test_what_is_only_shown_cannot_be_set(somebody):
-    body = {"share_with_groups": True, "email": "eve@x.org", "share_with_group": True}
+    body = {"group_invitations": False, "email": "eve@x.org", "group_invitation": False}
 
     errors = errors_of(client_of(somebody).patch("/api/auth/me/", body, format="json"))
 
     assert errors["email"] == [contract.READ_ONLY]
-    assert errors["share_with_group"] == ["There is no such field. Did you mean share_with_groups?"]
+    assert errors["group_invitation"] == ["There is no such field. Did you mean group_invitations?"]
     somebody.refresh_from_db()
-    assert (somebody.email, somebody.share_with_groups) == ("ada@x.org", False)
+    assert (somebody.email, somebody.group_invitations) == ("ada@x.org", True)
 
 
 def test_the_oauth2_form_ignores_what_it_does_not_know(somebody):

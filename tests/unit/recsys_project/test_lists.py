@@ -9,15 +9,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.services import user_update
 from events.services import interaction_record
 from movies.models import Credit, Movie, Person
 from movies.services import movies_hide
-from tests.factories import Cast, client_of
+from tests.factories import Cast, client_of, make_group
 
 EXPAND = "overview,people"
 CARD = {"id", "title", "year", "runtime_minutes", "language", "imdb_id", "tmdb_id", "poster_url", "genres"}
 PERSONAL = "/api/recommendations/"
+GROUP = "/api/recommendations/group/"
 SIMILAR = "/api/movies/{movie_id}/similar/"
 
 
@@ -33,6 +33,8 @@ class MovieList:
     def ask(self, cast: Cast, **more: Any) -> Any:
         client, path = client_of(cast.alice), self.path.replace("{movie_id}", str(cast["Casino"].pk))
         given = self.query | more
+        if self.path == GROUP:
+            given["group"] = make_group(cast.alice, cast.bob)
         return client.get(path, given) if self.method == "get" else client.post(path, given, format="json")
 
     def cards(self, cast: Cast, **more: Any) -> dict[str, dict[str, Any]]:
@@ -44,7 +46,7 @@ class MovieList:
 MOVIE_LISTS = [
     MovieList(PERSONAL, {}),
     MovieList("/api/recommendations/session/", {}, "post"),
-    MovieList("/api/recommendations/group/", {"members": ["bob@example.org"]}, "post"),
+    MovieList(GROUP, {}, "post"),
     MovieList("/api/recommendations/popular/", {}),
     MovieList("/api/recommendations/trending/", {}),
     MovieList("/api/recommendations/latest/", {}),
@@ -70,7 +72,6 @@ def shown(cast: Cast) -> Cast:
     people = {name: Person.objects.create(name=name) for name in ("Mann", "Pacino", "De Niro")}
     for name, role, position in (("De Niro", "cast", 1), ("Pacino", "cast", 0), ("Mann", "director", 0)):
         Credit.objects.create(movie=cast["Heat"], person=people[name], role=role, position=position)
-    user_update(user=cast.bob, share_with_groups=True)
     interaction_record(user=cast.alice, movie_id=cast["Heat"].pk, kind="view")
     return cast
 
@@ -96,7 +97,7 @@ def list_operations() -> dict[tuple[str, str], dict[str, Any]]:
 def test_every_list_of_the_schema_has_the_one_envelope():
     operations = list_operations()
 
-    others = {("get", "/api/genres/"), ("post", "/api/rank/")}
+    others = {("get", "/api/genres/"), ("get", "/api/groups/"), ("post", "/api/rank/")}
     assert set(operations) == {(listed.method, listed.path) for listed in MOVIE_LISTS} | others
     for operation, body in operations.items():
         assert body["properties"]["items"]["type"] == "array", operation

@@ -19,7 +19,6 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from accounts.links import link_address
 from accounts.mails import mails_send
 from accounts.models import AccountMail
-from accounts.services import user_update
 from accounts.signins import tokens_issue
 from accounts.clients.models import ClientKey
 from accounts.clients.services import client_get_or_create
@@ -36,6 +35,7 @@ from tests.factories import (
     client_of,
     client_with_key,
     make_batch_list,
+    make_group,
     make_key,
     make_version,
 )
@@ -45,7 +45,6 @@ Fields = dict[str, Any]
 _numbers = count(1)
 
 PERSONAL = "GET /api/recommendations/"
-GROUP = {"members": ["bob@example.org"]}
 EXPAND = {"expand": "overview,people"}
 
 
@@ -75,6 +74,8 @@ class Asked:
     def prepare(self, cast: Cast) -> Callable[[], None]:
         """Makes the request, which is sent when the answer is called."""
         method, path = self.operation.split()
+        if "{group_id}" in path:
+            path = path.replace("{group_id}", make_group(cast.alice, cast.bob))
         for name in ("{id}", "{movie_id}"):
             path = path.replace(name, str(cast["Heat"].pk))
         path = path.replace("{external_id}", "17")
@@ -174,6 +175,18 @@ def guest(**fields: Any) -> Callable[[Cast], Fields]:
     return lambda cast: {"movie_ids": [cast["Heat"].pk, cast["Alien"].pk], **fields}
 
 
+def in_group(*, again: bool = False, **fields: Any) -> Callable[[Cast], Fields]:
+    """The body of a list for Alice and Bob, in a new group, or in one that has its list already."""
+
+    def asked(cast: Cast) -> Fields:
+        body = fields | {"group": make_group(cast.alice, cast.bob)}
+        if again:
+            assert client_of(cast.alice).post("/api/recommendations/group/", body, format="json").status_code == 200
+        return body
+
+    return asked
+
+
 def public(path: str, filtered: Fields, **fields: Any) -> list[Asked]:
     """A list that is the same for everyone."""
     return [
@@ -222,8 +235,14 @@ REQUESTS = [
     Asked("POST /api/recommendations/session/", "nothing known", always()),
     Asked("POST /api/recommendations/session/", "filtered", guest(genre="crime", year_from=1980)),
     Asked("POST /api/recommendations/session/", "expand", guest(**EXPAND)),
-    Asked("POST /api/recommendations/group/", "", always(**GROUP), "alice"),
-    Asked("POST /api/recommendations/group/", "expand", always(**GROUP, **EXPAND), "alice"),
+    Asked("POST /api/recommendations/group/", "computed", in_group(), "alice"),
+    Asked("POST /api/recommendations/group/", "of today", in_group(again=True), "alice"),
+    Asked("POST /api/recommendations/group/", "expand", in_group(again=True, **EXPAND), "alice"),
+    Asked("GET /api/groups/", who="alice"),
+    Asked("POST /api/groups/", fields=always(members=["bob@example.org"]), who="alice"),
+    Asked("GET /api/groups/{group_id}/", who="alice"),
+    Asked("DELETE /api/groups/{group_id}/", who="alice"),
+    Asked("POST /api/groups/{group_id}/accept/", who="alice"),
     Asked(PERSONAL, "hit", who="alice"),
     Asked(PERSONAL, "miss", who="alice", meanwhile=views("alice")),
     Asked(PERSONAL, "miss, unknown to the batch", who="carol", meanwhile=views("carol")),
@@ -255,7 +274,6 @@ def busy_cast(django_db_reset_sequences: None, committed_cast: Cast, settings, t
     Ids begin at 1: what a process keeps of movies is read in blocks of them.
     """
     settings.MODEL_DIR = tmp_path / "models"
-    user_update(user=committed_cast.bob, share_with_groups=True)
     for title in ("Heat", "Toy Story", "Babe"):
         for person in (committed_cast.alice, committed_cast.carol):
             interaction_record(user=person, movie_id=committed_cast[title].pk, kind="view")

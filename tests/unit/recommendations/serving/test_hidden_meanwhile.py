@@ -4,7 +4,7 @@ import pytest
 
 from movies.models import Movie
 from recommendations.retrieval import candidates, movie_features
-from tests.factories import client_of, make_movie
+from tests.factories import client_of, make_group, make_movie
 
 URL = "/api/recommendations/"
 
@@ -65,9 +65,7 @@ def test_a_guests_list_omits_a_movie_hidden_meanwhile(cast, monkeypatch, api_cli
 
 
 def test_a_groups_list_omits_a_movie_hidden_meanwhile(cast, monkeypatch):
-    cast.bob.share_with_groups = True
-    cast.bob.save()
     after_reading(monkeypatch, "popular_movies", lambda: hide("Toy Story"))
-    body = {"members": [cast.bob.email]}
+    body = {"group": make_group(cast.alice, cast.bob)}
 
     assert "Toy Story" not in titles(client_of(cast.alice).post(f"{URL}group/", body, format="json"))

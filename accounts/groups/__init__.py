@@ -1,0 +1,1 @@
+"""Groups of people who watch together: each member accepts the invitation before a list is made for them."""

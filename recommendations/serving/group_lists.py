@@ -1,0 +1,109 @@
+"""Serves a group's list: computed once a day, the same for every member but for what the asking member has seen."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.groups.selectors import group_members_for_list
+from accounts.models import GroupMember, User, WatchGroup
+from accounts.selectors import user_lock_shared
+from events.selectors import seen_movie_ids
+from events.services import served_record
+from movies.selectors import items_expanded, movie_cards
+from recommendations.algorithms.listing.group_aggregation import Strategy
+from recommendations.models import StoredGroupList
+from recommendations.retrieval.reasons import GROUP_REASONS
+from recommendations.serving.group import compute_group
+
+MAX_GROUP_LIMIT = 20
+# What the log of served lists has as scores: the exact ones would tell the asking member more than the list does.
+_LOGGED_SCORES = {"suits_all": 1.0, "suits_most": 0.7, "suits_some": 0.4, "popular": 0.1}
+
+
+def group_list(
+    *,
+    user: User,
+    group_id: uuid.UUID,
+    strategy: Strategy,
+    limit: int,
+    request_id: str = "",
+    expand: Collection[str] = (),
+) -> dict[str, Any]:
+    """The list of one of the person's groups, as the body of the response.
+
+    It leaves out what the person has seen, and nothing that only others have seen. Logged as served to the person.
+    Raises ValidationError naming ``group`` unless all members have accepted, and User.DoesNotExist if the person has
+    been deleted.
+    """
+    members = group_members_for_list(user=user, group_id=group_id)
+    stored = _fresh(group_id, strategy) or _compute(user, group_id, strategy)
+    seen = seen_movie_ids(user.pk) if user.personalisation else set()
+    cards = movie_cards(stored.movie_ids)
+    pairs = zip(stored.movie_ids, stored.reasons, strict=True)
+    shown = [(movie, code) for movie, code in pairs if movie not in seen and movie in cards][:limit]
+    recommendation_id = uuid.uuid4()
+    if user.personalisation:
+        served_record(
+            recommendation_id=recommendation_id,
+            user=user,
+            endpoint="group",
+            model_version_id=stored.model_version_id,
+            movie_ids=[movie for movie, _ in shown],
+            scores=[_LOGGED_SCORES[code] for _, code in shown],
+            request_id=request_id,
+        )
+    items = [{"movie": cards[movie], "reason": GROUP_REASONS[code]} for movie, code in shown]
+    return {
+        "recommendation_id": str(recommendation_id),
+        "generated_at": stored.computed_at,
+        "model_version": stored.model_version_id,
+        "strategy": strategy,
+        "group": str(group_id),
+        "members": [member.email for member in members],
+        "items": items_expanded(items, expand),
+    }
+
+
+def remove_group_lists(user: User) -> None:
+    """Removes the lists of all groups of a person whose data is being deleted or must not be used any more."""
+    StoredGroupList.objects.filter(group__members__user=user).delete()
+
+
+def _fresh(group_id: uuid.UUID, strategy: Strategy) -> StoredGroupList | None:
+    """The group's list, unless it is older than GROUP_LIST_HOURS."""
+    since = timezone.now() - timedelta(hours=settings.GROUP_LIST_HOURS)
+    return StoredGroupList.objects.filter(group_id=group_id, strategy=strategy, computed_at__gt=since).first()
+
+
+@transaction.atomic
+def _compute(user: User, group_id: uuid.UUID, strategy: Strategy) -> StoredGroupList:
+    """Computes and stores the list. Of requests at once one computes; the others wait for its list."""
+    user_lock_shared(user_id=user.pk)
+    WatchGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
+    found = _fresh(group_id, strategy)
+    if found is not None:
+        return found
+    # Again: a member may have left meanwhile.
+    people = _people(group_members_for_list(user=user, group_id=group_id))
+    unknown = [person.pk for person in people if not person.personalisation]
+    computed = compute_group([person.pk for person in people], strategy, unknown=unknown)
+    stored, _ = StoredGroupList.objects.update_or_create(
+        group_id=group_id,
+        strategy=strategy,
+        defaults={
+            "model_version_id": computed.version_id,
+            "movie_ids": [item.movie_id for item in computed.items],
+            "reasons": [item.reason["code"] for item in computed.items],
+            "computed_at": timezone.now(),
+        },
+    )
+    return stored
+
+
+def _people(members: Sequence[GroupMember]) -> list[User]:
+    return [member.user for member in members if member.user is not None]
