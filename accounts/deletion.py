@@ -17,6 +17,7 @@ from django.db.models import CASCADE, CharField, Q
 from django.db.models.functions import Cast
 
 from accounts.models import AccountMail, User
+from accounts.privacy.erasures import erasure_record
 
 Cleaner = Callable[[User], None]
 _cleaners: list[Cleaner] = []
@@ -34,7 +35,8 @@ def on_user_delete(cleaner: Cleaner) -> None:
 def user_delete(*, user_id: int) -> bool:
     """Deletes a user: their rows in every table, their sessions, and what the registered cleaners delete elsewhere.
 
-    The lines of the admin's log stay, without personal data. Returns False if there is no such user.
+    The lines of the admin's log stay, without personal data, and a tombstone for restored backups. Returns False if
+    there is no such user.
 
     The user is locked first. A concurrent write for the user waits, then raises User.DoesNotExist (see
     ``accounts.selectors.user_lock_shared``); rows written before the lock are deleted. So no traffic has to stop.
@@ -49,6 +51,7 @@ def user_delete(*, user_id: int) -> bool:
         AccountMail.objects.filter(email=user.email).delete()
         _log_clean_of_rows(user)
         _log_clean(user)
+        erasure_record(user=user)
         user.delete()
     return True
 

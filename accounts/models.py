@@ -10,9 +10,10 @@ from django.utils import timezone
 from accounts.addresses import canonical
 from accounts.clients.models import Client, ClientKey
 from accounts.groups.models import GroupMember, WatchGroup
+from accounts.privacy.models import Erasure
 
 # Django finds an app's models in its module ``models``.
-__all__ = ["EXTERNAL_ID_LENGTH", "Client", "ClientKey", "GroupMember", "RefreshToken", "User", "UserManager", "WatchGroup"]
+__all__ = ["EXTERNAL_ID_LENGTH", "Client", "ClientKey", "Erasure", "GroupMember", "RefreshToken", "User", "UserManager", "WatchGroup"]
 
 EXTERNAL_ID_LENGTH = 128
 

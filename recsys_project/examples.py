@@ -271,6 +271,7 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             )
         },
     },
+    ("delete", "/api/auth/me/"): {"request": {"Delete the account": {"password": "a long passphrase"}}},
     ("get", "/api/groups/"): {"200": {"Groups and invitations": _listed(_GROUP)}},
     ("post", "/api/groups/"): {
         "request": {"Invite": {"members": ["bob@example.org"]}},

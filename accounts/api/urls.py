@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.api import views
+from accounts.privacy.api.views import AccountView
 
 app_name = "accounts"
 urlpatterns = [
@@ -15,5 +16,5 @@ urlpatterns = [
     path("password/", views.PasswordView.as_view(), name="password"),
     path("password/reset/", views.PasswordResetView.as_view(), name="password-reset"),
     path("password/reset/confirm/", views.PasswordResetConfirmView.as_view(), name="password-reset-confirm"),
-    path("me/", views.MeView.as_view(), name="me"),
+    path("me/", AccountView.as_view(), name="me"),
 ]

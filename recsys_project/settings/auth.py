@@ -38,3 +38,5 @@ SIMPLE_JWT = {
 }
 # How long the refresh token that was used last gets the same answer again, for clients that lost it.
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=10)
+# A file to which each erasure of a person is appended: a backup that is restored has lost the newest ones.
+ERASURES_FILE = env.str("ERASURES_FILE", default="")

@@ -35,6 +35,7 @@ RATE_LIMIT_ROUTES = [
     ("POST", "api/auth/token/", "login"),
     ("POST", "admin/login/", "login"),
     ("POST", "admin/password_change/", "password"),
+    ("DELETE", "api/auth/me/", "password"),
     ("POST", "api/auth/refresh/", "refresh"),
     ("POST", "api/auth/register/", "register"),
     ("POST", "api/auth/password/reset/", "register"),

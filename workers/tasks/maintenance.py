@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from accounts.groups.services import groups_flush
 from accounts.mails import mails_flush
 from accounts.signins import tokens_flush_expired
 from events.announcements import changes_announce
@@ -12,8 +13,8 @@ from workers.base import BaseTask
 
 @shared_task(base=BaseTask)
 def flush_tokens() -> int:
-    """Deletes expired refresh tokens and links; returns how many."""
-    return tokens_flush_expired() + mails_flush()
+    """Deletes expired refresh tokens and links, and groups that ended long ago; returns how many."""
+    return tokens_flush_expired() + mails_flush() + groups_flush()
 
 
 @shared_task(base=BaseTask)

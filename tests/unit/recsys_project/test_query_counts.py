@@ -18,7 +18,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from accounts.links import link_address
 from accounts.mails import mails_send
-from accounts.models import AccountMail
+from accounts.models import AccountMail, User
 from accounts.signins import tokens_issue
 from accounts.clients.models import ClientKey
 from accounts.clients.services import client_get_or_create
@@ -37,6 +37,7 @@ from tests.factories import (
     make_batch_list,
     make_group,
     make_key,
+    make_user,
     make_version,
 )
 from tests.query_counts import UPDATE, compare, statements
@@ -46,6 +47,11 @@ _numbers = count(1)
 
 PERSONAL = "GET /api/recommendations/"
 EXPAND = {"expand": "overview,people"}
+
+
+def somebody(cast: Cast, who: str) -> User:
+    """A person of the cast; ``leaver`` is a new one each time."""
+    return make_user() if who == "leaver" else getattr(cast, who)
 
 
 def nothing(cast: Cast) -> Fields:
@@ -81,10 +87,13 @@ class Asked:
         path = path.replace("{external_id}", "17")
         if self.who == "shop":
             client = client_with_key(shop_key())
+        elif self.who:
+            user = somebody(cast, self.who)
+            # Signing out and a new password end the tokens of the version before.
+            user.refresh_from_db(fields=["token_version"])
+            client = client_of(user)
         else:
-            if self.who:  # Signing out and a new password end the tokens of the version before.
-                getattr(cast, self.who).refresh_from_db(fields=["token_version"])
-            client = client_of(getattr(cast, self.who)) if self.who else client_of()
+            client = client_of()
         fields = self.fields(cast)
         body = {} if method == "GET" else {"format": "json"}
 
@@ -238,6 +247,7 @@ REQUESTS = [
     Asked("POST /api/recommendations/group/", "computed", in_group(), "alice"),
     Asked("POST /api/recommendations/group/", "of today", in_group(again=True), "alice"),
     Asked("POST /api/recommendations/group/", "expand", in_group(again=True, **EXPAND), "alice"),
+    Asked("DELETE /api/auth/me/", fields=always(password=PASSWORD), who="leaver"),
     Asked("GET /api/groups/", who="alice"),
     Asked("POST /api/groups/", fields=always(members=["bob@example.org"]), who="alice"),
     Asked("GET /api/groups/{group_id}/", who="alice"),
