@@ -46,6 +46,7 @@ class UserEditForm(EmailLoginForm, UserChangeForm):
             "password",
             "display_name",
             "group_invitations",
+            "personalisation",
             "is_active",
             "is_staff",
             "is_superuser",
@@ -87,7 +88,7 @@ class UserAdmin(DjangoUserAdmin):
     show_full_result_count = False
     readonly_fields = ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")
     fieldsets = (
-        (None, {"fields": ("email", "password", "display_name", "group_invitations")}),
+        (None, {"fields": ("email", "password", "display_name", "group_invitations", "personalisation")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Origin", {"fields": ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")}),
     )

@@ -49,7 +49,7 @@ def user_delete(*, user_id: int) -> bool:
             cleaner(user)
         _sessions_delete(user)
         AccountMail.objects.filter(email=user.email).delete()
-        _log_clean_of_rows(user)
+        log_clean_of_rows(user)
         _log_clean(user)
         erasure_record(user=user)
         user.delete()
@@ -58,12 +58,16 @@ def user_delete(*, user_id: int) -> bool:
 
 def _sessions_delete(user: User) -> None:
     """Deletes the user's sessions. Decodes all of them, which are few: only staff have sessions."""
+    Session.objects.filter(pk__in=sessions_of(user)).delete()
+
+
+def sessions_of(user: User) -> list[str]:
+    """The keys, as they are stored, of the user's sessions."""
     own = str(user.pk)
-    keys = [row.pk for row in Session.objects.iterator() if str(row.get_decoded().get(SESSION_KEY)) == own]
-    Session.objects.filter(pk__in=keys).delete()
+    return [row.pk for row in Session.objects.iterator() if str(row.get_decoded().get(SESSION_KEY)) == own]
 
 
-def _log_clean_of_rows(user: User) -> None:
+def log_clean_of_rows(user: User) -> None:
     """Anonymises log lines about the user's rows, such as ratings: they quote the user, the movie and the value.
 
     A line about a row that is deleted already is found by its quotation, which begins with the user's id.

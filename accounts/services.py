@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.addresses import validated
 from accounts.models import User
 from accounts.passwords import password_check
+from accounts.privacy.cleaners import clean_for_pause
 from accounts.selectors import user_lock_shared
 from accounts.signins import Tokens, tokens_issue
 
@@ -41,18 +42,30 @@ def _address(email: str) -> str:
     return spelt
 
 
-def user_update(*, user: User, display_name: str | None = None, group_invitations: bool | None = None) -> User:
+def user_update(
+    *,
+    user: User,
+    display_name: str | None = None,
+    group_invitations: bool | None = None,
+    personalisation: bool | None = None,
+) -> User:
     """Updates the profile fields that users may change themselves; None leaves a field unchanged.
 
     Raises User.DoesNotExist if the user is deleted.
     """
-    given = {"display_name": display_name, "group_invitations": group_invitations}
+    given = {
+        "display_name": display_name,
+        "group_invitations": group_invitations,
+        "personalisation": personalisation,
+    }
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
         setattr(user, name, value)
     with transaction.atomic():
         user_lock_shared(user_id=user.pk)
         user.save(update_fields=list(changed))
+        if personalisation is False:
+            clean_for_pause(user)
     return user
 
 

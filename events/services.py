@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
-from accounts.selectors import user_lock_shared
+from accounts.privacy.pausing import user_lock_to_record
 from events.kinds import KIND_TABLE, Kind
 from events.list_invalidation import invalidate_user_on_commit
 from events.models import FUTURE_TOLERANCE, MAX_RATING, MIN_RATING, Interaction, Rating
@@ -48,8 +48,9 @@ def interaction_record(
     Returns the event and whether it is new: the same ``event_id`` with the same content returns the stored event.
     A time without a zone is UTC. A time in the future, within FUTURE_TOLERANCE, comes from a clock ahead of ours and
     becomes the moment of receipt: unchanged, it would be newer than what the person does next. Raises
-    ValidationError naming the field, EventConflictError, or User.DoesNotExist if the person was deleted meanwhile;
-    then nothing has changed. The person's cached list becomes invalid when the transaction commits.
+    ValidationError naming the field, EventConflictError, PersonalisationPausedError, or User.DoesNotExist if the person
+    was deleted meanwhile; then nothing has changed. The person's cached list becomes invalid when the transaction
+    commits.
     """
     received_at = timezone.now()
     if occurred_at is not None and timezone.is_naive(occurred_at):
@@ -72,7 +73,7 @@ def interaction_record(
     )
     try:
         with transaction.atomic():
-            user_lock_shared(user_id=user.pk)
+            user_lock_to_record(user_id=user.pk)
             event.save()
             if value is not None:
                 _rating_upsert(user, movie_id, value, event.occurred_at)

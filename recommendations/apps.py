@@ -7,8 +7,15 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
+        from accounts.privacy.cleaners import on_pause, on_taste_reset  # noqa: PLC0415
         from recommendations.retrieval.config import check_serving_config  # noqa: PLC0415
-        from recommendations.serving.deletion import remove_lists_on_commit  # noqa: PLC0415
+        from recommendations.serving.deletion import (  # noqa: PLC0415
+            forget_lists,
+            remove_lists_on_commit,
+            taste_delete,
+        )
 
         register(check_serving_config)
         on_user_delete(remove_lists_on_commit)
+        on_taste_reset(taste_delete)
+        on_pause(forget_lists)

@@ -63,6 +63,7 @@ _ME: Json = {
     "email": "ada@example.org",
     "display_name": "Ada",
     "group_invitations": True,
+    "personalisation": True,
     "date_joined": "2026-01-02T08:00:00Z",
 }
 _EVENT_SENT: Json = {"movie": 6, "kind": "rating", "value": 4.5, "event_id": _EVENT_ID, "recommendation_id": _LIST_ID}
@@ -171,7 +172,10 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     },
     ("get", "/api/auth/me/"): {"200": {"The signed-in user": _ME}},
     ("patch", "/api/auth/me/"): {
-        "request": {"Refuse invitations to groups": {"group_invitations": False}},
+        "request": {
+            "Refuse invitations to groups": {"group_invitations": False},
+            "Pause personalisation": {"personalisation": False},
+        },
         "200": {"Changed": {**_ME, "group_invitations": False}},
     },
     ("get", "/api/movies/"): {

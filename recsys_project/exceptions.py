@@ -31,6 +31,7 @@ from rest_framework.settings import api_settings
 from accounts.clients.keys import ClientCaller
 from accounts.hashers import HashingBusyError
 from accounts.models import User
+from accounts.privacy.pausing import PersonalisationPausedError
 
 logger = structlog.get_logger(__name__)
 
@@ -231,12 +232,21 @@ def _client_user_deleted() -> drf.APIException:
     return known
 
 
+def _paused(exc: Exception) -> drf.APIException:
+    known = drf.APIException(
+        "You have paused personalisation, so nothing is recorded; end the pause first.", code="personalisation_paused"
+    )
+    known.status_code = HTTPStatus.CONFLICT
+    return known
+
+
 _COUNTERPARTS: tuple[tuple[type[Exception], Callable[[Any], drf.APIException]], ...] = (
     (ValidationError, lambda exc: drf.ValidationError(_validation_detail(exc))),
     (Http404, lambda exc: drf.NotFound()),
     (PermissionDenied, lambda exc: drf.PermissionDenied()),
     (LimitExceededError, _limited),
     (User.DoesNotExist, _user_deleted),
+    (PersonalisationPausedError, _paused),
 )
 
 

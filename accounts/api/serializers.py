@@ -111,5 +111,5 @@ class PasswordChangeSerializer(serializers.Serializer[Any]):
 class MeSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
-        fields = ("id", "email", "display_name", "group_invitations", "date_joined")
+        fields = ("id", "email", "display_name", "group_invitations", "personalisation", "date_joined")
         read_only_fields = ("id", "email", "date_joined")

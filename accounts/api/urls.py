@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts.api import views
-from accounts.privacy.api.views import AccountView
+from accounts.privacy.api.views import AccountView, ExportView, ResetView
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,4 +17,6 @@ urlpatterns = [
     path("password/reset/", views.PasswordResetView.as_view(), name="password-reset"),
     path("password/reset/confirm/", views.PasswordResetConfirmView.as_view(), name="password-reset-confirm"),
     path("me/", AccountView.as_view(), name="me"),
+    path("me/export/", ExportView.as_view(), name="export"),
+    path("me/reset/", ResetView.as_view(), name="reset"),
 ]

@@ -169,7 +169,7 @@ class MeView(APIView):
 
     @extend_schema(operation_id="auth_me_update", request=serializers.MeSerializer, responses=serializers.MeSerializer)
     def patch(self, request: Request) -> Response:
-        """Updates the display name, and whether others may invite the user to groups."""
+        """Updates the display name, whether others may invite the user to groups, and whether lists are personal."""
         user = cast(User, request.user)
         serializer = serializers.MeSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)

@@ -1,10 +1,12 @@
-"""Deletes an account on its owner's request."""
+"""Deletes an account, or what is stored of a taste, on the owner's request."""
 
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
-from accounts.deletion import user_delete
+from accounts.deletion import log_clean_of_rows, user_delete
 from accounts.models import User
+from accounts.privacy.cleaners import clean_for_reset
 from accounts.selectors import user_exists
 
 
@@ -20,3 +22,14 @@ def account_delete(*, user: User, password: str) -> None:
             raise User.DoesNotExist
         raise ValidationError({"password": "This is not your password."})
     user_delete(user_id=user.pk)
+
+
+def taste_reset(*, user: User) -> None:
+    """Deletes all that is stored of the person's taste; the account stays. Idempotent.
+
+    The user is locked first: an event at the same time is deleted, or comes after the reset. Raises User.DoesNotExist.
+    """
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=user.pk)
+        log_clean_of_rows(locked)
+        clean_for_reset(locked)

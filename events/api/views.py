@@ -59,7 +59,12 @@ class EventListView(generics.ListAPIView):
         responses={
             201: OpenApiResponse(EventSerializer, description="Stored."),
             200: OpenApiResponse(EventSerializer, description="Already stored."),
-            409: OpenApiResponse(description="This event_id is already stored with other content."),
+            409: OpenApiResponse(
+                description=(
+                    "conflict: this event_id is already stored with other content. "
+                    "personalisation_paused: nothing is recorded until you end the pause."
+                )
+            ),
         },
     )
     def post(self, request: Request) -> Response:

@@ -86,6 +86,6 @@ class MoviePageView(PersonalisedView, MovieDetailView):
         user = acting_user_if_named(request, Scope.RECOMMENDATIONS_READ)
         if user is None:
             return Response({**shown, "predicted_rating": None})
-        rating = predicted_rating(user.pk, movie.pk)
+        rating = predicted_rating(user.pk, movie.pk) if user.personalisation else None
         # Shared caches must not store one person's response.
         return Response({**shown, "predicted_rating": rating}, headers={"Cache-Control": "private, no-store"})

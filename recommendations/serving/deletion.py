@@ -1,4 +1,4 @@
-"""Removes a deleted person's lists from Redis."""
+"""Removes the lists of a person who is deleted, resets their taste, or pauses personalisation."""
 
 from datetime import timedelta
 from functools import partial
@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from events.models import ServedRecommendation
+from recommendations.models import BatchRecommendation
 from recommendations.serving import list_cache
+from recommendations.serving.group_lists import remove_group_lists
 
 
 def remove_lists_on_commit(user: User) -> None:
@@ -17,7 +19,23 @@ def remove_lists_on_commit(user: User) -> None:
     Lists are cached by id, and the log of served lists has these ids. A list that is logged before the deletion and
     stored after it is removed by the request that stores it; see list_cache.store.
     """
+    transaction.on_commit(partial(list_cache.remove_lists, user.pk, _cached_ids(user)))
+
+
+def forget_lists(user: User) -> None:
+    """Deletes the person's group lists and, once that has committed, their cached lists. They may get new ones."""
+    remove_group_lists(user)
+    transaction.on_commit(partial(list_cache.remove_lists, user.pk, _cached_ids(user), deleted=False))
+
+
+def taste_delete(user: User) -> None:
+    """Deletes the lists that were made from a person's taste, nightly ones included."""
+    BatchRecommendation.objects.filter(user=user).delete()
+    forget_lists(user)
+
+
+def _cached_ids(user: User) -> list[str]:
+    """The ids of the person's lists that may still be cached. One query."""
     since = timezone.now() - timedelta(seconds=list_cache.retention_seconds())
     served = ServedRecommendation.objects.filter(user=user, served_at__gte=since)
-    ids = [str(served_id) for served_id in served.values_list("pk", flat=True)]
-    transaction.on_commit(partial(list_cache.remove_lists, user.pk, ids))
+    return [str(served_id) for served_id in served.values_list("pk", flat=True)]

@@ -172,13 +172,15 @@ def list_by_id(recommendation_id: UUID) -> RenderedList | None:
     return None if data is None else _deserialize(data)
 
 
-def remove_lists(user_id: int, recommendation_ids: Iterable[str]) -> None:
-    """Remove the entry and these lists of a deleted person, and mark the deletion, so that ``store`` keeps no new list.
+def remove_lists(user_id: int, recommendation_ids: Iterable[str], *, deleted: bool = True) -> None:
+    """Remove the entry and these lists of a person.
 
+    deleted: the person is deleted; this is marked, so that ``store`` keeps no new list.
     With Redis away they stay until they expire; nothing reads them.
     """
     try:
-        _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
+        if deleted:
+            _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
         _redis().delete(_entry_key(user_id), *map(_list_key, recommendation_ids))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)

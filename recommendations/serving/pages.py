@@ -108,7 +108,8 @@ def _page_positions(
     if recheck_for is None:
         stop = min(start + limit, len(ids))
         return range(start, stop), stop
-    allowed = set(movie_cards(ids[start:])) - seen_movie_ids(recheck_for.pk)
+    seen = seen_movie_ids(recheck_for.pk) if recheck_for.personalisation else set()
+    allowed = movie_cards(ids[start:]).keys() - seen
     positions = [position for position in range(start, len(ids)) if ids[position] in allowed]
     page = positions[:limit]
     return page, page[-1] + 1 if len(positions) > limit else len(ids)

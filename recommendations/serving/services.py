@@ -36,6 +36,7 @@ def recommendation_list(
     The list and its ``recommendation_id`` are cached for an hour, until the person's signals, the catalogue or the live
     version change. A filtered list is computed by each call. ``cursor`` continues the list it came from. ``expand``
     (names from EXPANSIONS) is read by each call, even if the list is cached. With Redis away every call computes.
+    Somebody who has paused personalisation gets the list of a guest, which is not logged.
     Raises ValidationError naming a filter or the cursor, and User.DoesNotExist if the person has been deleted.
     """
     filters = filters or ListFilters()
@@ -44,6 +45,8 @@ def recommendation_list(
     if cursor:
         rendered, start = list_at_cursor(user, cursor, filters)
         state = "continued"
+    elif not user.personalisation:
+        rendered, state = _compute_impersonal(user, filters), "paused"
     elif filters:
         rendered, state = _compute(user, request_id, filters), "filtered"
     else:
@@ -101,6 +104,14 @@ def _compute(
         request_id=request_id,
     )
     list_cache.store(rendered, user_id=user.pk, own=lookup)
+    return rendered
+
+
+def _compute_impersonal(user: User, filters: ListFilters) -> RenderedList:
+    """The list of somebody who has paused personalisation: a guest's. Cached for its next pages, and not logged."""
+    gathered = gather_for_guest([], set(), filters)
+    rendered = render(present(rank(gathered.pool, gathered.ranking), gathered))
+    list_cache.store(rendered, user_id=user.pk)
     return rendered
 
 

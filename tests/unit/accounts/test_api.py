@@ -204,7 +204,7 @@ def test_one_changes_ones_name_and_nothing_else():
     assert not user.is_staff
 
 
-@pytest.mark.parametrize("switch", ["group_invitations"])
+@pytest.mark.parametrize("switch", ["group_invitations", "personalisation"])
 def test_one_turns_a_switch_and_keeps_ones_name(switch):
     user = make_user("ada@x.org", display_name="Ada")
     client = client_of(user)
@@ -219,7 +219,7 @@ def test_one_turns_a_switch_and_keeps_ones_name(switch):
 
 
 @pytest.mark.parametrize("value", [None, "perhaps", [], {}, 7])
-@pytest.mark.parametrize("switch", ["group_invitations"])
+@pytest.mark.parametrize("switch", ["group_invitations", "personalisation"])
 def test_what_is_neither_yes_nor_no_changes_nothing(value, switch):
     user = make_user("ada@x.org")
 

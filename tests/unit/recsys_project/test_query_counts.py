@@ -248,6 +248,8 @@ REQUESTS = [
     Asked("POST /api/recommendations/group/", "of today", in_group(again=True), "alice"),
     Asked("POST /api/recommendations/group/", "expand", in_group(again=True, **EXPAND), "alice"),
     Asked("DELETE /api/auth/me/", fields=always(password=PASSWORD), who="leaver"),
+    Asked("GET /api/auth/me/export/", who="carol"),
+    Asked("POST /api/auth/me/reset/", who="leaver"),
     Asked("GET /api/groups/", who="alice"),
     Asked("POST /api/groups/", fields=always(members=["bob@example.org"]), who="alice"),
     Asked("GET /api/groups/{group_id}/", who="alice"),
