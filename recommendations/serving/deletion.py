@@ -10,21 +10,23 @@ from accounts.models import User
 from events.models import ServedRecommendation
 from recommendations.models import BatchRecommendation
 from recommendations.serving import list_cache
-from recommendations.serving.group_lists import remove_group_lists
+from recommendations.serving.group_lists import group_lists_flush, withdraw_group_lists
 
 
 def remove_lists_on_commit(user: User) -> None:
-    """Removes the cached lists of a person who is being deleted, after the deletion commits.
+    """Removes the cached lists of a person who is being deleted, after the deletion commits, and their group lists.
 
     Lists are cached by id, and the log of served lists has these ids. A list that is logged before the deletion and
     stored after it is removed by the request that stores it; see list_cache.store.
     """
+    # Their groups have ended: the cleaner of accounts, which is an earlier app, has run.
+    group_lists_flush()
     transaction.on_commit(partial(list_cache.remove_lists, user.pk, _cached_ids(user)))
 
 
 def forget_lists(user: User) -> None:
-    """Deletes the person's group lists and, once that has committed, their cached lists. They may get new ones."""
-    remove_group_lists(user)
+    """Withdraws the person's group lists and, once that has committed, removes their cached ones."""
+    withdraw_group_lists(user)
     transaction.on_commit(partial(list_cache.remove_lists, user.pk, _cached_ids(user), deleted=False))
 
 

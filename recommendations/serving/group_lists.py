@@ -41,7 +41,9 @@ def group_list(
     been deleted.
     """
     members = group_members_for_list(user=user, group_id=group_id)
-    stored = _fresh(group_id, strategy) or _compute(user, group_id, strategy)
+    stored = _fresh(group_id, strategy)
+    if stored is None or not stored.movie_ids:
+        stored = _compute(user, group_id, strategy)
     seen = seen_movie_ids(user.pk) if user.personalisation else set()
     cards = movie_cards(stored.movie_ids)
     pairs = zip(stored.movie_ids, stored.reasons, strict=True)
@@ -69,9 +71,18 @@ def group_list(
     }
 
 
-def remove_group_lists(user: User) -> None:
-    """Removes the lists of all groups of a person whose data is being deleted or must not be used any more."""
-    StoredGroupList.objects.filter(group__members__user=user).delete()
+def withdraw_group_lists(user: User) -> None:
+    """Empties the lists of all groups of a person whose data must not be used any more.
+
+    Until such a list would have expired, the group gets popular movies in its place. If it got a new list, a member
+    could ask for one after another by pausing or resetting, and compare them.
+    """
+    StoredGroupList.objects.filter(group__members__user=user).update(movie_ids=[], reasons=[])
+
+
+def group_lists_flush() -> int:
+    """Deletes the lists of groups that have ended; returns how many."""
+    return StoredGroupList.objects.filter(group__ended_at__isnull=False).delete()[0]
 
 
 def _fresh(group_id: uuid.UUID, strategy: Strategy) -> StoredGroupList | None:
@@ -82,15 +93,18 @@ def _fresh(group_id: uuid.UUID, strategy: Strategy) -> StoredGroupList | None:
 
 @transaction.atomic
 def _compute(user: User, group_id: uuid.UUID, strategy: Strategy) -> StoredGroupList:
-    """Computes and stores the list. Of requests at once one computes; the others wait for its list."""
+    """Computes and stores the list. Of requests at once one computes; the others wait for its list.
+
+    A list that was withdrawn is replaced by one that uses nobody's history, for the rest of its time.
+    """
     user_lock_shared(user_id=user.pk)
     WatchGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
     found = _fresh(group_id, strategy)
-    if found is not None:
+    if found is not None and found.movie_ids:
         return found
     # Again: a member may have left meanwhile.
     people = _people(group_members_for_list(user=user, group_id=group_id))
-    unknown = [person.pk for person in people if not person.personalisation]
+    unknown = [person.pk for person in people if found is not None or not person.personalisation]
     computed = compute_group([person.pk for person in people], strategy, unknown=unknown)
     stored, _ = StoredGroupList.objects.update_or_create(
         group_id=group_id,
@@ -99,7 +113,7 @@ def _compute(user: User, group_id: uuid.UUID, strategy: Strategy) -> StoredGroup
             "model_version_id": computed.version_id,
             "movie_ids": [item.movie_id for item in computed.items],
             "reasons": [item.reason["code"] for item in computed.items],
-            "computed_at": timezone.now(),
+            "computed_at": timezone.now() if found is None else found.computed_at,
         },
     )
     return stored

@@ -8,13 +8,14 @@ from accounts.groups.services import groups_flush
 from accounts.mails import mails_flush
 from accounts.signins import tokens_flush_expired
 from events.announcements import changes_announce
+from recommendations.serving.group_lists import group_lists_flush
 from workers.base import BaseTask
 
 
 @shared_task(base=BaseTask)
 def flush_tokens() -> int:
-    """Deletes expired refresh tokens and links, and groups that ended long ago; returns how many."""
-    return tokens_flush_expired() + mails_flush() + groups_flush()
+    """Deletes expired refresh tokens and links, groups that ended long ago, and lists of ended groups; returns how many."""
+    return tokens_flush_expired() + mails_flush() + groups_flush() + group_lists_flush()
 
 
 @shared_task(base=BaseTask)

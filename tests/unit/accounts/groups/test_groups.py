@@ -189,12 +189,16 @@ def test_open_invitations_are_limited(ada):
 def test_a_deleted_member_ends_the_group(ada, bob):
     eve = make_user("eve@x.org")
     made = make_group(ada, bob, eve)
+    other = make_group(ada, eve)
+    for group_id in (made, other):
+        StoredGroupList.objects.create(group_id=group_id, strategy="average", movie_ids=[], reasons=[])
 
     user_delete(user_id=bob.pk)
 
     shown = client_of(ada).get(f"{URL}{made}/").json()
     assert shown["state"] == "ended"
     assert [member["email"] for member in shown["members"]] == ["ada@x.org", "eve@x.org"]
+    assert [str(kept.group_id) for kept in StoredGroupList.objects.all()] == [other]
     user_delete(user_id=ada.pk)
     user_delete(user_id=eve.pk)
     assert not WatchGroup.objects.exists()

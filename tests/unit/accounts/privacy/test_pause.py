@@ -91,17 +91,42 @@ def test_the_page_of_a_movie_predicts_nothing_in_a_pause(cast):
     assert paused.json()["predicted_rating"] is None
 
 
+def group_titles(user: User, group: str) -> list[str]:
+    answer = client_of(user).post(GROUP, {"group": group}, format="json")
+    assert answer.status_code == 200, answer.content
+    return [item["movie"]["title"] for item in answer.json()["items"]]
+
+
 @pytest.mark.django_db
-def test_a_pause_removes_group_lists_and_logs_none(cast):
+def test_a_pause_withdraws_group_lists_and_logs_none(cast):
     group = make_group(cast.alice, cast.bob)
-    ask = {"group": group}
-    assert client_of(cast.bob).post(GROUP, ask, format="json").status_code == 200
+    group_titles(cast.bob, group)
 
     pause(cast.alice)
 
-    assert not StoredGroupList.objects.exists()
-    assert client_of(cast.alice).post(GROUP, ask, format="json").status_code == 200
+    assert StoredGroupList.objects.get().movie_ids == []
+    assert group_titles(cast.alice, group)
     assert [row.user for row in ServedRecommendation.objects.all()] == [cast.bob]
+
+
+@pytest.mark.django_db
+def test_pausing_and_resetting_get_no_other_list_of_the_day(cast):
+    """Otherwise a member could compare lists, after changing what they did."""
+    group = make_group(cast.alice, cast.bob)
+    popular = group_titles(cast.alice, make_group(cast.alice, cast.carol))
+    like(cast.bob, cast["Blade Runner"], cast["Aliens"])
+    personal = group_titles(cast.bob, group)
+    computed_at = StoredGroupList.objects.get(group_id=group).computed_at
+
+    for turn in ("Aladdin", "Casino"):
+        pause(cast.alice)
+        pause(cast.alice, ended=True)
+        assert client_of(cast.alice).post("/api/auth/me/reset/").status_code == 204
+        interaction_record(user=cast.alice, movie_id=cast[turn].pk, kind="view")
+        assert group_titles(cast.alice, group) == popular
+
+    assert popular != personal
+    assert StoredGroupList.objects.get(group_id=group).computed_at == computed_at
 
 
 @pytest.mark.django_db(transaction=True)
