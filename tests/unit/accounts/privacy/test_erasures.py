@@ -91,6 +91,21 @@ def test_two_deletions_at_once_both_find_the_account_gone(ada):
     assert Erasure.objects.count() == 1
 
 
+def test_a_new_hash_of_a_deleted_account_is_a_401(ada, monkeypatch):
+    """As when a request deletes the account while another one renews the hash of the password."""
+    password_set = User.set_password
+
+    def deleted_meanwhile(self: User, password: str) -> None:
+        password_set(self, password)
+        user_delete(user_id=self.pk)
+
+    monkeypatch.setattr(User, "set_password", deleted_meanwhile)
+    monkeypatch.setattr("django.contrib.auth.hashers.MD5PasswordHasher.must_update", lambda *args: True)
+
+    assert delete(ada, {"password": PASSWORD}).status_code == 401
+    assert Erasure.objects.count() == 1
+
+
 def test_the_next_training_does_not_read_the_deleted(committed_cast):
     cast = committed_cast
     for person in (cast.bob, cast.carol):
