@@ -13,7 +13,17 @@ from accounts.groups.models import GroupMember, WatchGroup
 from accounts.privacy.models import Erasure
 
 # Django finds an app's models in its module ``models``.
-__all__ = ["EXTERNAL_ID_LENGTH", "Client", "ClientKey", "Erasure", "GroupMember", "RefreshToken", "User", "UserManager", "WatchGroup"]
+__all__ = [
+    "EXTERNAL_ID_LENGTH",
+    "Client",
+    "ClientKey",
+    "Erasure",
+    "GroupMember",
+    "RefreshToken",
+    "User",
+    "UserManager",
+    "WatchGroup",
+]
 
 EXTERNAL_ID_LENGTH = 128
 

@@ -19,8 +19,8 @@ from django.shortcuts import render
 from django_ratelimit.core import get_usage, rate_re
 
 from accounts.authentication import token_user_id
-from accounts.hashers import HashingBusyError
 from accounts.clients.keys import client_caller
+from accounts.hashers import HashingBusyError
 from accounts.models import User
 from recsys_project import known_devices, login_gate
 from recsys_project.client_address import client_network
@@ -318,6 +318,11 @@ def _counters(request: HttpRequest, scope: str) -> list[Counter]:
         return [Counter(scope, network), Counter("login_total", scope)]
     if scope not in ("api", "group"):
         return [Counter(scope, network)]
+    return _api_counters(request, scope, network)
+
+
+def _api_counters(request: HttpRequest, scope: str, network: str) -> list[Counter]:
+    """Whom a request of the API counts for: a key, a person, or else an address."""
     if (caller := client_caller(request)) is not None:
         return [Counter("client", caller.prefix, caller.rates or None)]
     user_id = token_user_id(request)

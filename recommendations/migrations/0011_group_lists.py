@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0005_groups_by_consent'),
+        ('accounts', '0009_groups_by_consent'),
         ('recommendations', '0010_serving_parameters'),
     ]
 

@@ -14,7 +14,7 @@ from workers.base import BaseTask
 
 @shared_task(base=BaseTask)
 def flush_tokens() -> int:
-    """Deletes expired refresh tokens and links, groups that ended long ago, and lists of ended groups; returns how many."""
+    """Deletes expired refresh tokens and links, groups that ended long ago, and their lists; returns how many."""
     return tokens_flush_expired() + mails_flush() + groups_flush() + group_lists_flush()
 
 

@@ -16,13 +16,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from accounts.clients.models import ClientKey
+from accounts.clients.services import client_get_or_create
+from accounts.clients.users import client_user_get_or_create
 from accounts.links import link_address
 from accounts.mails import mails_send
 from accounts.models import AccountMail, User
 from accounts.signins import tokens_issue
-from accounts.clients.models import ClientKey
-from accounts.clients.services import client_get_or_create
-from accounts.clients.users import client_user_get_or_create
 from events.models import Interaction, Rating, ServedRecommendation, Tag
 from events.services import interaction_record
 from movies.caching.version_tokens import invalidate_catalogue

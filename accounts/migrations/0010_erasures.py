@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0005_groups_by_consent'),
+        ('accounts', '0009_groups_by_consent'),
     ]
 
     operations = [

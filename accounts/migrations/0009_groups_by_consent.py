@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_forget_whole_tokens'),
+        ('accounts', '0008_clients'),
     ]
 
     operations = [
