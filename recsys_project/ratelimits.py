@@ -135,7 +135,7 @@ class LimitedLoginBackend(ModelBackend):
         username = kwargs.get(User.USERNAME_FIELD) if username is None else username
         if username is None or password is None or not settings.RATELIMIT_ENABLE:
             return super().authenticate(request, username=username, password=password)
-        request = request or _request.get()
+        request = _request.get() or request  # REST framework wraps the request that the middleware knows.
         account = User.objects.normalize_email(username)
         counters = _account_counters(request, account)
         count_all(counters, closed=True)
