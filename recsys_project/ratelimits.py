@@ -45,14 +45,14 @@ class SiteBusyError(LimitExceededError):
 
 @dataclass(frozen=True)
 class Counter:
-    """Whom a limit counts. ``rates``: those of one key or client, instead of ``settings.RATE_LIMITS[name]``."""
+    """Whom a limit counts. ``rates``: those of one key or client; without any, ``settings.RATE_LIMITS[name]``."""
 
     name: str
     key: str
-    rates: Sequence[str] | None = None
+    rates: Sequence[str] = ()
 
     def all_rates(self) -> Sequence[str]:
-        return settings.RATE_LIMITS[self.name] if self.rates is None else self.rates
+        return self.rates or settings.RATE_LIMITS[self.name]
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ def limit(request: HttpRequest) -> None:
         raise counted.error
 
 
-def count(name: str, key: str, *, closed: bool, rates: Sequence[str] | None = None) -> None:
-    """Counts ``key`` for each rate called ``name``, or each of ``rates``; see ``count_all``."""
+def count(name: str, key: str, *, closed: bool, rates: Sequence[str] = ()) -> None:
+    """Counts ``key`` for each of ``rates`` or, without any, each rate called ``name``; see ``count_all``."""
     count_all([Counter(name, key, rates)], closed=closed)
 
 
