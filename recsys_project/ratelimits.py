@@ -304,15 +304,16 @@ def _counters(request: HttpRequest, scope: str) -> list[Counter]:
     """Whom a request counts for, before its body is read.
 
     A sign-in is counted by address, or by the device if the account on it has signed in there before, and later by
-    account (see ``_account_counters``). Registrations have a total as sign-ins have. A password change is counted by
-    the session's user. Group lists are counted by user and by address, since anyone can register many accounts.
+    account (see ``_account_counters``). Registrations have a total as sign-ins have. A request for which a signed-in
+    person gives their password is counted by the person. Group lists are counted by user and by address, since anyone
+    can register many accounts.
     """
     network = client_network(request)
     if scope == "login":
         device = known_devices.device_account(request)
         return [Counter("login_address", network) if device is None else Counter("login_known", f"device {device}")]
     if scope == "password":
-        user_id = getattr(request.user, "pk", None)
+        user_id = token_user_id(request) or getattr(request.user, "pk", None)
         return [Counter("login_address", network) if user_id is None else Counter("login_known", f"session {user_id}")]
     if scope == "register":
         return [Counter(scope, network), Counter("login_total", scope)]

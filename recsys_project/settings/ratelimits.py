@@ -35,11 +35,17 @@ RATE_LIMIT_ROUTES = [
     ("POST", "api/auth/token/", "login"),
     ("POST", "admin/login/", "login"),
     ("POST", "admin/password_change/", "password"),
-    ("DELETE", "api/auth/me/", "password"),
     ("POST", "api/auth/refresh/", "refresh"),
     ("POST", "api/auth/register/", "register"),
+    # Mails a link, as a registration does.
     ("POST", "api/auth/password/reset/", "register"),
     ("POST", "accounts/", "register"),
+    # Signed-in people give their password.
+    ("POST", "api/auth/password/", "password"),
+    ("DELETE", "api/auth/me/", "password"),
+    # No password is hashed.
+    ("POST", "api/auth/logout", "api"),
+    ("POST", "api/auth/me/", "api"),
     ("POST DELETE", "api/auth/", "account"),
     ("POST", "api/recommendations/group/", "group"),
     ("*", "api/", "api"),

@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.test import Client, RequestFactory
 from django_ratelimit import core
 
-from recsys_project import probes
+from recsys_project import probes, ratelimits
 from recsys_project.client_address import client_address, client_network
 from recsys_project.exceptions import LimitExceededError
 from recsys_project.ratelimits import check_rates, count
@@ -149,6 +149,35 @@ def test_every_address_has_a_limit(path, allowed):
     kind = "application/json" if path.startswith(("/api", "/health", "/metrics")) else "text/html"
     assert answers[-1]["Content-Type"].startswith(kind)
     assert int(answers[-1]["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("POST", "/api/auth/token/", "login"),
+        ("GET", "/api/auth/token/", "api"),
+        ("POST", "/admin/login/", "login"),
+        ("POST", "/admin/password_change/", "password"),
+        ("POST", "/api/auth/password/", "password"),
+        ("POST", "/api/auth/password/reset/", "register"),
+        ("DELETE", "/api/auth/me/", "password"),
+        ("PATCH", "/api/auth/me/", "api"),
+        ("POST", "/api/auth/logout/", "api"),
+        ("POST", "/api/auth/anything/", "account"),
+        ("POST", "/api/recommendations/group/", "group"),
+        ("GET", "/api/docs/", "api"),
+        ("POST", "/anything/", "page"),
+    ],
+)
+def test_the_scope_of_a_request(rf, method, path, scope):
+    assert ratelimits._scope(rf.generic(method, path)) == scope
+
+
+def test_a_person_who_gives_their_password_is_counted_not_the_address():
+    user = make_user()
+    request = client_of(user).get("/api/fine/", REMOTE_ADDR="10.0.0.1").wsgi_request
+
+    assert ratelimits._counters(request, "password") == [ratelimits.Counter("login_known", f"session {user.pk}")]
 
 
 def test_a_form_without_its_csrf_token_is_counted():
