@@ -173,7 +173,7 @@ def test_the_scope_of_a_request(rf, method, path, scope):
     assert ratelimits._scope(rf.generic(method, path)) == scope
 
 
-def test_a_person_who_gives_their_password_is_counted_not_the_address():
+def test_who_gives_a_password_is_counted_not_the_address():
     user = make_user()
     request = client_of(user).get("/api/fine/", REMOTE_ADDR="10.0.0.1").wsgi_request
 
