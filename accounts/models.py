@@ -72,6 +72,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_default=True,  # As above.
         help_text="Off: nothing this person does is recorded, and lists are popular movies.",
     )
+    taste_reset_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the person reset their taste: a training that began before makes no list for them.",
+    )
     date_joined = models.DateTimeField(default=timezone.now)
     dataset = models.CharField(
         max_length=32, blank=True, default="", help_text="The data set that this person was imported with."

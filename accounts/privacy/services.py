@@ -3,6 +3,7 @@
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from accounts.deletion import log_clean_of_rows, user_delete
 from accounts.models import User
@@ -39,3 +40,4 @@ def taste_reset(*, user: User) -> None:
         locked = User.objects.select_for_update().get(pk=user.pk)
         log_clean_of_rows(locked)
         clean_for_reset(locked)
+        User.objects.filter(pk=locked.pk).update(taste_reset_at=timezone.now())

@@ -19,11 +19,14 @@ from recommendations.training.progress import VECTORS_SHARE, WRITE_SHARE, Progre
 from recommendations.vectors.artefacts import artefacts_save
 from recommendations.vectors.writing import embeddings_write
 
-# People deleted while the model was trained are left out; a deletion that starts now waits for this to commit.
+# People who were deleted, or reset their taste, while the model was trained are left out, and those who have paused
+# personalisation. A deletion or reset that starts now waits for this to commit.
 _INSERT_LISTS = """
     INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores, predicted_ratings)
     SELECT version_id, user_id, movie_ids, scores, coalesce(predicted_ratings, '{}')
     FROM staged_lists JOIN accounts_user ON accounts_user.id = user_id
+    WHERE accounts_user.personalisation
+        AND (accounts_user.taste_reset_at < %s OR accounts_user.taste_reset_at IS NULL)
     FOR KEY SHARE OF accounts_user
 """
 
@@ -70,7 +73,7 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
     ):
         cursor.execute("DELETE FROM batch_recommendations WHERE version_id = %s", [version.pk])
         binary_copy.copy_in("staged_lists", "version_id, user_id, movie_ids, scores, predicted_ratings", blocks)
-        cursor.execute(_INSERT_LISTS)
+        cursor.execute(_INSERT_LISTS, [version.started_at or timezone.now()])
         return int(cursor.rowcount)
 
 

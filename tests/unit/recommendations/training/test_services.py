@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from accounts.privacy.services import taste_reset
+from accounts.services import user_update
 from events.models import Interaction, Rating
 from movies.models import Movie
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
@@ -194,6 +196,24 @@ def test_people_and_movies_deleted_meanwhile_are_left_out(world, monkeypatch):
     assert version.status == Status.LIVE
     assert BatchRecommendation.objects.filter(version=version).count() == 11
     assert MovieEmbedding.objects.filter(version=version).count() == 16
+
+
+def test_people_who_reset_meanwhile_or_paused_get_no_list(world, monkeypatch):
+    early, late, paused = world.people[-3:]
+    taste_reset(user=early)
+    Rating.objects.create(user=early, movie=Movie.objects.first(), value=5)
+    user_update(user=paused, personalisation=False)
+    real = list_writing.lists_write
+
+    def write_after_reset(**kwargs):
+        taste_reset(user=late)
+        return real(**kwargs)
+
+    monkeypatch.setattr(list_writing, "lists_write", write_after_reset)
+    version = training.training_run()
+
+    listed = set(BatchRecommendation.objects.filter(version=version).values_list("user_id", flat=True))
+    assert listed == {person.pk for person in world.people} - {late.pk, paused.pk}
 
 
 def test_progress_only_grows_and_is_in_the_row(world):
