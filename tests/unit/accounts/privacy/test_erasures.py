@@ -87,7 +87,8 @@ def test_two_deletions_at_once_both_find_the_account_gone(ada):
         answers = list(pool.map(call, range(4)))
 
     assert 204 in answers
-    assert set(answers) <= {204, 401}
+    # A process hashes few passwords at once, and refuses more.
+    assert set(answers) <= {204, 401, 503}
     assert Erasure.objects.count() == 1
 
 
