@@ -14,6 +14,7 @@ from recsys_project.settings.mail import *  # noqa: F403
 from recsys_project.settings.observability import *  # noqa: F403
 from recsys_project.settings.ratelimits import *  # noqa: F403
 from recsys_project.settings.recommending import *  # noqa: F403
+from recsys_project.settings.security import *  # noqa: F403
 
 # Read without django-environ, which treats a value that begins with $ as the name of another variable.
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
@@ -29,6 +30,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "corsheaders",
+    "csp",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -48,16 +51,19 @@ MIDDLEWARE = [
     "recsys_project.middleware.RequestContextMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "recsys_project.probes.ProbeMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "recsys_project.security_headers.SecurityHeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recsys_project.middleware.BodyLimitMiddleware",
+    "recsys_project.probes.ProbeMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "recsys_project.body_charset.BodyCharsetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "recsys_project.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recsys_project.ratelimits.RateLimitMiddleware",
     "recsys_project.contract.ContractMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
