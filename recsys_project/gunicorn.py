@@ -42,12 +42,17 @@ graceful_timeout = 30
 preload_app = True
 worker_class = "recsys_project.web_worker.DrainingWorker"
 pidfile = os.environ.get("WEB_PIDFILE") or None
+# Connections of a process, kept and half-read ones too; below the usual limit of 1,024 open files. When they are used
+# up, the connection that has waited longest for its request is closed.
+worker_connections = 500
 # The longest request line in bytes: a thousand movie ids in ``exclude`` do not fit into the default.
 limit_request_line = 8190
 
 # No header sets the path prefix of the site: a proxy on this machine may forward a client's header, which Gunicorn
 # trusts by default. SCRIPT_NAME in the environment sets it.
 forwarder_headers = ""
+# Nor does a header set the scheme: Django reads X-Forwarded-Proto where the settings say so.
+forwarded_allow_ips = ""
 
 
 class Logger(GunicornLogger):

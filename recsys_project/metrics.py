@@ -34,6 +34,28 @@ TASK_SECONDS = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
 )
 
+# Headers with which proxies say that they pass a request on, and for whom.
+_PROXY_HEADERS = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_PROTOCOL",
+    "HTTP_X_FORWARDED_SERVER",
+    "HTTP_X_FORWARDED_SSL",
+    "HTTP_X_ORIGINAL_FORWARDED_FOR",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_X_CLUSTER_CLIENT_IP",
+    "HTTP_X_ENVOY_EXTERNAL_ADDRESS",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CF_CONNECTING_IP",
+    "HTTP_FASTLY_CLIENT_IP",
+    "HTTP_CLIENT_IP",
+)
+
 
 class _ModelFiles(Collector):
     """Whether this machine can read the live version's files, checked by the process that is scraped.
@@ -87,11 +109,18 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
         response = error_response(request, 401, message="Send the metrics token as Authorization: Bearer.")
         response["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return response
-    # Behind an unconfigured proxy on this machine, all clients look like loopback; the proxy's header reveals it.
-    through_unknown_proxy = settings.TRUSTED_PROXIES == 0 and (
-        "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META
-    )
     address = client_address(request)
-    if address is not None and address.is_loopback and not through_unknown_proxy:
+    if address is not None and address.is_loopback and not _hides_the_client(request):
         return None
     return error_response(request, 403, message="Metrics are for this machine only, until METRICS_TOKEN is set.")
+
+
+def _hides_the_client(request: HttpRequest) -> bool:
+    """Whether the request came through a proxy that does not tell the client's address as the settings expect.
+
+    Behind a proxy on this machine all clients look like loopback; any header that proxies add reveals it.
+    """
+    if not any(header in request.META for header in _PROXY_HEADERS):
+        return False
+    told = [part for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    return not 0 < settings.TRUSTED_PROXIES <= len(told)

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DataError
-from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.http import escape_leading_slashes
@@ -77,25 +77,32 @@ class RequestContextMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses an API request whose body is over the limit of its route before anything reads it.
+    """Refuses a request whose body is over the limit of its route before anything reads it, on every path.
 
     ``settings.BODY_LIMIT_ROUTES`` sets the limits, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
-    Django's own limit applies to ``request.body`` only, which REST framework's parsers do not use. A chunked body is
-    refused too: Django reads only Content-Length bytes, so the body would be treated as empty.
+    Django's own limit applies to ``request.body`` only, which REST framework's parsers and file uploads do not use. A
+    chunked body is refused too: Django reads only Content-Length bytes, so the body would be treated as empty.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if is_api(request.path_info):
-            if "HTTP_TRANSFER_ENCODING" in request.META and request.method not in _WITHOUT_BODY:
-                return error_response(request, HTTPStatus.LENGTH_REQUIRED)
-            length = request.META.get("CONTENT_LENGTH") or ""
-            limit = body_limit(request.path_info)
-            if length.isdecimal() and int(length[:20]) > limit:
-                return error_response(request, 413, message=f"The body may have at most {limit} bytes here.")
+        if "HTTP_TRANSFER_ENCODING" in request.META and request.method not in _WITHOUT_BODY:
+            return _refused(request, HTTPStatus.LENGTH_REQUIRED, "Send the body with a Content-Length.")
+        length = request.META.get("CONTENT_LENGTH") or ""
+        limit = body_limit(request.path_info)
+        if length.isdecimal() and int(length[:20]) > limit:
+            message = f"The body may have at most {limit} bytes here."
+            return _refused(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         return self.get_response(request)
+
+
+def _refused(request: HttpRequest, status: HTTPStatus, message: str) -> HttpResponseBase:
+    """The error shape in the API, else plain text."""
+    if is_api(request.path_info):
+        return error_response(request, status, message=message)
+    return HttpResponse(message, status=status, content_type="text/plain; charset=utf-8")
 
 
 def body_limit(path: str) -> int:

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from recsys_project import multiprocess
+from recsys_project import metrics, multiprocess
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,24 @@ def test_nobody_else_may(headers):
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "permission_denied"
     assert b"django_http" not in response.content
+
+
+@pytest.mark.parametrize("header", metrics._PROXY_HEADERS)
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_proxy_on_this_machine_reveals_itself(settings, header, proxies):
+    settings.TRUSTED_PROXIES = proxies
+    value = "10.0.0.1"
+
+    assert read(REMOTE_ADDR="127.0.0.1", **{header: value}).status_code == 403
+
+
+def test_a_trusted_proxy_says_who_asks(settings):
+    settings.TRUSTED_PROXIES = 1
+    given = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_REAL_IP": "127.0.0.1"}
+
+    assert read(**given, HTTP_X_FORWARDED_FOR="127.0.0.1").status_code == 200
+    assert read(**given, HTTP_X_FORWARDED_FOR="127.0.0.1, 10.0.0.1").status_code == 403
+    assert read(**given).status_code == 403
 
 
 def test_a_token_opens_them_to_its_holder_only(settings):
