@@ -1,0 +1,146 @@
+"""Who may call what: one row for each route, and what each kind of caller gets there.
+
+``test_access_matrix.py`` compares it with the URL configuration: a new route needs a row here. A right maps groups of
+callers to the outcome of the methods that the route has; every other method is refused to all of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+
+class Outcome(Enum):
+    ALLOWED = "allowed"  # Any answer of the view itself: a list, an empty one, or 400 for an empty body.
+    UNAUTHENTICATED = "401"
+    FORBIDDEN = "403"
+    LOGIN = "302 to the admin's sign-in"
+    NOT_FOUND = "404"
+
+
+# The callers of the API. An extension for API keys adds the groups "key", "key without scope", "wrong key" and "key of
+# another client" here, and a right for each route to the rights below.
+GOOD_TOKENS = ("person", "other person", "staff token", "superuser token")
+BAD_TOKENS = (
+    "inactive",
+    "deleted",
+    "expired token",
+    "forged token",
+    "unsigned token",
+    "refresh as access",
+    "no token at all",
+)
+SESSIONS = ("person session", "staff without permission", "superuser")
+CALLERS = ("nobody", *GOOD_TOKENS, *BAD_TOKENS, *SESSIONS)
+
+Right = Mapping[str, Outcome]
+# For everyone. A token that is refused elsewhere must not keep anybody out.
+OPEN: Right = dict.fromkeys(CALLERS, Outcome.ALLOWED)
+# For whoever has an access token. A session of the admin is none.
+PERSON: Right = dict.fromkeys(CALLERS, Outcome.UNAUTHENTICATED) | dict.fromkeys(GOOD_TOKENS, Outcome.ALLOWED)
+# In the admin only sessions count.
+STAFF: Right = dict.fromkeys(CALLERS, Outcome.LOGIN) | dict.fromkeys(
+    ("staff without permission", "superuser"), Outcome.ALLOWED
+)
+PERMISSION: Right = STAFF | {"staff without permission": Outcome.FORBIDDEN}
+# Nobody: what the site itself writes, and a page that needs a field to complete.
+READ_ONLY: Right = STAFF | dict.fromkeys(("staff without permission", "superuser"), Outcome.FORBIDDEN)
+# Pages that do not exist, also for those who may enter.
+NO_PAGE: Right = STAFF | dict.fromkeys(("staff without permission", "superuser"), Outcome.NOT_FOUND)
+HIDDEN: Right = STAFF | {"staff without permission": Outcome.NOT_FOUND}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The methods of a route (HEAD and OPTIONS follow from them) and who may use them."""
+
+    methods: str
+    right: Right
+
+
+WRITTEN_BY_SITE = {
+    "interaction",
+    "servedrecommendation",
+    "modelversion",
+    "popularmovie",
+    "batchrecommendation",
+    "tuningrun",
+}
+ROWS: dict[str, Row] = {
+    "": Row("GET POST PUT PATCH DELETE", OPEN),  # It only leads to the API's page.
+    "health/live": Row("GET", OPEN),
+    "health/ready": Row("GET", OPEN),
+    "metrics": Row("GET", OPEN),  # From this machine; tests/unit/recsys_project/test_metrics.py has the others.
+    "api/auth/register/": Row("POST", OPEN),
+    "api/auth/token/": Row("POST", OPEN),
+    "api/auth/refresh/": Row("POST", OPEN),
+    "api/auth/me/": Row("GET PATCH", PERSON),
+    "api/movies/search/": Row("GET", OPEN),
+    "api/movies/": Row("GET", OPEN),
+    "api/movies/<int:pk>/": Row("GET", OPEN),
+    "api/movies/<int:movie_id>/similar/": Row("GET", OPEN),
+    "api/genres/": Row("GET", OPEN),
+    "api/events/": Row("GET POST", PERSON),
+    "api/recommendations/": Row("GET", PERSON),
+    "api/recommendations/popular/": Row("GET", OPEN),
+    "api/recommendations/session/": Row("POST", OPEN),
+    "api/recommendations/group/": Row("POST", PERSON),
+    "api/recommendations/trending/": Row("GET", OPEN),
+    "api/recommendations/latest/": Row("GET", OPEN),
+    "api/schema/": Row("GET", OPEN),
+    "api/docs/": Row("GET", OPEN),
+    "admin/": Row("GET POST", STAFF),
+    "admin/login/": Row("GET POST", OPEN),
+    "admin/logout/": Row("GET POST", OPEN),
+    "admin/password_change/": Row("GET POST", STAFF),
+    "admin/password_change/done/": Row("GET POST", STAFF),
+    "admin/autocomplete/": Row("GET", READ_ONLY),
+    "admin/jsi18n/": Row("GET POST", STAFF),
+    "admin/r/<path:content_type_id>/<path:object_id>/": Row("GET POST", NO_PAGE),
+    "admin/accounts/user/<id>/password/": Row("GET POST", PERMISSION),
+    "admin/APP/": Row("GET POST", HIDDEN),
+    "admin/(?P<url>.*)$": Row("GET POST", NO_PAGE),
+    # These pages of each model.
+    "admin/APP/MODEL/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/add/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/history/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/delete/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/change/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/": Row("GET POST", STAFF),  # Leads to the page above.
+    # And of those models that nobody changes there.
+    "admin/APP/WRITTEN_BY_SITE/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/add/": Row("GET POST", READ_ONLY),
+    "admin/APP/WRITTEN_BY_SITE/<path:object_id>/history/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/<path:object_id>/delete/": Row("GET POST", READ_ONLY),
+    "admin/APP/WRITTEN_BY_SITE/<path:object_id>/change/": Row("GET POST", READ_ONLY),
+    "admin/APP/WRITTEN_BY_SITE/<path:object_id>/": Row("GET POST", STAFF),
+}
+
+
+def routes() -> list[str]:
+    """Every route of the site, as its URL pattern."""
+    return list(_walk(get_resolver().url_patterns, ""))
+
+
+def _walk(patterns: list, prefix: str) -> list[str]:
+    found: list[str] = []
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        match pattern:
+            case URLResolver():
+                found += _walk(pattern.url_patterns, route)
+            case URLPattern():
+                found.append(route)
+    return found
+
+
+def row_key(route: str) -> str:
+    """The key of the route in ROWS: the route, or its form for all models."""
+    parts = route.split("/")
+    if route in ROWS or parts[0] != "admin":
+        return route
+    if parts[1].startswith("^(?P<app_label>"):
+        return "admin/APP/"
+    model = "WRITTEN_BY_SITE" if len(parts) > 2 and parts[2] in WRITTEN_BY_SITE else "MODEL"
+    return "/".join(["admin", "APP", model, *parts[3:]]) if len(parts) > 3 else route

@@ -1,0 +1,166 @@
+"""Every route x method x caller gets what tests/functional/access_table.py says."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import jwt
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from accounts.models import User
+from tests.factories import make_movie, make_user
+from tests.functional.access_table import CALLERS, OPEN, PERSON, ROWS, Outcome, Row, routes, row_key
+
+pytestmark = pytest.mark.django_db
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# Something that only this person, and staff who may see people, may read.
+SECRET = "the-name-of-the-first-person"
+OWN = ("person", "superuser")
+Ask = Callable[[str, str], HttpResponse]
+
+
+@pytest.fixture(autouse=True)
+def _open_connection(monkeypatch):
+    """The middleware closes an answer that it replaces, upon which Django would close the test's connection."""
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+def bearer(token: object) -> dict[str, str]:
+    return {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+
+
+def expired(user: User) -> AccessToken:
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=-timedelta(minutes=1))
+    return token
+
+
+def forged(user: User, key: str, algorithm: str) -> str:
+    return jwt.encode(AccessToken.for_user(user).payload, key, algorithm=algorithm)
+
+
+def session(**fields: bool) -> Client:
+    client = Client()
+    client.force_login(make_user(**fields))
+    return client
+
+
+def caller(name: str, person: User) -> Client:
+    """The client of a caller, with its token or session."""
+    deleted = make_user()
+    of_deleted = AccessToken.for_user(deleted)
+    deleted.delete()
+    makers: dict[str, Callable[[], Client]] = {
+        "nobody": Client,
+        "person": lambda: Client(**bearer(AccessToken.for_user(person))),
+        "other person": lambda: Client(**bearer(AccessToken.for_user(make_user()))),
+        "staff token": lambda: Client(**bearer(AccessToken.for_user(make_user(is_staff=True)))),
+        "superuser token": lambda: Client(**bearer(AccessToken.for_user(make_user(is_staff=True, is_superuser=True)))),
+        "inactive": lambda: Client(**bearer(AccessToken.for_user(make_user(is_active=False)))),
+        "deleted": lambda: Client(**bearer(of_deleted)),
+        "expired token": lambda: Client(**bearer(expired(person))),
+        "forged token": lambda: Client(**bearer(forged(person, "x" * 50, "HS256"))),
+        "unsigned token": lambda: Client(**bearer(forged(person, "", "none"))),
+        "refresh as access": lambda: Client(**bearer(RefreshToken.for_user(person))),
+        "no token at all": lambda: Client(**bearer("nonsense")),
+        "person session": session,
+        "staff without permission": lambda: session(is_staff=True),
+        "superuser": lambda: session(is_staff=True, is_superuser=True),
+    }
+    return makers[name]()
+
+
+def address(route: str, row_id: int) -> str:
+    """A path of the route with this id of a movie or, in the admin, of a person."""
+    if route.startswith("api/"):
+        return "/" + re.sub(r"<int:\w+>", str(row_id), route)
+    if "app_label" in route:
+        return "/admin/accounts/"
+    return "/" + re.sub(r"<[^>]*>", str(row_id), route.replace("(?P<url>.*)$", "nowhere/"))
+
+
+def outcome(response: HttpResponse) -> Outcome:
+    status, target = response.status_code, response.get("Location", "")
+    if status == 302 and target.startswith("/admin/login/"):
+        return Outcome.LOGIN
+    return {401: Outcome.UNAUTHENTICATED, 403: Outcome.FORBIDDEN, 404: Outcome.NOT_FOUND}.get(status, Outcome.ALLOWED)
+
+
+def expected(row: Row, method: str, name: str) -> Outcome | int:
+    """What the caller gets: the table's outcome, or 405."""
+    methods = {*row.methods.split(), "OPTIONS", *(["HEAD"] if "GET" in row.methods else [])}
+    right = row.right[name]
+    # REST views authenticate before they refuse a method.
+    return right if method in methods or right is not Outcome.ALLOWED else 405
+
+
+def test_every_route_has_a_row():
+    keys = {row_key(route) for route in routes()}
+    missing, stale = keys - set(ROWS), set(ROWS) - keys
+
+    lines = "\n".join(f'    "{route}": Row("GET POST", PERSON),' for route in sorted(missing))
+    assert not missing, f"Say who may call these, in ROWS of tests/functional/access_table.py:\n{lines}"
+    assert not stale, f"There are no such routes any more; delete their rows: {sorted(stale)}"
+
+
+def test_each_right_names_every_caller():
+    assert all(set(row.right) == set(CALLERS) for row in ROWS.values())
+
+
+@pytest.mark.parametrize("name", CALLERS)
+@pytest.mark.parametrize("route", [route for route in routes() if not route.startswith("admin/")])
+def test_a_caller_of_the_api_gets_what_the_table_says(route, name):
+    person = make_user("first@example.org", display_name=SECRET)
+    path, row = address(route, make_movie().pk), ROWS[row_key(route)]
+
+    for method in METHODS:
+        answer = caller(name, person).generic(method, path, b"{}", content_type="application/json")
+
+        wanted = expected(row, method, name)
+        assert (answer.status_code if wanted == 405 else outcome(answer)) == wanted, (method, answer.status_code)
+        assert answer.status_code < 500
+        if name not in OWN:
+            assert SECRET not in answer.content.decode(errors="replace")
+            assert "first@example.org" not in answer.content.decode(errors="replace")
+    assert User.objects.filter(pk=person.pk, display_name=SECRET).exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["nobody", "person", "superuser token", "person session", "staff without permission", "superuser"]
+)
+@pytest.mark.parametrize("route", [route for route in routes() if route.startswith("admin/")])
+def test_a_caller_of_the_admin_gets_what_the_table_says(route, name):
+    person = make_user("first@example.org", display_name=SECRET)
+    path, row = address(route, person.pk), ROWS[row_key(route)]
+
+    for method in ("GET", "POST"):
+        answer = caller(name, person).generic(method, path, b"", content_type="application/x-www-form-urlencoded")
+
+        wanted = expected(row, method, name)
+        got: Outcome | int = answer.status_code if wanted == 405 else outcome(answer)
+        # A page of something that does not exist leads to the start instead.
+        if wanted is Outcome.FORBIDDEN and answer.status_code == 302:
+            assert answer["Location"] == "/admin/"
+        elif method not in row.methods and answer.status_code == 405:
+            assert name in ("staff without permission", "superuser")
+        else:
+            assert got == wanted, (method, answer.status_code, answer.get("Location"))
+        assert answer.status_code < 500
+        if name != "superuser":
+            assert SECRET not in answer.content.decode(errors="replace")
+    # An empty form of a superuser's is a change like any other.
+    assert name == "superuser" or User.objects.filter(pk=person.pk, display_name=SECRET).exists()
+
+
+def test_a_refused_caller_learns_how_to_authenticate():
+    for route, row in ROWS.items():
+        if row.right is PERSON:
+            refused = Client().get(address(route, 1))
+            assert refused["WWW-Authenticate"].startswith("Bearer"), route
+    assert OPEN is not PERSON
+    assert settings.REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] == ["rest_framework.permissions.IsAuthenticated"]
