@@ -19,8 +19,7 @@ class Outcome(Enum):
     NOT_FOUND = "404"
 
 
-# The callers of the API. An extension for API keys adds the groups "key", "key without scope", "wrong key" and "key of
-# another client" here, and a right for each route to the rights below.
+# The callers of the API.
 GOOD_TOKENS = ("person", "other person", "staff token", "superuser token")
 BAD_TOKENS = (
     "inactive",
@@ -32,13 +31,24 @@ BAD_TOKENS = (
     "no token at all",
 )
 SESSIONS = ("person session", "staff without permission", "superuser")
-CALLERS = ("nobody", *GOOD_TOKENS, *BAD_TOKENS, *SESSIONS)
+# Keys of client applications: with all scopes, with none of use, not valid, and of another client with all scopes.
+KEYS = ("key", "key without scope", "wrong key", "key of another client")
+CALLERS = ("nobody", *GOOD_TOKENS, *BAD_TOKENS, *SESSIONS, *KEYS)
 
 Right = Mapping[str, Outcome]
 # For everyone. A token that is refused elsewhere must not keep anybody out.
 OPEN: Right = dict.fromkeys(CALLERS, Outcome.ALLOWED)
+_BAD_KEYS: Right = {"key without scope": Outcome.FORBIDDEN, "wrong key": Outcome.UNAUTHENTICATED}
+_NO_KEYS: Right = dict.fromkeys(KEYS, Outcome.FORBIDDEN) | {"wrong key": Outcome.UNAUTHENTICATED}
+# For everyone, but a key that is sent must be good for it.
+OPEN_TO_KEYS: Right = OPEN | _BAD_KEYS
 # For whoever has an access token. A session of the admin is none.
-PERSON: Right = dict.fromkeys(CALLERS, Outcome.UNAUTHENTICATED) | dict.fromkeys(GOOD_TOKENS, Outcome.ALLOWED)
+PERSON: Right = dict.fromkeys(CALLERS, Outcome.UNAUTHENTICATED) | dict.fromkeys(GOOD_TOKENS, Outcome.ALLOWED) | _NO_KEYS
+_KEYS: Right = dict.fromkeys(KEYS, Outcome.ALLOWED) | _BAD_KEYS
+# And for client applications, which name a user of theirs.
+PERSON_OR_KEY: Right = PERSON | _KEYS
+# For client applications alone.
+KEY: Right = PERSON_OR_KEY | dict.fromkeys(GOOD_TOKENS, Outcome.FORBIDDEN)
 # In the admin only sessions count.
 STAFF: Right = dict.fromkeys(CALLERS, Outcome.LOGIN) | dict.fromkeys(
     ("staff without permission", "superuser"), Outcome.ALLOWED
@@ -75,19 +85,35 @@ ROWS: dict[str, Row] = {
     "api/auth/register/": Row("POST", OPEN),
     "api/auth/token/": Row("POST", OPEN),
     "api/auth/refresh/": Row("POST", OPEN),
-    "api/auth/me/": Row("GET PATCH", PERSON),
-    "api/movies/search/": Row("GET", OPEN),
-    "api/movies/": Row("GET", OPEN),
-    "api/movies/<int:pk>/": Row("GET", OPEN),
-    "api/movies/<int:movie_id>/similar/": Row("GET", OPEN),
-    "api/genres/": Row("GET", OPEN),
-    "api/events/": Row("GET POST", PERSON),
-    "api/recommendations/": Row("GET", PERSON),
-    "api/recommendations/popular/": Row("GET", OPEN),
-    "api/recommendations/session/": Row("POST", OPEN),
+    "api/auth/register/confirm/": Row("POST", OPEN),
+    "api/auth/logout/": Row("POST", PERSON),
+    "api/auth/logout-everywhere/": Row("POST", PERSON),
+    "api/auth/password/": Row("POST", PERSON),
+    "api/auth/password/reset/": Row("POST", OPEN),
+    "api/auth/password/reset/confirm/": Row("POST", OPEN),
+    "api/auth/me/": Row("GET PATCH DELETE", PERSON),
+    "api/auth/me/export/": Row("GET", PERSON),
+    "api/auth/me/reset/": Row("POST", PERSON),
+    "accounts/register/<str:token>/": Row("GET POST", OPEN),
+    "accounts/reset/<str:token>/": Row("GET POST", OPEN),
+    "api/groups/": Row("GET POST", PERSON),
+    "api/groups/<uuid:group_id>/": Row("GET DELETE", PERSON),
+    "api/groups/<uuid:group_id>/accept/": Row("POST", PERSON),
+    "api/users/<path:external_id>/": Row("PUT DELETE", KEY),
+    "api/users/<path:external_id>/export/": Row("GET", KEY),
+    "api/rank/": Row("POST", PERSON_OR_KEY),
+    "api/movies/search/": Row("GET", OPEN_TO_KEYS),
+    "api/movies/": Row("GET", OPEN_TO_KEYS),
+    "api/movies/<int:pk>/": Row("GET", OPEN_TO_KEYS),
+    "api/movies/<int:movie_id>/similar/": Row("GET", OPEN_TO_KEYS),
+    "api/genres/": Row("GET", OPEN_TO_KEYS),
+    "api/events/": Row("GET POST", PERSON_OR_KEY),
+    "api/recommendations/": Row("GET", PERSON_OR_KEY),
+    "api/recommendations/popular/": Row("GET", OPEN_TO_KEYS),
+    "api/recommendations/session/": Row("POST", OPEN_TO_KEYS),
     "api/recommendations/group/": Row("POST", PERSON),
-    "api/recommendations/trending/": Row("GET", OPEN),
-    "api/recommendations/latest/": Row("GET", OPEN),
+    "api/recommendations/trending/": Row("GET", OPEN_TO_KEYS),
+    "api/recommendations/latest/": Row("GET", OPEN_TO_KEYS),
     "api/schema/": Row("GET", OPEN),
     "api/docs/": Row("GET", OPEN),
     "admin/": Row("GET POST", STAFF),
