@@ -12,7 +12,26 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from recommendations.retrieval import database_state, movie_features
 from recommendations.retrieval.config import serving_config
-from tests.factories import Cast, client_of, make_cast
+from tests import log_secrets
+from tests.factories import PASSWORD, Cast, client_of, make_cast
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    log_secrets.install()
+    log_secrets.secrets.add(PASSWORD)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The run fails if a log line of any test holds a secret."""
+    if log_secrets.found and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if log_secrets.found:
+        terminalreporter.section("Secrets in the logs", red=True)
+        for line in log_secrets.found[:20]:
+            terminalreporter.line(line)
 
 
 @receiver(setting_changed)

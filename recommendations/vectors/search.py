@@ -98,7 +98,7 @@ def _found(function: str, kind: str, arguments: list[Any], passing: QuerySet[Any
     with cursor_of() as cursor:
         # As text: a parameter of pgvector's type names it by its OID, which a restored backup changes.
         cursor.execute(
-            f"SELECT movie_id, likeness FROM {function}(%s, %s::text::{kind}, %s::bigint[], %s, {ids}, %s)",  # noqa: S608 -- no input in it.
+            f"SELECT movie_id, likeness FROM {function}(%s, %s::text::{kind}, %s::bigint[], %s, {ids}, %s)",  # noqa: S608 -- no input in it.  # nosec B608
             [*arguments, *params, EXACT_SCAN_LIMIT],
         )
         return cursor.fetchall()

@@ -80,7 +80,7 @@ def _download(url: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
     with (
-        urllib.request.urlopen(url, timeout=_CONNECT_SECONDS) as response,  # noqa: S310 -- a fixed https address.
+        urllib.request.urlopen(url, timeout=_CONNECT_SECONDS) as response,  # noqa: S310 -- a fixed https address.  # nosec B310
         partial.open("wb") as file,
     ):
         while chunk := response.read(_CHUNK):

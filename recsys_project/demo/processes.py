@@ -104,7 +104,7 @@ class Processes:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as response:  # noqa: S310 -- own server.
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as response:  # noqa: S310 -- own server.  # nosec B310
                 return bool(response.status == 200)
         except (OSError, urllib.error.URLError):
             return False

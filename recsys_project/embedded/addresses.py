@@ -72,7 +72,7 @@ def socket_dir() -> Path:
     owner = os.geteuid() or data_owner()
     if not owner or owner == _service_uid():
         return Path(f"/run/recsys-{_checkout_key()}")
-    short = Path(f"/tmp/recsys-{owner}-{_checkout_key()}")  # noqa: S108 -- its owner is checked below.
+    short = Path(f"/tmp/recsys-{owner}-{_checkout_key()}")  # noqa: S108 -- its owner is checked below.  # nosec B108
     if short.is_symlink() or (short.exists() and short.stat().st_uid != owner):
         raise PermissionError(f"{short} belongs to another user: remove it, or move the checkout to a shorter path.")
     return short

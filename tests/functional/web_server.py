@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
+from tests import log_secrets
+
 START_SECONDS = 60
 
 
@@ -109,6 +111,7 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+        log_secrets.check(log.read_text(errors="replace"), "the server's log")
 
 
 def running_database_url() -> str:
