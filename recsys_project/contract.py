@@ -25,6 +25,8 @@ from recsys_project.exceptions import MAX_ERRORS, InvalidFieldsError, validation
 # An operation's messages for names that similar operations accept and it does not: ``{name: message}``.
 UNSUPPORTED = "x-unsupported"
 EMPTY = "Give a value, or leave the parameter out."
+NOT_BOOLEAN = "Give true or false."
+NOT_TEXT = "Give a text, in quotes."
 READ_ONLY = "This can be read, but not set here."
 _MAX_COMPARED_LENGTH = 64
 _PLACEHOLDER = re.compile(r"<[^>]*>|\{[^}]*\}")
@@ -100,6 +102,27 @@ class Contract:
                 for position, inner in enumerate(value):
                     yield from self.unknown(inner, items, f"{path}{position}.")
 
+    def wrong_types(self, value: Any, schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
+        """Yields ``(dotted path, message)`` for numbers given as text and for what is given as true or false.
+
+        REST framework's fields would convert them: 0.1 to "0.1", and 0, "no" and "off" to false.
+        """
+        schema = self.resolved(schema)
+        kind = schema.get("type")
+        if isinstance(value, dict):
+            properties = schema.get("properties", {})
+            for name, inner in value.items():
+                yield from self.wrong_types(inner, properties.get(name, {}), f"{path}{name}.")
+        elif isinstance(value, list):
+            items = schema.get("items", {})
+            if len(value) <= schema.get("maxItems", len(value)) and "properties" in self.resolved(items):
+                for position, inner in enumerate(value):
+                    yield from self.wrong_types(inner, items, f"{path}{position}.")
+        elif kind == "boolean" and value is not None and not isinstance(value, bool):
+            yield path.rstrip("."), NOT_BOOLEAN
+        elif kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+            yield path.rstrip("."), NOT_TEXT
+
 
 def contract(urlconf: str | None = None) -> Contract:
     """The site's contract, generated once per process in about 0.2 seconds, without a query."""
@@ -138,7 +161,7 @@ def check_query(request: HttpRequest) -> None:
 
 
 def check_body(request: HttpRequest, body: Any) -> None:
-    """Raises ValidationError naming the unknown and read-only fields of a JSON body."""
+    """Raises ValidationError naming the unknown and read-only fields of a JSON body, or else those of a wrong type."""
     rules = contract()
     operation = rules.operation(request)
     if operation is None or not isinstance(body, dict):
@@ -146,6 +169,9 @@ def check_body(request: HttpRequest, body: Any) -> None:
     unknown = list(rules.unknown(body, rules.body_schema(operation)))
     if unknown:
         raise _refusal(operation, "field", unknown)
+    wrong = list(rules.wrong_types(body, rules.body_schema(operation)))
+    if wrong:
+        raise InvalidFieldsError(dict(wrong[:MAX_ERRORS]), left_out=max(0, len(wrong) - MAX_ERRORS))
 
 
 def _refusal(

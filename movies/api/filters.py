@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 
 from movies.filters import MovieFilter
 from movies.models import Genre, Movie
@@ -12,6 +13,7 @@ from movies.models import Genre, Movie
 _YEARS = {"min_value": 1, "max_value": 9999}
 
 
+@extend_schema_field({"type": "integer", "minimum": _YEARS["min_value"], "maximum": _YEARS["max_value"]})
 class YearFilter(django_filters.NumberFilter):
     """A whole year; a plain NumberFilter accepts 1995.5."""
 

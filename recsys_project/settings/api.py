@@ -30,6 +30,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "recsys_project.openapi.document_errors",
         "recsys_project.openapi.add_examples",
+        "recsys_project.request_bounds.close_bodies",
+        "recsys_project.request_bounds.bound_texts",
     ],
 }
 CSRF_FAILURE_VIEW = "recsys_project.exceptions.csrf_failure"

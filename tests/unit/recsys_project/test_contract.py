@@ -196,3 +196,19 @@ def test_the_contract_is_made_without_a_query():
         contract.contract()
 
     assert len(queries) == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("share_with_groups", 0), ("share_with_groups", "no"), ("display_name", 0.1), ("display_name", 5)],
+)
+def test_a_value_of_another_type_is_refused(field, value):
+    user = make_user()
+
+    refused = client_of(user).patch("/api/auth/me/", {field: value}, format="json")
+
+    assert refused.status_code == 400
+    assert set(refused.json()["error"]["fields"]) == {field}
+    user.refresh_from_db()
+    assert (user.display_name, user.share_with_groups) == ("", False)
