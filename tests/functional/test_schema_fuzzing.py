@@ -35,7 +35,7 @@ STORED = {
     "value",
     "password",
 }
-LISTS = {"exclude", "expand", "genre", "mood"}
+LISTS = {"exclude", "expand", "genre", "mood", "q", "year_from", "year_to"}
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 
 
