@@ -201,7 +201,7 @@ def test_the_contract_is_made_without_a_query():
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("share_with_groups", 0), ("share_with_groups", "no"), ("display_name", 0.1), ("display_name", 5)],
+    [("group_invitations", 0), ("group_invitations", "no"), ("display_name", 0.1), ("display_name", 5)],
 )
 def test_a_value_of_another_type_is_refused(field, value):
     user = make_user()
@@ -211,4 +211,4 @@ def test_a_value_of_another_type_is_refused(field, value):
     assert refused.status_code == 400
     assert set(refused.json()["error"]["fields"]) == {field}
     user.refresh_from_db()
-    assert (user.display_name, user.share_with_groups) == ("", False)
+    assert (user.display_name, user.group_invitations) == ("", True)
