@@ -325,7 +325,7 @@ def _counters(request: HttpRequest, scope: str) -> list[Counter]:
 def _api_counters(request: HttpRequest, scope: str, network: str) -> list[Counter]:
     """Whom a request of the API counts for: a key, a person, or else an address."""
     if (caller := client_caller(request)) is not None:
-        return [Counter("client", caller.prefix, caller.rates or None)]
+        return [Counter("client", caller.prefix, caller.rates)]
     user_id = token_user_id(request)
     if user_id is None:
         return [Counter("anonymous", network)]

@@ -45,11 +45,11 @@ def test_the_api_page_shows_the_operations(server, page):
 
 
 def test_staff_sign_in_and_change_a_person(server, page):
-    make_user("root@example.org", is_staff=True, is_superuser=True)
-    ada = make_user("ada@example.org")
+    make_user("root.of.browser@example.org", is_staff=True, is_superuser=True)
+    ada = make_user("ada.of.browser@example.org")
 
     page.open(f"{server.url}/admin/accounts/user/{ada.pk}/change/")
-    page.submit("#login-form", username="root@example.org", password=PASSWORD)
+    page.submit("#login-form", username="root.of.browser@example.org", password=PASSWORD)
     assert page.run("document.querySelectorAll('.selector').length") > 0  # Made by the admin's scripts.
     page.submit("#user_form", display_name="Ada")
 
@@ -59,10 +59,10 @@ def test_staff_sign_in_and_change_a_person(server, page):
 
 
 def test_every_list_of_the_admin_loads(server, page):
-    make_user("root@example.org", is_staff=True, is_superuser=True)
+    make_user("head.of.browser@example.org", is_staff=True, is_superuser=True)
 
     page.open(f"{server.url}/admin/")
-    page.submit("#login-form", username="root@example.org", password=PASSWORD)
+    page.submit("#login-form", username="head.of.browser@example.org", password=PASSWORD)
     paths = page.run("[...document.querySelectorAll('#content-main th a, .addlink')].map(link => link.href)")
     for path in dict.fromkeys(paths):
         page.open(path)

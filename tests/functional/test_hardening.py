@@ -125,7 +125,7 @@ def test_no_header_opens_the_metrics_or_another_method(server):
 
 
 def test_a_forged_https_header_sets_no_secure_url(server):
-    person = make_user("ada@example.org")
+    person = make_user()
     answer = server.request(
         "POST", "/api/auth/token/", {"email": person.email, "password": "wrong"}, X_Forwarded_Proto="https"
     )

@@ -109,17 +109,17 @@ def test_password_guesses_from_many_addresses_are_limited(server):
 
 def test_a_person_registers_signs_in_renews_and_reads_themselves(server):
     address = {"X_Forwarded_For": "192.0.2.5"}
-    account = {"email": "Ada@Example.org", "password": "a long enough one"}
+    account = {"email": "Ada.Of.Web@Example.org", "password": "a long enough one"}
 
     assert server.request("POST", "/api/auth/register/", account, **address).status == 201
-    form = b"grant_type=password&username=ada%40example.org&password=a+long+enough+one"
+    form = b"grant_type=password&username=ada.of.web%40example.org&password=a+long+enough+one"
     tokens = server.request(
         "POST", "/api/auth/token/", form, Content_Type="application/x-www-form-urlencoded", **address
     ).json()
     renewed = server.request("POST", "/api/auth/refresh/", {"refresh": tokens["refresh_token"]}, **address).json()
     me = server.request("GET", "/api/auth/me/", Authorization=f"Bearer {renewed['access']}", **address)
 
-    assert me.json()["email"] == "ada@example.org"
+    assert me.json()["email"] == "ada.of.web@example.org"
     lost = server.request("POST", "/api/auth/refresh/", {"refresh": tokens["refresh_token"]}, **address)
     assert lost.json() == renewed
     server.request("POST", "/api/auth/refresh/", {"refresh": renewed["refresh"]}, **address)
