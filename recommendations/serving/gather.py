@@ -112,13 +112,14 @@ def gather_for_user(
     return gather(ListRequest(live, signals, seen, filters or ListFilters(), features, explore=True))
 
 
-def gather_for_ranking(user_id: int, movie_ids: Collection[int]) -> GatheredList:
+def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> GatheredList:
     """Read everything for ranking these movies for one person, seen ones too, among the candidates of their list.
 
     The sources' scores are calibrated over all candidates, so the movies rank as they would in the person's list.
+    Without ``user_id`` as for a guest who has done nothing.
     """
     live = candidates.live_model(user_id)
-    signals, seen = history(user_id, SIGNALS_READ)
+    signals, seen = history(user_id, SIGNALS_READ) if user_id is not None else ([], set())
     wanted, features = frozenset(movie_ids), feature_cache_for(catalogue_token())
     return gather(ListRequest(live, signals, seen - wanted, ListFilters(), features, wanted=wanted))
 

@@ -19,9 +19,10 @@ def rank_movies(*, user: User, movie_ids: Sequence[int], request_id: str = "") -
     """These movies, best first for the person, as the body of the response; also those that the person has seen.
 
     They rank as in the person's list, without diversity and new movies. Movies about which no source says anything
-    follow by popularity. ``unknown`` names the ids without a published movie. The list is logged as served.
+    follow by popularity. ``unknown`` names the ids without a published movie. The list is logged as served. For
+    somebody who has paused personalisation they rank as for a guest, and nothing is logged.
     """
-    gathered = gather_for_ranking(user.pk, movie_ids)
+    gathered = gather_for_ranking(user.pk if user.personalisation else None, movie_ids)
     ranked = rank(gathered.pool, gathered.ranking)
     wanted = gathered.request.wanted & gathered.movies.cards.keys()
     scores = {
@@ -35,15 +36,16 @@ def rank_movies(*, user: User, movie_ids: Sequence[int], request_id: str = "") -
     order = sorted(scores, key=lambda movie: (-scores[movie], -popularity.get(movie, 0.0)))
     ratings = gathered.ratings.predict(order, gathered.movies.rating_factors_of(order))
     version_id, recommendation_id = gathered.request.live.version_id, uuid4()
-    served_record(
-        recommendation_id=recommendation_id,
-        user=user,
-        endpoint="rank",
-        model_version_id=version_id,
-        movie_ids=order,
-        scores=[scores[movie] for movie in order],
-        request_id=request_id,
-    )
+    if user.personalisation:
+        served_record(
+            recommendation_id=recommendation_id,
+            user=user,
+            endpoint="rank",
+            model_version_id=version_id,
+            movie_ids=order,
+            scores=[scores[movie] for movie in order],
+            request_id=request_id,
+        )
     return {
         "recommendation_id": str(recommendation_id),
         "generated_at": timezone.now(),

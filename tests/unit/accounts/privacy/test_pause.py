@@ -59,6 +59,26 @@ def test_a_list_in_a_pause_is_a_guests_and_not_logged(cast, query):
 
 
 @pytest.mark.django_db
+def test_an_order_in_a_pause_is_a_guests_and_not_logged(cast):
+    def order(user: User) -> list:
+        movies = {"movie_ids": [cast[title].pk for title in ("Heat", "Babe", "Alien", "Aladdin")]}
+        answer = client_of(user).post("/api/rank/", movies, format="json")
+        assert answer.status_code == 200, answer.content
+        return answer.json()["items"]
+
+    new = order(cast.bob)
+    ServedRecommendation.objects.all().delete()
+    like(cast.alice, cast["Babe"], cast["Aladdin"])
+    pause(cast.alice)
+
+    assert order(cast.alice) == new
+    assert not ServedRecommendation.objects.exists()
+    pause(cast.alice, ended=True)
+    assert order(cast.alice) != new
+    assert ServedRecommendation.objects.get().user == cast.alice
+
+
+@pytest.mark.django_db
 def test_pages_in_a_pause_go_on(cast):
     like(cast.alice, cast["Alien"])
     pause(cast.alice)
