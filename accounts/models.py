@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
@@ -134,8 +135,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Raises ``token_version`` with a new password and for an inactive user, so that all tokens end.
 
         Otherwise it leaves the version as it is in the database: a user that was read before others raised it must not
-        bring ended tokens back. A hash that is renewed at sign-in is no new password: Django then saves without
-        ``_password``.
+        bring ended tokens back.
         """
         if self._state.adding:
             super().save(*args, **kwargs)
@@ -150,6 +150,26 @@ class User(AbstractBaseUser, PermissionsMixin):
         super().save(*args, **kwargs | {"update_fields": written})
         if ends_tokens:
             self.refresh_from_db(fields=["token_version"])
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether the password is right. A hash of another cost is renewed, if it is still the stored one.
+
+        Django would save the new hash in any case: over a password that was set meanwhile, and with an error for a
+        user who was deleted meanwhile.
+        """
+        checked, outdated = self.password, list[str]()
+        if not check_password(raw_password, checked, outdated.append):
+            return False
+        if not outdated:
+            return True
+        self.set_password(raw_password)
+        # As in Django: it is no new password, so tokens stay valid.
+        self._password = None
+        if User.objects.filter(pk=self.pk, password=checked).update(password=self.password):
+            return True
+        stored = User.objects.filter(pk=self.pk).values_list("password", flat=True).first()
+        self.password = stored or checked
+        return stored is not None and check_password(raw_password, stored)
 
     def _loaded_fields(self) -> set[str]:
         left_out = self.get_deferred_fields()

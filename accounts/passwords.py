@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts.links import link_use
 from accounts.models import AccountMail, User
-from accounts.selectors import user_lock_shared
+from accounts.selectors import user_exists, user_lock_shared
 from accounts.signins import Tokens, tokens_issue
 
 # Longer passwords are rejected before they are hashed.
@@ -25,10 +25,12 @@ def password_check(*, password: str, user: User, field: str = "password") -> Non
 def password_change(*, user: User, old_password: str, new_password: str) -> Tokens:
     """Sets a new password, which ends all tokens and sessions of the user, and signs them in again.
 
-    Raises ValidationError for a wrong ``old_password`` or a weak ``new_password``. The old one counts as a sign-in, so
-    that somebody with a stolen access token cannot guess it.
+    Raises ValidationError for a wrong ``old_password`` or a weak ``new_password``, and User.DoesNotExist if the user is
+    deleted. The old one counts as a sign-in, so that somebody with a stolen access token cannot guess it.
     """
     if authenticate(username=user.email or "", password=old_password) != user:
+        if not user_exists(user_id=user.pk):
+            raise User.DoesNotExist
         raise ValidationError({"old_password": "This is not your password."})
     password_check(password=new_password, user=user, field="new_password")
     with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.deletion import log_clean_of_rows, user_delete
@@ -17,13 +17,7 @@ def account_delete(*, user: User, password: str) -> None:
     Raises ValidationError naming ``password`` if it is wrong, and User.DoesNotExist if the person is deleted already.
     The attempt counts as one to sign in.
     """
-    try:
-        known = authenticate(username=user.email, password=password)
-    except DatabaseError as error:
-        # Django stores a new hash of the password if its parameters have changed, and then finds no row to store it in.
-        if user_exists(user_id=user.pk):
-            raise
-        raise User.DoesNotExist from error
+    known = authenticate(username=user.email, password=password)
     if known is None or known.pk != user.pk:
         if not user_exists(user_id=user.pk):
             raise User.DoesNotExist
