@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,10 @@ from django.utils import timezone
 from accounts.models import Erasure, User
 
 logger = structlog.get_logger(__name__)
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+# What a line that is no erasure raises.
+_UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -86,18 +91,19 @@ def erasures_read(path: Path) -> ErasuresFile:
                 continue
             try:
                 found.tombstones.append(_parsed(line))
-            except (ValueError, TypeError, KeyError):
+            except _UNREADABLE:
                 found.unreadable.append(number)
     return found
 
 
 def _parsed(line: bytes) -> Tombstone:
+    """Raises one of ``_UNREADABLE`` for a line that PostgreSQL would not store, too: it would stop the whole replay."""
     given = json.loads(line)
     erased_id, digest = given["id"], given["fingerprint"]
-    if not isinstance(erased_id, int) or not isinstance(digest, str) or len(digest) != 64:
+    if type(erased_id) is not int or not 0 < erased_id < 2**63 or not _FINGERPRINT.fullmatch(digest):
         raise ValueError("This is not an erasure.")
     at = datetime.fromisoformat(given["erased_at"])
-    return Tombstone(erased_id, digest, at if at.tzinfo else at.replace(tzinfo=UTC))
+    return Tombstone(erased_id, digest, at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def _append(path: Path, rows: Sequence[Erasure]) -> None:

@@ -39,6 +39,11 @@ def replay(capsys, *arguments: str) -> str:
     return capsys.readouterr().out
 
 
+def tombstone(**changed: object) -> str:
+    """A line of the file, for somebody who is not there."""
+    return json.dumps({"id": 7, "fingerprint": "a" * 64, "erased_at": "2026-01-01T00:00:00+00:00"} | changed)
+
+
 def restore(user: User) -> None:
     """Brings the person's row back, as a backup does."""
     User.objects.bulk_create([user])
@@ -189,6 +194,37 @@ def test_a_line_that_was_cut_off_is_named_and_the_rest_done(ada, file, capsys):
     assert not User.objects.exists()
     user_delete(user_id=make_user().pk)
     assert json.loads(file.read_text().splitlines()[-1])["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        tombstone(id=2**63),
+        tombstone(id=-1),
+        tombstone(id=True),
+        tombstone(fingerprint="\0" * 64),
+        tombstone(fingerprint="\ud800" * 64),
+        tombstone(fingerprint="A" * 64),
+        tombstone(erased_at="0001-01-01T00:00:00+23:59"),
+        tombstone(erased_at="9999-12-31T23:59:59-23:59"),
+        tombstone(erased_at=1),
+        "[" * 100_000,
+        "\0",
+    ],
+    ids=range(11),
+)
+def test_a_line_that_is_no_erasure_stops_no_other(ada, file, capsys, line):
+    stored = User.objects.get(pk=ada.pk)
+    user_delete(user_id=ada.pk)
+    file.write_text(line + "\n" + file.read_text())
+    Erasure.objects.all().delete()
+    restore(stored)
+
+    with pytest.raises(CommandError, match=r": 1\.$"):
+        replay(capsys)
+
+    assert not User.objects.exists()
+    assert Erasure.objects.get().erased_id == ada.pk
 
 
 @pytest.mark.parametrize("given", ["missing", "folder"])
