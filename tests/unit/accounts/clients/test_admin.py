@@ -113,3 +113,12 @@ def test_staff_give_a_clients_user_no_address(staff):
 
     assert response.status_code == 302
     assert (user.email, user.display_name) == (None, "Eve")
+
+
+@pytest.mark.parametrize("lookup", ["hashed_secret", "hashed_secret__startswith", "hashed_secret__gt"])
+def test_nobody_searches_keys_by_their_hash(staff, lookup):
+    """Else whoever may look at keys reads a hash, letter by letter."""
+    add(staff)
+
+    assert staff.get(KEYS, {lookup: ClientKey.objects.get().hashed_secret[:3]}).status_code == 400
+    assert staff.get(KEYS, {"prefix": ClientKey.objects.get().prefix}).status_code == 200
