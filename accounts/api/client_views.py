@@ -1,6 +1,7 @@
 """Views for client applications: their users."""
 
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import ValidationError
 from drf_spectacular.types import OpenApiTypes
@@ -51,7 +52,7 @@ class ClientUserView(APIView):
         body.is_valid(raise_exception=True)
         user, created = users.client_user_put(
             client_id=request.auth.client_id,  # type: ignore[union-attr]  # WithClientKey holds.
-            external_id=external_id,
+            external_id=_checked(request, external_id),
             display_name=body.validated_data["display_name"],
         )
         answer = ClientUserSerializer(user).data
@@ -67,7 +68,7 @@ class ClientUserView(APIView):
         responses={204: OpenApiResponse(description="Deleted, or not there.")},
     )
     def delete(self, request: Request, external_id: str) -> Response:
-        users.client_user_delete(client_id=request.auth.client_id, external_id=_checked(external_id))  # type: ignore[union-attr]
+        users.client_user_delete(client_id=request.auth.client_id, external_id=_checked(request, external_id))  # type: ignore[union-attr]
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -88,15 +89,20 @@ class ClientUserExportView(APIView):
     )
     def get(self, request: Request, external_id: str) -> Response:
         client_id: Any = request.auth.client_id  # type: ignore[union-attr]
-        user = users.client_user_find(client_id=client_id, external_id=_checked(external_id))
+        user = users.client_user_find(client_id=client_id, external_id=_checked(request, external_id))
         if user is None:
             raise NotFound
         return Response(users.client_user_export(user=user), headers=_PRIVATE)
 
 
-def _checked(external_id: str) -> str:
-    """The id, if it can be one. Raises ValidationError."""
+def _checked(request: Request, external_id: str) -> str:
+    """The id of the path, if it can be one. Raises ValidationError."""
     problem = users.external_id_problem(external_id)
+    try:
+        # Where the path is not UTF-8, Django's has the text %FF for such a byte, which is another id.
+        unquote_to_bytes(request.META.get("RAW_URI", "")).decode()
+    except UnicodeDecodeError:
+        problem = "This is not UTF-8."
     if problem:
         raise ValidationError({"user": problem})
     return external_id

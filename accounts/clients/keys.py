@@ -57,7 +57,8 @@ class ClientCaller:
 
 def has_key(request: HttpRequest) -> bool:
     """Whether the request comes with a key, valid or not."""
-    return request.META.get("HTTP_AUTHORIZATION", "").split(" ", 1)[0].lower() == SCHEME
+    words = request.META.get("HTTP_AUTHORIZATION", "").split(maxsplit=1)
+    return bool(words) and words[0].lower() == SCHEME
 
 
 def client_caller(request: HttpRequest) -> ClientCaller | None:

@@ -118,6 +118,18 @@ def test_the_scheme_may_be_in_any_case(cast, api_client, spelling):
     assert api_client.get(LIST, {"user": "17"}).status_code == 200
 
 
+@pytest.mark.parametrize("space", [" ", "  ", "\t"])
+def test_a_key_is_one_after_any_space(api_client, db, space):
+    """Else an open page would answer a wrong key as it answers a guest."""
+    key = make_key()
+    api_client.credentials(HTTP_AUTHORIZATION=f"Api-Key{space}{key}")
+    right = api_client.get("/api/genres/")
+    api_client.credentials(HTTP_AUTHORIZATION=f"Api-Key{space}{key[:-3]}abc")
+
+    assert right.status_code == 200
+    assert api_client.get("/api/genres/").status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/api/auth/me/", "/api/recommendations/group/"])
 def test_a_key_opens_nothing_that_names_no_scope(cast, path):
     client = client_with_key(make_key())

@@ -102,6 +102,21 @@ def test_group_lists_never_find_a_clients_user(cast, shop):
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/api/users/%FF/", "/api/users/a%ED%A0%80/", "/api/users/%C3/export/"])
+def test_a_path_that_is_not_utf_8_names_nobody(shop, path):
+    """Django reads such a byte as the text %FF, which can be the id of somebody else."""
+    shop.put(path.removesuffix("export/").replace("%", "%25"), {}, format="json")
+    before = set(User.objects.values_list("external_id", flat=True))
+    methods = ("get",) if path.endswith("export/") else ("put", "delete")
+
+    assert {
+        # Gunicorn's variable, which the test client leaves out.
+        getattr(shop, method)(path, {}, format="json", RAW_URI=path).status_code
+        for method in methods
+    } == {400}
+    assert set(User.objects.values_list("external_id", flat=True)) == before != set()
+
+
 def test_nobody_signs_in_as_a_clients_user(cast, shop, api_client):
     shop.put("/api/users/eve@example.org/", {}, format="json")
     response = api_client.post("/api/auth/token/", {"username": "eve@example.org", "password": PASSWORD}, format="json")
