@@ -45,7 +45,7 @@ def link_use(*, kind: str, token: str) -> AccountMail:
     mail = None
     try:
         given = signing.loads(token, salt=_SALT, max_age=lifetime)
-        if isinstance(given, list) and len(given) == 2 and given[0] == kind:
+        if isinstance(given, list) and len(given) == 2 and given[0] == kind and type(given[1]) is int:
             mail = AccountMail.objects.select_for_update().filter(pk=given[1], kind=kind, used_at=None).first()
     except (signing.BadSignature, ValueError):
         pass

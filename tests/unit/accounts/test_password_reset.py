@@ -1,8 +1,9 @@
 """Setting a forgotten password by a mailed link."""
 
 import pytest
-from django.core import mail
+from django.core import mail, signing
 from django.test import Client
+from django.utils import timezone
 
 from accounts import signins
 from accounts.mails import mails_send
@@ -139,3 +140,20 @@ def test_opening_the_page_of_a_registration_changes_nothing(settings):
     assert User.objects.get().check_password(NEW)
     for page in (path, "/accounts/register/forged/", f"/accounts/reset/{path.split('/')[3]}/"):
         assert browser().get(page).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["register", "reset"])
+@pytest.mark.parametrize("row", [[1], {"a": 1}, None, True, 1.0, 2**70, "1", "x", "\0"], ids=repr)
+def test_a_signed_link_without_sense_is_not_valid(client, kind, row):
+    """As one that another release signed."""
+    AccountMail.objects.create(pk=1, kind=kind, email="ada@x.org", sent_at=timezone.now(), token_version=0)
+    make_user("ada@x.org")
+    token = signing.dumps([kind, row], salt="accounts.links")
+    path = {"register": "/api/auth/register/confirm/", "reset": "/api/auth/password/reset/confirm/"}[kind]
+
+    answer = post(path, token=token, password=NEW)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["fields"]) == ["token"]
+    assert client.get(f"/accounts/{kind}/{token}/").status_code == 404
+    assert AccountMail.objects.get().used_at is None
