@@ -62,11 +62,11 @@ def numbered_words(title: str) -> tuple[str, ...]:
 
 
 def number_typed(query: str) -> tuple[str, int] | None:
-    """A series and the number of its part that a query names ("GODFATHER", 2); None where no number ends it."""
+    """A series and the number of its part that a query names ("GODFATHER", 2); None where no number from 1 to 20 ends it."""
     words = numbered_words(query)
-    if len(words) < 2 or not words[-1].isdigit() or int(words[-1]) > 20:
-        return None
-    return " ".join(words[:-1]), int(words[-1])
+    # ``isdigit`` holds for digits that ``int`` refuses, such as Ethiopic ones.
+    number = int(words[-1]) if len(words) > 1 and words[-1].isdecimal() else 0
+    return (" ".join(words[:-1]), number) if 1 <= number <= 20 else None
 
 
 def spellings(series: str, number: int) -> list[str]:

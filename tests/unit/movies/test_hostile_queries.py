@@ -6,6 +6,7 @@ from movies.lexicon import senses_in
 from movies.query_reading import ORIGINS, directors_in, origin_fits, origin_typed, role_typed
 from movies.search import query_words
 from movies.titles_typed import initials_of, number_typed, numbered_fits, spellings
+from tests.factories import make_movie
 
 # A pattern that backtracks would take years for these, not microseconds.
 PARTS = ["A", "AIN", "NA", "SSHAI", "KK", "THE ", "LE ", "(", ")", "A (", ": ", " - ", " AND THE ", "A.K.A. ", "I "]
@@ -36,3 +37,17 @@ def test_a_hostile_title_is_read(text):
     assert numbered_fits("ROCKY", 2, {1: (title, 1999)}) == {}
     for origin in ORIGINS:
         assert 0 <= origin_fits(origin, "", title, f"It is a {text}") <= 1
+
+
+@pytest.mark.parametrize("digit", ["0", "00", "\u0966", "\u1369", "\U00010a40", "\u2460", "\u00b9", "9" * 190, "21"])
+def test_a_number_that_no_part_has_names_none(digit):
+    """Some digits are no decimal digits, which ``int`` refuses."""
+    assert number_typed(f"ROCKY {digit}") is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["1.0", "zzz 0", "rocky \u0966", "rocky \u1369", "rocky \U00010a40"])
+def test_a_search_for_a_strange_number_has_an_answer(client, query):
+    make_movie("Rocky", year=1976)
+
+    assert client.get("/api/movies/search/", {"q": query}).status_code == 200
