@@ -62,7 +62,7 @@ def numbered_words(title: str) -> tuple[str, ...]:
 
 
 def number_typed(query: str) -> tuple[str, int] | None:
-    """A series and the number of its part that a query names ("GODFATHER", 2); None where no number from 1 to 20 ends it."""
+    """A series and the number of its part that a query names ("GODFATHER", 2); None where none from 1 to 20 ends it."""
     words = numbered_words(query)
     # ``isdigit`` holds for digits that ``int`` refuses, such as Ethiopic ones.
     number = int(words[-1]) if len(words) > 1 and words[-1].isdecimal() else 0
