@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.api.client_users import ExternalIdField
 from events.kinds import KIND_CHOICES
 from events.models import Interaction
-from movies.api.fields import ListedChoiceField
+from movies.api.fields import ListedChoiceField, NumberField, UUIDTextField
 from movies.api.serializers import MovieCardSerializer
 
 
@@ -17,7 +17,7 @@ class EventWriteSerializer(serializers.Serializer):
 
     movie = serializers.IntegerField(min_value=1, help_text="The movie's id.")
     kind = ListedChoiceField(choices=KIND_CHOICES)
-    value = serializers.FloatField(
+    value = NumberField(
         required=False,
         allow_null=True,
         help_text="Required for the kind rating: 0.5 to 5 in steps of 0.5. Not allowed for other kinds.",
@@ -25,10 +25,10 @@ class EventWriteSerializer(serializers.Serializer):
     occurred_at = serializers.DateTimeField(
         required=False, help_text="When it happened, by default now; UTC if no time zone is given."
     )
-    event_id = serializers.UUIDField(
+    event_id = UUIDTextField(
         required=False, help_text="The client's id of this event. An event that is sent twice is stored once."
     )
-    recommendation_id = serializers.UUIDField(
+    recommendation_id = UUIDTextField(
         required=False, allow_null=True, help_text="The recommendation_id of the list that led to it."
     )
     user = ExternalIdField()

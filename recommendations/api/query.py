@@ -12,7 +12,7 @@ from events.kinds import KIND_CHOICES, Kind
 from events.models import MAX_RATING, MIN_RATING
 from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
-from movies.api.fields import BoundedListField, ListedChoiceField
+from movies.api.fields import BoundedListField, ListedChoiceField, NumberField, UUIDTextField
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
@@ -145,7 +145,7 @@ _parse_cached = lru_cache(maxsize=1000)(_parse)
 class SessionEventSerializer(serializers.Serializer):
     movie = serializers.IntegerField(min_value=1, max_value=_MAX_ID)
     kind = ListedChoiceField(choices=KIND_CHOICES, default=Kind.LIKE.value)
-    value = serializers.FloatField(required=False, min_value=MIN_RATING, max_value=MAX_RATING)
+    value = NumberField(required=False, min_value=MIN_RATING, max_value=MAX_RATING)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["kind"] == Kind.RATING) != ("value" in attrs):
@@ -159,7 +159,7 @@ class GroupSerializer(ExpandQuerySerializer):
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_GROUP_LIMIT, default=MAX_GROUP_LIMIT, help_text="The number of movies."
     )
-    group = serializers.UUIDField(help_text="One of your groups, all of whose members have accepted.")
+    group = UUIDTextField(help_text="One of your groups, all of whose members have accepted.")
     strategy = ListedChoiceField(
         choices=list(STRATEGIES.items()),
         default="least_misery",
