@@ -5,6 +5,7 @@ Tracebacks are plain text without local variables, which can hold passwords or g
 
 import io
 import logging
+import re
 import sys
 import threading
 from types import TracebackType
@@ -13,6 +14,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
+# The path of a page that a mailed link leads to.
+_LINK = re.compile(r"(/accounts/(?:register|reset)/)[\w:%.~-]+")
 # Processors for all lines, from structlog and the standard library.
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -136,10 +139,19 @@ def json_formatter() -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(),
+            _without_links,
         ],
         # Adds the standard library's extra={…} to the line.
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_SHARED],
     )
+
+
+def _without_links(_logger: Any, _method: str, line: Any) -> str:
+    """The line without the tokens of mailed links: who reads one in a log could set the password of its account.
+
+    Django logs the path of a request whose form is refused or whose answer is an error; the link may still be good.
+    """
+    return _LINK.sub(r"\1…", line)
 
 
 def logging_config(level: str) -> dict[str, Any]:

@@ -5,9 +5,14 @@ import logging
 import subprocess
 import sys
 import threading
+from urllib.parse import quote
 
 import pytest
 import structlog
+from django.core import signing
+from django.http import HttpResponse
+from django.test import Client
+from django.utils.log import log_response
 
 from recsys_project.logging import LoggedLines
 
@@ -118,3 +123,18 @@ def test_a_last_line_without_an_end_is_logged_too():
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert [json.loads(line)["event"] for line in ended.stderr.splitlines()] == ["cut short"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["register", "reset"])
+def test_no_line_has_the_token_of_a_mailed_link(log_lines, kind):
+    """Its form may be refused, or its answer a 503, while the link is still good."""
+    token = signing.dumps([kind, 1], salt="accounts.links")
+
+    refused = Client(enforce_csrf_checks=True).post(f"/accounts/{kind}/{token}/", {"password": "x"})
+    log_response("Service Unavailable: %s", f"/accounts/{kind}/{quote(token)}/", response=HttpResponse(status=503))
+
+    lines = [json.dumps(line, ensure_ascii=False) for line in log_lines()]
+    assert refused.status_code == 403
+    assert sum(f"/accounts/{kind}/…/" in line for line in lines) == 2
+    assert not any(part in line for line in lines for part in token.split(":"))
