@@ -8,7 +8,9 @@ from django.utils import timezone
 from accounts.clients.scopes import Scope
 
 PREFIX_LENGTH = 12
-RATES = r"[1-9]\d{0,8}/([1-9]\d{0,4})?[smhd]"
+# A window (5000/h), or with a burst a token bucket (300/m:50), as in the RATE_LIMIT_ settings.
+RATE = r"[1-9]\d{0,8}/([1-9]\d{0,4})?[smhd](:[1-9]\d{0,8})?"
+RATES_FORM = "Rates separated by commas, such as 6000/m:500 (500 at once) or 5000/h."
 
 
 class Client(models.Model):
@@ -47,8 +49,8 @@ class ClientKey(models.Model):
         max_length=80,
         blank=True,
         default="",
-        validators=[RegexValidator(rf"^{RATES}(,{RATES})*\Z", "Rates separated by commas, such as 500/5s,6000/m.")],
-        help_text="Rates of this key, separated by commas, such as 500/5s,6000/m. Empty for RATE_LIMIT_CLIENT.",
+        validators=[RegexValidator(rf"^{RATE}(,{RATE})*\Z", RATES_FORM)],
+        help_text=f"{RATES_FORM} Empty for RATE_LIMIT_CLIENT.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for a key that does not expire.")

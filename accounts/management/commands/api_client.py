@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.clients import services
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             "--scope", action="append", required=True, choices=Scope.values, help="what the key may do; repeatable"
         )
         create.add_argument("--expires", type=int, metavar="DAYS", help="by default the key does not expire")
-        create.add_argument("--rate-limit", default="", metavar="RATES", help="such as 500/5s,6000/m")
+        create.add_argument("--rate-limit", default="", metavar="RATES", help="such as 6000/m:500 or 5000/h")
         actions.add_parser("list", help="list all keys")
         revoke = actions.add_parser("revoke", help="revoke a key at once")
         revoke.add_argument("prefix", help="the part of the key before the dot")
@@ -46,12 +47,14 @@ class Command(BaseCommand):
             raise CommandError(f"--expires takes 1 to {MAX_DAYS} days.")
         expires_at = None if days is None else timezone.now() + timedelta(days=days)
         try:
-            client = services.client_get_or_create(name=options["name"])
-            key, text = services.key_create(
-                client=client, scopes=options["scope"], expires_at=expires_at, rate_limit=options["rate_limit"]
-            )
+            with transaction.atomic():
+                client = services.client_get_or_create(name=options["name"])
+                key, text = services.key_create(
+                    client=client, scopes=options["scope"], expires_at=expires_at, rate_limit=options["rate_limit"]
+                )
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+            problems = (f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+            raise CommandError(" ".join(problems)) from error
         ends = "does not expire" if expires_at is None else f"expires {expires_at:%Y-%m-%d %H:%M} UTC"
         self.stderr.write(f"Created {key} of {client}: {', '.join(key.scopes)}; {ends}. It is shown only now:")
         self.stdout.write(text)

@@ -47,7 +47,12 @@ def test_a_second_key_belongs_to_the_same_client(db):
 def test_a_wrong_argument_creates_no_key(db, arguments):
     with pytest.raises(CommandError):
         create(*arguments)
-    assert not ClientKey.objects.exists()
+    assert not Client.objects.exists()
+
+
+def test_the_error_for_a_rate_names_it_and_its_form(db):
+    with pytest.raises(CommandError, match=r"^rate_limit: .* 6000/m:500"):
+        create("--rate-limit", "5x")
 
 
 def test_a_key_needs_a_scope(db):

@@ -186,6 +186,7 @@ def test_a_refused_request_is_no_use_of_the_key(cast):
         ({"rate_limit": "many"}, "rate_limit"),
         ({"rate_limit": "5/0s"}, "rate_limit"),
         ({"rate_limit": "5/s,"}, "rate_limit"),
+        ({"rate_limit": "5/s:0"}, "rate_limit"),
     ],
 )
 def test_a_key_that_makes_no_sense_is_not_created(db, fields, named):
@@ -206,6 +207,15 @@ def test_each_key_has_a_rate_of_its_own(cast, settings):
     assert int(refused["Retry-After"]) >= 1
     assert client_with_key(fast).get("/api/genres/").status_code == 200
     assert client_of(cast.alice).get(LIST).status_code == 200
+
+
+def test_a_rate_of_a_key_may_be_a_token_bucket_as_in_the_settings(cast, settings):
+    settings.RATELIMIT_ENABLE = True
+    client = client_with_key(make_key(rate_limit="60/h:2,1000/d"))
+    answers = [client.get("/api/genres/") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert "q=2;w=120" in answers[0]["RateLimit-Policy"]
 
 
 def test_a_key_without_a_rate_has_that_of_the_site(cast, settings):
