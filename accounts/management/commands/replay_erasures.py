@@ -23,12 +23,17 @@ class Command(BaseCommand):
         if given is not None and not given.is_file():
             raise CommandError(f"There is no file {given}.")
         path = given or erasures_path()
+        missing = path is not None and not path.exists()  # Checked first: the replay may write it.
         try:
             replay = erasures_replay(path=path)
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
         if path is None:
             self.stderr.write("ERASURES_FILE is not set: only erasures in the database are replayed.")
+        elif missing:
+            self.stderr.write(
+                f"There is no file {path}, only erasures in the database are replayed. Is ERASURES_FILE right?"
+            )
         self.stdout.write(f"{replay.known} erasures are known; {replay.erased} people were erased again.")
         if replay.unreadable:
             lines = ", ".join(map(str, replay.unreadable[:20]))

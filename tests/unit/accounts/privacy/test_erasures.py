@@ -235,6 +235,15 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path, given):
         call_command("replay_erasures", file=path)
 
 
+def test_a_mistyped_file_is_said(ada, settings, tmp_path, capsys):
+    settings.ERASURES_FILE = str(tmp_path / "erasure.jsonl")
+    call_command("replay_erasures")
+    given = capsys.readouterr()
+
+    assert "0 erasures are known" in given.out
+    assert f"There is no file {tmp_path / 'erasure.jsonl'}" in given.err
+
+
 def test_without_a_file_the_database_is_replayed(ada, capsys):
     stored = User.objects.get(pk=ada.pk)
     user_delete(user_id=ada.pk)
