@@ -140,6 +140,8 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
         say(f"   {email:<22} {password}", highlight=False, markup=False)
     if settings.REGISTRATION == "immediate":
         say("\nAnybody registers at once, without a link by mail; REGISTRATION=verified changes that.", highlight=False)
+    elif not os.environ.get("EMAIL_URL"):
+        say("\nWhoever registers gets a link by mail. Without EMAIL_URL, mails are in the log.", highlight=False)
     say(f"\nWeb, worker and beat write to {steps.log}", highlight=False, soft_wrap=True)
     say("Ctrl-C stops everything.\n")
     try:

@@ -52,6 +52,12 @@ def stop_running(lock_file: Path) -> bool:
     return True
 
 
+def site_environment(url: str, port: int) -> dict[str, str]:
+    """The environment of the site's processes. Links in mails lead to ``url``, unless SITE_URL is set."""
+    given = {"SITE_URL": url} | {name: value for name, value in os.environ.items() if value or name != "SITE_URL"}
+    return given | {"HOST": HOST, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+
+
 class Processes:
     """The processes of the Procfile, which write to ``log``."""
 
@@ -63,7 +69,7 @@ class Processes:
             self._honcho = subprocess.Popen(  # noqa: S603 -- own arguments.
                 command,
                 cwd=PROJECT_DIR,
-                env=os.environ | {"HOST": HOST, "PORT": str(port), "PYTHONUNBUFFERED": "1"},
+                env=site_environment(self.url, port),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

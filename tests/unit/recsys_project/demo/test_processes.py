@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from recsys_project.demo.processes import only_demo, stop_running
+from recsys_project.demo.processes import only_demo, site_environment, stop_running
 from recsys_project.demo.steps import DemoError
 from recsys_project.embedded.addresses import PROJECT_DIR
 
@@ -43,3 +43,11 @@ def test_stopping_without_a_demo_touches_no_process(tmp_path):
             assert bystander.poll() is None
         finally:
             bystander.kill()
+
+
+def test_links_in_mails_lead_to_the_port_of_the_demo(monkeypatch):
+    monkeypatch.delenv("SITE_URL", raising=False)
+    assert site_environment("http://127.0.0.1:8123", 8123)["SITE_URL"] == "http://127.0.0.1:8123"
+
+    monkeypatch.setenv("SITE_URL", "https://films.example")
+    assert site_environment("http://127.0.0.1:8123", 8123)["SITE_URL"] == "https://films.example"
