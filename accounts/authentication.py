@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.selectors import user_read
 
 _ATTRIBUTE = "_verified_access_token"
+_ENDED = "This access token is not valid, or not any more. Refresh it, or sign in again."
 
 
 def bearer_credentials(request: HttpRequest) -> str | None:
@@ -64,7 +65,7 @@ class AccessTokenAuthentication(JWTAuthentication):
     def get_validated_token(self, raw_token: bytes) -> Token:
         token = tokens.token_read(tokens.AccessToken, raw_token)
         if token is None:
-            raise InvalidToken
+            raise InvalidToken(_ENDED)
         return token
 
     def get_user(self, validated_token: Token) -> Any:
@@ -73,12 +74,12 @@ class AccessTokenAuthentication(JWTAuthentication):
         try:
             user, signed_in = user_read(user_id=tokens.token_user_id(validated_token), family=family)
         except User.DoesNotExist as error:
-            raise AuthenticationFailed("User not found", code="user_not_found") from error
+            raise AuthenticationFailed("This account does not exist any more.", code="user_not_found") from error
         if not user.is_active:
-            raise AuthenticationFailed("User is inactive", code="user_inactive")
+            raise AuthenticationFailed("This account is not active.", code="user_inactive")
         ended = tokens.FAMILY_CLAIM in validated_token and not signed_in
         if ended or not tokens.token_is_current(validated_token, user):
-            raise InvalidToken
+            raise InvalidToken(_ENDED)
         return user
 
 

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from accounts.models import AccountMail
 
+# Said of a link that is forged, of another kind, too old or used: the same for all.
+LINK_GONE = "This link is not valid, or not any more. Ask for a new one."
 _SALT = "accounts.links"
 
 
@@ -50,7 +52,7 @@ def link_use(*, kind: str, token: str) -> AccountMail:
     except (signing.BadSignature, ValueError):
         pass
     if mail is None or mail.sent_at is None:
-        raise ValidationError({"token": "This link is not valid, or not any more."})
+        raise ValidationError({"token": LINK_GONE})
     mail.used_at = timezone.now()
     mail.save(update_fields=["used_at"])
     return mail

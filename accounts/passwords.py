@@ -5,7 +5,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.links import link_use
+from accounts.links import LINK_GONE, link_use
 from accounts.models import AccountMail, User
 from accounts.selectors import user_exists, user_lock_shared
 from accounts.signins import Tokens, tokens_issue
@@ -54,7 +54,7 @@ def password_reset_confirm(*, token: str, password: str) -> User:
         mail = link_use(kind=AccountMail.Kind.RESET, token=token)
         user = User.objects.select_for_update().filter(email=mail.email, is_active=True).first()
         if user is None or user.token_version != mail.token_version:
-            raise ValidationError({"token": "This link is not valid, or not any more."})
+            raise ValidationError({"token": LINK_GONE})
         password_check(password=password, user=user)
         user.set_password(password)
         user.save(update_fields=["password"])

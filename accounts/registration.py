@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.links import link_use
+from accounts.links import LINK_GONE, link_use
 from accounts.models import AccountMail, User
 from accounts.passwords import password_check
 from accounts.signins import Tokens, tokens_issue
@@ -31,7 +31,7 @@ def registration_confirm(*, token: str, password: str) -> tuple[User, Tokens]:
     with transaction.atomic():
         mail = link_use(kind=AccountMail.Kind.REGISTER, token=token)
         if not mail.password or User.objects.filter(email=mail.email).exists():
-            raise ValidationError({"token": "This link is not valid, or not any more."})
+            raise ValidationError({"token": LINK_GONE})
         if not check_password(password, mail.password):
             raise ValidationError({"password": "This is not the password that you registered with."})
         user = User(email=mail.email, password=mail.password, display_name=mail.display_name)
@@ -39,6 +39,6 @@ def registration_confirm(*, token: str, password: str) -> tuple[User, Tokens]:
             with transaction.atomic():
                 user.save()
         except IntegrityError as error:  # Another link of the same address was used at the same time.
-            raise ValidationError({"token": "This link is not valid, or not any more."}) from error
+            raise ValidationError({"token": LINK_GONE}) from error
         AccountMail.objects.filter(email=mail.email).update(password="")
         return user, tokens_issue(user=user)

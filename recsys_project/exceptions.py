@@ -222,7 +222,7 @@ def _limited(exc: LimitExceededError) -> drf.APIException:
 
 def _user_deleted(exc: Exception) -> drf.APIException:
     """The user was deleted during the request; the error is the one that authentication would raise now."""
-    return drf.AuthenticationFailed("User not found", code="user_not_found")
+    return drf.AuthenticationFailed("This account does not exist any more.", code="user_not_found")
 
 
 def _client_user_deleted() -> drf.APIException:

@@ -79,7 +79,7 @@ def _tokens(given: Mapping[str, str]) -> signins.Tokens:
             try:
                 return signins.tokens_refresh(refresh=fields["refresh_token"])
             except signins.InvalidRefreshTokenError as error:
-                raise GrantError("invalid_grant", "This refresh token is not valid.") from error
+                raise GrantError("invalid_grant", "This refresh token is not valid. Sign in again.") from error
         case None:
             raise GrantError("invalid_request", "The parameter grant_type is missing.")
         case _:

@@ -97,7 +97,9 @@ class RefreshView(NoStoreMixin, PublicView):
         try:
             tokens = signins.tokens_refresh(**serializer.validated_data)
         except signins.InvalidRefreshTokenError as error:
-            raise AuthenticationFailed("This refresh token is not valid.", code="token_not_valid") from error
+            raise AuthenticationFailed(
+                "This refresh token is not valid. Sign in again.", code="token_not_valid"
+            ) from error
         return Response(serializers.RefreshedSerializer(tokens).data)
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
 from accounts import passwords, registration
-from accounts.links import link_is_good
+from accounts.links import LINK_GONE, link_is_good
 from accounts.models import AccountMail
 
 
@@ -68,7 +68,7 @@ class LinkPage(View):
         return self._page(request, self.text, form=form, status=400)
 
     def _gone(self, request: HttpRequest) -> HttpResponse:
-        return self._page(request, "This link is not valid, or not any more.", status=404)
+        return self._page(request, LINK_GONE, status=404)
 
     def _page(self, request: HttpRequest, text: str, *, status: int = 200, **context: Any) -> HttpResponse:
         return render(request, "accounts/link.html", {"heading": self.heading, "text": text, **context}, status=status)

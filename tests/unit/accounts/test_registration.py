@@ -43,6 +43,14 @@ def link_of(email: str, password: str = STRONG) -> str:
     return token_in(mail.outbox[-1])
 
 
+def test_the_error_for_a_used_link_says_what_to_do():
+    token = link_of("ada@x.org")
+    assert post(CONFIRM, token=token, password=STRONG).status_code == 201
+
+    assert "Ask for a new" in post(CONFIRM, token=token, password=STRONG).json()["error"]["fields"]["token"][0]
+    assert b"Ask for a new" in client_of().get(f"/accounts/register/{token}/").content
+
+
 def test_an_account_begins_with_the_link_and_not_before():
     assert post(REGISTER, email="Ada@X.org", password=STRONG, display_name="Ada").status_code == 202
     assert mails_send() == 1
