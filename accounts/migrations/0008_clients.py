@@ -7,6 +7,15 @@ import django.utils.timezone
 from django.db import migrations, models
 
 
+def refuse_with_client_users(apps, schema_editor):
+    """Backwards: without their client, nobody could reach, export or delete these people any more."""
+    if apps.get_model("accounts", "User").objects.filter(client__isnull=False).exists():
+        raise RuntimeError(
+            "Client applications have users, who cannot stay without them. Run migrate again, delete those users "
+            "(DELETE /api/users/ID/, or in the admin), and go back then."
+        )
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -67,4 +76,5 @@ class Migration(migrations.Migration):
             name='client',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='accounts.client'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, refuse_with_client_users),
     ]

@@ -1,6 +1,9 @@
 """The users of client applications: named by ids of the client's own, and invisible to everybody else."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from accounts.clients.services import client_get_or_create
@@ -334,3 +337,12 @@ class TestTheMoviePage:
     def test_a_guest_or_person_who_names_a_user_gets_an_error(self, cast, api_client):
         for client in (api_client, client_of(cast.alice)):
             assert self.ask(client, cast, user="17").status_code == 400
+
+
+def test_going_back_before_clients_strands_none_of_their_users(cast):
+    migration = import_module("accounts.migrations.0008_clients")
+    migration.refuse_with_client_users(apps, None)
+    User.objects.create(client=client_get_or_create(name="shop"), external_id="1")
+
+    with pytest.raises(RuntimeError, match="delete those users"):
+        migration.refuse_with_client_users(apps, None)
