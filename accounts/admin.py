@@ -96,7 +96,8 @@ class UserAdmin(DjangoUserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         given = super().get_readonly_fields(request, obj)
-        if obj is not None and obj.client_id is not None:  # They never sign in; see User's constraints.
+        # Users of clients and of data sets never sign in; an address would let them.
+        if obj is not None and (obj.client_id is not None or obj.dataset):
             given = (*given, "email")
         return given if _is_superuser(request) else (*given, *PRIVILEGES)
 

@@ -52,3 +52,12 @@ def test_an_imported_person_is_edited_without_an_address(staff):
 
     other.refresh_from_db()
     assert (other.email, other.display_name, other.dataset_user_id) == (None, "number 2", 2)
+
+
+def test_an_imported_person_gets_no_address(staff):
+    person = make_imported_user("ml-100k", 7)
+
+    staff.post(f"/admin/accounts/user/{person.pk}/change/", {"email": "taken@example.org", "is_active": "on"})
+
+    person.refresh_from_db()
+    assert person.email is None
