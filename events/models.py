@@ -42,11 +42,24 @@ class Interaction(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="interactions"
     )
     movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="interactions")
-    kind = models.CharField(max_length=8, choices=KIND_CHOICES)
+    kind = models.CharField(max_length=12, choices=KIND_CHOICES)
     value = models.FloatField(null=True, blank=True, help_text="The rating, 0.5 to 5; empty for other kinds.")
+    progress = RealField(null=True, blank=True, help_text="The share of the movie that was watched, 0 to 1.")
     occurred_at = models.DateTimeField(default=timezone.now)
     received_at = models.DateTimeField(default=timezone.now, editable=False)
     recommendation_id = models.UUIDField(null=True, blank=True, help_text="The id of the list that led to it.")
+    source = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where it came from: a source of the list, a row of the client, or an import.",
+    )
+    undo = models.BooleanField(
+        default=False, db_default=False, help_text="Takes back the person's earlier events of this kind and movie."
+    )
+    # Set on an event that was taken back, and on the event that takes back: neither counts.
+    undone_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints = [
@@ -56,6 +69,10 @@ class Interaction(models.Model):
                 condition=models.Q(kind=Kind.RATING.value, value__range=(MIN_RATING, MAX_RATING))
                 | (~models.Q(kind=Kind.RATING.value) & models.Q(value__isnull=True)),
                 name="interaction_value_iff_rating",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(progress__isnull=True) | models.Q(progress__range=(0, 1)),
+                name="interaction_progress_share",
             ),
             # An event in the future would be a person's newest judgement until then.
             models.CheckConstraint(
@@ -146,7 +163,11 @@ class Tag(models.Model):
 
 
 class ServedRecommendation(models.Model):
-    """One list that was computed and shown. Events that it led to carry its id."""
+    """One list that was computed. Events that it led to carry its id.
+
+    The table has a partition for each month (of ``served_at``), so that old months are dropped at once. Its primary key
+    is the id with the time.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -155,12 +176,24 @@ class ServedRecommendation(models.Model):
         null=True,
         db_index=False,
         related_name="served_recommendations",
+        help_text="Empty for a guest.",
     )
+    # A plain number: the log outlives a client.
+    client_id = models.BigIntegerField(null=True)
     endpoint = models.CharField(max_length=40)
     # A plain number: the events app knows nothing of model versions, which may be deleted before the log is.
     model_version_id = models.BigIntegerField(null=True)
+    experiment = models.CharField(max_length=60, blank=True, default="", db_default="")
+    arm = models.CharField(max_length=60, blank=True, default="", db_default="")
     movie_ids = ArrayField(models.BigIntegerField())
     scores = ArrayField(RealField())
+    sources = ArrayField(
+        models.SmallIntegerField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="The source with the largest share of each movie's score, as a number.",
+    )
     explored = ArrayField(
         models.BigIntegerField(),
         default=list,
@@ -168,7 +201,7 @@ class ServedRecommendation(models.Model):
         blank=True,
         help_text="Ids of the movies that have a place for new movies.",
     )
-    request_id = models.CharField(max_length=128, blank=True)
+    request_id = models.CharField(max_length=128, blank=True, default="", db_default="")
     served_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -179,3 +212,46 @@ class ServedRecommendation(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class ListImpression(models.Model):
+    """One time that a list, or a page of it, was shown: places ``start`` to ``start + count - 1`` of its movies.
+
+    The table has a partition for each month (of ``shown_at``). Its primary key is the id with the time.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    shown_at = models.DateTimeField(default=timezone.now)
+    recommendation_id = models.UUIDField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        db_index=False,
+        related_name="list_impressions",
+        help_text="Empty for a guest.",
+    )
+    start = models.SmallIntegerField(default=0, db_default=0)
+    count = models.SmallIntegerField()
+    request_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    # The id of its entry in the stream, by which an entry that is read twice is written once.
+    stream_id = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
+
+    class Meta:
+        constraints = [
+            # Consumer: the writer of the log, which may read an entry twice.
+            models.UniqueConstraint(
+                fields=["stream_id", "shown_at"],
+                condition=~models.Q(stream_id=""),
+                name="impression_once",
+            ),
+        ]
+        indexes = [
+            # Consumer: what a person was shown lately; attribution of their events.
+            models.Index(fields=["user", "-shown_at"], name="impression_user_newest"),
+            # Consumer: attribution of events that name a list.
+            models.Index(fields=["recommendation_id"], name="impression_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recommendation_id} from {self.start}"
