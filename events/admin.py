@@ -80,7 +80,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(Interaction)
 class InteractionAdmin(ReadOnlyAdmin, BigTableAdmin):
-    list_display = ["user", "kind", "movie", "value", "occurred_at", "received_at"]
+    list_display = ["user", "kind", "movie", "value", "progress", "source", "occurred_at", "undone_at"]
     list_filter = ["kind"]
 
 

@@ -8,7 +8,8 @@ To add a kind: a member and a row here, ``makemigrations``, its line in docs/api
 in tests/unit/events/test_kinds.py. The migration of a kind that votes or withdraws builds two indexes of all events.
 
 Where one person gave several kinds for one movie, an explicit judgement (rating, like, dislike; the newest of them)
-outranks a watch, a watch outranks a hide, and a hide outranks a view.
+outranks a watch, a watch outranks a hide or a part that was watched (the newer of them), and these outrank a view, a
+click or a place on the watchlist (the newest of them).
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class Kind(StrEnum):
     VIEW = "view"
     WATCH = "watch"
     HIDE = "hide"
+    CLICK = "click"
+    WATCHLIST = "watchlist"
+    # A watch whose progress is below WATCHED_FROM. Callers send a watch with its progress, and see it as that.
+    PARTIAL = "partial"
 
     @property
     def code(self) -> int:
@@ -69,6 +74,7 @@ class KindRow:
 
 
 _LIKED = ReasonTemplate("because_liked", "Because you liked {}")
+_VIEWED = ReasonTemplate("because_viewed", "Because you viewed {}")
 
 # In the order in which the API and the admin list them.
 KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
@@ -116,7 +122,7 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
             seen=False,
             votes=False,
             withdraws=False,
-            reason=ReasonTemplate("because_viewed", "Because you viewed {}"),
+            reason=_VIEWED,
         ),
         # Chosen, but not yet judged.
         Kind.WATCH: KindRow(
@@ -142,9 +148,49 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
             withdraws=True,
             reason=None,
         ),
+        # Chosen from a list: as much interest as opening the page, which usually follows.
+        Kind.CLICK: KindRow(
+            label="Click (chose it from a list)",
+            code=6,
+            weight=0.2,
+            as_rating=None,
+            precedence=0,
+            seen=False,
+            votes=False,
+            withdraws=False,
+            reason=_VIEWED,
+        ),
+        # Wants to see it: more than curiosity, less than having watched it.
+        Kind.WATCHLIST: KindRow(
+            label="Watchlist (wants to see it)",
+            code=7,
+            weight=0.5,
+            as_rating=None,
+            precedence=0,
+            seen=False,
+            votes=False,
+            withdraws=False,
+            reason=ReasonTemplate("on_watchlist", "Because {} is on your watchlist"),
+        ),
+        # Chosen and not finished, yet or ever.
+        Kind.PARTIAL: KindRow(
+            label="Partial (watched a part of it)",
+            code=8,
+            weight=0.4,
+            as_rating=None,
+            precedence=1,
+            seen=False,
+            votes=False,
+            withdraws=False,
+            reason=ReasonTemplate("because_watched", "Because you watched {}"),
+        ),
     }
 )
 KIND_CHOICES: Final = [(kind.value, row.label) for kind, row in KIND_TABLE.items()]
+# What callers send and see.
+API_KIND_CHOICES: Final = [choice for choice in KIND_CHOICES if choice[0] != Kind.PARTIAL.value]
+# From this share on, a movie that was watched counts as watched to the end: the credits are not.
+WATCHED_FROM: Final = 0.9
 # What trending reads of the table of events: votes, and all that can replace or withdraw one. Without ratings, which
 # have a table of their own.
 VOTE_EVENTS: Final = tuple(kind for kind, row in KIND_TABLE.items() if row.votes and kind is not Kind.RATING)

@@ -21,14 +21,16 @@ _EVENT = ("event_id", "user_id", "movie_id", "kind", "value", "occurred_at", "re
 # Every missed list runs these; building them as querysets took longer than PostgreSQL takes to answer.
 _SEEN = """
     ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)
-    || ARRAY(SELECT movie_id FROM events_interaction WHERE user_id = %(user)s AND kind <> ALL(%(not_seen_by)s::text[]))
+    || ARRAY(SELECT movie_id FROM events_interaction
+        WHERE user_id = %(user)s AND undone_at IS NULL AND kind <> ALL(%(not_seen_by)s::text[]))
 """
 _HISTORY = f"""
     (SELECT movie_id, %(rating)s::text, value, rated_at, NULL::bigint[] FROM events_rating
         WHERE user_id = %(user)s ORDER BY rated_at DESC, movie_id DESC LIMIT %(newest)s)
     UNION ALL
     (SELECT movie_id, kind, value, occurred_at, NULL FROM events_interaction
-        WHERE user_id = %(user)s AND kind <> %(rating)s ORDER BY occurred_at DESC, id DESC LIMIT %(newest)s)
+        WHERE user_id = %(user)s AND undone_at IS NULL AND kind <> %(rating)s
+        ORDER BY occurred_at DESC, id DESC LIMIT %(newest)s)
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, {_SEEN}
 """  # noqa: S608 -- no input in it.

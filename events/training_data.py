@@ -24,6 +24,7 @@ _EVENTS = """
     SELECT user_id::int8, movie_id::int8, code::int2, 'NaN'::float4, extract(epoch FROM max(occurred_at))::int8
     FROM events_interaction
     JOIN (VALUES {codes}) AS kinds (kind, code) USING (kind)
+    WHERE undone_at IS NULL
     GROUP BY user_id, movie_id, code
 """
 _ROW = row_type(user=">i8", movie=">i8", kind=">i2", value=">f4", time=">i8")
@@ -87,7 +88,7 @@ _VOTES = """
         SELECT movie_id, kinds.value, at FROM (
             SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, kind, occurred_at AS at
             FROM events_interaction
-            WHERE kind = ANY(%(kinds)s::text[])
+            WHERE kind = ANY(%(kinds)s::text[]) AND undone_at IS NULL
             ORDER BY user_id, movie_id, occurred_at DESC, id DESC
         ) AS newest
         JOIN unnest(%(kinds)s::text[], %(values)s::float8[]) AS kinds (kind, value) USING (kind)

@@ -55,15 +55,17 @@ _RATING_VOTES = f"""
             SELECT FROM events_interaction later
             WHERE later.user_id = vote.user_id AND later.movie_id = vote.movie_id
                 AND later.kind IN {_sql(_REPLACE_RATING)} AND later.occurred_at > vote.rated_at
+                AND later.undone_at IS NULL
         )
 """  # noqa: S608 -- no input in it.
 _EVENT_VOTES = f"""
     SELECT user_id, movie_id, occurred_at AS at FROM events_interaction vote
     WHERE kind IN {_sql(VOTE_EVENTS)} AND occurred_at <= %(until)s AND occurred_at > %(first)s
+        AND undone_at IS NULL
         AND NOT EXISTS (
             SELECT FROM events_interaction other
             WHERE other.user_id = vote.user_id AND other.movie_id = vote.movie_id
-                AND other.kind IN {_sql(OPINION_EVENTS)}
+                AND other.kind IN {_sql(OPINION_EVENTS)} AND other.undone_at IS NULL
                 AND CASE
                     WHEN (vote.kind, other.kind) IN {_sql_pairs(_outranked)} THEN true
                     WHEN (vote.kind, other.kind) IN {_sql_pairs(_kept)} THEN false

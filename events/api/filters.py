@@ -2,12 +2,12 @@
 
 import django_filters
 
-from events.kinds import KIND_CHOICES
+from events.kinds import API_KIND_CHOICES
 from events.models import Interaction
 
 
 class EventFilter(django_filters.FilterSet):
-    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES, label="Only events of this kind.")
+    kind = django_filters.ChoiceFilter(choices=API_KIND_CHOICES, label="Only events of this kind.")
 
     class Meta:
         model = Interaction

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.client_users import ExternalIdField
-from events.kinds import KIND_CHOICES
+from events.kinds import API_KIND_CHOICES
 from events.models import Interaction
 from movies.api.fields import ListedChoiceField, NumberField, UUIDTextField
 from movies.api.serializers import MovieCardSerializer
@@ -16,7 +16,7 @@ class EventWriteSerializer(serializers.Serializer):
     """One thing the person did with one movie. The service validates it."""
 
     movie = serializers.IntegerField(min_value=1, help_text="The movie's id.")
-    kind = ListedChoiceField(choices=KIND_CHOICES)
+    kind = ListedChoiceField(choices=API_KIND_CHOICES)
     value = NumberField(
         required=False,
         allow_null=True,

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.api.client_users import ExternalIdField
-from events.kinds import KIND_CHOICES, Kind
+from events.kinds import API_KIND_CHOICES, Kind
 from events.models import MAX_RATING, MIN_RATING
 from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
@@ -144,7 +144,7 @@ _parse_cached = lru_cache(maxsize=1000)(_parse)
 
 class SessionEventSerializer(serializers.Serializer):
     movie = serializers.IntegerField(min_value=1, max_value=_MAX_ID)
-    kind = ListedChoiceField(choices=KIND_CHOICES, default=Kind.LIKE.value)
+    kind = ListedChoiceField(choices=API_KIND_CHOICES, default=Kind.LIKE.value)
     value = NumberField(required=False, min_value=MIN_RATING, max_value=MAX_RATING)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events.kinds import Kind
+from events.kinds import API_KIND_CHOICES
 from events.models import Interaction, Rating
 from movies.selectors import movie_cards
 from tests.factories import client_of
@@ -138,5 +138,6 @@ def test_the_error_for_an_unknown_kind_lists_all_kinds(cast):
     response = post(cast.bob, movie=cast["Heat"].pk, kind="lke")
 
     assert response.status_code == 400
-    assert response.json()["error"]["fields"] == {"kind": [f'"lke" is none of {", ".join(Kind)}.']}
+    known = ", ".join(kind for kind, _ in API_KIND_CHOICES)
+    assert response.json()["error"]["fields"] == {"kind": [f'"lke" is none of {known}.']}
     assert not Interaction.objects.exists()

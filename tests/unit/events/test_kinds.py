@@ -74,6 +74,7 @@ def test_every_label_begins_with_the_kind():
 
 def test_codes_in_stored_columns_never_change():
     codes = {"rating": 0, "like": 1, "dislike": 2, "watch": 3, "hide": 4, "view": 5}
+    codes |= {"click": 6, "watchlist": 7, "partial": 8}
 
     assert {kind.value: kind.code for kind in Kind} == codes
     assert sorted(codes.values()) == list(range(len(Kind)))
