@@ -1,6 +1,6 @@
 """Reads users."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache as once
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,13 @@ def user_exists(*, user_id: int) -> bool:
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("SELECT 1 FROM accounts_user WHERE id = %s", [user_id])
         return cursor.fetchone() is not None
+
+
+def users_missing(*, user_ids: Collection[int]) -> set[int]:
+    """Those of the ids that no user has. Checked after data of users was written outside the database."""
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("SELECT id FROM accounts_user WHERE id = ANY(%s::bigint[])", [list(user_ids)])
+        return set(user_ids) - {pk for (pk,) in cursor.fetchall()}
 
 
 @once

@@ -189,6 +189,8 @@ KIND_TABLE: Final[Mapping[Kind, KindRow]] = MappingProxyType(
 KIND_CHOICES: Final = [(kind.value, row.label) for kind, row in KIND_TABLE.items()]
 # What callers send and see.
 API_KIND_CHOICES: Final = [choice for choice in KIND_CHOICES if choice[0] != Kind.PARTIAL.value]
+# What a person has lists of: hidden, on the watchlist, begun.
+SHELF_KINDS: Final = (Kind.HIDE, Kind.WATCHLIST, Kind.PARTIAL)
 # From this share on, a movie that was watched counts as watched to the end: the credits are not.
 WATCHED_FROM: Final = 0.9
 # What trending reads of the table of events: votes, and all that can replace or withdraw one. Without ratings, which

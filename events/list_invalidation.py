@@ -1,12 +1,12 @@
 """Invalidates a person's cached list by replacing their version token; see movies.caching.version_tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from django.db import transaction
 
 from accounts.models import User
-from accounts.selectors import user_exists
+from accounts.selectors import user_exists, users_missing
 from movies.caching.version_tokens import (
     CATALOGUE,
     delete_token,
@@ -43,6 +43,20 @@ def _invalidate_committed(user_id: int, interaction_id: int | None) -> None:
     """Leaves no token of a person who was deleted between the commit and this call."""
     invalidate_user(user_id, interaction_id)
     if not user_exists(user_id=user_id):
+        delete_token(_name(user_id))
+
+
+def invalidate_users_on_commit(interactions: Sequence[tuple[int, int]]) -> None:
+    """Invalidates the lists of people once the current transaction has committed, because of pairs of (interaction id,
+    user id). One round trip to Redis and one query, however many pairs."""
+    if interactions:
+        transaction.on_commit(partial(_invalidate_users_committed, interactions))
+
+
+def _invalidate_users_committed(interactions: Sequence[tuple[int, int]]) -> None:
+    """Leaves no token of people who were deleted between the commit and this call."""
+    invalidate_users(interactions)
+    for user_id in users_missing(user_ids={user_id for _, user_id in interactions}):
         delete_token(_name(user_id))
 
 

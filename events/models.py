@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from events.fields import RealField
-from events.kinds import KIND_CHOICES, OPINION_EVENTS, POSITIVE_FROM, VOTE_EVENTS, Kind
+from events.kinds import KIND_CHOICES, OPINION_EVENTS, POSITIVE_FROM, SHELF_KINDS, VOTE_EVENTS, Kind
 from movies.models import Movie
 from movies.text import normalise_line
 
@@ -94,6 +94,14 @@ class Interaction(models.Model):
                 fields=["user", "movie", "occurred_at"],
                 condition=models.Q(kind__in=[kind.value for kind in OPINION_EVENTS]),
                 name="interaction_opinions",
+            ),
+            # Consumer: event ingestion, which takes back an event that comes after a later undo.
+            models.Index(fields=["user", "movie", "kind"], condition=models.Q(undo=True), name="interaction_undos"),
+            # Consumer: what a person hid, wants to see and has begun to watch, newest first.
+            models.Index(
+                fields=["user", "kind", "-occurred_at"],
+                condition=models.Q(kind__in=[kind.value for kind in SHELF_KINDS], undone_at=None),
+                name="interaction_shelves",
             ),
             # Consumer: the sweep for events that were not announced, which reads the newest received.
             models.Index(fields=["received_at"], name="interaction_received_at"),
