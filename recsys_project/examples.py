@@ -259,7 +259,11 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             "Movies a guest likes": {"movie_ids": [6, 50], "limit": 10, "genre": "crime", "expand": "overview"},
             "What a guest did": {"events": [{"movie": 6, "kind": "rating", "value": 5}, {"movie": 50, "kind": "view"}]},
         },
-        "200": {"A guest's list": _listed(_GUEST, model_version=12, user_state="new", notices=[])},
+        "200": {
+            "A guest's list": _listed(
+                _GUEST, recommendation_id=_LIST_ID, model_version=12, user_state="new", notices=[]
+            )
+        },
     },
     ("post", "/api/recommendations/group/"): {
         "request": {"For a group": {"group": _GROUP_ID, "strategy": "least_misery", "limit": 10}},
@@ -300,6 +304,7 @@ EXAMPLES |= {
                 "ratings": [],
                 "tags": [],
                 "served_recommendations": [],
+                "list_impressions": [],
             }
         }
     },

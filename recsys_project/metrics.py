@@ -22,6 +22,7 @@ from recsys_project import multiprocess
 from recsys_project.client_address import client_address
 from recsys_project.exceptions import error_response
 from recsys_project.health import live_version
+from recsys_project.served_log_metrics import ServedLogStream
 
 logger = structlog.get_logger(__name__)
 
@@ -75,9 +76,10 @@ class _ModelFiles(Collector):
             yield GaugeMetricFamily("recsys_model_artefacts_readable", text, value=float(readable))
 
 
-# A registry of its own, so that no other scrape queries the database.
+# A registry of its own, so that no other scrape queries the database or Redis.
 _MACHINE = CollectorRegistry()
 _MACHINE.register(_ModelFiles())
+_MACHINE.register(ServedLogStream())
 
 
 class _AllProcesses(Collector):

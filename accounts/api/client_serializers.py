@@ -25,3 +25,4 @@ class ClientUserExportSerializer(serializers.Serializer[User]):
     ratings = serializers.ListField(child=serializers.DictField(), help_text="Their current ratings.")
     tags = serializers.ListField(child=serializers.DictField())
     served_recommendations = serializers.ListField(child=serializers.DictField(), help_text="The lists they got.")
+    list_impressions = serializers.ListField(child=serializers.DictField(), help_text="When a list was shown.")

@@ -92,6 +92,7 @@ class RecommendationListSerializer(EnvelopeSerializer):
 
 
 class SessionListSerializer(EnvelopeSerializer):
+    recommendation_id = serializers.UUIDField(help_text="The list's id in the log of served lists.")
     model_version = serializers.IntegerField(allow_null=True)
     user_state = serializers.ChoiceField(choices=["new", "cold"])
     notices = NoticeSerializer(many=True, help_text="What was requested but could not be done; usually empty.")

@@ -48,7 +48,7 @@ class RecommendationListView(APIView):
 
 
 class SessionListView(PublicView):
-    """A list for a guest, from what they did in this session. Nothing is stored."""
+    """A list for a guest, from what they did in this session, which is not stored."""
 
     client_scopes = {"POST": "recommendations:read"}
 
@@ -69,6 +69,8 @@ class SessionListView(PublicView):
             filters=body.filters(),
             source=source,
             expand=body.validated_data.get("expand", ()),
+            client_id=getattr(request.auth, "client_id", None),
+            request_id=getattr(request, "request_id", ""),
         )
         return Response(envelope(**answer), headers={"Cache-Control": "no-store"})
 

@@ -16,8 +16,8 @@ from recommendations.serving.group_lists import group_lists_flush, withdraw_grou
 def remove_lists_on_commit(user: User) -> None:
     """Removes the cached lists of a person who is being deleted, after the deletion commits, and their group lists.
 
-    Lists are cached by id, and the log of served lists has these ids. A list that is logged before the deletion and
-    stored after it is removed by the request that stores it; see list_cache.store.
+    Lists are cached by id; the log of served lists has these ids, and Redis has those of the newest. A list that is
+    stored after the deletion is removed by the request that stores it; see list_cache.store.
     """
     # Their groups have ended: the cleaner of accounts, which is an earlier app, has run.
     group_lists_flush()

@@ -13,7 +13,9 @@ from accounts.groups.selectors import group_members_for_list
 from accounts.models import GroupMember, User, WatchGroup
 from accounts.selectors import user_lock_shared
 from events.selectors import seen_movie_ids
-from events.services import served_record
+from events.served.entries import SOURCE_CODES, ServedList
+from events.served.list_ids import list_id_new
+from events.served.log import served_append
 from movies.selectors import items_expanded, movie_cards
 from recommendations.algorithms.listing.group_aggregation import Strategy
 from recommendations.models import StoredGroupList
@@ -48,16 +50,21 @@ def group_list(
     cards = movie_cards(stored.movie_ids)
     pairs = zip(stored.movie_ids, stored.reasons, strict=True)
     shown = [(movie, code) for movie, code in pairs if movie not in seen and movie in cards][:limit]
-    recommendation_id = uuid.uuid4()
+    recommendation_id = list_id_new()
     if user.personalisation:
-        served_record(
-            recommendation_id=recommendation_id,
-            user=user,
-            endpoint="group",
-            model_version_id=stored.model_version_id,
-            movie_ids=[movie for movie, _ in shown],
-            scores=[_LOGGED_SCORES[code] for _, code in shown],
-            request_id=request_id,
+        served_append(
+            ServedList(
+                id=recommendation_id,
+                user_id=user.pk,
+                client_id=user.client_id,
+                endpoint="group",
+                model_version_id=stored.model_version_id,
+                movie_ids=[movie for movie, _ in shown],
+                scores=[_LOGGED_SCORES[code] for _, code in shown],
+                sources=[SOURCE_CODES["popular" if code == "popular" else "realtime"] for _, code in shown],
+                request_id=request_id,
+                count=len(shown),
+            )
         )
     items = [{"movie": cards[movie], "reason": GROUP_REASONS[code]} for movie, code in shown]
     return {

@@ -5,8 +5,8 @@ or another state of the catalogue (retrieval.database_state).
 
 A rendered list is stored once, under its recommendation id, so that a shorter list is a slice of it and its next pages
 never change. A person's entry names their current list: the tokens and the database's state read before the list was
-computed, the time until which it is fresh, and its id. A hit takes one round trip, as does a miss that acquires the
-single-flight lock.
+computed, the time until which it is fresh, how many movies it has, and its id. A hit takes one round trip, as does a
+miss that acquires the single-flight lock. The same round trip logs the list as served (events.served).
 """
 
 import random
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.commands.core import Script
@@ -25,6 +26,17 @@ from redis.exceptions import RedisError
 
 from accounts.models import User
 from events.list_invalidation import list_token_keys
+from events.served.entries import REQUEST_ID_LENGTH, ServedList
+from events.served.log import served_write
+from events.served.stream import (
+    SHOWN_LUA,
+    deleted_key,
+    is_on,
+    known_lists,
+    known_lists_key,
+    queue_list,
+    stream_key,
+)
 from movies.caching.version_tokens import TOKEN_SECONDS
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
@@ -33,7 +45,7 @@ from recommendations.serving.rendering import RenderedList
 logger = structlog.get_logger(__name__)
 
 # Increase it when the cached format changes, so that a new release never reads the lists of an old one.
-_FORMAT = 6
+_FORMAT = 7
 # Lists expire up to this fraction early (54 to 60 minutes), so that lists computed together do not expire together.
 _JITTER = 0.1
 # A stale list is still served for this long after it expires, while one request computes the next.
@@ -49,8 +61,12 @@ _STATE_TRIES = 3
 # 3 the time; 4-5 the lock token ("" to acquire no lock) and the lock's milliseconds; 6 a placeholder for a missing
 # token of the person; 7-8 a new token for a catalogue without one (see version_tokens.read_token) and its seconds;
 # 9-10 the database's state and the catalogue's token read before it. If the catalogue's token differs from 10, the
-# result is the current token alone, and the caller reads the state again. A lock is per person and tokens.
-_LOOKUP_SCRIPT = """
+# result is the current token alone, and the caller reads the state again. A lock is per person and tokens. 11-14 the
+# movies of the page that is logged if a list is found that the caller will show (0 to log nothing), the person's id,
+# the request's, and the most entries of the log, the fourth key.
+_LOOKUP_SCRIPT = (
+    SHOWN_LUA
+    + """
 local entry, own, all = unpack(redis.call('mget', KEYS[1], KEYS[2], KEYS[3]))
 if not all then
     all = ARGV[7]
@@ -58,9 +74,10 @@ if not all then
 end
 if all ~= ARGV[10] then return {all} end
 local tokens = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
-local list, fresh = false, false
+local list, fresh, length, id = false, false, 0, ''
 if entry then
-    local entry_tokens, fresh_until, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
+    local entry_tokens, fresh_until
+    entry_tokens, fresh_until, length, id = string.match(entry, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$')
     if entry_tokens == tokens then
         list = redis.call('get', ARGV[1] .. id)
         fresh = list and tonumber(ARGV[3]) <= tonumber(fresh_until)
@@ -70,8 +87,13 @@ local acquired = false
 if ARGV[4] ~= '' and not fresh then
     acquired = redis.call('set', ARGV[2] .. tokens, ARGV[4], 'NX', 'PX', ARGV[5])
 end
+local count = math.min(tonumber(ARGV[11]), tonumber(length))
+if list and not acquired and count > 0 then
+    log_shown(KEYS[4], ARGV[14], id, ARGV[12], 0, count, ARGV[13])
+end
 return {tokens, list, fresh and 1 or 0, acquired and 1 or 0}
 """
+)
 _RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
@@ -91,18 +113,26 @@ class Lookup(NamedTuple):
     catalogue_token: bytes | None = None
 
 
-def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
+class FirstPage(NamedTuple):
+    """The first page of a list that a request shows: up to ``limit`` movies."""
+
+    limit: int
+    request_id: str = ""
+
+
+def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None) -> Lookup:
     """Look up the person's list; it is valid if all tokens are those it was computed under.
 
     One round trip; in each process another one after the catalogue's token changes. acquire: take the single-flight
-    lock if there is no fresh list. An event changes the tokens, so lists before and after it have different locks, and
-    no request waits for an invalid list. With Redis away every request computes.
+    lock if there is no fresh list. page: what the request shows of a list that is found; it is logged, unless the
+    request has to compute another list. An event changes the tokens, so lists before and after it have different locks,
+    and no request waits for an invalid list. With Redis away every request computes.
     """
     lock_token = secrets.token_hex(8) if acquire else ""
     token_keys = list_token_keys(user_id)
     if token_keys is None:
         return Lookup(lock_token=lock_token)
-    keys = [_entry_key(user_id), *token_keys]
+    keys = [_entry_key(user_id), *token_keys, stream_key()]
     arguments: list[Any] = [
         _list_key(""),
         _lock_key(user_id, b""),
@@ -113,10 +143,12 @@ def lookup(user_id: int, *, acquire: bool = True) -> Lookup:
         secrets.token_hex(8),
         TOKEN_SECONDS,
     ]
+    logged = page if page is not None and is_on() else FirstPage(0)
+    log: list[Any] = [logged.limit, user_id, logged.request_id[:REQUEST_ID_LENGTH], settings.SERVED_STREAM_MAX]
     state = current_state()
     try:
         for _ in range(_STATE_TRIES):
-            answer = _script(_LOOKUP_SCRIPT)(keys, [*arguments, state.text, state.token], client=_redis())
+            answer = _script(_LOOKUP_SCRIPT)(keys, [*arguments, state.text, state.token, *log], client=_redis())
             if len(answer) > 1:
                 break
             state = state_under(answer[0])
@@ -136,11 +168,12 @@ def retention_seconds() -> int:
     return serving_config().list_cache_seconds + STALE_SECONDS
 
 
-def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None) -> None:
-    """Store a list under its id, for its next pages. One round trip; does nothing with Redis away.
+def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None, served: ServedList | None = None) -> None:
+    """Store a list under its id, for its next pages, and log it as served. One round trip.
 
     own: the lookup before the list was computed; also makes it the person's current list, under the tokens of that
-    lookup, and releases the lock. Raises User.DoesNotExist if the person has been deleted; then nothing stays stored.
+    lookup, and releases the lock. served: what is logged; with Redis away this is written into PostgreSQL, and nothing
+    else is done. Raises User.DoesNotExist if the person has been deleted; then nothing stays stored.
     """
     try:
         with _redis().pipeline(transaction=False) as pipe:
@@ -148,18 +181,23 @@ def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None) ->
             pipe.set(list_key, _serialize(rendered), ex=retention_seconds())
             if own is not None and own.tokens is not None:
                 fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
-                entry = b"%b\n%.0f\n%b" % (own.tokens, time.time() + fresh, str(rendered.recommendation_id).encode())
+                length, list_id = len(rendered.movie_ids), str(rendered.recommendation_id).encode()
+                entry = b"%b\n%.0f\n%d\n%b" % (own.tokens, time.time() + fresh, length, list_id)
                 pipe.set(_entry_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
                 if own.lock_token is not None:
                     pipe.eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, own.tokens), own.lock_token)
+            if served is not None and is_on():
+                queue_list(pipe, served)
             # Last: a deletion sets this mark before it removes the lists, so one of the two removes this list.
-            pipe.exists(_deleted_key(user_id))
+            pipe.exists(deleted_key(user_id))
             *_, deleted = pipe.execute()
         if deleted:
-            _redis().delete(_entry_key(user_id), list_key)
+            _redis().delete(_entry_key(user_id), list_key, known_lists_key(user_id))
             raise User.DoesNotExist
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
+        if served is not None:
+            served_write(served)
 
 
 def list_by_id(recommendation_id: UUID) -> RenderedList | None:
@@ -173,15 +211,16 @@ def list_by_id(recommendation_id: UUID) -> RenderedList | None:
 
 
 def remove_lists(user_id: int, recommendation_ids: Iterable[str], *, deleted: bool = True) -> None:
-    """Remove the entry and these lists of a person.
+    """Remove the entry of a person, these lists, and those that Redis knows to be theirs.
 
     deleted: the person is deleted; this is marked, so that ``store`` keeps no new list.
     With Redis away they stay until they expire; nothing reads them.
     """
     try:
         if deleted:
-            _redis().set(_deleted_key(user_id), b"", ex=DELETED_SECONDS)
-        _redis().delete(_entry_key(user_id), *map(_list_key, recommendation_ids))
+            _redis().set(deleted_key(user_id), b"", ex=DELETED_SECONDS)
+        lists = {*recommendation_ids, *known_lists(user_id)}
+        _redis().delete(_entry_key(user_id), known_lists_key(user_id), *map(_list_key, lists))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -196,15 +235,15 @@ def release_lock(user_id: int, held: Lookup) -> None:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def wait_for_list(user_id: int, tokens: bytes | None) -> RenderedList | None:
+def wait_for_list(user_id: int, tokens: bytes | None, page: FirstPage | None = None) -> RenderedList | None:
     """Wait for the list that another request computes under the same tokens.
 
-    None after LOCK_SECONDS / 2, or as soon as the tokens change.
+    None after LOCK_SECONDS / 2, or as soon as the tokens change. page: logged as in ``lookup``.
     """
     ends = time.monotonic() + LOCK_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
-        latest = lookup(user_id, acquire=False)
+        latest = lookup(user_id, acquire=False, page=page)
         if latest.rendered is not None:
             return latest.rendered
         if latest.tokens != tokens:
@@ -241,10 +280,6 @@ def _entry_key(user_id: int) -> str:
 
 def _list_key(recommendation_id: str) -> str:
     return str(cache.make_key(f"served:{_FORMAT}:{recommendation_id}"))
-
-
-def _deleted_key(user_id: int) -> str:
-    return str(cache.make_key(f"deleted:{user_id}"))
 
 
 def _lock_key(user_id: int, tokens: bytes) -> str:

@@ -1,6 +1,6 @@
 """Pages of a rendered list, and the signed cursor to the next page, valid for one person and one set of filters."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from movies.selectors import items_expanded, movie_cards
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving import list_cache
 from recommendations.serving.rendering import RenderedList
+from recommendations.serving.served_lists import log_positions
 
 _SALT = "recommendations.cursor"
 _CURSOR_ERRORS = {
@@ -76,14 +77,17 @@ def page_body(
     continued: bool,
     expand: Collection[str] = (),
     cache_state: str = "",
+    request_id: str = "",
 ) -> bytes:
     """The JSON body of the response: the list's head, up to ``limit`` items from ``start`` on, ``next_cursor``.
 
     continued: the list was computed for an earlier request, so movies that the person has seen since, or that are no
-    longer published, are left out. expand: names from EXPANSIONS, read now. cache_state: adds the explanation, with
-    this as its ``cache`` (hit, miss and so on).
+    longer published, are left out; and this page is logged as shown. expand: names from EXPANSIONS, read now.
+    cache_state: adds the explanation, with this as its ``cache`` (hit, miss and so on).
     """
     positions, stop = _page_positions(rendered, start, limit, user if continued else None)
+    if continued and user.personalisation:
+        log_positions(rendered.recommendation_id, positions, user=user, request_id=request_id)
     items = [rendered.items[position] for position in positions]
     if expand:
         items = [orjson.dumps(item) for item in items_expanded([orjson.loads(item) for item in items], expand)]
@@ -99,7 +103,7 @@ def page_body(
 
 def _page_positions(
     rendered: RenderedList, start: int, limit: int, recheck_for: User | None
-) -> tuple[Collection[int], int]:
+) -> tuple[Sequence[int], int]:
     """The positions of the page's items, and where the next page starts.
 
     recheck_for: leave out movies that this person has seen or that are not published.

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 from django.utils import timezone
 
 from accounts.models import User
-from events.services import served_record
+from events.served.entries import SOURCE_CODES, ServedList
+from events.served.list_ids import list_id_new
+from events.served.log import served_append
 from recommendations.algorithms.listing.scoring import rank
 from recommendations.retrieval.candidates import popularity_of
 from recommendations.serving.gather import gather_for_ranking
+from recommendations.serving.present import COLUMNS
 
 MAX_RANKED = 1000
 
@@ -35,16 +37,22 @@ def rank_movies(*, user: User, movie_ids: Sequence[int], request_id: str = "") -
     # Stable: at equal scores and popularity the order of ``rank`` stays.
     order = sorted(scores, key=lambda movie: (-scores[movie], -popularity.get(movie, 0.0)))
     ratings = gathered.ratings.predict(order, gathered.movies.rating_factors_of(order))
-    version_id, recommendation_id = gathered.request.live.version_id, uuid4()
+    version_id, recommendation_id = gathered.request.live.version_id, list_id_new()
     if user.personalisation:
-        served_record(
-            recommendation_id=recommendation_id,
-            user=user,
-            endpoint="rank",
-            model_version_id=version_id,
-            movie_ids=order,
-            scores=[scores[movie] for movie in order],
-            request_id=request_id,
+        largest = dict(zip(ranked.item_ids.tolist(), ranked.shares.argmax(axis=1).tolist(), strict=True))
+        served_append(
+            ServedList(
+                id=recommendation_id,
+                user_id=user.pk,
+                client_id=user.client_id,
+                endpoint="rank",
+                model_version_id=version_id,
+                movie_ids=order,
+                scores=[scores[movie] for movie in order],
+                sources=[SOURCE_CODES[COLUMNS[largest[movie]]] for movie in order],
+                request_id=request_id,
+                count=len(order),
+            )
         )
     return {
         "recommendation_id": str(recommendation_id),

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from django.utils import timezone
 
+from events.served.list_ids import list_id_new
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import mood_notices
 from recommendations.serving.exploration import new_movie_positions
@@ -29,7 +30,7 @@ class RenderedList:
 
 def render(presented: PresentedList) -> RenderedList:
     """Render the list under a new recommendation id."""
-    recommendation_id = uuid4()
+    recommendation_id = list_id_new()
     head = {
         "recommendation_id": str(recommendation_id),
         "generated_at": timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from events.selectors import NOT_SEEN_BY, Signal
-from events.services import served_record
+from events.served.list_ids import list_id_new
+from events.served.log import served_append
 from movies.models import Movie
 from movies.selectors import items_expanded
 from recommendations.algorithms.listing.scoring import rank
@@ -19,6 +20,7 @@ from recommendations.serving.gather import gather_for_guest, gather_for_user
 from recommendations.serving.pages import list_at_cursor, page_body
 from recommendations.serving.present import present
 from recommendations.serving.rendering import RenderedList, item_fields, list_fields, render
+from recommendations.serving.served_lists import served_list
 
 
 def recommendation_list(
@@ -48,9 +50,9 @@ def recommendation_list(
     elif not user.personalisation:
         rendered, state = _compute_impersonal(user, filters), "paused"
     elif filters:
-        rendered, state = _compute(user, request_id, filters), "filtered"
+        rendered, state = _compute(user, limit, request_id, filters), "filtered"
     else:
-        rendered, state = _get_or_compute(user, request_id)
+        rendered, state = _get_or_compute(user, limit, request_id)
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
     return page_body(
@@ -62,29 +64,34 @@ def recommendation_list(
         continued=bool(cursor),
         expand=expand,
         cache_state=state if explain else "",
+        request_id=request_id,
     )
 
 
-def _get_or_compute(user: User, request_id: str) -> tuple[RenderedList, str]:
-    """The person's list and its cache state. Of concurrent misses one computes; the others wait for its list."""
-    lookup = list_cache.lookup(user.pk)
+def _get_or_compute(user: User, limit: int, request_id: str) -> tuple[RenderedList, str]:
+    """The person's list and its cache state. Of concurrent misses one computes; the others wait for its list.
+
+    The first ``limit`` movies are logged as shown, wherever the list came from.
+    """
+    page = list_cache.FirstPage(limit, request_id)
+    lookup = list_cache.lookup(user.pk, page=page)
     if lookup.rendered is not None and not lookup.stale:
         return lookup.rendered, "hit"
     if lookup.lock_token is None:
-        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens)
+        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens, page)
         if waited is not None:
             return waited, "stale" if lookup.rendered else "shared"
     try:
-        return _compute(user, request_id, ListFilters(), lookup), "miss"
+        return _compute(user, limit, request_id, ListFilters(), lookup), "miss"
     except BaseException:
         list_cache.release_lock(user.pk, lookup)
         raise
 
 
 def _compute(
-    user: User, request_id: str, filters: ListFilters, lookup: list_cache.Lookup | None = None
+    user: User, limit: int, request_id: str, filters: ListFilters, lookup: list_cache.Lookup | None = None
 ) -> RenderedList:
-    """Computes the list, logs it as served and caches it.
+    """Computes the list, caches it and logs it as served.
 
     lookup: of an unfiltered list, which becomes the person's current one under the tokens of the lookup; without it the
     list is cached for its next pages only.
@@ -93,17 +100,15 @@ def _compute(
     ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
     rendered = render(presented)
-    served_record(
+    served = served_list(
+        presented,
         recommendation_id=rendered.recommendation_id,
         user=user,
         endpoint="recommendations",
-        model_version_id=presented.version_id,
-        movie_ids=rendered.movie_ids,
-        scores=[item.score for item in presented.items],
-        explored=presented.explored,
+        limit=limit,
         request_id=request_id,
     )
-    list_cache.store(rendered, user_id=user.pk, own=lookup)
+    list_cache.store(rendered, user_id=user.pk, own=lookup, served=served)
     return rendered
 
 
@@ -122,8 +127,11 @@ def session_list(
     filters: ListFilters,
     source: str = "events",
     expand: Collection[str] = (),
+    client_id: int | None = None,
+    request_id: str = "",
 ) -> dict[str, Any]:
-    """A guest's list from the signals of their session, newest first; nothing is stored.
+    """A guest's list from the signals of their session, newest first. The signals are not stored; the list is logged
+    as shown to nobody. client_id: the client application that asked.
 
     Raises ValidationError naming a filter, or ``source`` (the request's field of the signals) if a movie does not
     exist.
@@ -138,4 +146,17 @@ def session_list(
     gathered = gather_for_guest(signals, seen, filters)
     ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
-    return {**list_fields(presented), "items": items_expanded(item_fields(presented)[:limit], expand)}
+    recommendation_id = list_id_new()
+    served_append(
+        served_list(
+            presented,
+            recommendation_id=recommendation_id,
+            user=None,
+            client_id=client_id,
+            endpoint="session",
+            limit=limit,
+            request_id=request_id,
+        )
+    )
+    fields = {"recommendation_id": str(recommendation_id), **list_fields(presented)}
+    return {**fields, "items": items_expanded(item_fields(presented)[:limit], expand)}

@@ -15,6 +15,7 @@ from recsys_project.settings.observability import *  # noqa: F403
 from recsys_project.settings.ratelimits import *  # noqa: F403
 from recsys_project.settings.recommending import *  # noqa: F403
 from recsys_project.settings.security import *  # noqa: F403
+from recsys_project.settings.served_log import *  # noqa: F403
 
 # Read without django-environ, which treats a value that begins with $ as the name of another variable.
 SECRET_KEY = os.environ.get("SECRET_KEY", "")

@@ -17,12 +17,13 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from accounts.tokens import AccessToken
-from events.models import Rating, ServedRecommendation
+from events.models import Rating
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from tests.factories import make_imported_user, make_movie, make_user
 from tests.functional.web_server import Answer, WebServer
+from tests.served import served_lists
 
 LIST = "/api/recommendations/"
 SESSION = "/api/recommendations/session/"
@@ -80,7 +81,7 @@ class Client:
 
     def served(self) -> int:
         """How many lists were computed for the person."""
-        return ServedRecommendation.objects.filter(user=self.user).count()
+        return served_lists().filter(user=self.user).count()
 
 
 class Line:

@@ -21,6 +21,7 @@ from recommendations.models import BatchRecommendation
 from tests.factories import make_key
 from tests.functional.cinema import EVENTS, LIST, Cinema, Client, at_once, movie_ids, rows
 from tests.functional.web_server import error_of, running_database_url
+from tests.served import drain, served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 API = settings.BASE_DIR / "docs" / "api.md"
@@ -142,7 +143,7 @@ def test_a_key_reaches_nothing_of_people_and_others(cinema):
     movie = cinema.movies["Crime"][0].pk
     person.tell(movie)
     other.tell("17", movie)
-    served = ServedRecommendation.objects.filter(user__client__name=other.name).count()
+    served = served_lists().filter(user__client__name=other.name).count()
     for external_id in ("17", str(person.user.pk), str(person.user)):
         assert shop.history(external_id) == []
         assert shop.ask("DELETE", f"/api/users/{quote(external_id, safe='')}/").status == 204
@@ -150,7 +151,7 @@ def test_a_key_reaches_nothing_of_people_and_others(cinema):
 
     assert other.history("17") == [movie]
     assert User.objects.filter(pk=person.user.pk).exists()
-    assert ServedRecommendation.objects.filter(user__client__name=other.name).count() == served
+    assert served_lists().filter(user__client__name=other.name).count() == served
     assert person.ids(EVENTS) == [movie]
 
 
@@ -177,6 +178,7 @@ def test_a_user_is_deleted_while_they_are_busy(cinema):
     assert {answer.status for answer in answers} <= {200, 201, 204, 409}
     assert shop.ask("DELETE", "/api/users/17/").status == 204
     assert shop.users() == set()
+    drain()
     for model in (Interaction, Rating, ServedRecommendation, BatchRecommendation):
         assert not model.objects.filter(user__client__name=shop.name).exists()
     assert shop.history("17") == []

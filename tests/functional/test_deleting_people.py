@@ -10,8 +10,8 @@ from django.db import connection
 from django_redis import get_redis_connection
 
 from accounts.models import User
-from events.models import ServedRecommendation
 from tests.functional.cinema import EVENTS, LIST, Cinema, Client, Staff, at_once
+from tests.served import served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8
@@ -102,5 +102,5 @@ def test_an_active_person_is_deleted_whole_and_answered_401(cinema: Cinema):
         assert not User.objects.filter(pk=person.user.pk).exists()
         assert rows_about(person.user.pk) == 0
         assert activity.lists
-        assert not ServedRecommendation.objects.filter(pk__in=activity.lists).exists()
+        assert not served_lists().filter(pk__in=activity.lists).exists()
         assert keys_about(person.user.pk, activity.lists) == set()

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from events.models import ServedRecommendation
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from recommendations.models import StoredGroupList
 from recommendations.vectors.refresh import embeddings_refresh
 from tests.factories import make_movie
 from tests.functional.cinema import Cinema, Client, at_once, movie_ids
+from tests.served import served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GROUP = "/api/recommendations/group/"
@@ -151,7 +151,7 @@ def test_a_new_movie_takes_the_tenth_place_and_is_logged(cinema: Cinema, premier
 
     exploration = answer["explanation"]["exploration"]
     assert exploration["places"] == 1
-    served = ServedRecommendation.objects.get(pk=answer["recommendation_id"])
+    served = served_lists().get(pk=answer["recommendation_id"])
     assert (
         served.explored
         == exploration["movies"]

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from events.models import ServedRecommendation
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from recommendations.models import ModelVersion
 from recommendations.vectors.refresh import embeddings_refresh
 from tests.factories import make_movie
 from tests.functional.cinema import SESSION, Cinema, Client, Staff, movie_ids
+from tests.served import served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TENTH = 9
@@ -57,7 +57,7 @@ def test_a_new_movie_is_tenth_and_says_why_and_is_logged(cinema: Cinema, fresh: 
     assert explored(answer) == [fresh.pk]
     assert len(set(movie_ids(answer))) == len(answer["items"]) == 100
     assert answer["explanation"]["exploration"]["movies"] == [fresh.pk]
-    served = ServedRecommendation.objects.get(pk=answer["recommendation_id"])
+    served = served_lists().get(pk=answer["recommendation_id"])
     assert (served.explored, served.movie_ids) == ([fresh.pk], movie_ids(answer))
 
 

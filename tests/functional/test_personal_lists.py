@@ -2,9 +2,10 @@
 
 import pytest
 
-from events.models import Rating, ServedRecommendation
+from events.models import Rating
 from movies.models import Movie
 from tests.functional.cinema import LIST, PER_GENRE, Cinema, movie_ids
+from tests.served import served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,7 +79,7 @@ def test_pages_make_up_one_list(cinema: Cinema, limit, narrow):
         pages.append(movie_ids(page))
 
     assert [len(ids) for ids in pages[:-1]] == [limit] * (len(pages) - 1)
-    served = ServedRecommendation.objects.get(pk=page["recommendation_id"])
+    served = served_lists().get(pk=page["recommendation_id"])
     assert [movie for ids in pages for movie in ids] == served.movie_ids
     assert len(set(served.movie_ids)) == len(served.movie_ids)
     assert served.user == person.user

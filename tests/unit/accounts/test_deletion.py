@@ -2,7 +2,6 @@
 
 import re
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,12 +19,16 @@ from accounts.deletion import user_delete
 from accounts.models import RefreshToken, User
 from events.announcements import changes_announce
 from events.list_invalidation import invalidate_user_on_commit
-from events.models import Interaction, Rating, ServedRecommendation, Tag
-from events.services import interaction_record, served_record
+from events.models import Interaction, Rating, Tag
+from events.served.entries import ServedList
+from events.served.list_ids import list_id_new
+from events.served.log import served_append, served_write
+from events.services import interaction_record
 from movies.models import CacheInvalidation
 from recommendations.models import BatchRecommendation, ModelVersion
 from recommendations.serving import list_cache
 from tests.factories import PASSWORD, client_of, make_group, make_user
+from tests.served import drain, served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST, EVENTS, GROUP = "/api/recommendations/", "/api/events/", "/api/recommendations/group/"
@@ -214,8 +217,6 @@ def outrun(user: User, call):
     [
         ("post", EVENTS, {"kind": "rating", "value": 4}),
         ("post", EVENTS, {"kind": "like"}),
-        ("get", LIST, None),
-        ("get", LIST, {"genre": "crime"}),
         ("patch", "/api/auth/me/", {"display_name": "Ada"}),
         ("post", GROUP, {}),
     ],
@@ -223,13 +224,12 @@ def outrun(user: User, call):
 def test_a_request_that_a_deletion_outruns_is_a_401(committed_cast, method, path, body):
     cast, user = committed_cast, make_user("ada@x.org")
     client = client_of(user)
-    given = {"data": body} if method == "get" else {"data": body, "format": "json"}
     if path == EVENTS:
         body["movie"] = cast["Heat"].pk
     if path == GROUP:
         body["group"] = make_group(user, cast.bob)
 
-    answer = outrun(user, lambda: getattr(client, method)(path, **given))
+    answer = outrun(user, lambda: getattr(client, method)(path, body, format="json"))
 
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "user_not_found"
@@ -256,6 +256,21 @@ def test_a_sign_in_that_a_deletion_outruns_is_a_401(committed_cast, what):
     assert not RefreshToken.objects.exists()
 
 
+def test_nothing_stays_of_a_list_that_a_deletion_outruns(committed_cast):
+    """Serving writes nothing into PostgreSQL, so it does not wait for the deletion, which removes what it leaves."""
+    user = make_user("ada@x.org")
+
+    with transaction.atomic():
+        user_delete(user_id=user.pk)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(lambda: (client_of(user).get(LIST), connection.close())[0]).result()
+
+    assert answer.status_code == 200
+    assert keys_about(user.pk) == kept_lists() == set()
+    assert drain().entries == {"dropped": 1}
+    assert not any(rows_about(user.pk).values())
+
+
 def test_a_list_cached_during_a_deletion_is_removed(committed_cast, monkeypatch):
     user, store = make_user("ada@x.org"), list_cache.store
 
@@ -268,7 +283,7 @@ def test_a_list_cached_during_a_deletion_is_removed(committed_cast, monkeypatch)
 
     assert answer.status_code == 401
     assert keys_about(user.pk) == kept_lists() == set()
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_an_event_stored_just_before_a_deletion_leaves_no_token(committed_cast):
@@ -297,17 +312,19 @@ def test_what_staff_changed_before_a_deletion_leaves_no_token(committed_cast):
 
 def test_services_say_that_the_person_is_gone(committed_cast):
     user, movie = make_user("ada@x.org"), committed_cast["Heat"]
+    of_list = {"user_id": user.pk, "model_version_id": None, "movie_ids": [1], "scores": [1]}
+    served = ServedList(id=list_id_new(), endpoint="x", count=1, **of_list)
     user_delete(user_id=user.pk)
 
     with pytest.raises(User.DoesNotExist):
         interaction_record(user=user, movie_id=movie.pk, kind="rating", value=4)
     with pytest.raises(User.DoesNotExist):
-        served_record(
-            recommendation_id=uuid.uuid4(), user=user, endpoint="x", model_version_id=None, movie_ids=[1], scores=[1]
-        )
+        served_append(served)
+    with pytest.raises(User.DoesNotExist):
+        served_write(served)
     with pytest.raises(User.DoesNotExist):
         signins.tokens_issue(user=user)
     with pytest.raises(User.DoesNotExist):
         services.user_update(user=user, display_name="Ada")
     assert not Rating.objects.exists()
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()

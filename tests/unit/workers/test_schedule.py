@@ -15,6 +15,7 @@ schedule = import_module("workers.migrations.0001_schedule")
 later = import_module("workers.migrations.0002_tuning_and_tokens")
 each_minute = import_module("workers.migrations.0004_run_due")
 sweep = import_module("workers.migrations.0005_sweep_announcements")
+served_log = import_module("workers.migrations.0007_served_log")
 TRAIN = "workers.tasks.training.train"
 
 
@@ -25,6 +26,7 @@ def delivered(db) -> None:
     later.create_schedule(apps, None)
     each_minute.run_due_each_minute(apps, None)
     sweep.create_sweep(apps, None)
+    served_log.create_schedule(apps, None)
     MigrationRecorder.Migration.objects.filter(app="workers").update(applied=at("2026-01-01 00:00"))
 
 
@@ -47,6 +49,8 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.maintenance.flush_tokens": "default",
         "workers.tasks.maintenance.announce_changes": "default",
         "workers.tasks.mails.send": "default",
+        "workers.tasks.served.drain": "default",
+        "workers.tasks.served.partitions": "default",
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
     }

@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 
 from accounts.clients.services import client_get_or_create
 from accounts.models import User
-from events.models import Interaction, Rating, ServedRecommendation
+from events.models import Interaction, Rating
 from events.services import interaction_record
 from events.training_data import training_data_read
 from tests.factories import PASSWORD, client_of, client_with_key, make_key
+from tests.served import drain, served_lists
 
 LIST, EVENTS, RANK = "/api/recommendations/", "/api/events/", "/api/rank/"
 
@@ -48,7 +49,7 @@ def test_a_list_for_a_new_id_makes_the_user(cast, shop):
     response = shop.get(LIST, {"user": "17"})
 
     assert response.json()["user_state"] == "cold"
-    assert ServedRecommendation.objects.get().user.external_id == "17"
+    assert served_lists().get().user.external_id == "17"
 
 
 def test_the_next_list_takes_an_event_into_account(committed_cast, shop):
@@ -241,7 +242,7 @@ def test_deleting_a_user_leaves_nothing_of_theirs(cast, shop):
     assert [answer.status_code for answer in answers] == [204, 204]
     assert list(User.objects.filter(client__isnull=False).values_list("external_id", flat=True)) == ["18"]
     assert not Rating.objects.exists()
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
     assert Interaction.objects.get().user.external_id == "18"
 
 
@@ -258,12 +259,13 @@ def test_an_export_has_all_rows_of_the_user_alone(cast, shop):
     send(shop, cast, "17", kind="rating", value=4)
     send(shop, cast, "18", "Alien")
     shop.get(LIST, {"user": "17"})
+    drain()
     exported = shop.get("/api/users/17/export/").json()
 
     assert exported["user"]["display_name"] == "Ada"
     assert [row["movie_id"] for row in exported["interactions"]] == [cast["Heat"].pk]
     assert [row["value"] for row in exported["ratings"]] == [4]
-    assert len(exported["served_recommendations"]) == 1
+    assert len(exported["served_recommendations"]) == len(exported["list_impressions"]) == 1
     assert "password" not in exported["user"]
 
 

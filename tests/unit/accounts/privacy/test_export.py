@@ -18,6 +18,7 @@ from accounts.services import tokens_issue
 from events.models import Tag
 from events.services import interaction_record
 from tests.factories import client_of, make_group, make_user
+from tests.served import drain
 
 pytestmark = pytest.mark.django_db
 EXPORT = "/api/auth/me/export/"
@@ -78,6 +79,7 @@ def test_a_person_gets_their_rows_and_nobody_elses(cast):
     client_of(cast.alice).get("/api/recommendations/")
     cast.alice.groups.add(Group.objects.create(name="editors"))
     make_group(cast.alice, cast.bob)
+    drain()
 
     archive = exported(cast.alice)
 
@@ -85,7 +87,8 @@ def test_a_person_gets_their_rows_and_nobody_elses(cast):
     (rating,) = rows(archive, "events_rating")
     assert (rating["movie"], rating["movie__title"], rating["value"]) == (cast["Heat"].pk, "Heat", 4.5)
     assert rows(archive, "accounts_user")[0]["email"] == "alice@example.org"
-    for table in ("events_interaction", "events_servedrecommendation", "batch_recommendations", "accounts_user_groups"):
+    lists = ("events_servedrecommendation", "events_listimpression", "batch_recommendations")
+    for table in ("events_interaction", *lists, "accounts_user_groups"):
         assert len(rows(archive, table)) == len(csv_rows(archive, table)) == 1, table
     everything = b"".join(archive.read(name) for name in archive.namelist())
     assert b"bob@example.org" not in everything

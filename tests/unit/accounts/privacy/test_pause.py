@@ -8,10 +8,11 @@ from django.db import connection, transaction
 from accounts.models import User
 from accounts.privacy.pausing import user_lock_to_record
 from accounts.services import user_update
-from events.models import Interaction, Rating, ServedRecommendation
+from events.models import Interaction, Rating
 from events.services import interaction_record
 from recommendations.models import StoredGroupList
 from tests.factories import client_of, make_group
+from tests.served import served_lists
 
 LIST, EVENTS, ME = "/api/recommendations/", "/api/events/", "/api/auth/me/"
 GROUP = "/api/recommendations/group/"
@@ -55,7 +56,7 @@ def test_a_list_in_a_pause_is_a_guests_and_not_logged(cast, query):
     pause(cast.alice)
 
     assert titles(cast.alice, **query) == [item["movie"]["title"] for item in guest]
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 @pytest.mark.django_db
@@ -67,15 +68,15 @@ def test_an_order_in_a_pause_is_a_guests_and_not_logged(cast):
         return answer.json()["items"]
 
     new = order(cast.bob)
-    ServedRecommendation.objects.all().delete()
+    served_lists().delete()
     like(cast.alice, cast["Babe"], cast["Aladdin"])
     pause(cast.alice)
 
     assert order(cast.alice) == new
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
     pause(cast.alice, ended=True)
     assert order(cast.alice) != new
-    assert ServedRecommendation.objects.get().user == cast.alice
+    assert served_lists().get().user == cast.alice
 
 
 @pytest.mark.django_db
@@ -126,7 +127,7 @@ def test_a_pause_withdraws_group_lists_and_logs_none(cast):
 
     assert StoredGroupList.objects.get().movie_ids == []
     assert group_titles(cast.alice, group)
-    assert [row.user for row in ServedRecommendation.objects.all()] == [cast.bob]
+    assert [row.user for row in served_lists()] == [cast.bob]
 
 
 @pytest.mark.django_db

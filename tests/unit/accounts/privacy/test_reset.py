@@ -8,14 +8,15 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 from accounts.models import GroupMember, User
-from events.models import Interaction, Rating, ServedRecommendation, Tag
+from events.models import Interaction, ListImpression, Rating, ServedRecommendation, Tag
 from events.services import interaction_record
 from recommendations.models import BatchRecommendation, StoredGroupList
 from tests.factories import client_of, make_group
+from tests.served import drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST, RESET = "/api/recommendations/", "/api/auth/me/reset/"
-TABLES = (Interaction, Rating, Tag, ServedRecommendation, BatchRecommendation)
+TABLES = (Interaction, Rating, Tag, ServedRecommendation, ListImpression, BatchRecommendation)
 
 
 def reset(user: User) -> int:
@@ -36,6 +37,7 @@ def busy(cast, user: User) -> str:
 
 
 def counts(user: User) -> list[int]:
+    drain()
     return [model.objects.filter(user=user).count() for model in TABLES]
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from events.models import ServedRecommendation
 from movies.models import Movie
 from tests.factories import client_of, make_movie, make_popular
+from tests.served import served_lists
 
 URL = "/api/recommendations/"
 POPULAR = "/api/recommendations/popular/"
@@ -62,7 +62,7 @@ def test_a_bad_limit_is_an_error_that_names_it(cast, url, limit):
 
     assert response.status_code == 400
     assert list(response.json()["error"]["fields"]) == ["limit"]
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_limits_from_one_to_a_hundred(cast):
@@ -73,7 +73,7 @@ def test_limits_from_one_to_a_hundred(cast):
 
 def test_ones_own_list_needs_a_token(cast, api_client):
     assert api_client.get(URL).status_code == 401
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_popular_and_similar_accept_no_token_or_an_expired_one(cast, api_client):

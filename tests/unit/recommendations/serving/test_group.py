@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.groups.services import group_leave
 from accounts.models import GroupMember, User
-from events.models import Interaction, Rating, ServedRecommendation
+from events.models import Interaction, Rating
 from events.services import interaction_record
 from movies.models import Movie
 from movies.services import movies_hide
@@ -21,6 +21,7 @@ from recommendations.algorithms.listing.group_aggregation import rank_group
 from recommendations.models import ModelVersion, MovieEmbedding, PopularMovie, StoredGroupList
 from recommendations.serving import group
 from tests.factories import client_of, make_batch_list, make_group, make_movie, make_user
+from tests.served import served_lists
 
 URL = "/api/recommendations/group/"
 
@@ -51,7 +52,7 @@ def test_a_group_needs_somebody_who_is_signed_in(cast, api_client):
     response = api_client.post(URL, {"group": make_group(cast.alice, cast.bob)}, format="json")
 
     assert response.status_code == 401
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def refusal(response) -> list[str]:
@@ -64,7 +65,7 @@ def test_a_foreign_group_is_like_one_that_is_not_there(cast):
 
     assert refusal(ask(cast.alice, theirs)) == refusal(ask(cast.alice, none)) == ["You have no such group."]
     assert not StoredGroupList.objects.exists()
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_there_is_no_list_before_everybody_has_accepted(cast):
@@ -84,7 +85,7 @@ def test_there_is_no_list_after_a_member_left(cast):
 
     for member in (cast.alice, cast.bob):
         assert refusal(ask(member, ended)) == ["This group has ended."]
-    assert ServedRecommendation.objects.count() == 1
+    assert served_lists().count() == 1
 
 
 def test_a_member_who_may_not_sign_in_ends_the_lists(cast):
@@ -120,7 +121,7 @@ def test_a_bad_body_is_an_error_that_names_the_field(cast, name):
 
     assert response.status_code == 400
     assert [named.split(".")[0] for named in response.json()["error"]["fields"]] == [field]
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 FILTERS = {
@@ -235,7 +236,7 @@ def test_neither_the_answer_nor_the_log_has_a_score(cast):
 
     assert all(set(item) == {"movie", "reason"} for item in answer["items"])
     assert all(set(item["reason"]) == {"code", "text"} for item in answer["items"])
-    logged = np.float32(ServedRecommendation.objects.get().scores)
+    logged = np.float32(served_lists().get().scores)
     assert set(logged.tolist()) <= set(np.float32([1.0, 0.7, 0.4, 0.1]).tolist())
 
 
@@ -324,7 +325,7 @@ def test_an_empty_catalogue_gives_an_empty_group_list(cast):
 def test_a_list_is_logged_as_served_to_who_asked(cast):
     answer = ask(cast.bob, make_group(cast.alice, cast.bob), limit=4).json()
 
-    served = ServedRecommendation.objects.get()
+    served = served_lists().get()
     assert (str(served.pk), served.user, served.endpoint) == (answer["recommendation_id"], cast.bob, "group")
     assert served.movie_ids == [item["movie"]["id"] for item in answer["items"]]
     assert served.model_version_id == answer["model_version"] == cast.version.pk

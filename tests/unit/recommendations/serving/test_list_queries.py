@@ -6,12 +6,13 @@ import pytest
 from django.utils import timezone
 
 from events.list_invalidation import invalidate_user
-from events.models import Interaction, ServedRecommendation
+from events.models import Interaction
 from events.services import interaction_record
 from movies.models import Movie
 from movies.services import movies_hide
 from recommendations.models import ModelVersion
 from tests.factories import client_of, make_embedding, make_movie
+from tests.served import served_lists
 
 URL = "/api/recommendations/"
 SESSION = "/api/recommendations/session/"
@@ -48,7 +49,7 @@ def test_a_bad_parameter_is_an_error_that_names_it(cast, name, value):
 
     assert response.status_code == 400
     assert list(response.json()["error"]["fields"]) == [name]
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_year_from_after_year_to_is_an_error(cast):
@@ -164,7 +165,7 @@ def test_a_guest_gets_a_list_and_nothing_is_stored(cast, api_client):
     assert titles(narrowed) == ["Babe"]
     assert titles(nothing)[0] == "Toy Story"
     assert not Interaction.objects.exists()
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 @pytest.mark.parametrize(

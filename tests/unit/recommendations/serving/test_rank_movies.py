@@ -2,11 +2,11 @@
 
 import pytest
 
-from events.models import ServedRecommendation
 from events.services import interaction_record
 from movies.models import Movie
 from recommendations.serving.rank_movies import rank_movies
 from tests.factories import client_of, client_with_key, make_key, make_movie
+from tests.served import served_lists
 
 RANK = "/api/rank/"
 
@@ -74,7 +74,7 @@ def test_ids_that_make_no_sense_are_an_error(cast, ids):
     response = client_of(cast.bob).post(RANK, {"movie_ids": ids}, format="json")
 
     assert response.status_code == 400
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_movies_without_a_score_follow_by_popularity(cast, settings):
@@ -89,7 +89,7 @@ def test_movies_without_a_score_follow_by_popularity(cast, settings):
 
 def test_the_order_is_logged_as_served(cast):
     answer = client_of(cast.alice).post(RANK, {"movie_ids": [cast["Babe"].pk, cast["Heat"].pk]}, format="json").json()
-    served = ServedRecommendation.objects.get(pk=answer["recommendation_id"])
+    served = served_lists().get(pk=answer["recommendation_id"])
 
     assert (served.user, served.endpoint) == (cast.alice, "rank")
     assert served.movie_ids == [item["movie_id"] for item in answer["items"]]
