@@ -50,8 +50,8 @@ def served_append(entry: ServedList | Shown, *more: Shown) -> None:
             if user_id is not None:
                 # Last: a deletion sets this mark before it removes what is known of the person's lists.
                 pipe.exists(deleted_key(user_id))
-            deleted = pipe.execute()[-1] if user_id is not None else False
-        if user_id is not None and deleted:
+            answers = pipe.execute()
+        if user_id is not None and answers[-1]:
             redis_client().delete(known_lists_key(user_id))
             raise User.DoesNotExist
     except (RedisError, OSError) as error:
