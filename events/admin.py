@@ -1,6 +1,7 @@
 """What people did, in the admin: events and served lists to read, ratings to correct."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.widgets import ForeignKeyRawIdWidget
@@ -11,13 +12,21 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from events.list_invalidation import invalidate_user_on_commit
-from events.models import Interaction, Rating, ServedRecommendation, Tag
+from events.models import Interaction, ListImpression, Rating, ServedRecommendation, Tag
 from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
 
 MAX_MATCHES = 1_000
+
+
+def people_named(term: str) -> list[int]:
+    """The ids of the people with this e-mail address or id. One query."""
+    people = list(User.objects.filter(email=term.lower()).values_list("pk", flat=True))
+    if term.isascii() and term.isdigit() and len(term) < 19:
+        people.append(int(term))
+    return people
 
 
 class NumberWidget(ForeignKeyRawIdWidget):
@@ -54,9 +63,7 @@ class BigTableAdmin(admin.ModelAdmin):
         term = search_term.replace("\x00", "").strip()
         if not term:
             return queryset, False
-        people = list(User.objects.filter(email=term.lower()).values_list("pk", flat=True))
-        if term.isascii() and term.isdigit() and len(term) < 19:
-            people.append(int(term))
+        people = people_named(term)
         titled = Movie.objects.filter(search_title__contains=search_key_typed(term)).order_by("pk")
         movies = titled.values_list("pk", flat=True)[:MAX_MATCHES]
         return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
@@ -110,13 +117,39 @@ class TagAdmin(BigTableAdmin):
     list_display = ["user", "movie", "text", "tagged_at"]
 
 
-@admin.register(ServedRecommendation)
-class ServedRecommendationAdmin(ReadOnlyAdmin):
-    list_display = ["id", "user", "endpoint", "model_version_id", "served_at", "request_id"]
-    list_filter = ["endpoint"]
+class ListLogAdmin(ReadOnlyAdmin):
+    """A table of the log of served lists: as BigTableAdmin, for rows of many movies."""
+
     list_select_related = ["user"]
     show_full_result_count = False
     paginator = EstimatedCountPaginator
+    list_per_page = 50
+    # Present so that the search box is shown; get_search_results decides what it means.
+    search_fields = ["request_id"]
+    search_help_text = "The e-mail address or id of a person, or the id of a list."
+    list_id_field = "pk"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Finds by what has an index."""
+        term = search_term.replace("\x00", "").strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(**{self.list_id_field: UUID(term)}), False
+        except ValueError:
+            return queryset.filter(user_id__in=people_named(term)), False
+
+
+@admin.register(ServedRecommendation)
+class ServedRecommendationAdmin(ListLogAdmin):
+    list_display = ["id", "user", "endpoint", "model_version_id", "experiment", "arm", "served_at", "request_id"]
     ordering = ["-served_at"]
-    search_fields = ["=user__email", "=request_id"]
-    search_help_text = "The e-mail address of a person, or a request id."
+
+
+@admin.register(ListImpression)
+class ListImpressionAdmin(ListLogAdmin):
+    list_display = ["id", "user", "recommendation_id", "start", "count", "shown_at", "request_id"]
+    ordering = ["-pk"]
+    list_id_field = "recommendation_id"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -216,6 +217,8 @@ class ServedRecommendation(models.Model):
         indexes = [
             # Consumer: a person's own list log in the admin, and attribution of their events.
             models.Index(fields=["user", "-served_at"], name="served_user_newest"),
+            # Consumer: the newest lists in the admin, and roll-ups of a day.
+            models.Index(fields=["served_at"], name="served_at_newest"),
         ]
 
     def __str__(self) -> str:
@@ -259,6 +262,8 @@ class ListImpression(models.Model):
             models.Index(fields=["user", "-shown_at"], name="impression_user_newest"),
             # Consumer: attribution of events that name a list.
             models.Index(fields=["recommendation_id"], name="impression_list"),
+            # Consumer: roll-ups of a day. Rows are written in the order of their times, for which this is tiny.
+            BrinIndex(fields=["shown_at"], name="impression_day", pages_per_range=32),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,14 @@ from django.utils.functional import cached_property
 
 # Filtered lists are counted up to this many rows; nobody pages further.
 MAX_COUNTED = 10_000
+# PostgreSQL has no estimate of a partitioned table as a whole; -1 stands for a table that was never analysed.
+_ESTIMATE = """
+    WITH this AS (SELECT %s::regclass AS oid)
+    SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class WHERE relkind <> 'p' AND (
+        oid = (SELECT oid FROM this)
+        OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = (SELECT oid FROM this))
+    )
+"""
 
 
 class EstimatedCountPaginator(Paginator):
@@ -19,9 +27,7 @@ class EstimatedCountPaginator(Paginator):
         queryset: Any = self.object_list
         if not queryset.query.where:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [queryset.model._meta.db_table]
-                )
+                cursor.execute(_ESTIMATE, [queryset.model._meta.db_table])
                 estimate = int(cursor.fetchone()[0])
             if estimate > MAX_COUNTED:
                 return estimate

@@ -1,9 +1,11 @@
 """Events and ratings in the admin."""
 
+import uuid
+
 import pytest
 
 from accounts.models import User
-from events.models import Interaction, Rating, ServedRecommendation
+from events.models import Interaction, ListImpression, Rating, ServedRecommendation
 from tests.tokens import user_token
 
 
@@ -14,10 +16,11 @@ def staff(cast, client):
     Rating.objects.create(user=cast.bob, movie=cast["Heat"], value=4)
     Rating.objects.create(user=cast.carol, movie=cast["Babe"], value=2)
     ServedRecommendation.objects.create(user=cast.bob, endpoint="recommendations", movie_ids=[1], scores=[0.5])
+    ListImpression.objects.create(user=cast.bob, recommendation_id=ServedRecommendation.objects.get().pk, count=1)
     return client
 
 
-@pytest.mark.parametrize("table", ["interaction", "rating", "tag", "servedrecommendation"])
+@pytest.mark.parametrize("table", ["interaction", "rating", "tag", "servedrecommendation", "listimpression"])
 @pytest.mark.parametrize("term", ["", "bob@example.org", "heat", "9" * 40, "\x00"])
 def test_every_table_opens_and_can_be_searched(staff, table, term):
     assert staff.get(f"/admin/events/{table}/", {"q": term} if term else {}).status_code == 200
@@ -39,6 +42,16 @@ def test_events_and_served_lists_cannot_be_rewritten(staff):
     assert staff.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
     assert staff.get("/admin/events/servedrecommendation/add/").status_code == 403
     assert Interaction.objects.get().kind == "like"
+
+
+@pytest.mark.parametrize("table", ["servedrecommendation", "listimpression"])
+def test_lists_are_found_by_person_or_list(cast, staff, table):
+    def found(term: str) -> int:
+        return staff.get(f"/admin/events/{table}/", {"q": term}).context["cl"].queryset.count()
+
+    assert found("bob@example.org") == found(str(cast.bob.pk)) == found(str(ServedRecommendation.objects.get().pk)) == 1
+    assert found("carol@example.org") == found(str(uuid.uuid4())) == 0
+    assert staff.get(f"/admin/events/{table}/add/").status_code == 403
 
 
 def test_correcting_a_rating_makes_the_persons_list_stale(cast, staff, django_capture_on_commit_callbacks):

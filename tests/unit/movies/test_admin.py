@@ -1,5 +1,6 @@
 """Staff curate the catalogue in the admin."""
 
+import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -9,6 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 
+from events.models import ListImpression
+from movies import paginator
 from movies.caching import version_tokens
 from movies.caching.version_tokens import CATALOGUE, token_key
 from movies.models import Credit, Genre, Movie, Person
@@ -191,3 +194,16 @@ def test_every_page_opens(cast, staff, page):
 def test_a_filtered_count_is_exact_for_small_lists(cast):
     assert EstimatedCountPaginator(Movie.objects.order_by("pk"), 5).count == 9
     assert EstimatedCountPaginator(Movie.objects.filter(title="Heat"), 5).count == 1
+
+
+@pytest.mark.django_db
+def test_a_partitioned_table_is_estimated_by_its_partitions(monkeypatch):
+    monkeypatch.setattr(paginator, "MAX_COUNTED", 2)
+    for _ in range(3):
+        ListImpression.objects.create(recommendation_id=uuid.uuid4(), count=1)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE events_listimpression")
+
+    with CaptureQueriesContext(connection) as queries:
+        assert EstimatedCountPaginator(ListImpression.objects.order_by("pk"), 5).count == 3
+    assert len(queries) == 1

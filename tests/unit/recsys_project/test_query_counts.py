@@ -23,7 +23,7 @@ from accounts.links import link_address
 from accounts.mails import mails_send
 from accounts.models import AccountMail, User
 from accounts.signins import tokens_issue
-from events.models import Interaction, Rating, ServedRecommendation, Tag
+from events.models import Interaction, ListImpression, Rating, ServedRecommendation, Tag
 from events.services import interaction_record
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Credit, Person
@@ -320,6 +320,7 @@ def full_tables(cast: Cast) -> Cast:
         Rating.objects.create(user=cast.bob, movie=movie, value=4)
         Tag.objects.create(user=cast.bob, movie=movie, text="good")
         ServedRecommendation.objects.create(user=cast.bob, endpoint="recommendations", movie_ids=[1], scores=[0.5])
+        ListImpression.objects.create(user=cast.bob, recommendation_id=uuid.uuid4(), count=1)
         Credit.objects.create(movie=movie, person=Person.objects.create(name=f"Person {n}"), role="director")
         TuningRun.objects.create(status="finished")
         Group.objects.create(name=f"Group {n}")

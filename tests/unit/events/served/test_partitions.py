@@ -91,7 +91,7 @@ def test_a_made_partition_has_the_keys_of_its_table():
         )
         assert {kind for (kind,) in cursor.fetchall()} == {"p", "f"}
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = %s", [f"{TABLES[1]}_2031_05"])
-        assert cursor.fetchone()[0] == 4
+        assert cursor.fetchone()[0] == 5
 
 
 @pytest.mark.django_db
