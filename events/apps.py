@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class EventsConfig(AppConfig):
@@ -7,8 +8,10 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
         from accounts.privacy.cleaners import on_taste_reset  # noqa: PLC0415
+        from events.attribution.checks import check_attribution  # noqa: PLC0415
         from events.list_invalidation import forget_user_on_commit  # noqa: PLC0415
         from events.privacy import taste_delete  # noqa: PLC0415
 
+        register(check_attribution)
         on_taste_reset(taste_delete)
         on_user_delete(forget_user_on_commit)

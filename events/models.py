@@ -262,9 +262,17 @@ class ListImpression(models.Model):
             models.Index(fields=["user", "-shown_at"], name="impression_user_newest"),
             # Consumer: attribution of events that name a list.
             models.Index(fields=["recommendation_id"], name="impression_list"),
-            # Consumer: roll-ups of a day. Rows are written in the order of their times, for which this is tiny.
-            BrinIndex(fields=["shown_at"], name="impression_day", pages_per_range=32),
+            # Consumer: the statistics of an hour. Rows are written in the order of time, so that it stays tiny.
+            BrinIndex(fields=["shown_at"], name="impression_shown_at", pages_per_range=32, autosummarize=True),
         ]
 
     def __str__(self) -> str:
         return f"{self.recommendation_id} from {self.start}"
+
+
+# So that Django finds the tables of attribution.
+from events.attribution.models import (  # noqa: E402
+    AttributionProgress as AttributionProgress,  # noqa: PLC0414
+)
+from events.attribution.models import RecommendationOutcome as RecommendationOutcome  # noqa: E402, PLC0414
+from events.attribution.models import RecommendationStatistic as RecommendationStatistic  # noqa: E402, PLC0414

@@ -3,6 +3,7 @@
 import os
 
 from recsys_project.settings.api import *  # noqa: F403
+from recsys_project.settings.attribution import *  # noqa: F403
 from recsys_project.settings.auth import *  # noqa: F403
 from recsys_project.settings.cache import *  # noqa: F403
 from recsys_project.settings.celery import *  # noqa: F403

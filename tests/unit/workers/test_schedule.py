@@ -51,6 +51,8 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.mails.send": "default",
         "workers.tasks.served.drain": "default",
         "workers.tasks.served.partitions": "default",
+        "workers.tasks.attribution.hourly": "default",
+        "workers.tasks.attribution.nightly": "default",
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
     }

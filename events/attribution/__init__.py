@@ -1,0 +1,1 @@
+"""What came of the lists that were shown: outcomes and their statistics. See docs/attribution.md."""
