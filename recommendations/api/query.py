@@ -1,5 +1,6 @@
 """Requests of the list endpoints: filters, pages, groups, and the events of a guest."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from movies.api.fields import BoundedListField, ListedChoiceField, NumberField, 
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
-from recommendations.retrieval.filters import MAX_EXCLUDED, ListFilters
+from recommendations.retrieval.filters import MAX_EXCLUDED, MAX_REPEAT_AFTER, ListFilters
 from recommendations.serving.group_lists import MAX_GROUP_LIMIT
 
 MAX_SIGNALS = 200
@@ -102,7 +103,21 @@ class ListQuerySerializer(FilterSerializer):
 
     cursor = serializers.CharField(required=False, max_length=500, help_text="The next_cursor of the previous page.")
     explain = serializers.BooleanField(default=False, help_text="Add an explanation of the list.")
+    repeat_after = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_REPEAT_AFTER,
+        help_text="Rest movies that the person was shown within this many hours and did not act on; 0 rests none.",
+    )
+    exclude_watchlist = serializers.BooleanField(
+        default=False, help_text="Leave out what is on the person's watchlist."
+    )
     user = ExternalIdField()
+
+    def filters(self) -> ListFilters:
+        """The filters of a valid query, with those that need to know the person."""
+        given, filters = self.validated_data, super().filters()
+        return replace(filters, repeat_after=given.get("repeat_after"), exclude_watchlist=given["exclude_watchlist"])
 
 
 class ListQuery(NamedTuple):

@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from recommendations.algorithms.listing.blending import BlendConfig
 from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.algorithms.listing.scoring import RankingConfig
+from recommendations.retrieval.filters import MAX_REPEAT_AFTER
 
 MAX_EXPLORATION_PLACES = 14
 # Upper bounds that keep sums of weights, and dates before a window, in range.
@@ -39,6 +40,7 @@ class ServingConfig:
     exploration_places: int
     exploration_days: float
     list_cache_seconds: int
+    repeat_after_hours: int
     popular_list_size: int
     popular_cache_seconds: int
     similar_cache_seconds: int
@@ -128,6 +130,7 @@ _FIELDS = {
     "exploration_days": _NumberSetting("EXPLORATION_DAYS", 0, allow_infinity=True),
     # With 0 seconds every list is computed; its pages are still available.
     "list_cache_seconds": _seconds("RECOMMENDATIONS_CACHE_SECONDS", low=0),
+    "repeat_after_hours": _NumberSetting("REPEAT_AFTER_HOURS", 0, MAX_REPEAT_AFTER, whole=True),
     "popular_list_size": _NumberSetting("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
     "popular_cache_seconds": _seconds("POPULAR_CACHE_SECONDS"),
     "similar_cache_seconds": _seconds("SIMILAR_CACHE_SECONDS"),

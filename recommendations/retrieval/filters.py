@@ -7,18 +7,24 @@ from dataclasses import dataclass, fields
 from movies.filters import MovieFilter
 
 MAX_EXCLUDED = 1000
+# A month.
+MAX_REPEAT_AFTER = 744
 
 
 @dataclass(frozen=True)
 class ListFilters(MovieFilter):
-    """A movie filter with two more fields.
+    """A movie filter with more fields.
 
     exclude: ids of movies to leave out; the caller excludes them together with seen movies. mood: free text that
-    affects the ranking only.
+    affects the ranking only. repeat_after: movies that the person was shown within this many hours and did not act on
+    rest, as long as others are left; 0 lets them return at once, None is REPEAT_AFTER_HOURS. exclude_watchlist: leaves
+    out what is on the person's watchlist.
     """
 
     exclude: frozenset[int] = frozenset()
     mood: str = ""
+    repeat_after: int | None = None
+    exclude_watchlist: bool = False
 
     def __bool__(self) -> bool:
         """Whether any filter is set."""

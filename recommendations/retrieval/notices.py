@@ -15,6 +15,7 @@ class Notice(TypedDict):
 TEXTS = {
     "mood_unavailable": "The mood was not applied: there is no model that can read it now.",
     "mood_unknown": "The mood was not applied: the model knows none of its words.",
+    "shown_lately": "The list ends with movies that you were shown lately, because too few others are left.",
     "meaning_unavailable": "Searched by titles, words and names alone: there is no model that can read a meaning now.",
 }
 
@@ -22,6 +23,11 @@ TEXTS = {
 def mood_notices(meaning: TextMeaning) -> list[Notice]:
     """The notices of a list with a mood, from the mood's meaning."""
     return [_notice(f"mood_{meaning.missing}")] if meaning.missing else []
+
+
+def rest_notices(returned: int) -> list[Notice]:
+    """The notices of a list at whose end this many resting movies returned."""
+    return [_notice("shown_lately")] if returned else []
 
 
 def search_notices(meaning: TextMeaning) -> list[Notice]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from events.memory import resting_movie_ids, watchlist_movie_ids
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
 from recommendations.algorithms.listing.query_mixture import mix_queries, pad_profile
@@ -44,7 +45,8 @@ class ListRequest:
 
     signals: the newest signal of each movie, newest first; seen: ids of movies that must not be listed; explore:
     whether new movies are inserted, which only logged lists do; wanted: ids of movies to rank in any case, if they are
-    published.
+    published; resting: ids of movies that were shown lately, which return at the end of a list that is too short, the
+    longest ago first; watchlist: ids of movies to leave out because they are on the person's watchlist.
     """
 
     live: LiveModel
@@ -54,11 +56,18 @@ class ListRequest:
     features: MovieFeatureCache
     explore: bool = False
     wanted: frozenset[int] = frozenset()
+    resting: tuple[int, ...] = ()
+    watchlist: frozenset[int] = frozenset()
 
     @property
     def excluded(self) -> set[int]:
-        """Ids of movies that must not be listed: seen, or excluded by the filters."""
-        return self.seen | self.filters.exclude
+        """Ids of movies that are not candidates: those that must not be listed, and those that rest."""
+        return self.never_listed.union(self.resting)
+
+    @property
+    def never_listed(self) -> set[int]:
+        """Ids of movies that must not be listed: seen, on the watchlist, or excluded by the filters."""
+        return self.seen | self.filters.exclude | self.watchlist
 
     def popular(self, limit: int, exclude: set[int]) -> ScoredItems:
         """Up to ``limit`` popular movies that pass the filters, best first."""
@@ -75,6 +84,10 @@ class LeftOut(NamedTuple):
     of_batch_seen: int
     of_batch_filtered: int
     not_published: int
+    resting: int
+    watchlist: int
+    # Resting movies that are back at the end of the list, because too few others are left.
+    returned: int
 
 
 @dataclass(frozen=True)
@@ -104,12 +117,19 @@ def gather_for_user(
 ) -> GatheredList:
     """Read everything for one person's list. Two queries and a vector search when the movies' features are cached.
 
+    One more query each if movies rest, and if the watchlist is left out.
+
     features: the feature cache of the current catalogue token, if the caller has already read the token.
     """
     live = candidates.live_model(user_id)
     signals, seen = history(user_id, SIGNALS_READ)
     features = features or feature_cache_for(catalogue_token())
-    return gather(ListRequest(live, signals, seen, filters or ListFilters(), features, explore=True))
+    filters = filters or ListFilters()
+    hours = serving_config().repeat_after_hours if filters.repeat_after is None else filters.repeat_after
+    resting = tuple(resting_movie_ids(user_id, hours)) if hours else ()
+    watchlist = frozenset(watchlist_movie_ids(user_id)) if filters.exclude_watchlist else frozenset()
+    request = ListRequest(live, signals, seen, filters, features, explore=True, resting=resting, watchlist=watchlist)
+    return gather(request)
 
 
 def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> GatheredList:
@@ -179,7 +199,7 @@ def gather(request: ListRequest) -> GatheredList:
         ranking,
         pool,
         movies,
-        _left_out(request, batch_filtered, not_published=len(ids) - len(published)),
+        _left_out(request, batch_filtered, fill, not_published=len(ids) - len(published)),
         signal_titles=_signal_titles(request, profile),
         ratings=ratings,
         mood=mood,
@@ -219,14 +239,18 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
     return mix_queries(profile, following, times, published.space, published.parameters.mixture)
 
 
-def _left_out(request: ListRequest, batch_filtered: set[int], *, not_published: int) -> LeftOut:
+def _left_out(request: ListRequest, batch_filtered: set[int], fill: ScoredItems, *, not_published: int) -> LeftOut:
     """batch_filtered: ids of the nightly list that the filters leave out."""
+    returned = set(request.resting).intersection(fill.item_ids.tolist())
     return LeftOut(
         seen=len(request.seen),
         excluded=len(request.filters.exclude),
         of_batch_seen=len(request.seen.intersection(request.live.movie_ids)),
         of_batch_filtered=len(batch_filtered - request.excluded),
         not_published=not_published,
+        resting=len(set(request.resting) - request.never_listed) - len(returned),
+        watchlist=len(request.watchlist),
+        returned=len(returned),
     )
 
 
@@ -285,7 +309,8 @@ def _new_movies(request: ListRequest) -> dict[int, datetime]:
 
 
 def _fill(request: ListRequest, listed: set[int]) -> ScoredItems:
-    """Items that extend the list to LIST_SIZE: popular movies, then any that pass, scored like the least popular."""
+    """Items that extend the list to LIST_SIZE: popular movies, then any that pass, scored like the least popular; then
+    those that rest, the longest ago shown first."""
     missing = LIST_SIZE - len(listed)
     if missing <= 0:
         return ScoredItems()
@@ -295,5 +320,14 @@ def _fill(request: ListRequest, listed: set[int]) -> ScoredItems:
     if not still_missing:
         return popular
     rest = candidates.catalogue_movies(still_missing, used.union(popular.item_ids.tolist()), request.filters)
+    resting = _passing_in_order(request)[: still_missing - len(rest)]
+    rest = [*rest, *resting]
     lowest = min([0.0, *popular.scores.tolist()])
     return ScoredItems.of([*popular.item_ids.tolist(), *rest], [*popular.scores.tolist(), *[lowest] * len(rest)])
+
+
+def _passing_in_order(request: ListRequest) -> list[int]:
+    """The resting movies that pass the filters and may be listed, in their order. One query, if there are any."""
+    rested = [movie for movie in request.resting if movie not in request.never_listed]
+    passing = request.filters.passing(rested) if rested else set()
+    return [movie for movie in rested if movie in passing]

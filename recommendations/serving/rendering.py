@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from events.served.list_ids import list_id_new
 from recommendations.retrieval.config import serving_config
-from recommendations.retrieval.notices import mood_notices
+from recommendations.retrieval.notices import mood_notices, rest_notices
 from recommendations.serving.exploration import new_movie_positions
 from recommendations.serving.present import COLUMNS, PresentedList, RankedItem
 
@@ -51,7 +51,10 @@ def list_fields(presented: PresentedList) -> dict[str, Any]:
     return {
         "model_version": presented.version_id,
         "user_state": presented.user_state,
-        "notices": mood_notices(mood) if (mood := presented.gathered.mood) is not None else [],
+        "notices": [
+            *(mood_notices(mood) if (mood := presented.gathered.mood) is not None else []),
+            *rest_notices(presented.gathered.left_out.returned),
+        ],
     }
 
 

@@ -81,3 +81,6 @@ POPULAR_LIST_SIZE = env.int("POPULAR_LIST_SIZE", default=200)
 POPULAR_HALF_LIFE_DAYS = env.float("POPULAR_HALF_LIFE_DAYS", default=180)
 # A group's list is computed once in this time, so that asking again tells its members nothing new about each other.
 GROUP_LIST_HOURS = env.float("GROUP_LIST_HOURS", default=24)
+# Movies that a list showed to a person within this many hours, and that they did not act on, rest: the next list that
+# is computed leaves them out as long as others are left. 0 turns it off. A cached list stays as it is for its hour.
+REPEAT_AFTER_HOURS = env.int("REPEAT_AFTER_HOURS", default=0)

@@ -261,6 +261,7 @@ REQUESTS = [
     Asked(PERSONAL, "miss, catalogue changed", who="alice", meanwhile=catalogue_changes),
     Asked(PERSONAL, "miss, catalogue changed, nothing known", who="bob", meanwhile=catalogue_changes),
     Asked(PERSONAL, "filtered", without_babe, "alice"),
+    Asked(PERSONAL, "rested", always(repeat_after=24, exclude_watchlist="true"), "alice"),
     Asked(PERSONAL, "page by cursor", second_page("/api/recommendations/", "alice", limit=2), "alice"),
     Asked(
         PERSONAL,

@@ -19,6 +19,8 @@ VALUES: dict[str, Any] = {
     "max_runtime": 1995,
     "exclude": frozenset({1, 2}),
     "mood": "heat",
+    "repeat_after": 0,
+    "exclude_watchlist": True,
 }
 
 

@@ -134,6 +134,8 @@ FILTERS = {
     "mood": "gangsters",
     "cursor": "x",
     "explain": True,
+    "repeat_after": 24,
+    "exclude_watchlist": True,
 }
 
 

@@ -39,6 +39,10 @@ BAD = [
     ("cursor", "made-up"),
     ("cursor", "\x00"),
     ("explain", "perhaps"),
+    ("repeat_after", "-1"),
+    ("repeat_after", "745"),
+    ("repeat_after", "1.5"),
+    ("exclude_watchlist", "perhaps"),
     ("sort", "title"),
 ]
 
