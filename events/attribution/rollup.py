@@ -38,7 +38,7 @@ _NAMES = " ".join(f"WHEN {number} THEN '{name}'" for number, name in SOURCE_NAME
 _SOURCE = f"CASE {{source}} {_NAMES} ELSE 'unknown' END"
 _POSITION = """
     CASE WHEN position <= 20 THEN position::text WHEN position <= 50 THEN '21-50'
-        WHEN position <= 100 THEN '51-100' ELSE '101-' END
+        WHEN position <= 100 THEN '51-100' ELSE '101+' END
 """
 # Impressions of people. A guest's count nowhere: no event can follow them.
 _SHOWN = f"""
