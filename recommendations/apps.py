@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 
 class RecommendationsConfig(AppConfig):
@@ -8,6 +8,7 @@ class RecommendationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
         from accounts.privacy.cleaners import on_pause, on_taste_reset  # noqa: PLC0415
+        from recommendations.experiments.selectors import check_experiments  # noqa: PLC0415
         from recommendations.retrieval.config import check_serving_config  # noqa: PLC0415
         from recommendations.serving.deletion import (  # noqa: PLC0415
             forget_lists,
@@ -16,6 +17,7 @@ class RecommendationsConfig(AppConfig):
         )
 
         register(check_serving_config)
+        register(check_experiments, Tags.database)
         on_user_delete(remove_lists_on_commit)
         on_taste_reset(taste_delete)
         on_pause(forget_lists)

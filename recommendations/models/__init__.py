@@ -1,5 +1,6 @@
-"""The tables: model versions, the lists and vectors they publish, and searches for hyperparameters."""
+"""The tables: model versions, the lists and vectors they publish, searches for hyperparameters, and experiments."""
 
+from recommendations.models.experiments import Experiment, ExperimentArm
 from recommendations.models.group_lists import StoredGroupList
 from recommendations.models.lists import BatchRecommendation, PopularMovie
 from recommendations.models.tuning import TuningRun, TuningTrial
@@ -21,6 +22,8 @@ __all__ = [
     "QUERY_DIMENSIONS",
     "RATING_DIMENSIONS",
     "BatchRecommendation",
+    "Experiment",
+    "ExperimentArm",
     "ModelVersion",
     "MovieEmbedding",
     "PopularMovie",

@@ -21,7 +21,7 @@ from recommendations.retrieval.filters import MAX_REPEAT_AFTER
 
 MAX_EXPLORATION_PLACES = 14
 # Upper bounds that keep sums of weights, and dates before a window, in range.
-_MAX_WEIGHT = 1000
+MAX_WEIGHT = 1000
 _MAX_WINDOW_DAYS = 36_500
 _MAX_CACHE_SECONDS = 366 * 86_400
 _MAX_COUNT = 2**31 - 1
@@ -104,8 +104,8 @@ class _NumberSetting:
         return f"{self.variable}: {value!r} is not a {kind} {valid_range}."
 
 
-_BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
-_REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, _MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
+_BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
+_REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
 # Fields of BlendConfig and RerankConfig, whose settings are whole dictionaries.
 _DICTIONARY_NUMBERS = (
     _BATCH,

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import LockLostError, close_broken_connection, session_lock_held, transaction_lock
+from recommendations.experiments.selectors import versions_in_use
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding
 from recommendations.vectors.artefacts import artefacts_delete, artefacts_folder
 from recommendations.vectors.indexes import vector_indexes_build, vector_indexes_drop
@@ -113,7 +114,10 @@ def _superseded() -> QuerySet[ModelVersion]:
     live_begun = _live_begun()
     if live_begun is not None:
         refused = refused.filter(begun__gt=live_begun)
-    kept = {version.pk for version in (retired.first(), retired.filter(refusal="").first(), refused.first()) if version}
+    # An arm of a running experiment ranks with its version.
+    kept = versions_in_use()
+    newest = (retired.first(), retired.filter(refusal="").first(), refused.first())
+    kept |= {version.pk for version in newest if version}
     return ended.exclude(pk__in=kept)
 
 
