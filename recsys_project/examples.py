@@ -86,6 +86,7 @@ _LIST: Json = {
     "model_version": 12,
     "user_state": "known",
     "notices": [],
+    "experiment": None,
     "items": [_RECOMMENDED],
     "next_cursor": _CURSOR,
 }

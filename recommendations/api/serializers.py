@@ -73,6 +73,11 @@ class NoticeSerializer(serializers.Serializer):
     text = serializers.CharField(help_text="A text for people.")
 
 
+class AssignmentSerializer(serializers.Serializer):
+    name = serializers.CharField(help_text="The experiment.")
+    arm = serializers.CharField(help_text="The person's arm.")
+
+
 class RecommendationListSerializer(EnvelopeSerializer):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events that this list leads to.")
     generated_at = serializers.DateTimeField()
@@ -87,6 +92,9 @@ class RecommendationListSerializer(EnvelopeSerializer):
         ]
     )
     notices = NoticeSerializer(many=True, help_text="What was requested but could not be done; usually empty.")
+    experiment = AssignmentSerializer(
+        allow_null=True, help_text="The experiment that the list belongs to; null outside experiments."
+    )
     items = RecommendedSerializer(many=True)
     explanation = serializers.DictField(required=False, help_text="Only with explain=true: how the list was computed.")
 

@@ -40,6 +40,14 @@ _LIVE_MODEL_SQL = f"""
     LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s::bigint
     WHERE {LIVE_VERSION}
 """  # noqa: S608 -- no input in it.
+# The same for a version that an arm of an experiment ranks with, while it has its vectors.
+_VERSION_MODEL_SQL = """
+    SELECT version.id, version.finished_at, version.started_at, own.movie_ids, own.scores, own.predicted_ratings
+    FROM recommendations_modelversion version
+    LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s::bigint
+    WHERE version.id = %(version)s::bigint AND version.status IN ('ready', 'live', 'retired', 'refused')
+        AND EXISTS (SELECT FROM recommendations_movieembedding vectors WHERE vectors.version_id = version.id)
+"""
 _LIVE_MODELS_SQL = f"""
     SELECT person.id, version.id, version.finished_at, version.started_at,
         own.movie_ids, own.scores, own.predicted_ratings
@@ -80,8 +88,18 @@ def live_model(user_id: int | None = None) -> LiveModel:
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_LIVE_MODEL_SQL, {"user": user_id})
         row = cursor.fetchone()
-    if row is None:
-        return LiveModel()
+    return LiveModel() if row is None else _model(row)
+
+
+def version_model(version_id: int, user_id: int) -> LiveModel | None:
+    """That version with this person's nightly list in it, live or not; None if it cannot rank any more. One query."""
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(_VERSION_MODEL_SQL, {"version": version_id, "user": user_id})
+        row = cursor.fetchone()
+    return None if row is None else _model(row)
+
+
+def _model(row: Sequence[Any]) -> LiveModel:
     version_id, trained_at, read_from, movie_ids, scores, ratings = row
     return LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
 

@@ -12,7 +12,7 @@ import numpy as np
 from django.utils import timezone
 
 from recommendations.algorithms.listing.dislikes import dislike_penalties
-from recommendations.retrieval.config import MAX_EXPLORATION_PLACES, serving_config
+from recommendations.retrieval.config import MAX_EXPLORATION_PLACES
 from recommendations.retrieval.reasons import NEW_HERE, NEW_THIS_WEEK, Reason
 from recommendations.serving.gather import GatheredList
 
@@ -50,10 +50,10 @@ def choose_new_movies(listed: list[int], gathered: GatheredList) -> list[NewMovi
     first. A new movie that is already among the first twenty is not chosen, nor is one that would break the cap of its
     franchise or director at the top.
     """
-    positions = new_movie_positions(serving_config().exploration_places)
+    positions = new_movie_positions(gathered.request.exploration_places)
     if not positions or not gathered.new_movies or len(listed) <= positions[0]:
         return []
-    config, movies = serving_config().reranking, gathered.movies
+    config, movies = gathered.request.reranking, gathered.movies
     top_groups = [group for movie in listed[: config.top] for group in movies.groups[movie]]
     chosen: list[NewMovie] = []
     for movie in _ranked(listed, gathered)[: _CANDIDATES_PER_POSITION * len(positions)]:

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
+import structlog
 
 from events.memory import resting_movie_ids, watchlist_movie_ids
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
 from recommendations.algorithms.listing.query_mixture import mix_queries, pad_profile
+from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, candidate_ids
 from recommendations.algorithms.listing.session_query import (
     FEW_SHOT_DIMENSIONS,
@@ -21,6 +23,7 @@ from recommendations.algorithms.listing.session_query import (
     UserProfile,
     build_user_profile,
 )
+from recommendations.experiments.running import NO_ASSIGNMENT, Assignment
 from recommendations.models import ITEM_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import LiveModel
@@ -34,6 +37,8 @@ from recommendations.serving.predicted_ratings import RatingPredictions, rating_
 from recommendations.serving.preferred_genres import popular_in_preferred
 from recommendations.vectors.text_query import TextMeaning, text_meaning
 
+logger = structlog.get_logger(__name__)
+
 # The number of signals that are read; a version may use fewer. They are read before the version is known.
 SIGNALS_READ = RealtimeConfig().signals
 _NO_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
@@ -46,7 +51,8 @@ class ListRequest:
     signals: the newest signal of each movie, newest first; seen: ids of movies that must not be listed; explore:
     whether new movies are inserted, which only logged lists do; wanted: ids of movies to rank in any case, if they are
     published; resting: ids of movies that were shown lately, which return at the end of a list that is too short, the
-    longest ago first; watchlist: ids of movies to leave out because they are on the person's watchlist.
+    longest ago first; watchlist: ids of movies to leave out because they are on the person's watchlist; assignment: the
+    arm of an experiment, whose overrides apply.
     """
 
     live: LiveModel
@@ -58,6 +64,7 @@ class ListRequest:
     wanted: frozenset[int] = frozenset()
     resting: tuple[int, ...] = ()
     watchlist: frozenset[int] = frozenset()
+    assignment: Assignment = NO_ASSIGNMENT
 
     @property
     def excluded(self) -> set[int]:
@@ -68,6 +75,16 @@ class ListRequest:
     def never_listed(self) -> set[int]:
         """Ids of movies that must not be listed: seen, on the watchlist, or excluded by the filters."""
         return self.seen | self.filters.exclude | self.watchlist
+
+    @property
+    def reranking(self) -> RerankConfig:
+        """How the top of the list is re-ranked."""
+        return self.assignment.overrides.reranking(serving_config().reranking)
+
+    @property
+    def exploration_places(self) -> int:
+        """The number of positions for new movies."""
+        return self.assignment.overrides.places(serving_config().exploration_places) if self.explore else 0
 
     def popular(self, limit: int, exclude: set[int]) -> ScoredItems:
         """Up to ``limit`` popular movies that pass the filters, best first."""
@@ -113,23 +130,47 @@ class GatheredList:
 
 
 def gather_for_user(
-    user_id: int, filters: ListFilters | None = None, *, features: MovieFeatureCache | None = None
+    user_id: int,
+    filters: ListFilters | None = None,
+    *,
+    features: MovieFeatureCache | None = None,
+    assignment: Assignment = NO_ASSIGNMENT,
 ) -> GatheredList:
     """Read everything for one person's list. Two queries and a vector search when the movies' features are cached.
 
     One more query each if movies rest, and if the watchlist is left out.
 
-    features: the feature cache of the current catalogue token, if the caller has already read the token.
+    features: the feature cache of the current catalogue token, if the caller has already read the token. assignment:
+    the person's arm; with a holdout the list is that of a guest, without what the person has seen.
     """
-    live = candidates.live_model(user_id)
+    holdout = assignment.overrides.holdout
+    live = candidates.live_model() if holdout else _model_of(user_id, assignment)
     signals, seen = history(user_id, SIGNALS_READ)
     features = features or feature_cache_for(catalogue_token())
     filters = filters or ListFilters()
     hours = serving_config().repeat_after_hours if filters.repeat_after is None else filters.repeat_after
-    resting = tuple(resting_movie_ids(user_id, hours)) if hours else ()
-    watchlist = frozenset(watchlist_movie_ids(user_id)) if filters.exclude_watchlist else frozenset()
-    request = ListRequest(live, signals, seen, filters, features, explore=True, resting=resting, watchlist=watchlist)
+    request = ListRequest(
+        live,
+        [] if holdout else signals,
+        seen,
+        filters,
+        features,
+        explore=not holdout,
+        resting=tuple(resting_movie_ids(user_id, hours)) if hours else (),
+        watchlist=frozenset(watchlist_movie_ids(user_id)) if filters.exclude_watchlist else frozenset(),
+        assignment=assignment,
+    )
     return gather(request)
+
+
+def _model_of(user_id: int, assignment: Assignment) -> LiveModel:
+    """The version that ranks for the person: their arm's, or the live one, also where the arm's is gone."""
+    version_id = assignment.overrides.model_version
+    if version_id is not None:
+        if (found := candidates.version_model(version_id, user_id)) is not None:
+            return found
+        logger.warning("experiment_version_gone", experiment=assignment.experiment, version=version_id)
+    return candidates.live_model(user_id)
 
 
 def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> GatheredList:
@@ -155,7 +196,7 @@ def gather(request: ListRequest) -> GatheredList:
     """Read the candidates of each source with a weight above 0, and the features of their movies."""
     live, excluded = request.live, request.excluded
     profile = user_profile(request.features, live, request.signals)
-    ranking = request.features.serving(live.version_id).ranking
+    ranking = request.assignment.overrides.ranking(request.features.serving(live.version_id).ranking)
     weights = ranking.weights(has_batch=bool(live.movie_ids), profile=profile)
     passing = request.filters.passing(live.movie_ids)
     popular, preferred, genre_reasons = _popular(request, profile) if weights["popular"] else _NO_POPULAR
@@ -168,7 +209,7 @@ def gather(request: ListRequest) -> GatheredList:
     new_movies = _new_movies(request)
     ratings = rating_predictions(request.features, live, request.signals, len(request.seen))
     # Factors are needed to score against the query, to predict ratings and, with diversity, to compare items.
-    needed = profile is not None or ratings.person is not None or serving_config().reranking.diversity
+    needed = profile is not None or ratings.person is not None or request.reranking.diversity
     version_id = live.version_id if needed else None
     movies = request.features.collect(ids | new_movies.keys(), version_id)
     published = ids & movies.cards.keys()
@@ -295,8 +336,7 @@ def _mood(request: ListRequest, known: set[int]) -> tuple[TextMeaning | None, di
 def _new_movies(request: ListRequest) -> dict[int, datetime]:
     """The new movies that may be inserted; empty without exploration, or with a mood."""
     version_id = request.live.version_id
-    enabled = request.explore and serving_config().exploration_places and not request.filters.mood
-    if not enabled or version_id is None:
+    if not request.exploration_places or request.filters.mood or version_id is None:
         return {}
     since, excluded = candidates.new_since(), request.excluded
     added = {

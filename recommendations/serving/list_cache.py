@@ -38,6 +38,7 @@ from events.served.stream import (
     stream_key,
 )
 from movies.caching.version_tokens import TOKEN_SECONDS
+from recommendations.experiments.running import NO_ASSIGNMENT, Assignment, assignment_for, assignment_under
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
 from recommendations.serving.rendering import RenderedList
@@ -63,7 +64,7 @@ _STATE_TRIES = 3
 # 9-10 the database's state and the catalogue's token read before it. If the catalogue's token differs from 10, the
 # result is the current token alone, and the caller reads the state again. A lock is per person and tokens. 11-14 the
 # movies of the page that is logged if a list is found that the caller will show (0 to log nothing), the person's id,
-# the request's, and the most entries of the log, the fourth key.
+# the request's, and the most entries of the log, the fourth key; 15 the person's arm of an experiment.
 _LOOKUP_SCRIPT = (
     SHOWN_LUA
     + """
@@ -73,7 +74,7 @@ if not all then
     redis.call('set', KEYS[3], all, 'EX', ARGV[8])
 end
 if all ~= ARGV[10] then return {all} end
-local tokens = (own or ARGV[6]) .. ' ' .. all .. ' ' .. ARGV[9]
+local tokens = (own or ARGV[6]) .. '/' .. ARGV[15] .. ' ' .. all .. ' ' .. ARGV[9]
 local list, fresh, length, id = false, false, 0, ''
 if entry then
     local entry_tokens, fresh_until
@@ -104,6 +105,7 @@ class Lookup(NamedTuple):
     the database's state; None with Redis away. stale: the list has expired but nothing invalidated it. lock_token: this
     request holds the single-flight lock with this token and must compute the list; None if another request holds it or
     no list is needed. catalogue_token: the tokens without the person's; see database_state.catalogue_token.
+    assignment: the person's arm of an experiment, under which the list is valid.
     """
 
     rendered: RenderedList | None = None
@@ -111,6 +113,7 @@ class Lookup(NamedTuple):
     stale: bool = False
     lock_token: str | None = None
     catalogue_token: bytes | None = None
+    assignment: Assignment = NO_ASSIGNMENT
 
 
 class FirstPage(NamedTuple):
@@ -131,7 +134,7 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None)
     lock_token = secrets.token_hex(8) if acquire else ""
     token_keys = list_token_keys(user_id)
     if token_keys is None:
-        return Lookup(lock_token=lock_token)
+        return Lookup(lock_token=lock_token, assignment=assignment_for(user_id))
     keys = [_entry_key(user_id), *token_keys, stream_key()]
     arguments: list[Any] = [
         _list_key(""),
@@ -148,19 +151,21 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None)
     state = current_state()
     try:
         for _ in range(_STATE_TRIES):
-            answer = _script(_LOOKUP_SCRIPT)(keys, [*arguments, state.text, state.token, *log], client=_redis())
+            assignment = assignment_under(user_id, state)
+            values = [*arguments, state.text, state.token, *log, assignment.token]
+            answer = _script(_LOOKUP_SCRIPT)(keys, values, client=_redis())
             if len(answer) > 1:
                 break
             state = state_under(answer[0])
         else:
-            return Lookup(lock_token=lock_token)
+            return Lookup(lock_token=lock_token, assignment=assignment)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
-        return Lookup(lock_token=lock_token)
+        return Lookup(lock_token=lock_token, assignment=assignment_for(user_id))
     tokens, data, fresh, acquired = answer
     rendered = None if data is None else _deserialize(data)
     stale = rendered is not None and not fresh
-    return Lookup(rendered, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2])
+    return Lookup(rendered, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2], assignment)
 
 
 def retention_seconds() -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES, RankedList
 from recommendations.algorithms.listing.contributions import contribution_shares, name_signals
-from recommendations.algorithms.listing.reranking import rerank
+from recommendations.algorithms.listing.reranking import RerankConfig, rerank
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS, UserProfile
 from recommendations.retrieval import reasons
 from recommendations.retrieval.config import serving_config
@@ -122,16 +122,19 @@ def _signal_reasons(movie_ids: list[int], profile: UserProfile, gathered: Gather
 
 def diversify(items: Items, gathered: GatheredList) -> Items:
     """Re-rank the top of the list."""
-    order = diversified_order([item.movie_id for item in items], [item.score for item in items], gathered.movies)
+    ids, scores = [item.movie_id for item in items], [item.score for item in items]
+    order = diversified_order(ids, scores, gathered.movies, gathered.request.reranking)
     return [items[position] for position in order]
 
 
-def diversified_order(movie_ids: Sequence[int], scores: Sequence[float], movies: MovieFeatures) -> list[int]:
+def diversified_order(
+    movie_ids: Sequence[int], scores: Sequence[float], movies: MovieFeatures, config: RerankConfig | None = None
+) -> list[int]:
     """The positions of a list's movies after re-ranking its top; see algorithms.listing.reranking.
 
-    Movies are compared by their few-shot factors.
+    Movies are compared by their few-shot factors. config: by default that of the settings.
     """
-    config = serving_config().reranking
+    config = config or serving_config().reranking
     _, factors = movies.factors(movie_ids[: config.depth])
     groups = [movies.groups[movie_id] for movie_id in movie_ids[: config.depth]]
     return rerank(np.array(scores), factors[:, :FEW_SHOT_DIMENSIONS], groups, config).tolist()

@@ -8,7 +8,6 @@ import orjson
 from django.utils import timezone
 
 from events.served.list_ids import list_id_new
-from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.notices import mood_notices, rest_notices
 from recommendations.serving.exploration import new_movie_positions
 from recommendations.serving.present import COLUMNS, PresentedList, RankedItem
@@ -27,6 +26,12 @@ class RenderedList:
     explanation: bytes
     items: tuple[bytes, ...]
 
+    @property
+    def experiment(self) -> dict[str, str] | None:
+        """The experiment and arm that the list was computed in, from its head."""
+        found: dict[str, str] | None = orjson.loads(self.head + b"}").get("experiment")
+        return found
+
 
 def render(presented: PresentedList) -> RenderedList:
     """Render the list under a new recommendation id."""
@@ -35,6 +40,7 @@ def render(presented: PresentedList) -> RenderedList:
         "recommendation_id": str(recommendation_id),
         "generated_at": timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         **list_fields(presented),
+        "experiment": presented.gathered.request.assignment.as_json(),
     }
     return RenderedList(
         recommendation_id,
@@ -88,6 +94,7 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
     live = request.live
     return {
         "user_state": presented.user_state,
+        "experiment": request.assignment.as_json(),
         "signals": {
             "read": len(request.signals),
             "counted": len(counted),
@@ -106,7 +113,7 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
         "source_shares": {name: round(share / max(len(items), 1), 4) for name, share in shares.items()},
         "left_out": gathered.left_out._asdict(),
         "exploration": {
-            "places": len(new_movie_positions(serving_config().exploration_places)) if request.explore else 0,
+            "places": len(new_movie_positions(request.exploration_places)),
             "new_movies": len(gathered.new_movies),
             "movies": presented.explored,
         },

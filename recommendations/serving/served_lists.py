@@ -28,6 +28,8 @@ def served_list(
     limit: int,
     request_id: str,
     client_id: int | None = None,
+    experiment: str = "",
+    arm: str = "",
 ) -> ServedList:
     """A list that is shown from its first movie on, ``limit`` of them. client_id: of a guest's list."""
     items = presented.items
@@ -42,6 +44,8 @@ def served_list(
         sources=[source_of(item) for item in items],
         explored=presented.explored,
         request_id=request_id,
+        experiment=experiment,
+        arm=arm,
         count=min(limit, len(items)),
     )
 

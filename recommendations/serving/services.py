@@ -13,6 +13,7 @@ from events.served.log import served_append
 from movies.models import Movie
 from movies.selectors import items_expanded
 from recommendations.algorithms.listing.scoring import rank
+from recommendations.experiments.running import Assignment, assignment_for
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.serving import list_cache
@@ -38,7 +39,7 @@ def recommendation_list(
     The list and its ``recommendation_id`` are cached for an hour, until the person's signals, the catalogue or the live
     version change. A filtered list is computed by each call. ``cursor`` continues the list it came from. ``expand``
     (names from EXPANSIONS) is read by each call, even if the list is cached. With Redis away every call computes.
-    Somebody who has paused personalisation gets the list of a guest, which is not logged.
+    Somebody who has paused personalisation gets the list of a guest, which is not logged, and is in no experiment.
     Raises ValidationError naming a filter or the cursor, and User.DoesNotExist if the person has been deleted.
     """
     filters = filters or ListFilters()
@@ -50,11 +51,13 @@ def recommendation_list(
     elif not user.personalisation:
         rendered, state = _compute_impersonal(user, filters), "paused"
     elif filters:
-        rendered, state = _compute(user, limit, request_id, filters), "filtered"
+        rendered, state = _compute(user, limit, request_id, filters, assignment=assignment_for(user.pk)), "filtered"
     else:
         rendered, state = _get_or_compute(user, limit, request_id)
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
+    if (experiment := rendered.experiment) is not None:
+        structlog.contextvars.bind_contextvars(experiment=experiment["name"], arm=experiment["arm"])
     return page_body(
         rendered,
         user=user,
@@ -82,21 +85,28 @@ def _get_or_compute(user: User, limit: int, request_id: str) -> tuple[RenderedLi
         if waited is not None:
             return waited, "stale" if lookup.rendered else "shared"
     try:
-        return _compute(user, limit, request_id, ListFilters(), lookup), "miss"
+        return _compute(user, limit, request_id, ListFilters(), lookup, assignment=lookup.assignment), "miss"
     except BaseException:
         list_cache.release_lock(user.pk, lookup)
         raise
 
 
 def _compute(
-    user: User, limit: int, request_id: str, filters: ListFilters, lookup: list_cache.Lookup | None = None
+    user: User,
+    limit: int,
+    request_id: str,
+    filters: ListFilters,
+    lookup: list_cache.Lookup | None = None,
+    *,
+    assignment: Assignment,
 ) -> RenderedList:
     """Computes the list, caches it and logs it as served.
 
     lookup: of an unfiltered list, which becomes the person's current one under the tokens of the lookup; without it the
-    list is cached for its next pages only.
+    list is cached for its next pages only. assignment: the person's arm of an experiment.
     """
-    gathered = gather_for_user(user.pk, filters, features=feature_cache_for(lookup.catalogue_token) if lookup else None)
+    features = feature_cache_for(lookup.catalogue_token) if lookup else None
+    gathered = gather_for_user(user.pk, filters, features=features, assignment=assignment)
     ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
     rendered = render(presented)
@@ -107,6 +117,8 @@ def _compute(
         endpoint="recommendations",
         limit=limit,
         request_id=request_id,
+        experiment=assignment.experiment,
+        arm=assignment.arm,
     )
     list_cache.store(rendered, user_id=user.pk, own=lookup, served=served)
     return rendered
