@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from recsys_project.experiment_examples import EXPERIMENT_EXAMPLES
+
 Json = dict[str, Any]
 
 _HEAT: Json = {
@@ -326,3 +328,4 @@ EXAMPLES |= {
         },
     },
 }
+EXAMPLES |= EXPERIMENT_EXAMPLES

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/genres/", GenreListView.as_view(), name="genres"),
     path("api/events/", include("events.api.urls")),
     path("api/recommendations/", include("recommendations.api.urls")),
+    path("api/experiments/", include("recommendations.api.experiment_urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),
 ]

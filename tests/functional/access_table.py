@@ -49,6 +49,8 @@ _KEYS: Right = dict.fromkeys(KEYS, Outcome.ALLOWED) | _BAD_KEYS
 PERSON_OR_KEY: Right = PERSON | _KEYS
 # For client applications alone.
 KEY: Right = PERSON_OR_KEY | dict.fromkeys(GOOD_TOKENS, Outcome.FORBIDDEN)
+# For staff with the permissions of the model, by token.
+STAFF_TOKEN: Right = PERSON | dict.fromkeys(("person", "other person", "staff token"), Outcome.FORBIDDEN)
 # In the admin only sessions count.
 STAFF: Right = dict.fromkeys(CALLERS, Outcome.LOGIN) | dict.fromkeys(
     ("staff without permission", "superuser"), Outcome.ALLOWED
@@ -114,6 +116,11 @@ ROWS: dict[str, Row] = {
     "api/recommendations/group/": Row("POST", PERSON),
     "api/recommendations/trending/": Row("GET", OPEN_TO_KEYS),
     "api/recommendations/latest/": Row("GET", OPEN_TO_KEYS),
+    "api/experiments/": Row("GET POST", STAFF_TOKEN),
+    "api/experiments/<slug:name>/": Row("GET PATCH", STAFF_TOKEN),
+    "api/experiments/<slug:name>/start/": Row("POST", STAFF_TOKEN),
+    "api/experiments/<slug:name>/stop/": Row("POST", STAFF_TOKEN),
+    "api/experiments/<slug:name>/results/": Row("GET", STAFF_TOKEN),
     "api/schema/": Row("GET", OPEN),
     "api/docs/": Row("GET", OPEN),
     "admin/": Row("GET POST", STAFF),

@@ -27,6 +27,7 @@ from events.models import Interaction, ListImpression, Rating, ServedRecommendat
 from events.services import interaction_record
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Credit, Person
+from recommendations.experiments.services import NewArm, experiment_create, experiment_start
 from recommendations.models import TuningRun
 from recommendations.retrieval.database_state import catalogue_token
 from tests.factories import (
@@ -82,6 +83,8 @@ class Asked:
         method, path = self.operation.split()
         if "{group_id}" in path:
             path = path.replace("{group_id}", make_group(cast.alice, cast.bob))
+        if "{name}" in path:
+            path = path.replace("{name}", make_experiment(started=not path.endswith("/start/")))
         for name in ("{id}", "{movie_id}"):
             path = path.replace(name, str(cast["Heat"].pk))
         path = path.replace("{external_id}", "17")
@@ -107,6 +110,21 @@ class Asked:
         self.prepare(cast)()
         self.meanwhile(cast)
         return statements(self.prepare(cast))
+
+
+def make_experiment(*, started: bool) -> str:
+    """The name of a new experiment on a hundredth of the people."""
+    name = f"experiment-{next(_numbers)}"
+    arms = [NewArm("control", control=True), NewArm("other", overrides={"diversity": 0.5})]
+    experiment = experiment_create(name=name, arms=arms, share=0.01)
+    if started:
+        experiment_start(experiment=experiment)
+    return name
+
+
+def new_experiment(cast: Cast) -> Fields:
+    arms = [{"name": "control", "control": True}, {"name": "other", "overrides": {"diversity": 0.5}}]
+    return {"name": f"experiment-{next(_numbers)}", "arms": arms}
 
 
 def shop_key() -> str:
@@ -277,6 +295,14 @@ REQUESTS = [
     Asked("PUT /api/users/{external_id}/", fields=nobody_new, who="shop"),
     Asked("GET /api/users/{external_id}/export/", fields=nobody_new, who="shop"),
     Asked("DELETE /api/users/{external_id}/", fields=nobody_new, who="shop"),
+    # Last: what runs changes what lists cost.
+    Asked("GET /api/experiments/", who="stan"),
+    Asked("POST /api/experiments/", fields=new_experiment, who="stan"),
+    Asked("GET /api/experiments/{name}/", who="stan"),
+    Asked("PATCH /api/experiments/{name}/", fields=always(description="Why"), who="stan"),
+    Asked("POST /api/experiments/{name}/start/", who="stan"),
+    Asked("POST /api/experiments/{name}/stop/", who="stan"),
+    Asked("GET /api/experiments/{name}/results/", who="stan"),
 ]
 
 
