@@ -69,7 +69,7 @@ def experiment_create(
         ends_at=ends_at,
     )
     _check(experiment)
-    _check_arms(arms)
+    arms_check(arms)
     with transaction.atomic():
         experiment.save()
         _arms_replace(experiment, arms)
@@ -95,7 +95,7 @@ def experiment_update(*, experiment: Experiment, arms: Sequence[NewArm] | None =
         _check(row)
         row.save()
         if arms is not None:
-            _check_arms(arms)
+            arms_check(arms)
             _arms_replace(row, arms)
         if row.status == Status.RUNNING:
             invalidate_catalogue_on_commit()
@@ -176,7 +176,7 @@ def _check(experiment: Experiment) -> None:
     experiment.full_clean(exclude=["salt", "buckets"])
 
 
-def _check_arms(arms: Sequence[NewArm]) -> None:
+def arms_check(arms: Sequence[NewArm]) -> None:
     """Raises ValidationError naming ``arms`` if they cannot be compared or one cannot be read."""
     names = [arm.name for arm in arms]
     problems = [
@@ -201,7 +201,7 @@ def _check_startable(experiment: Experiment) -> None:
     """Checks the stored arms, which the admin may have changed, and their versions."""
     rows = experiment.arms.all()
     arms = [NewArm(arm.name, arm.weight, arm.control, arm.overrides) for arm in rows]
-    _check_arms(arms)
+    arms_check(arms)
     wanted = {version for arm in arms if (version := overrides_read(arm.overrides).model_version) is not None}
     if gone := sorted(wanted - usable_versions(wanted)):
         numbers = ", ".join(map(str, gone))

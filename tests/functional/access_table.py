@@ -141,6 +141,7 @@ ROWS: dict[str, Row] = {
     "admin/APP/MODEL/<path:object_id>/delete/": Row("GET POST", PERMISSION),
     "admin/APP/MODEL/<path:object_id>/change/": Row("GET POST", PERMISSION),
     "admin/APP/MODEL/<path:object_id>/": Row("GET POST", STAFF),  # Leads to the page above.
+    "admin/APP/MODEL/<path:object_id>/results/": Row("GET POST", PERMISSION),  # Of experiments.
     # And of those models that nobody changes there.
     "admin/APP/WRITTEN_BY_SITE/": Row("GET POST", PERMISSION),
     "admin/APP/WRITTEN_BY_SITE/add/": Row("GET POST", READ_ONLY),

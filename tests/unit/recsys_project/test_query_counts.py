@@ -352,6 +352,7 @@ def full_tables(cast: Cast) -> Cast:
         TuningRun.objects.create(status="finished")
         Group.objects.create(name=f"Group {n}")
         make_key(f"client {n}")
+        make_experiment(started=True)
         every = IntervalSchedule.objects.create(every=n + 100, period="hours")
         PeriodicTask.objects.create(name=f"By interval {n}", task="a", interval=every)
         daily = CrontabSchedule.objects.create(minute=str(n), hour="7")
