@@ -1,0 +1,1 @@
+"""Exports events to files that ``import_events`` reads."""
