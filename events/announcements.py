@@ -8,6 +8,7 @@ catalogue and the live version need no sweep: each look-up of a list compares th
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -31,6 +32,8 @@ _OVERLAP = timedelta(seconds=60)
 # An event received less than this ago may be about to be announced.
 _GRACE = timedelta(seconds=5)
 _BATCH_SIZE = 5000
+# With more unannounced events than this, an import for example, one token makes all lists invalid.
+_MAX_UNANNOUNCED = 10_000
 _TOKENS_NOT_SET = "the tokens were not set"
 # Tokens of old changes become one row with the same meaning. One statement, so that no reader sees a state in between.
 _MERGED_AFTER = timedelta(hours=1)
@@ -96,14 +99,17 @@ def _events_announce() -> int:
     since = min(started, datetime.fromtimestamp(float(swept), UTC))
     lost = 0
     received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _GRACE)
-    rows = list(received.order_by("received_at").values_list("pk", "user_id"))
-    for start in range(0, len(rows), _BATCH_SIZE):
-        batch = rows[start : start + _BATCH_SIZE]
+    rows = received.order_by("received_at").values_list("pk", "user_id").iterator(chunk_size=_BATCH_SIZE)
+    while batch := list(islice(rows, _BATCH_SIZE)):
         marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in batch])
         unmarked = [row for row, mark in zip(batch, marks, strict=True) if mark is None]
+        lost += len(unmarked)
+        if lost > _MAX_UNANNOUNCED:
+            if not invalidate_each([(CATALOGUE, "")]):
+                raise RedisConnectionError(_TOKENS_NOT_SET)
+            break
         if not invalidate_users(unmarked):
             raise RedisConnectionError(_TOKENS_NOT_SET)
-        lost += len(unmarked)
     _sweep_record(redis, started)
     return lost
 

@@ -181,3 +181,18 @@ def test_a_sweep_that_finds_nothing_costs_few_queries(cast, django_assert_num_qu
     # With the statements that begin and end a savepoint.
     with django_assert_num_queries(5):
         changes_announce()
+
+
+def test_many_lost_events_need_one_token(cast, monkeypatch):
+    changes_announce()
+    monkeypatch.setattr(announcements, "_MAX_UNANNOUNCED", 2)
+    monkeypatch.setattr(announcements, "_BATCH_SIZE", 1)
+    for person in (cast.alice, cast.bob, cast.carol):
+        event(person, cast["Heat"])
+    redis = get_redis_connection("default")
+    before, carols = redis.get(token_key(CATALOGUE)), user_token(cast.carol.pk)
+
+    assert changes_announce() == 3
+
+    assert redis.get(token_key(CATALOGUE)) != before
+    assert user_token(cast.carol.pk) == carols
