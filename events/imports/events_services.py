@@ -6,13 +6,14 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
@@ -97,7 +98,8 @@ def events_import(
         summary.seconds = time.perf_counter() - started
         summary.report = report if summary.bad else None
         if summary.new:
-            with transaction.atomic():
+            # Where the database is away, the sweep announces what was stored (events.announcements).
+            with suppress(DatabaseError), transaction.atomic():
                 invalidate_catalogue_on_commit()
     return summary
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import InterfaceError, OperationalError
 
 from events.imports.events_columns import FORMATS
 from events.imports.events_console import events_progress
@@ -52,6 +53,8 @@ class Command(AnnouncingCommand):
                 )
         except ImportFailed as error:
             raise CommandError(f"{error}\n{_stored(summary)}") from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"The database did not answer: {error}\n{_stored(summary)}") from error
         except KeyboardInterrupt as error:
             raise CommandError(f"Interrupted. {_stored(summary)}", returncode=130) from error
         self.stdout.write("\n".join(_lines(path, summary)))

@@ -8,11 +8,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 
 from accounts.clients.services import client_get_or_create
 from accounts.models import User
-from events.imports import events_files
+from events.imports import events_files, events_services
 from events.models import Interaction, Rating
 from movies.models import CacheInvalidation
 from tests.factories import make_imported_user, make_movie, make_user
@@ -158,6 +160,7 @@ def test_bad_lines_are_listed_and_the_others_stored(tmp_path, ada, movie):
         like(email=None, client="absent", external_id="x"),
         like(email=None, user_id=paused.pk + 1000),
         like(movielens_id=99),
+        like(email=None, user_id=10**30),
     ]
     said = run(jsonl(tmp_path, *rows))
     assert Interaction.objects.count() == 1
@@ -168,8 +171,9 @@ def test_bad_lines_are_listed_and_the_others_stored(tmp_path, ada, movie):
         (5, "an unknown client application"),
         (6, "an unknown person"),
         (7, "an unknown movie"),
+        (8, "user_id is not a whole number, or too large"),
     ]
-    assert "6 lines, listed in" in said
+    assert "7 lines, listed in" in said
     assert "events.jsonl, line 2: the rating is not 0.5 to 5" in said
     assert "line 7" not in said
 
@@ -267,3 +271,37 @@ def test_a_report_in_another_place_is_written_there(tmp_path, ada, movie):
     assert not (tmp_path / "events-bad-lines.csv").exists()
     with pytest.raises(CommandError, match="names the file that is imported"):
         run(report, "--report", report)
+
+
+def test_a_lost_database_says_what_is_stored(tmp_path, ada, movie, monkeypatch):
+    monkeypatch.setattr(events_files, "BLOCK_ROWS", 1)
+    stored = events_services.events_store
+    blocks = []
+
+    def lose_the_second(frame):
+        blocks.append(frame)
+        if len(blocks) == 2:
+            raise OperationalError("the connection is closed")
+        return stored(frame)
+
+    monkeypatch.setattr(events_services, "events_store", lose_the_second)
+    with pytest.raises(CommandError, match=r"did not answer.*\n1 events are stored; run it again"):
+        run(jsonl(tmp_path, like(), like(kind="view")))
+    assert Interaction.objects.get().kind == "like"
+
+
+def test_a_deadlock_is_tried_again(tmp_path, ada, movie, monkeypatch):
+    client_get_or_create(name="shop")
+    stored = events_services.events_store
+    blocks = []
+
+    def lose_the_first(frame):
+        blocks.append(frame)
+        if len(blocks) == 1:
+            raise OperationalError("deadlock detected") from DeadlockDetected()
+        return stored(frame)
+
+    monkeypatch.setattr(events_services, "events_store", lose_the_first)
+    said = run(jsonl(tmp_path, like(email=None, client="shop", external_id="new")))
+    assert Interaction.objects.get().user.external_id == "new"
+    assert "people              1 new" in said
