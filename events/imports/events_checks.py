@@ -110,7 +110,7 @@ def _problems(earliest: datetime, latest: datetime) -> list[tuple[pl.Expr, str]]
     texts = [pl.col(name) for name in COLUMNS]
     kind, value, progress = pl.col("kind_typed"), pl.col("value_typed"), pl.col("progress_typed")
     occurred, undone = pl.col("occurred_at_typed"), pl.col("undone_at_typed")
-    rating = kind == "rating"
+    rating, undo = kind == "rating", pl.col("undo_typed").fill_null(value=False)
     return [
         (pl.any_horizontal(text.str.len_chars() > CELL_LIMIT for text in texts), "a cell is too long"),
         (
@@ -120,7 +120,7 @@ def _problems(earliest: datetime, latest: datetime) -> list[tuple[pl.Expr, str]]
         (kind.is_null(), "the kind is missing"),
         (~kind.is_in(FILE_KINDS), "an unknown kind"),
         (_unreadable("value"), "the value is not a number"),
-        (rating & value.is_null(), "a rating needs a value"),
+        (rating & value.is_null() & ~undo, "a rating needs a value"),
         (
             rating & ~((value >= 0.5) & (value <= 5) & ((value * 2) % 1 == 0)),
             "the rating is not 0.5 to 5 in steps of 0.5",
@@ -168,7 +168,7 @@ def _micros(moment: datetime) -> int:
 def _shaped(typed: pl.DataFrame) -> pl.DataFrame:
     """The columns that are stored, by their names, with the kind that is stored."""
     kind, undo = pl.col("kind_typed"), pl.col("undo_typed").fill_null(value=False)
-    partial = (kind == WATCH) & (pl.col("progress_typed") < WATCHED_FROM)
+    partial = (kind == WATCH) & (pl.col("progress_typed") < WATCHED_FROM) & ~undo
     return typed.select(
         "row",
         *("email", "client", "external_id", "dataset"),
@@ -177,7 +177,9 @@ def _shaped(typed: pl.DataFrame) -> pl.DataFrame:
             for name in ("user_id", "dataset_user_id", "movielens_id", "imdb_id", "tmdb_id", "movie_id")
         ),
         pl.when(partial).then(pl.lit(PARTIAL)).otherwise(kind).alias("kind"),
-        *(pl.col(f"{name}_typed").alias(name) for name in ("value", "progress", "occurred_at", "source")),
+        # What is taken back says how much; the undo does not.
+        *(pl.when(~undo).then(f"{name}_typed").alias(name) for name in ("value", "progress")),
+        *(pl.col(f"{name}_typed").alias(name) for name in ("occurred_at", "source")),
         *(pl.col(name).str.to_lowercase().str.replace_all("-", "", literal=True) for name in _UUIDS),
         undo.alias("undo"),
         # An undo takes itself back, too.

@@ -19,7 +19,8 @@ from polars.exceptions import PolarsError
 from events.imports.events_columns import COLUMNS, FORMATS, SUFFIXES, unescape_formulas
 from movies.movielens.errors import ArchiveError, BadLine
 
-BLOCK_ROWS = 50_000
+# A block locks its people for as long as it takes to store it, so that a sign-in may wait for a second.
+BLOCK_ROWS = 20_000
 # Longer lines are cut; a cut line has a cell that is too long, and so is refused.
 _LINE_LIMIT = 1 << 16
 _PIECE = 1 << 20

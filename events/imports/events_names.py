@@ -123,6 +123,7 @@ class PersonFinder:
         query = """
             SELECT client_id, external_id, id FROM accounts_user
             JOIN unnest(%s::bigint[], %s::text[]) AS named (client_id, external_id) USING (client_id, external_id)
+            WHERE client_id IS NOT NULL
         """
         rows = _rows(query, keys)
         if self._create and len(rows) < valid.height:

@@ -20,7 +20,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from events.imports.events_checks import check_lines
 from events.imports.events_files import Block, EventFile, open_events
 from events.imports.events_names import MovieFinder, PersonFinder, lock_movies, lock_people
-from events.imports.events_store import Stored, events_store, with_event_ids
+from events.imports.events_store import Stored, events_store, prefer_indexes, with_event_ids
 from events.imports.prefetch import prefetch
 from events.models import FUTURE_TOLERANCE
 from events.services import EARLIEST
@@ -84,7 +84,7 @@ def events_import(
     form: the format, by default by the file's extension. source: of lines that have none. report: a CSV file for bad
     lines (file,line,reason,text), which are left out. dry_run: only checks. summary: is filled as the import goes, so
     that the caller has it when an exception ends the import. Memory depends on the number of movies alone. Each block
-    of 50,000 lines is a transaction; cached lists become invalid once, at the end. Raises ArchiveError for a file that
+    of 20,000 lines is a transaction; cached lists become invalid once, at the end. Raises ArchiveError for a file that
     is none of events, with nothing changed.
     """
     summary = summary or EventsSummary()
@@ -171,6 +171,7 @@ class _Import:
     def _store(self, checked: _Checked) -> tuple[Stored, list[BadLine]]:
         """Stores the good lines whose person and movie are there, in one transaction; returns the other lines."""
         with transaction.atomic():
+            prefer_indexes()
             if not self.summary.dry_run:
                 acquire_import_lock()
             named = self.movies.find(self.people.find(checked.good))

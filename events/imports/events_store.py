@@ -52,20 +52,68 @@ _RATE = """
     ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, rated_at = excluded.rated_at
         WHERE excluded.rated_at >= events_rating.rated_at OR events_rating.rated_at > %(future)s
 """
-# A watch and a partial watch are one kind to people.
-_UNDO = """
-    UPDATE events_interaction AS old SET undone_at = new.undone_at
-    FROM import_event_new new
-    WHERE new.undo AND old.user_id = new.user_id AND old.movie_id = new.movie_id AND old.id <> new.id
-        AND replace(old.kind, 'partial', 'watch') = replace(new.kind, 'partial', 'watch')
-        AND old.occurred_at <= new.occurred_at AND old.undone_at IS NULL
+# A rating without an event (of a data set, or by staff) whose place an event takes is stored as an event of the source
+# "before", so that undoing the event can bring it back. Received when it was rated: no sweep need read it.
+_KEEP = """
+    INSERT INTO events_interaction (event_id, user_id, movie_id, kind, value, occurred_at, received_at, source)
+    SELECT gen_random_uuid(), rating.user_id, rating.movie_id, 'rating', rating.value, kept_at, kept_at, 'before'
+    FROM events_rating rating
+    JOIN (
+        SELECT user_id, movie_id, max(occurred_at) AS occurred_at FROM import_event_new
+        WHERE kind = 'rating' AND undone_at IS NULL GROUP BY user_id, movie_id
+    ) AS newest USING (user_id, movie_id)
+    CROSS JOIN LATERAL (SELECT least(rating.rated_at, %(now)s::timestamptz) AS kept_at) AS moment
+    WHERE newest.occurred_at >= kept_at AND NOT EXISTS (
+        SELECT FROM events_interaction event
+        WHERE event.user_id = rating.user_id AND event.occurred_at = rating.rated_at
+            AND event.movie_id = rating.movie_id AND event.kind = 'rating' AND event.value = rating.value
+            AND event.undone_at IS NULL
+    )
 """
-# What is left of the person's ratings of the movie is later than the undo, and so is their rating already.
-_UNRATE = """
-    DELETE FROM events_rating rating USING import_event_new new, events_interaction old
-    WHERE new.undo AND new.kind = 'rating' AND rating.user_id = new.user_id AND rating.movie_id = new.movie_id
-        AND old.user_id = rating.user_id AND old.movie_id = rating.movie_id AND old.kind = 'rating' AND NOT old.undo
-        AND old.undone_at IS NOT NULL AND old.occurred_at = rating.rated_at AND old.value = rating.value
+_ANY_UNDO = "SELECT EXISTS (SELECT FROM events_interaction WHERE undo)"
+# To people, a watch and a part that was watched are one kind.
+_SAME = """
+    undo.user_id = event.user_id AND undo.movie_id = event.movie_id
+    AND undo.kind = CASE event.kind WHEN 'partial' THEN 'watch' ELSE event.kind END
+"""
+# What an undo of the block takes back.
+_UNDO = f"""
+    UPDATE events_interaction event SET undone_at = undo.undone_at FROM import_event_new undo
+    WHERE undo.undo AND {_SAME} AND (event.occurred_at, event.id) < (undo.occurred_at, undo.id)
+        AND event.undone_at IS NULL
+"""  # noqa: S608 -- no input in it.
+# An event that is older than a stored undo comes late: it is taken back already.
+_LATE = f"""
+    UPDATE events_interaction event SET undone_at = %(now)s FROM import_event_new new
+    WHERE event.id = new.id AND event.undone_at IS NULL AND EXISTS (
+        SELECT FROM events_interaction undo WHERE undo.undo AND {_SAME} AND undo.occurred_at > event.occurred_at
+    )
+"""  # noqa: S608 -- no input in it.
+_MARK_UNDONE = """
+    UPDATE import_event_new new SET undone_at = event.undone_at FROM events_interaction event
+    WHERE event.id = new.id AND event.undone_at IS NOT NULL
+"""
+# The rating that an undo took back gives way to the newest that stands.
+_RESTORE = """
+    WITH pair AS (SELECT DISTINCT user_id, movie_id FROM import_event_new WHERE undo AND kind = 'rating'),
+    newest AS (
+        SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, value, occurred_at
+        FROM pair JOIN events_interaction USING (user_id, movie_id)
+        WHERE kind = 'rating' AND undone_at IS NULL
+        ORDER BY user_id, movie_id, occurred_at DESC, id DESC
+    ), taken AS (
+        SELECT DISTINCT rating.id, rating.user_id, rating.movie_id
+        FROM pair JOIN events_rating rating USING (user_id, movie_id) JOIN events_interaction event
+            ON event.user_id = rating.user_id AND event.movie_id = rating.movie_id AND event.kind = 'rating'
+            AND event.undone_at IS NOT NULL AND NOT event.undo AND event.value = rating.value
+            AND event.occurred_at = rating.rated_at
+    ), gone AS (
+        DELETE FROM events_rating WHERE id IN (
+            SELECT id FROM taken WHERE (user_id, movie_id) NOT IN (SELECT user_id, movie_id FROM newest)
+        )
+    )
+    UPDATE events_rating rating SET value = newest.value, rated_at = newest.occurred_at
+    FROM taken JOIN newest USING (user_id, movie_id) WHERE rating.id = taken.id
 """
 _CONFLICTS = """
     SELECT new.row FROM import_event new JOIN events_interaction old USING (user_id, event_id)
@@ -112,6 +160,15 @@ def _uuid5(text: str) -> str:
     return digest.hex()
 
 
+def prefer_indexes() -> None:
+    """Joins a block with large tables by their indexes until the transaction ends.
+
+    PostgreSQL would read the whole table for each block, which it takes for cheaper up to some million rows.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
+
+
 def events_store(frame: pl.DataFrame) -> Stored:
     """Stores events inside the caller's transaction, with their ratings and what they undo.
 
@@ -156,20 +213,21 @@ def _copy(frame: pl.DataFrame) -> None:
 
 def _follow(frame: pl.DataFrame, now: datetime) -> None:
     """Undoes what the new events undo, and brings the people's ratings up to date."""
-    undoes = bool(frame["undo"].any())
+    parameters = {"now": now, "future": now + FUTURE_TOLERANCE}
+    has_undo = bool(frame["undo"].any())
     with connection.cursor() as cursor:
-        if undoes:
+        cursor.execute(_ANY_UNDO)
+        if cursor.fetchone()[0]:
             cursor.execute("ANALYZE import_event_new")
-            cursor.execute(_UNDO)
-            # Events of this block may be undone by others of it.
-            cursor.execute(
-                "UPDATE import_event_new new SET undone_at = old.undone_at FROM events_interaction old"
-                " WHERE old.id = new.id AND old.undone_at IS NOT NULL"
-            )
+            if has_undo:
+                cursor.execute(_UNDO)
+            cursor.execute(_LATE, parameters)
+            cursor.execute(_MARK_UNDONE)
         if (frame["kind"] == "rating").any():
-            cursor.execute(_RATE, {"future": now + FUTURE_TOLERANCE})
-            if undoes:
-                cursor.execute(_UNRATE)
+            cursor.execute(_KEEP, parameters)
+            cursor.execute(_RATE, parameters)
+            if has_undo:
+                cursor.execute(_RESTORE)
 
 
 def _conflicts_within(frame: pl.DataFrame, first: pl.DataFrame) -> list[int]:

@@ -41,6 +41,10 @@ def events():
                 occurred_at=datetime(2024, 2, 1 + number, 1, 2, 3, 456789, tzinfo=UTC),
                 recommendation_id=uuid.uuid4() if number % 2 else None,
             )  # fmt: skip
+    Interaction.objects.create(
+        user=people[0], movie=movies[0], kind="hide", occurred_at=datetime(2024, 2, 20, tzinfo=UTC), undo=True,
+        undone_at=datetime(2024, 2, 21, tzinfo=UTC),
+    )  # fmt: skip
     return people
 
 
@@ -58,7 +62,7 @@ def stored():
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_an_import_of_the_export_gives_the_same_events(tmp_path, events, suffix):
     path, before = tmp_path / f"events.{suffix}", stored()
-    assert "15 events" in export(path)
+    assert "16 events" in export(path)
     # With the same ids in the same database nothing changes.
     call_command("import_events", str(path), stdout=StringIO(), verbosity=0)
     assert stored() == before
@@ -120,5 +124,5 @@ def test_wrong_options_keep_the_old_file(tmp_path, db, arguments, message):
 
 
 def test_another_extension_needs_a_format(tmp_path, events):
-    assert "15 events" in export(tmp_path / "events.txt", "--format", "jsonl")
-    assert len((tmp_path / "events.txt").read_text().splitlines()) == 15
+    assert "16 events" in export(tmp_path / "events.txt", "--format", "jsonl")
+    assert len((tmp_path / "events.txt").read_text().splitlines()) == 16

@@ -97,6 +97,13 @@ def test_a_watch_below_nine_tenths_is_partial():
     assert check(kind="Watch")["kind"] == "watch"
 
 
+def test_an_undo_needs_no_value():
+    row = check(kind="rating", undo="true")
+    assert (row["kind"], row["value"], row["undo"]) == ("rating", None, True)
+    row = check(kind="watch", progress="0.2", undo="1")
+    assert (row["kind"], row["progress"]) == ("watch", None)
+
+
 def test_ids_are_read_as_spreadsheets_write_them():
     row = check(movielens_id="862.0", imdb_id="114709", tmdb_id=" 12 ")
     assert (row["movielens_id"], row["imdb_id"], row["tmdb_id"]) == (862, "tt0114709", 12)

@@ -3,7 +3,7 @@
 import csv
 import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -211,10 +211,35 @@ def test_an_undo_takes_back_earlier_events(tmp_path, ada, movie):
 
 def test_an_undone_rating_is_gone_until_the_next(tmp_path, ada, movie):
     run(jsonl(tmp_path, rating(5, "2024-01-02")))
-    run(jsonl(tmp_path, rating(5, "2024-01-03", undo=True), name="undo.jsonl"))
+    run(jsonl(tmp_path, rating(None, "2024-01-03", undo=True), name="undo.jsonl"))
     assert not Rating.objects.exists()
     run(jsonl(tmp_path, rating(2, "2024-01-04"), name="again.jsonl"))
     assert Rating.objects.get().value == 2
+
+
+def test_an_undo_brings_no_older_rating_back(tmp_path, ada, movie):
+    run(jsonl(tmp_path, rating(5, "2024-01-02"), rating(3, "2024-01-03"), rating(None, "2024-01-04", undo=True)))
+    assert not Rating.objects.exists()
+    assert not Interaction.objects.filter(undone_at=None).exists()
+
+
+def test_a_rating_without_an_event_is_kept_as_one(tmp_path, ada, movie):
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    Rating.objects.create(user=ada, movie=movie, value=2, rated_at=early)
+    path = jsonl(tmp_path, rating(5))
+    run(path)
+    run(path)
+    kept = Interaction.objects.get(source="before")
+    assert (kept.value, kept.occurred_at, kept.received_at) == (2, early, early)
+    assert Interaction.objects.count() == 2
+    assert Rating.objects.get().value == 5
+
+
+def test_an_event_older_than_an_undo_is_undone(tmp_path, ada, movie):
+    run(jsonl(tmp_path, like(occurred_at="2024-01-03", kind="watch", undo=True)))
+    late = like(occurred_at="2024-01-02", kind="watch", progress=0.5)
+    run(jsonl(tmp_path, late, like(occurred_at="2024-01-04", kind="watch"), name="late.jsonl"))
+    assert [e.undone_at is None for e in Interaction.objects.order_by("occurred_at")] == [False, False, True]
 
 
 def test_a_clock_ahead_counts_as_now(tmp_path, ada, movie):
