@@ -14,6 +14,8 @@ from accounts.models import Client
 from movies.models import Movie
 
 _INT = pl.Int64
+# People kept by name, about 100 bytes each.
+_MAX_FOUND = 200_000
 
 
 class MovieFinder:
@@ -63,6 +65,8 @@ class PersonFinder:
         self._clients = pl.DataFrame(
             list(Client.objects.values_list("name", "pk")), {"client": pl.String, "client_id": _INT}, orient="row"
         )
+        # The people found, by the columns that name them. Who is deleted meanwhile is missed when the block locks them.
+        self._found: dict[tuple[str, ...], pl.DataFrame] = {}
         self.created = 0
 
     def find(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -85,11 +89,7 @@ class PersonFinder:
             rows = frame.filter(condition)
             if rows.is_empty():
                 continue
-            found = find(rows.select(keys).drop_nulls().unique(maintain_order=True))
-            missing = [name for name in ("user", "user_reason") if name not in found.columns]
-            found = found.with_columns(
-                pl.lit(None, _INT if name == "user" else pl.String).alias(name) for name in missing
-            )
+            found = self._lookup(rows.select(keys).drop_nulls().unique(maintain_order=True), find)
             parts.append(
                 rows.join(found.select(*keys, "user", "user_reason"), on=keys, how="left", maintain_order="left")
             )
@@ -106,6 +106,24 @@ class PersonFinder:
                 .alias("user_reason")
             )
         )
+
+    def forget(self) -> None:
+        """Forgets whom it found: a transaction that created some of them was rolled back."""
+        self._found = {}
+
+    def _lookup(self, names: pl.DataFrame, find: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+        """Adds ``user`` and ``user_reason`` to names; asks the database for those that no block before had."""
+        keys = tuple(names.columns)
+        known = self._found.get(keys)
+        if known is None:
+            known = pl.DataFrame(schema={**names.schema, "user": _INT})
+        found = find(names.join(known, on=keys, how="anti"))
+        missing = [name for name in ("user", "user_reason") if name not in found.columns]
+        found = found.with_columns(pl.lit(None, _INT if name == "user" else pl.String).alias(name) for name in missing)
+        fresh = found.filter(pl.col("user") > 0).select(*keys, "user")
+        self._found[keys] = pl.concat([known, fresh]) if known.height < _MAX_FOUND else fresh
+        again = names.join(known, on=keys, how="inner").with_columns(pl.lit(None, pl.String).alias("user_reason"))
+        return pl.concat([again, found.select(*keys, "user", "user_reason")])
 
     def _by_email(self, names: pl.DataFrame) -> pl.DataFrame:
         names = names.with_columns(pl.Series("spelt", [canonical(email) for email in names["email"]], pl.String))

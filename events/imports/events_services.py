@@ -166,6 +166,7 @@ class _Import:
                 if attempt == _ATTEMPTS or not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
                     raise
                 self.people.created = created
+                self.people.forget()
         raise AssertionError("unreachable")
 
     def _store(self, checked: _Checked) -> tuple[Stored, list[BadLine]]:

@@ -330,3 +330,14 @@ def test_a_deadlock_is_tried_again(tmp_path, ada, movie, monkeypatch):
     said = run(jsonl(tmp_path, like(email=None, client="shop", external_id="new")))
     assert Interaction.objects.get().user.external_id == "new"
     assert "people              1 new" in said
+
+
+def test_a_block_finds_who_the_one_before_created(tmp_path, ada, movie, monkeypatch):
+    monkeypatch.setattr(events_files, "BLOCK_ROWS", 2)
+    client_get_or_create(name="shop")
+    names = ["a", "b", "b", "c", "a", "nobody/"]
+    rows = [like(email=None, client="shop", external_id=name, source=str(i)) for i, name in enumerate(names)]
+    assert "people              3 new" in run(jsonl(tmp_path, *rows))
+    found = Interaction.objects.order_by("pk").values_list("user__external_id", flat=True)
+    assert list(found) == names[:-1]
+    assert reasons(tmp_path) == [(6, "the external_id is not allowed")]
