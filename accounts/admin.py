@@ -11,6 +11,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.addresses import validated
 from accounts.clients import admin as client_admin  # noqa: F401 -- it registers its models.
@@ -120,6 +122,8 @@ class UserAdmin(DjangoUserAdmin):
 
 
 admin.site.unregister(Group)
+# Whoever reads their keys can sign in as their owner; manage.py admin_totp manages them.
+admin.site.unregister([TOTPDevice, StaticDevice])
 
 
 @admin.register(Group)

@@ -10,12 +10,28 @@ from django.contrib.admin.options import TO_FIELD_VAR
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
+
+from accounts import totp
+from recsys_project.admin_login import login_form
 
 View = Callable[..., HttpResponseBase]
 
 
 class AdminSite(admin.AdminSite):
-    """Validates the hidden fields of forms, which Django's views trust and crash on."""
+    """Asks for a second factor as ``ADMIN_TOTP`` says, and validates the hidden fields of forms, which Django's views
+    trust and crash on."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Checked before every page but the sign-in and the sign-out."""
+        return super().has_permission(request) and totp.is_satisfied(request)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        self.login_form = login_form()
+        try:
+            return super().login(request, extra_context)
+        except totp.TotpMissingError:
+            return render(request, "admin/totp_missing.html", status=403)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         model_admin = getattr(view, "__self__", None)

@@ -22,6 +22,7 @@ from accounts.authentication import token_user_id
 from accounts.clients.keys import client_caller
 from accounts.hashers import HashingBusyError
 from accounts.models import User
+from accounts.totp import code_accepted
 from recsys_project import known_devices, login_gate
 from recsys_project.client_address import client_network
 from recsys_project.exceptions import RETRY_AFTER_SECONDS, LimitExceededError, error_response, is_api
@@ -124,7 +125,8 @@ class LimitedLoginBackend(ModelBackend):
     """Django's password backend, which first counts the attempt for the account.
 
     It counts the parsed user name that it looks up, so the two cannot differ. The API and the admin share the limit,
-    and no password is hashed beyond it. A right password is not counted in the account's bucket. A device or address
+    and no password is hashed beyond it. A right password is not counted in the account's bucket, unless a code that has
+    to come with it is wrong. A device or address
     that is known to the account has a limit of its own, so that strangers cannot lock the account's person out.
     """
 
@@ -134,19 +136,33 @@ class LimitedLoginBackend(ModelBackend):
         """The user, or None. Raises LimitExceededError after too many attempts for the account."""
         username = kwargs.get(User.USERNAME_FIELD) if username is None else username
         if username is None or password is None or not settings.RATELIMIT_ENABLE:
-            return super().authenticate(request, username=username, password=password)
+            return self._verified(request, username, password, kwargs)
         request = _request.get() or request  # REST framework wraps the request that the middleware knows.
         account = User.objects.normalize_email(username)
         counters = _account_counters(request, account)
         count_all(counters, closed=True)
         try:
-            user = super().authenticate(request, username=username, password=password)
+            user = self._verified(request, username, password, kwargs)
         except HashingBusyError:
             _give_back(counters)
             raise
         if user is not None:
             _give_back(counters)
             remember_sign_in(request, account=account)
+        return user
+
+    def _verified(
+        self, request: HttpRequest | None, username: str | None, password: str | None, credentials: dict[str, Any]
+    ) -> User | None:
+        """The user with this password and, if the form asks for one (the admin's), this code of a second factor."""
+        user = super().authenticate(request, username=username, password=password)
+        if user is not None and "otp_token" in credentials:
+            # A device that is known to the account guesses no more codes than a stranger.
+            guesses = [Counter("login_account", f"code of user {user.pk}")]
+            count_all(guesses, closed=True)
+            if not code_accepted(user=user, code=credentials["otp_token"]):
+                return None
+            _give_back(guesses)
         return user
 
 

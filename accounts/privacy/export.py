@@ -30,8 +30,8 @@ _ROWS = 2000
 _SECRET = re.compile(r"password|secret|token|key|hash", re.IGNORECASE)
 # Lines of the admin's log name what staff did with other people.
 _OF_OTHERS = {"admin.logentry": {"object_repr", "change_message"}}
-# Tables that refer to one of a person's rows, and not to the person, with the lookup of the person.
-INDIRECT: dict[str, str] = {}
+# Tables that refer to one of a person's rows, and not to the person, with the reason why they are not exported.
+INDIRECT: dict[str, str] = {"otp_static.statictoken": "holds nothing but digests of recovery codes"}
 # Spreadsheets run a text that begins with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _README = """Everything stored of user {pk}, {at}.

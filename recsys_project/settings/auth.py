@@ -40,3 +40,8 @@ SIMPLE_JWT = {
 REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", default=10)
 # A file to which each erasure of a person is appended: a backup that is restored has lost the newest ones.
 ERASURES_FILE = env.str("ERASURES_FILE", default="")
+# Whether staff need a code of an authenticator app in the admin: off, optional (those who are enrolled), required.
+ADMIN_TOTP = env.str("ADMIN_TOTP", default="off")
+OTP_TOTP_ISSUER = "Movie recommender"
+# Their admin pages are unregistered, too (accounts/admin.py).
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True

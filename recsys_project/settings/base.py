@@ -41,6 +41,10 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_prometheus",
     "django_structlog",
+    # Before accounts, which takes their models out of the admin.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "accounts",
     "movies",
     "events",
@@ -65,6 +69,7 @@ MIDDLEWARE = [
     "recsys_project.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "recsys_project.ratelimits.RateLimitMiddleware",
     "recsys_project.contract.ContractMiddleware",

@@ -60,7 +60,7 @@ def test_every_table_about_a_person_is_exported():
 
 
 def test_a_table_below_a_persons_rows_is_exported_or_named():
-    """A table that refers to a person's rows, and not to the person, needs a lookup in INDIRECT."""
+    """A table that refers to a person's rows, and not to the person, needs an entry in INDIRECT."""
     own = {table.model for table in export_tables() if table.lookup != "pk" and len(table.columns) > 1}
     below = {
         model._meta.label_lower
