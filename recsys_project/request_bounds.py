@@ -37,7 +37,9 @@ def bound_texts(result: Schema, generator: Any, request: Any, public: bool) -> S
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
             for found in _objects(body, schemas, set()):
                 for field in found["properties"].values():
-                    _set_pattern(field, _TEXT)
+                    # Of a password, spaces are not removed.
+                    blank = "minLength" not in field or field.get("writeOnly", False)
+                    _set_pattern(field, _TEXT if blank else _TEXT_WITH_CONTENT)
     return result
 
 

@@ -4,12 +4,14 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.clients.keys import ClientCaller
+from accounts.clients.openapi import EXTERNAL_ID_SCHEMA
 from accounts.clients.scopes import Scope
 from accounts.clients.users import client_user_get_or_create, external_id_problem
 from accounts.models import EXTERNAL_ID_LENGTH, User
@@ -18,6 +20,7 @@ ONLY_WITH_A_KEY = "Only a client application names a user, with an API key."
 REQUIRED_WITH_A_KEY = "With an API key, name the user by your own id."
 
 
+@extend_schema_field(EXTERNAL_ID_SCHEMA)
 class ExternalIdField(serializers.CharField):
     """A client's own id of a user, exactly as sent."""
 

@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import ValidationError
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
@@ -21,11 +20,12 @@ from accounts.api.client_serializers import (
 from accounts.api.client_users import WithClientKey
 from accounts.clients import users
 from accounts.clients.authentication import ClientKeyScheme
+from accounts.clients.openapi import EXTERNAL_ID_SCHEMA
 
 _PRIVATE = {"Cache-Control": "private, no-store"}
 # A token is refused too, but with 403.
 _KEY_ONLY: list[Any] = [{ClientKeyScheme.name: []}]
-_EXTERNAL_ID = OpenApiParameter("external_id", OpenApiTypes.STR, "path", description="Your own id of the user.")
+_EXTERNAL_ID = OpenApiParameter("external_id", EXTERNAL_ID_SCHEMA, "path", description="Your own id of the user.")
 
 
 class ClientUserView(APIView):

@@ -3,17 +3,29 @@
 from difflib import get_close_matches
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from movies.api.patterns import separated
 from movies.selectors import EXPANSIONS
 
+_MAX_LENGTH = 100
 
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": _MAX_LENGTH,
+        "pattern": separated(f"({'|'.join(EXPANSIONS)})", empty=False),
+    }
+)
 class ExpandField(serializers.CharField):
     """Names of EXPANSIONS, separated by commas or given several times in a query; a tuple without duplicates."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs = {"required": False, "max_length": 100} | kwargs
+        kwargs = {"required": False, "max_length": _MAX_LENGTH} | kwargs
         kwargs.setdefault("help_text", f"Fields to add to each movie, separated by commas: {', '.join(EXPANSIONS)}.")
         super().__init__(**kwargs)
 

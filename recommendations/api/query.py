@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.http import QueryDict
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.client_users import ExternalIdField
@@ -14,6 +15,7 @@ from events.models import MAX_RATING, MIN_RATING
 from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.fields import BoundedListField, ListedChoiceField, NumberField, UUIDTextField
+from movies.api.patterns import ID, separated
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
@@ -29,6 +31,9 @@ _MAX_EXCLUDE_TEXT = MAX_EXCLUDED * 11
 _MAX_CACHED_LENGTH = 100
 
 
+@extend_schema_field(
+    {"type": "string", "minLength": 1, "maxLength": _MAX_EXCLUDE_TEXT, "pattern": separated(ID, empty=True)}
+)
 class IdsField(serializers.CharField):
     """Ids separated by commas, as a set."""
 

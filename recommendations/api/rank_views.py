@@ -19,6 +19,7 @@ class RankSerializer(serializers.Serializer):
     movie_ids = BoundedListField(
         child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
         allow_empty=False,
+        min_length=1,  # For the schema, which does not know allow_empty.
         max_length=MAX_RANKED,
         help_text="Ids of movies, in any order; one that is there twice counts once.",
     )

@@ -23,6 +23,7 @@ class GroupCreateSerializer(serializers.Serializer[Any]):
     members = InvitedField(
         child=serializers.EmailField(max_length=254),
         allow_empty=False,
+        min_length=1,  # For the schema, which does not know allow_empty.
         max_length=MAX_MEMBERS,
         help_text=(
             "E-mail addresses of the people to invite; "
