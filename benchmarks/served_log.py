@@ -139,8 +139,8 @@ def drain(connection: Any, entries: int) -> None:
         seconds = time.perf_counter() - started
         grown = sizes(connection) - before
         print(
-            f"{done.entries['written']:,} {what}: {count / seconds:,.0f} entries/s written; each {waiting / count:,.0f} "
-            f"bytes in Redis, {grown / count:,.0f} on disk with its indexes"
+            f"{done.entries['written']:,} {what}: {count / seconds:,.0f} entries/s written; "
+            f"each {waiting / count:,.0f} bytes in Redis, {grown / count:,.0f} on disk with its indexes"
         )
 
 
