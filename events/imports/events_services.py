@@ -23,7 +23,7 @@ from events.imports.events_names import MovieFinder, PersonFinder, lock_movies, 
 from events.imports.events_store import Stored, events_store, prefer_indexes, with_event_ids
 from events.imports.prefetch import prefetch
 from events.models import FUTURE_TOLERANCE
-from events.services import EARLIEST
+from events.new_events import EARLIEST
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.imports.lock import acquire_import_lock
 from movies.movielens.errors import BadLine, BadLines
