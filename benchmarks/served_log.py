@@ -3,18 +3,19 @@
     DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/served_log.py
 
 Works in a database of its own on the configured server, as the tests do, and drops it at the end. Two Gunicorns run
-with the Procfile's configuration, one with SERVED_LOG=false, without rate limits; the same clients ask one and then the
-other, in rounds whose order alternates. Clients and servers share the cores, so that only the ratio means something.
-The writer is timed on pages that come from the cache and on lists that were computed.
+with the Procfile's configuration, one with SERVED_LOG=false, without rate limits; each client asks one and then the
+other for the same person, in an order that alternates. Clients and servers share the cores: only the ratio means
+something. The writer is timed on pages that come from the cache and on lists that were computed.
 """
 
 import argparse
 import http.client
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
@@ -34,8 +35,7 @@ LIST_SIZE = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=4, help="at least 1 (default: 4)")
-    parser.add_argument("--rounds", type=int, default=20, help="pairs of rounds (default: 20)")
-    parser.add_argument("--seconds", type=float, default=2, help="of each round (default: 2)")
+    parser.add_argument("--requests", type=int, default=4000, help="to each server (default: 4000)")
     parser.add_argument("--entries", type=int, default=50_000, help="pages that are drained; lists: a tenth")
     options = parser.parse_args()
     with scratch_database(DATABASE) as connection, tempfile.TemporaryDirectory() as folder:
@@ -53,48 +53,61 @@ def main() -> None:
 
 
 def compare(options: argparse.Namespace, folder: str) -> None:
-    """Prints the throughput with the log on and off, and the median of the rounds' ratios."""
+    """Prints what a cached list takes with the log on and off, and the ratio of the throughputs."""
     from events.served.writer import served_drain  # noqa: PLC0415
 
     tokens = person_tokens(200)
     shared = {"MODEL_DIR": folder, "RATELIMIT_ENABLE": "false", "SERVED_STREAM_MAX": "1000000"}
     ports = {"on": free_port(), "off": free_port()}
-    with web_server(ports["on"], **shared), web_server(ports["off"], SERVED_LOG="false", **shared):
-        for port in ports.values():
-            rate(port, tokens, options.clients, 2 * options.seconds)
-        rates: dict[str, list[float]] = {"on": [], "off": []}
-        for number in range(options.rounds):
+    with web_server(ports["on"], **shared) as on, web_server(ports["off"], SERVED_LOG="false", **shared) as off:
+        ask_in_turns(ports, tokens, options.clients, options.requests // 10)
+        before = {"on": cpu_seconds(on.pid), "off": cpu_seconds(off.pid)}
+        taken = ask_in_turns(ports, tokens, options.clients, options.requests)
+        used = {"on": cpu_seconds(on.pid) - before["on"], "off": cpu_seconds(off.pid) - before["off"]}
+        served_drain()
+    medians, cpu = {}, {}
+    for name, seconds in taken.items():
+        medians[name], cpu[name] = statistics.median(seconds), used[name] / len(seconds)
+        print(
+            f"log {name}: {len(seconds)} cached lists, median {1000 * medians[name]:.2f} ms,"
+            f" mean {1000 * statistics.mean(seconds):.2f} ms, CPU of the web processes {1000 * cpu[name]:.2f} ms each"
+        )
+    print(
+        f"throughput on/off: {medians['off'] / medians['on']:.3f} by median time,"
+        f" {sum(taken['off']) / sum(taken['on']):.3f} by total time, {cpu['off'] / cpu['on']:.3f} by CPU"
+    )
+
+
+def ask_in_turns(
+    ports: Mapping[str, int], tokens: Sequence[str], clients: int, requests: int
+) -> dict[str, list[float]]:
+    """The seconds of each answer, by server; each client asks one server and then the other for the same person."""
+
+    def ask(own: Sequence[str]) -> dict[str, list[float]]:
+        connections = {name: http.client.HTTPConnection(HOST, port, timeout=60) for name, port in ports.items()}
+        taken: dict[str, list[float]] = {name: [] for name in ports}
+        for number, token in zip(range(requests // clients), cycle(own), strict=False):
             for name in ("on", "off") if number % 2 else ("off", "on"):
-                rates[name].append(rate(ports[name], tokens, options.clients, options.seconds))
-            served_drain()
-    ratios = [on / off for on, off in zip(rates["on"], rates["off"], strict=True)]
-    for name, of in rates.items():
-        print(f"log {name}: median {statistics.median(of):.0f} cached lists/s")
-    quarter = statistics.quantiles(ratios, n=4)
-    print(f"ratio on/off: median {statistics.median(ratios):.3f} (quartiles {quarter[0]:.3f}, {quarter[2]:.3f})")
-
-
-def rate(port: int, tokens: Sequence[str], clients: int, seconds: float) -> float:
-    """Answers a second; each client keeps its connection and asks for its share of the people in turn."""
-    ends = time.monotonic() + seconds
-
-    def ask(own: Sequence[str]) -> int:
-        connection, answered = http.client.HTTPConnection(HOST, port, timeout=30), 0
-        for token in cycle(own):
-            if time.monotonic() >= ends:
-                break
-            headers = {"Authorization": f"Bearer {token}"}
-            connection.request("GET", f"/api/recommendations/?limit={SHOWN}", headers=headers)
-            answer = connection.getresponse()
-            body = answer.read()
-            if answer.status != 200:
-                raise SystemExit(f"{answer.status} {body[:300]!r}")
-            answered += 1
-        connection.close()
-        return answered
+                started = time.perf_counter()
+                headers = {"Authorization": f"Bearer {token}"}
+                connections[name].request("GET", f"/api/recommendations/?limit={SHOWN}", headers=headers)
+                answer = connections[name].getresponse()
+                body = answer.read()
+                taken[name].append(time.perf_counter() - started)
+                if answer.status != 200:
+                    raise SystemExit(f"{answer.status} {body[:300]!r}")
+        return taken
 
     with ThreadPoolExecutor(clients) as pool:
-        return sum(pool.map(ask, [tokens[n::clients] for n in range(clients)])) / seconds
+        parts = list(pool.map(ask, [tokens[n::clients] for n in range(clients)]))
+    return {name: [seconds for part in parts for seconds in part[name]] for name in ports}
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time of a process and its children so far."""
+    pids = [str(pid), *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in pids]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def drain(connection: Any, entries: int) -> None:
@@ -134,13 +147,14 @@ def drain(connection: Any, entries: int) -> None:
                     pipe.execute()
             pipe.execute()
         waiting = redis_client().memory_usage(stream_key(), samples=0)
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.process_time()
         done = served_drain(seconds=600)
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, time.process_time() - began
         grown = sizes(connection) - before
         print(
-            f"{done.entries['written']:,} {what}: {count / seconds:,.0f} entries/s written; "
-            f"each {waiting / count:,.0f} bytes in Redis, {grown / count:,.0f} on disk with its indexes"
+            f"{done.entries['written']:,} {what}: {count / seconds:,.0f} entries/s written, {count / cpu:,.0f} per CPU"
+            f" second of the writer; each {waiting / count:,.0f} bytes in Redis, {grown / count:,.0f} on disk with its"
+            " indexes"
         )
 
 

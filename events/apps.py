@@ -11,7 +11,9 @@ class EventsConfig(AppConfig):
         from events.attribution.checks import check_attribution  # noqa: PLC0415
         from events.list_invalidation import forget_user_on_commit  # noqa: PLC0415
         from events.privacy import taste_delete  # noqa: PLC0415
+        from events.served.checks import check_served_log  # noqa: PLC0415
 
         register(check_attribution)
+        register(check_served_log)
         on_taste_reset(taste_delete)
         on_user_delete(forget_user_on_commit)
