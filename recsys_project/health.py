@@ -9,6 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
 
+from recommendations.experiments.selectors import experiment_problems
 from recommendations.models import ModelVersion
 from recommendations.vectors.artefacts import artefacts_problem
 from recsys_project.exceptions import RETRY_AFTER_SECONDS, error_body
@@ -45,7 +46,9 @@ def ready(request: HttpRequest) -> JsonResponse:
     version = live_version()
     lacking = artefacts_problem(version=version) if version is not None else ""
     checks["model_files"] = lacking or "ok"
-    status = "degraded" if lacking else "ok"
+    broken = " ".join(experiment_problems())
+    checks["experiments"] = broken or "ok"
+    status = "degraded" if lacking or broken else "ok"
     return JsonResponse({"status": status, "checks": checks, "model_version": version and version.pk})
 
 

@@ -2,7 +2,7 @@
 
 A confidence sequence is an interval for each moment that covers the true difference at all moments together with
 probability 1 - alpha; a p-value that belongs to it may be read daily and acted on at any time. A t-test read daily
-rejects a true null hypothesis in a fifth of the experiments or more instead of 5% (the tests of this module show it).
+finds a difference in one of eight experiments without any, not in 5% (the tests of this module show it).
 
 Method: the normal-mixture sequence. Mixing the likelihood ratio of the difference over a normal prior N(0, effect**2)
 gives a martingale, to which Ville's inequality applies (Robbins 1970; Howard, Ramdas, McAuliffe & Sekhon 2021,

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from recommendations.models import ModelVersion
+from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.vectors import artefacts
 from recsys_project import health
-from tests.factories import make_version
+from tests.factories import make_embedding, make_movie, make_version
+from tests.unit.recommendations.experiments.factories import running
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +166,17 @@ def test_no_limit_and_no_session_is_in_the_way_of_a_probe(settings, django_asser
     with django_assert_num_queries(0):
         assert client.get("/health/live").status_code == 200
     assert client.get("/api/movies/").status_code == 429
+
+
+def test_an_experiment_without_its_version_is_degraded(model_file):
+    version = make_version("retired")
+    make_embedding(version, make_movie(), [1.0])
+    running(treatment={"model_version": version.pk})
+    before = Client().get("/health/ready").json()
+    MovieEmbedding.objects.filter(version=version).delete()
+
+    response = Client().get("/health/ready")
+
+    assert before["status"] == "ok"
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert f"version {version.pk}, which is gone" in response.json()["checks"]["experiments"]
