@@ -29,6 +29,7 @@ BAD_TOKENS = (
     "unsigned token",
     "refresh as access",
     "no token at all",
+    "unverified",
 )
 SESSIONS = ("person session", "staff without permission", "superuser")
 # Keys of client applications: with all scopes, with none of use, not valid, and of another client with all scopes.

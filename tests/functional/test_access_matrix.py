@@ -10,15 +10,19 @@ from zipfile import ZipFile
 import jwt
 import pytest
 from django.conf import settings
+from django.core import mail
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
 from accounts.clients.scopes import Scope
+from accounts.mails import mails_send
 from accounts.models import User
+from accounts.registration import registration_request
 from accounts.tokens import AccessToken, RefreshToken
-from tests.factories import make_key, make_movie, make_user
+from tests.factories import PASSWORD, make_key, make_movie, make_user
 from tests.functional.access_table import CALLERS, KEYS, OPEN, PERSON, ROWS, Outcome, Row, routes, row_key
+from tests.unit.accounts.test_registration import token_in
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -58,6 +62,13 @@ def session(**fields: bool) -> Client:
     return client
 
 
+def link_of(email: str) -> str:
+    """The token of the link that a registration is mailed, with REGISTRATION=verified."""
+    registration_request(email=email, password=PASSWORD, display_name="")
+    mails_send()
+    return token_in(mail.outbox[-1])
+
+
 def caller(name: str, person: User) -> Client:
     """The client of a caller, with its token or session."""
     deleted = make_user()
@@ -76,6 +87,8 @@ def caller(name: str, person: User) -> Client:
         "unsigned token": lambda: Client(**bearer(forged(person, "", "none"))),
         "refresh as access": lambda: Client(**bearer(RefreshToken.for_user(person))),
         "no token at all": lambda: Client(**bearer("nonsense")),
+        # Who registered and did not open the link has no token; that of the link is none.
+        "unverified": lambda: Client(**bearer(link_of("unverified@example.org"))),
         "key": lambda: api_key(make_key()),
         "key without scope": lambda: api_key(make_key(scopes=[Scope.CATALOGUE_WRITE.value])),
         "wrong key": lambda: api_key(make_key()[:-3] + "AAA"),
@@ -194,3 +207,29 @@ def test_a_refused_caller_learns_how_to_authenticate():
             assert refused["WWW-Authenticate"].startswith("Bearer"), route
     assert OPEN is not PERSON
     assert settings.REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] == ["rest_framework.permissions.IsAuthenticated"]
+
+
+def test_an_unverified_person_is_nobody():
+    tokens = {email: link_of(email) for email in ("unverified@example.org", "other@example.org")}
+    client = Client()
+
+    def post(path: str, **body: str) -> HttpResponse:
+        return client.post(path, body, content_type="application/json")
+
+    # Signing in is refused as for an address that nobody registered, and for a wrong password.
+    refused = [
+        post("/api/auth/token/", email=email, password=password)
+        for email, password in (
+            ("unverified@example.org", PASSWORD),
+            ("unverified@example.org", "another long one"),
+            ("nobody@example.org", PASSWORD),
+        )
+    ]
+    assert {answer.status_code for answer in refused} == {401}
+    assert len({str({**answer.json()["error"], "request_id": ""}) for answer in refused}) == 1
+    # The link of somebody else needs the password that they registered with.
+    stolen = post("/api/auth/register/confirm/", token=tokens["other@example.org"], password="another long one")
+    assert stolen.status_code == 400
+    assert not User.objects.filter(email__in=tokens).exists()
+    own = post("/api/auth/register/confirm/", token=tokens["unverified@example.org"], password=PASSWORD)
+    assert own.status_code == 201
