@@ -5,6 +5,7 @@ and the second at which the newest was issued. Both tokens of an answer follow f
 answer can be given twice without being stored.
 """
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4, uuid5
@@ -22,6 +23,8 @@ from accounts.models import RefreshToken, User
 from accounts.selectors import user_lock_shared
 
 logger = structlog.get_logger(__name__)
+# The address of the account whose tokens the request has renewed, for the middleware that knows devices.
+renewed: ContextVar[str] = ContextVar("renewed", default="")
 
 
 class InvalidRefreshTokenError(Exception):
@@ -77,6 +80,7 @@ def tokens_refresh(*, refresh: str) -> Tokens:
     if not exchanged:  # Raised after the commit, which keeps the revocation.
         logger.warning("refresh_token_replayed", user_id=user_id, family=str(family))
         raise InvalidRefreshTokenError
+    renewed.set(row.user.email or "")
     return _signed(row, row.user)
 
 

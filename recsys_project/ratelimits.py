@@ -22,6 +22,7 @@ from accounts.authentication import token_user_id
 from accounts.clients.keys import client_caller
 from accounts.hashers import HashingBusyError
 from accounts.models import User
+from accounts.signins import renewed
 from accounts.totp import code_accepted
 from recsys_project import known_devices, login_gate
 from recsys_project.client_address import client_network
@@ -96,8 +97,11 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         current = _request.set(request)
+        renewal = renewed.set("")
         try:
             response = self.get_response(request)
+            if account := renewed.get():
+                remember_sign_in(request, account=account)
             # No view was found, or another middleware answered before process_view.
             if not hasattr(request, _USAGES) and (refusal := _refusal(request)) is not None:
                 response.close()
@@ -105,6 +109,7 @@ class RateLimitMiddleware:
         finally:
             login_gate.leave(request)
             _request.reset(current)
+            renewed.reset(renewal)
         _add_headers(response, getattr(request, _USAGES, ()))
         if (account := getattr(request, _SIGNED_IN, None)) is not None:
             known_devices.set_device_cookie(response, account)
@@ -167,7 +172,7 @@ class LimitedLoginBackend(ModelBackend):
 
 
 def remember_sign_in(request: HttpRequest | None, *, account: str) -> None:
-    """Makes the request's device and address known to the account, which has just signed in."""
+    """Makes the request's device and address known to the account, which has just signed in or renewed its tokens."""
     digest = known_devices.account_digest(User.objects.normalize_email(account))
     if request is not None:
         setattr(request, _SIGNED_IN, digest)
@@ -333,7 +338,7 @@ def _counters(request: HttpRequest, scope: str) -> list[Counter]:
         return [Counter("login_address", network) if user_id is None else Counter("login_known", f"session {user_id}")]
     if scope == "register":
         return [Counter(scope, network), Counter("login_total", scope)]
-    if scope not in ("api", "group"):
+    if scope not in ("api", "group", "export"):
         return [Counter(scope, network)]
     return _api_counters(request, scope, network)
 
@@ -341,12 +346,19 @@ def _counters(request: HttpRequest, scope: str) -> list[Counter]:
 def _api_counters(request: HttpRequest, scope: str, network: str) -> list[Counter]:
     """Whom a request of the API counts for: a key, a person, or else an address."""
     if (caller := client_caller(request)) is not None:
-        return [Counter("client", caller.prefix, caller.rates)]
+        counters = [Counter("client", caller.prefix, caller.rates)]
+        if scope == "export":
+            match = request.resolver_match
+            named = match.kwargs.get("external_id", "") if match else ""
+            counters.append(Counter("export", f"client {caller.client_id} {named}"))
+        return counters
     user_id = token_user_id(request)
     if user_id is None:
         return [Counter("anonymous", network)]
     counters = [Counter("user", str(user_id))]
-    if scope == "group":
+    if scope == "export":
+        counters.append(Counter("export", str(user_id)))
+    elif scope == "group":
         counters += [Counter("group_address", network), Counter("group", str(user_id))]
     return counters
 

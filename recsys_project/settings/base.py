@@ -60,9 +60,10 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "recsys_project.security_headers.SecurityHeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Before whatever may refuse a request, so that a page of another site can read the refusal.
+    "corsheaders.middleware.CorsMiddleware",
     "recsys_project.middleware.BodyLimitMiddleware",
     "recsys_project.probes.ProbeMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "recsys_project.body_charset.BodyCharsetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

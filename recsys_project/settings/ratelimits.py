@@ -27,6 +27,8 @@ RATE_LIMITS: dict[str, list[str]] = {
     # Each group list reveals something about its members' taste, so the rate is low, and quotas for an hour
     # and a day come before an even flow.
     "group": env.list("RATE_LIMIT_GROUP", default=["5/m", "30/h", "100/d"]),
+    # Everything stored of one person, which reads all their rows.
+    "export": env.list("RATE_LIMIT_EXPORT", default=["10/h"]),
     "group_address": env.list("RATE_LIMIT_GROUP_ADDRESS", default=["20/m", "120/h"]),
 }
 # The first entry that matches a request's method and route sets its scope; where no route matches, the path counts as
@@ -48,6 +50,8 @@ RATE_LIMIT_ROUTES = [
     ("POST", "api/auth/me/", "api"),
     ("POST DELETE", "api/auth/", "account"),
     ("POST", "api/recommendations/group/", "group"),
+    ("GET HEAD", "api/auth/me/export/", "export"),
+    ("GET HEAD", "api/users/<path:external_id>/export/", "export"),
     ("*", "api/", "api"),
     ("*", "", "page"),
 ]

@@ -233,3 +233,32 @@ def test_strangers_guesses_do_not_stop_a_password_change(ada):
     assert client.post("/admin/password_change/", data).status_code == 302
     ada.refresh_from_db()
     assert ada.check_password(new)
+
+
+def test_a_device_that_renews_its_tokens_stays_known(ada):
+    tokens = sign_in(Client()).json()
+    app = Client()
+    for body, kind in (
+        (json.dumps({"refresh": tokens["refresh"]}), "application/json"),
+        ("grant_type=refresh_token&refresh_token={refresh}", "application/x-www-form-urlencoded"),
+    ):
+        path = "/api/auth/refresh/" if kind == "application/json" else "/api/auth/token/"
+        answer = app.post(path, body.format(**tokens) if "{refresh}" in body else body, content_type=kind)
+        assert answer.status_code == 200
+        tokens = answer.json() | {"refresh": answer.json().get("refresh") or answer.json()["refresh_token"]}
+        assert COOKIE in answer.cookies
+        app.cookies = answer.cookies
+    block()
+
+    assert sign_in(app).status_code == 200
+    assert sign_in(Client()).status_code == 429
+
+
+def test_a_refused_renewal_makes_nothing_known(ada):
+    app = Client()
+    answer = app.post("/api/auth/refresh/", json.dumps({"refresh": "x"}), "application/json", REMOTE_ADDR=HOME)
+    assert answer.status_code == 401
+    block()
+
+    assert COOKIE not in answer.cookies
+    assert sign_in(app, address=HOME).status_code == 429

@@ -31,6 +31,8 @@ RATES = {
     "register": ["2/d:2"],
     "account": ["2/d:2"],
     "group": ["2/m"],
+    "export": ["2/h"],
+    "client": ["50/d:50"],
     "group_address": ["3/m"],
 }
 
@@ -162,6 +164,8 @@ def test_every_address_has_a_limit(path, allowed):
         ("POST", "/api/auth/password/reset/", "register"),
         ("DELETE", "/api/auth/me/", "password"),
         ("PATCH", "/api/auth/me/", "api"),
+        ("GET", "/api/auth/me/export/", "export"),
+        ("HEAD", "/api/auth/me/export/", "export"),
         ("POST", "/api/auth/logout/", "api"),
         ("POST", "/api/auth/anything/", "account"),
         ("POST", "/api/recommendations/group/", "group"),

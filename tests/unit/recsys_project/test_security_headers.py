@@ -1,6 +1,7 @@
 """Headers that tell a browser, a cache and other sites' pages what they may do."""
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from django.urls import reverse
 
@@ -91,6 +92,26 @@ def test_a_listed_site_may_send_a_token(settings):
     assert preflight.status_code == 200
     assert "authorization" in preflight["Access-Control-Allow-Headers"]
     assert "POST" in preflight["Access-Control-Allow-Methods"]
+
+
+def test_a_listed_site_reads_refusals_before_the_view(settings):
+    settings.CORS_ALLOWED_ORIGINS = [ELSEWHERE]
+    settings.RATELIMIT_ENABLE = True
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"anonymous": ["1/d:1"]}
+    caches["ratelimit"].delete_pattern("*")
+    from_there = Client(HTTP_ORIGIN=ELSEWHERE)
+    long, chunked = "x" * 40_000, {"HTTP_TRANSFER_ENCODING": "chunked"}
+    answers = [
+        from_there.post("/api/events/", long, content_type="application/json"),
+        from_there.post("/api/events/", "{}", content_type="application/json", **chunked),
+        from_there.post("/api/auth/token/", "{}", content_type="application/json; charset=utf-7"),
+        from_there.post("/api/nowhere", "{}", content_type="application/json"),
+        from_there.get("/api/nowhere/"),
+    ]
+
+    assert [answer.status_code for answer in answers[:3]] == [413, 411, 415]
+    assert 429 in [answer.status_code for answer in answers]
+    assert {answer.get("Access-Control-Allow-Origin") for answer in answers} == {ELSEWHERE}
 
 
 def test_a_listed_site_does_not_reach_the_admin(settings):
