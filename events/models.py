@@ -13,8 +13,12 @@ from django.utils import timezone
 
 from events.fields import RealField
 from events.kinds import KIND_CHOICES, OPINION_EVENTS, POSITIVE_FROM, SHELF_KINDS, VOTE_EVENTS, Kind
+from events.taste.models import TasteImport, TasteImportFilm
 from movies.models import Movie
 from movies.text import normalise_line
+
+# Django finds an app's models in its module ``models``.
+__all__ = ["TasteImport", "TasteImportFilm"]
 
 MIN_RATING = 0.5
 MAX_RATING = 5.0

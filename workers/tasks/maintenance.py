@@ -8,14 +8,15 @@ from accounts.groups.services import groups_flush
 from accounts.mails import mails_flush
 from accounts.signins import tokens_flush_expired
 from events.announcements import changes_announce
+from events.taste.services import taste_imports_flush
 from recommendations.serving.group_lists import group_lists_flush
 from workers.base import BaseTask
 
 
 @shared_task(base=BaseTask)
 def flush_tokens() -> int:
-    """Deletes expired refresh tokens and links, groups that ended long ago, and their lists; returns how many."""
-    return tokens_flush_expired() + mails_flush() + groups_flush() + group_lists_flush()
+    """Deletes expired tokens, links and taste imports, and groups that ended, with their lists; returns how many."""
+    return tokens_flush_expired() + mails_flush() + groups_flush() + group_lists_flush() + taste_imports_flush()
 
 
 @shared_task(base=BaseTask)
