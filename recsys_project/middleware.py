@@ -79,7 +79,8 @@ class RequestContextMiddleware:
 class BodyLimitMiddleware:
     """Refuses a request whose body is over the limit of its route before anything reads it, on every path.
 
-    ``settings.BODY_LIMIT_ROUTES`` sets the limits, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
+    ``settings.BODY_LIMIT_ROUTES`` sets the limits, and no route reads more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``, except
+    those that take files (``UPLOAD_LIMIT_ROUTES``).
     Django's own limit applies to ``request.body`` only, which REST framework's parsers and file uploads do not use. A
     chunked body is refused too: Django reads only Content-Length bytes, so the body would be treated as empty.
     """
@@ -106,7 +107,12 @@ def _refused(request: HttpRequest, status: HTTPStatus, message: str) -> HttpResp
 
 
 def body_limit(path: str) -> int:
-    """The body limit in bytes at this path: that of the first matching route, or the global one."""
+    """The body limit in bytes at this path: that of the first matching route, or the global one.
+
+    Routes of ``settings.UPLOAD_LIMIT_ROUTES`` take files, and have limits of their own.
+    """
+    if path in settings.UPLOAD_LIMIT_ROUTES:
+        return int(settings.UPLOAD_LIMIT_ROUTES[path])
     fitting = (limit for prefix, limit in settings.BODY_LIMIT_ROUTES if path.startswith(prefix))
     return min(next(fitting, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 

@@ -12,7 +12,7 @@ _TEXT_WITH_CONTENT = r"^[^\u0000]*[^\s\u0000-\u001f\u0085\u00a0][^\u0000]*$"
 
 
 def close_bodies(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
-    """A postprocessing hook: sets ``additionalProperties`` of each JSON body to false, at any depth.
+    """A postprocessing hook: sets ``additionalProperties`` of each JSON body, or form with files, to false.
 
     OAuth2's password form is left open: it must ignore unknown names (RFC 6749, 3.2).
     """
@@ -21,7 +21,8 @@ def close_bodies(result: Schema, generator: Any, request: Any, public: bool) -> 
         for operation in operations.values():
             content = operation.get("requestBody", {}).get("content", {})
             if "application/x-www-form-urlencoded" not in content:
-                for found in _objects(content.get("application/json", {}).get("schema", {}), schemas, set()):
+                body = content.get("application/json") or content.get("multipart/form-data", {})
+                for found in _objects(body.get("schema", {}), schemas, set()):
                     found.setdefault("additionalProperties", False)
     return result
 

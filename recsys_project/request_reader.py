@@ -5,7 +5,9 @@ where a request ends; Gunicorn's parser then reads and checks those bytes, and s
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 HEAD_END = b"\r\n\r\n"
 # Gunicorn allows 100 fields; a request line of 8,190 bytes and the usual fields need far less.
@@ -21,10 +23,12 @@ class RequestReader:
     """The bytes that a client has sent and no request has used yet.
 
     ``max_body`` is in bytes: a longer body is not collected, since the site refuses it by its Content-Length. Nor is
-    one in chunks, which it refuses too, or one whose length is unclear.
+    one in chunks, which it refuses too, or one whose length is unclear. ``uploads``: the limits of paths that take
+    files.
     """
 
     max_body: int
+    uploads: Mapping[bytes, int] = field(default_factory=dict)
     buffer: bytearray = field(default_factory=bytearray)
     # Whether the client waits for permission to send the body.
     expects_continue: bool = False
@@ -80,4 +84,12 @@ class RequestReader:
         if len(_FRAMED.findall(head)) != len(lengths) or len(lengths) > 1:
             return None
         length = int(lengths[0]) if lengths else 0
-        return length if length <= self.max_body else None
+        return length if length <= self._limit(head) else None
+
+    def _limit(self, head: bytes) -> int:
+        """The longest body to collect: that of a path for files wherever the target has it, however it is written.
+
+        A body that the site accepts and that is not collected would be read by a thread, as slowly as it is sent.
+        """
+        target = unquote_to_bytes(head.partition(b"\r\n")[0])
+        return max([self.max_body, *(limit for path, limit in self.uploads.items() if path in target)])

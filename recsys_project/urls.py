@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/movies/<int:movie_id>/similar/", SimilarListView.as_view(), name="movie-similar"),
     path("api/genres/", GenreListView.as_view(), name="genres"),
     path("api/events/", include("events.api.urls")),
+    path("api/taste-imports/", include("events.taste.api.urls")),
     path("api/recommendations/", include("recommendations.api.urls")),
     path("api/experiments/", include("recommendations.api.experiment_urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),

@@ -21,6 +21,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "GroupStateEnum": "accounts.groups.selectors.GROUP_STATES",
+        "TasteImportStateEnum": "events.taste.models.TasteImport.State",
         "GroupMemberStateEnum": "accounts.groups.selectors.MEMBER_STATES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -45,3 +46,6 @@ BODY_LIMIT_ROUTES = [
     ("/api/recommendations/group/", 16 * 1024),
     ("/api/", 32 * 1024),
 ]
+# Routes that take files, and the largest body of each, which may be above DATA_UPLOAD_MAX_MEMORY_SIZE. The web worker
+# collects them in memory like other bodies (recsys_project/web_worker.py).
+UPLOAD_LIMIT_ROUTES = {"/api/taste-imports/": env.int("MAX_UPLOAD_BYTES", default=20 * 1024 * 1024)}

@@ -28,8 +28,10 @@ pytestmark = pytest.mark.django_db
 STORED = {
     "cursor",
     "email",
+    "choices",
     "events",
     "group",
+    "file",
     "members",
     "movie",
     "movie_ids",

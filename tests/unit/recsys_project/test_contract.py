@@ -25,6 +25,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for named, found in RULES._document["paths"].items():
         for method, operation in found.items():
             path = named.replace("{id}", "1").replace("{movie_id}", "1").replace("{group_id}", str(UUID(int=1)))
+            path = path.replace("{import_id}", str(UUID(int=1)))
             yield method, path, operation
 
 
@@ -186,7 +187,7 @@ def test_lists_in_a_body_are_bounded_before_their_items_are_read(somebody, path,
 
 
 def test_the_lists_there_are():
-    assert {names[0] for _, names, _ in LISTS} == {"movie_ids", "events", "members"}
+    assert {names[0] for _, names, _ in LISTS} == {"movie_ids", "events", "members", "choices"}
 
 
 def test_the_contract_is_made_without_a_query():

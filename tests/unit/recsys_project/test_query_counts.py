@@ -11,6 +11,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +26,7 @@ from accounts.models import AccountMail, User
 from accounts.signins import tokens_issue
 from events.models import Interaction, ListImpression, Rating, ServedRecommendation, Tag
 from events.services import interaction_record
+from events.taste.services import taste_import_create
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Credit, Person
 from recommendations.experiments.services import NewArm, experiment_create, experiment_start
@@ -85,6 +87,8 @@ class Asked:
             path = path.replace("{group_id}", make_group(cast.alice, cast.bob))
         if "{name}" in path:
             path = path.replace("{name}", make_experiment(started=not path.endswith("/start/")))
+        if "{import_id}" in path:
+            path = path.replace("{import_id}", taste_import(getattr(cast, self.who)))
         for name in ("{id}", "{movie_id}"):
             path = path.replace(name, str(cast["Heat"].pk))
         path = path.replace("{external_id}", "17")
@@ -98,7 +102,7 @@ class Asked:
         else:
             client = client_of()
         fields = self.fields(cast)
-        body = {} if method == "GET" else {"format": "json"}
+        body = {} if method == "GET" else {"format": "multipart" if "file" in fields else "json"}
 
         def send() -> None:
             response = getattr(client, method.lower())(path, fields, **body)
@@ -190,6 +194,18 @@ def refresh_token(cast: Cast) -> Fields:
     return {"refresh": tokens_issue(user=cast.carol).refresh}
 
 
+def taste_file(cast: Cast | None) -> Fields:
+    """An export with a film that is matched by its title, and one that is not."""
+    text = "Date,Name,Year,Letterboxd URI,Rating\n2024-01-01,Heat,1995,a,4\n2024-01-01,Unknown,1995,b,4\n"
+    return {"file": SimpleUploadedFile("ratings.csv", text.encode())}
+
+
+def taste_import(user: User) -> str:
+    """The id of a new import."""
+    upload = taste_file(None)["file"]
+    return str(taste_import_create(user=user, file=upload.file, name=upload.name).pk)
+
+
 def event(**fields: Any) -> Callable[[Cast], Fields]:
     return lambda cast: {"movie": cast["Heat"].pk, **fields}
 
@@ -273,6 +289,11 @@ REQUESTS = [
     Asked("GET /api/groups/{group_id}/", who="alice"),
     Asked("DELETE /api/groups/{group_id}/", who="alice"),
     Asked("POST /api/groups/{group_id}/accept/", who="alice"),
+    Asked("POST /api/taste-imports/", fields=taste_file, who="alice"),
+    Asked("GET /api/taste-imports/{import_id}/", who="alice"),
+    Asked("POST /api/taste-imports/{import_id}/confirm/", who="alice"),
+    Asked("GET /api/taste-imports/{import_id}/unmatched/", who="alice"),
+    Asked("DELETE /api/taste-imports/{import_id}/", who="alice"),
     Asked(PERSONAL, "hit", who="alice"),
     Asked(PERSONAL, "miss", who="alice", meanwhile=views("alice")),
     Asked(PERSONAL, "miss, unknown to the batch", who="carol", meanwhile=views("carol")),

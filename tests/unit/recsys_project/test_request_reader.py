@@ -84,3 +84,33 @@ def test_an_expectation_is_taken_out():
 def test_a_head_without_end_is_too_long():
     assert not read(b"GET / HTTP/1.1\r\n").head_too_long
     assert read(b"a" * (MAX_HEAD_BYTES + 1)).head_too_long
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/files/",
+        b"/files/?a=b",
+        b"/f%69les/",
+        b"/%66%69%6C%65%73%2f",
+        b"http://host/files/",
+        b"//host/files/",
+        b"/prefix/files/",
+    ],
+)
+def test_a_path_for_files_has_its_own_limit_however_written(target):
+    """The site takes what it decodes to; a body that is not collected would hold a thread."""
+    lengths = []
+    for size in (b"300", b"301"):
+        reader = RequestReader(100, {b"/files/": 300})
+        reader.feed(b"POST " + target + b" HTTP/1.1\r\nHost: a\r\nContent-Length: " + size + b"\r\n\r\n")
+        lengths.append(reader.length)
+
+    assert lengths == [300, None]
+
+
+def test_other_paths_keep_the_limit_of_all():
+    reader = RequestReader(100, {b"/files/": 300})
+    reader.feed(b"POST /other/ HTTP/1.1\r\nReferer: /files/\r\nContent-Length: 101\r\n\r\n")
+
+    assert reader.length is None

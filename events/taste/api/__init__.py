@@ -1,0 +1,1 @@
+"""The interface of taste imports over HTTP."""
