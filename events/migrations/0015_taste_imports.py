@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0010_served_log_by_month'),
+        ('events', '0014_attribution'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
