@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from accounts.models import User
 from events.kinds import Kind
 from events.models import Interaction, Rating
-from events.services import EARLIEST
+from events.new_events import EARLIEST
 from events.taste.formats.rows import TasteRow
 from events.taste.recording import NewEvent
 
