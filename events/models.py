@@ -223,6 +223,12 @@ class ServedRecommendation(models.Model):
             models.Index(fields=["user", "-served_at"], name="served_user_newest"),
             # Consumer: the newest lists in the admin, and roll-ups of a day.
             models.Index(fields=["served_at"], name="served_at_newest"),
+            # Consumer: results of an experiment, which read its lists of a time. Other lists are not in it.
+            models.Index(
+                fields=["experiment", "served_at"],
+                condition=~models.Q(experiment=""),
+                name="served_experiment",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -22,11 +22,16 @@ DEFAULT_RUNTIME = 100
 # Opening a movie counts as a click-through, whichever of these the client sends; watching implies it.
 _OPENED = ["click", "view", "watch", "partial"]
 _WATCHED = ["watch"]
+# For this statement: it aggregates millions of rows, and may take longer than one that serves a list.
+_LIMITS = """
+    SELECT set_config('work_mem', '128MB', true), set_config('jit', 'off', true),
+        set_config('statement_timeout', '60s', true)
+"""
 # The movies that each person was shown in their arm, with the first time; both bounds prune the months of the log.
 _SHOWN = """
     WITH list AS (
         SELECT id, user_id, arm, movie_ids FROM events_servedrecommendation
-        WHERE experiment = %(experiment)s AND user_id IS NOT NULL
+        WHERE experiment = %(experiment)s AND experiment <> '' AND user_id IS NOT NULL
             AND served_at >= %(since)s AND served_at < %(until)s
     ), impression AS (
         SELECT list.user_id, list.arm, shown.shown_at,
@@ -115,7 +120,7 @@ def observation_end(experiment: Experiment, now: datetime) -> datetime:
 
 
 def arm_observations(experiment: Experiment, *, now: datetime | None = None) -> ArmObservations:
-    """Read the log of lists and the events of the experiment's time. One query; nobody before it was started.
+    """Read the log of lists and the events of the experiment's time. Two queries; nobody before it was started.
 
     Each person is in one arm, because assignment is by hash. Rows of other arms than the experiment's, which another
     experiment of the same name may have left, are ignored.
@@ -144,6 +149,7 @@ def _rows(experiment: Experiment, now: datetime) -> list[tuple[Any, ...]]:
         "kinds": _KINDS.get(experiment.metric, []),
         "runtime": DEFAULT_RUNTIME,
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LIMITS)
         cursor.execute(_SHOWN + _SUMS[experiment.metric] + _SELECT, values)
         return list(cursor.fetchall())

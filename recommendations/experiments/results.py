@@ -64,7 +64,7 @@ class ExperimentResults:
 
 
 def experiment_results(*, experiment: Experiment) -> ExperimentResults:
-    """The results now; for an experiment that is over, at its end. Three queries at most."""
+    """The results now; for an experiment that is over, at its end. Four queries at most."""
     now = timezone.now()
     return results_of(experiment, arm_observations(experiment, now=now), now)
 

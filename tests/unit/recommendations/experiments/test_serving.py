@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from events.models import ServedRecommendation
 from events.services import interaction_record
 from recommendations.experiments import running as cache
 from recommendations.experiments import services as experiments
@@ -19,6 +18,7 @@ from recommendations.retrieval.filters import ListFilters
 from recommendations.serving import list_cache, services
 from recommendations.serving.gather import gather_for_user
 from tests.factories import client_of, make_embedding, make_version
+from tests.served import served_lists
 from tests.unit.recommendations.experiments.factories import draft, everybody_treated, running
 
 URL = "/api/recommendations/"
@@ -113,7 +113,7 @@ def test_the_log_names_experiment_and_arm(committed_cast):
     served(committed_cast.alice)
     filtered = served(committed_cast.alice, filters=ListFilters(genres=("crime",)))
 
-    rows = ServedRecommendation.objects.filter(user=committed_cast.alice)
+    rows = served_lists().filter(user=committed_cast.alice)
     assert set(rows.values_list("experiment", "arm")) == {("more-new", "treatment")}
     assert rows.count() == 2
     assert filtered["experiment"] == IN_TREATMENT
@@ -144,7 +144,7 @@ def test_who_paused_is_in_no_experiment(committed_cast):
     committed_cast.alice.save()
 
     assert served(committed_cast.alice)["experiment"] is None
-    assert not ServedRecommendation.objects.exists()
+    assert not served_lists().exists()
 
 
 def test_guests_are_in_no_experiment(committed_cast):
@@ -174,7 +174,7 @@ def test_a_holdout_is_popular_without_what_was_seen(committed_cast):
     assert "Toy Story" not in titles(answer)
     assert {item["reason"]["code"] for item in answer["items"]} == {"popular"}
     assert answer["explanation"]["signals"]["read"] == 0
-    assert ServedRecommendation.objects.get().arm == "treatment"
+    assert served_lists().get().arm == "treatment"
 
 
 def test_the_weights_of_the_blend_are_overridden(committed_cast):
@@ -205,7 +205,7 @@ def test_another_version_ranks(committed_cast):
 
     assert answer["model_version"] == version.pk
     assert answer["user_state"] == "cold"  # That version has no list for Alice.
-    assert ServedRecommendation.objects.get().model_version_id == version.pk
+    assert served_lists().get().model_version_id == version.pk
 
 
 def test_a_version_that_is_gone_falls_back_to_the_live_one(committed_cast):
