@@ -9,16 +9,13 @@ from datetime import datetime, timedelta
 from accounts.models import User
 from events.kinds import Kind
 from events.models import Interaction, Rating
-from events.new_events import EARLIEST
+from events.new_events import EARLIEST, NewEvent
 from events.taste.formats.rows import TasteRow
-from events.taste.recording import NewEvent
 
 # What has no date happened at the earliest time that an event may have: then everything that the person did here, and
 # every dated row, is newer.
 UNDATED = EARLIEST
 _NAMESPACE = uuid.UUID("5b0f3a34-3d0c-5d7b-9f39-0b7c7d0f2f11")
-_KINDS = {kind.value for kind in Kind}
-WATCHLIST = "watchlist"
 _JUST_BEFORE = timedelta(microseconds=1)
 
 
@@ -66,8 +63,8 @@ def events_for(
     elif row.watched:
         said.append((Kind.WATCH, None, _time(row.watched_at, now), seen))
     if row.watchlisted and not row.watched and not rated:
-        no_use = WATCHLIST not in _KINDS or seen or known.has(WATCHLIST, movie_id)
-        said.append((WATCHLIST, None, _time(row.watchlisted_at, now), no_use))
+        no_use = seen or known.has(Kind.WATCHLIST, movie_id)
+        said.append((Kind.WATCHLIST, None, _time(row.watchlisted_at, now), no_use))
     for kind, value, at, is_known in said:
         if is_known:
             unchanged[str(kind)] += 1

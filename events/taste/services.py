@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.privacy.pausing import user_lock_to_record
+from events.new_events import Outcome
+from events.recording import interactions_record
 from events.taste.catalogue import catalogue_for
 from events.taste.formats.cells import text_of
 from events.taste.formats.detection import taste_file_read
@@ -20,7 +22,6 @@ from events.taste.formats.matching import AMBIGUOUS, MATCHED, OUTCOMES, Match, m
 from events.taste.formats.rows import TasteFile, TasteFileError, TasteRow
 from events.taste.models import TasteImport, TasteImportFilm
 from events.taste.opinions import events_for, known_of
-from events.taste.recording import interactions_record
 from events.taste.selectors import LIFETIME, taste_import_get
 from movies.models import Movie
 
@@ -164,8 +165,9 @@ def _record(user: User, source: str, chosen: Iterable[tuple[TasteImportFilm, int
         )
     ]
     recorded: Counter[str] = Counter()
-    for event, is_new in zip(events, interactions_record(events), strict=True):
-        (recorded if is_new else unchanged)[event.kind] += 1
+    # An event whose id is stored with other content is one whose time was clamped to its receipt.
+    for event, result in zip(events, interactions_record(events), strict=True):
+        (recorded if result.outcome is Outcome.CREATED else unchanged)[event.kind] += 1
     return {"recorded": dict(recorded), "unchanged": dict(unchanged), "unpublished": len(merged) - len(published)}
 
 

@@ -10,11 +10,10 @@ from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.privacy.pausing import PersonalisationPausedError
 from accounts.privacy.services import taste_reset
-from events.kinds import Kind
 from events.models import Interaction, Rating
 from events.services import interaction_record
 from events.taste.models import TasteImport, TasteImportFilm
-from events.taste.opinions import UNDATED, WATCHLIST
+from events.taste.opinions import UNDATED
 from events.taste.selectors import LIFETIME, taste_import_get, taste_import_unmatched_csv
 from events.taste.services import (
     MAX_IMPORTS,
@@ -29,7 +28,6 @@ from tests.unit.events.taste import files
 from tests.unit.events.taste.files import plain, zipped
 
 pytestmark = pytest.mark.django_db
-HAS_WATCHLIST = WATCHLIST in {kind.value for kind in Kind}
 
 
 @pytest.fixture
@@ -98,15 +96,13 @@ def test_a_letterboxd_zip_is_recorded(movies):
         "The City of Lost Children": {"watch"},
         "Nosferatu": {"like"},
     }
-    assert kinds(person) == expected | ({"Stalker": {"watchlist"}} if HAS_WATCHLIST else {})
+    assert kinds(person) == expected | {"Stalker": {"watchlist"}}
     ratings = Rating.objects.filter(user=person).values_list("movie__title", "value", "rated_at")
     assert set(ratings) == {
         ("Heat", 4.5, day("2024-06-02")),
         (movies["Amelie"].title, 3.5, day("2020-01-05")),
     }
-    assert confirmed.result["recorded"] == {"rating": 2, "watch": 2, "like": 2} | (
-        {"watchlist": 1} if HAS_WATCHLIST else {}
-    )
+    assert confirmed.result["recorded"] == {"rating": 2, "watch": 2, "like": 2, "watchlist": 1}
     # What is recorded is not kept beside it.
     assert set(confirmed.films.values_list("title", flat=True)) == {"Orphan"}
 
