@@ -153,3 +153,9 @@ class ListImpressionAdmin(ListLogAdmin):
     list_display = ["id", "user", "recommendation_id", "start", "count", "shown_at", "request_id"]
     ordering = ["-pk"]
     list_id_field = "recommendation_id"
+
+
+# So that Django's admin finds it.
+from events.attribution.admin import (  # noqa: E402
+    RecommendationStatisticAdmin as RecommendationStatisticAdmin,  # noqa: PLC0414
+)

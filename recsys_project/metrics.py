@@ -22,6 +22,7 @@ from recsys_project import multiprocess
 from recsys_project.client_address import client_address
 from recsys_project.exceptions import error_response
 from recsys_project.health import live_version
+from recsys_project.recommendation_metrics import RecommendationOutcomes
 from recsys_project.served_log_metrics import ServedLogStream
 
 logger = structlog.get_logger(__name__)
@@ -80,6 +81,7 @@ class _ModelFiles(Collector):
 _MACHINE = CollectorRegistry()
 _MACHINE.register(_ModelFiles())
 _MACHINE.register(ServedLogStream())
+_MACHINE.register(RecommendationOutcomes())
 
 
 class _AllProcesses(Collector):

@@ -44,7 +44,7 @@ _POSITION = """
 _SHOWN = f"""
     shown AS MATERIALIZED (
         SELECT impression.user_id, recommendation_id, start, least(count, cardinality(movie_ids) - start) AS count,
-            sources, {_OF_LIST}
+            sources[start + 1 : start + count] AS sources, {_OF_LIST}
         FROM events_listimpression impression JOIN events_servedrecommendation list ON list.id = recommendation_id
         WHERE shown_at >= %(since)s AND shown_at < %(until)s AND impression.user_id IS NOT NULL
             AND served_at > %(oldest)s AND served_at < %(newest)s
@@ -106,7 +106,7 @@ _HOUR = f"""
         SELECT {_SOURCE.format(source="source")} AS source, {_POSITION} AS position, version, experiment, arm, client,
             endpoint, count(*) AS impressions, {", ".join(f"0 AS {name}" for name in _COUNTS)}
         FROM (
-            SELECT shown.*, position, coalesce(sources[position], {UNKNOWN_SOURCE}) AS source
+            SELECT shown.*, position, coalesce(sources[position - start], {UNKNOWN_SOURCE}) AS source
             FROM shown, generate_series(start + 1, start + count) AS position
         ) place
         GROUP BY 1, 2, 3, 4, 5, 6, 7

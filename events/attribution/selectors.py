@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.db.models import Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay
 
 from events.attribution.dimensions import Dimension, Period
-from events.attribution.models import RecommendationStatistic
+from events.attribution.models import AttributionProgress, RecommendationStatistic
 
 # Columns that may be summed, for the admin, the report and the metrics.
 COUNTS = (
@@ -81,15 +81,13 @@ def outcomes_by(dimension: Dimension, *, since: datetime, until: datetime) -> li
 def outcomes_by_day(*, since: datetime, until: datetime) -> list[Outcomes]:
     """The same by day (in UTC), the oldest first. Two queries."""
     rows = _rows(Dimension.TOTAL, since, until).annotate(day=TruncDay("starts_at")).values("day").order_by("day")
-    return [
-        Outcomes(value=f"{row.pop('day'):%Y-%m-%d}", experiment="", arm="", **_numbers(row))
-        for row in rows.annotate(**_SUMS)
-    ]
+    found: list[dict[str, Any]] = [dict(row) for row in rows.annotate(**_SUMS)]
+    return [Outcomes(value=f"{row['day']:%Y-%m-%d}", experiment="", arm="", **_numbers(row)) for row in found]
 
 
 def statistics_as_of() -> datetime | None:
-    """When statistics were last counted; None before the first time."""
-    return RecommendationStatistic.objects.aggregate(as_of=Max("as_of"))["as_of"]
+    """Until when events and lists were read, also where there were none; None before the first run. One query."""
+    return AttributionProgress.objects.filter(pk=1).values_list("read_until", flat=True).first()
 
 
 def statistics_total(rows: QuerySet[RecommendationStatistic]) -> Outcomes:

@@ -21,7 +21,7 @@ from events.attribution.report import (
 )
 
 MAX_DAYS = 800
-_BAR_WIDTH = 20
+_BAR_WIDTH = 12
 # Of the table, with room for each column.
 _MIN_WIDTH = 140
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -73,7 +73,7 @@ def _no_data(report: Report) -> str:
 
 
 def _table(report: Report) -> Table:
-    columns = ("movies shown", "click-through", "", "watch-through", "liked", "disliked", "hidden", "rated", "hours")
+    columns = ("shown", "click-through", "", "watch-through", "liked", "disliked", "hidden", "rated", "hours")
     table = Table(report.by, *columns, title=f"Recommendations, {report.since:%Y-%m-%d %H:%M} UTC until now")
     for column in (*table.columns[1:3], *table.columns[4:]):
         column.justify = "right"

@@ -24,7 +24,8 @@ from accounts.links import link_address
 from accounts.mails import mails_send
 from accounts.models import AccountMail, User
 from accounts.signins import tokens_issue
-from events.models import Interaction, ListImpression, Rating, ServedRecommendation, Tag
+from events.attribution.selectors import COUNTS
+from events.models import Interaction, ListImpression, Rating, RecommendationStatistic, ServedRecommendation, Tag
 from events.services import interaction_record
 from events.taste.services import taste_import_create
 from movies.caching.version_tokens import invalidate_catalogue
@@ -369,6 +370,10 @@ def full_tables(cast: Cast) -> Cast:
         Tag.objects.create(user=cast.bob, movie=movie, text="good")
         ServedRecommendation.objects.create(user=cast.bob, endpoint="recommendations", movie_ids=[1], scores=[0.5])
         ListImpression.objects.create(user=cast.bob, recommendation_id=uuid.uuid4(), count=1)
+        sums = dict.fromkeys(COUNTS, n)
+        RecommendationStatistic.objects.create(
+            period="day", starts_at=timezone.now(), as_of=timezone.now(), value=str(n), **sums
+        )
         Credit.objects.create(movie=movie, person=Person.objects.create(name=f"Person {n}"), role="director")
         TuningRun.objects.create(status="finished")
         Group.objects.create(name=f"Group {n}")

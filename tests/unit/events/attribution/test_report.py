@@ -58,7 +58,7 @@ def test_the_table_has_rates_intervals_and_bars(counted):
     text, errors = run("--by", "source")
 
     assert "100.00% (20.65-100.00)" in text
-    assert "█" * 20 in text
+    assert "█" * 12 in text
     assert "1 (⌀ 4.50)" in text
     assert "batch" in text
     assert errors == ""

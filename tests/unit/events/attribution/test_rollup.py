@@ -210,6 +210,8 @@ def test_a_second_run_at_the_same_time_does_nothing():
         other.execute("SELECT pg_advisory_lock(%s, %s)", [locks._NAMESPACE, locks._key("attribution")])
 
         assert (statistics_refresh(), statistics_close_days()) == (None, None)
+        # The server notices a closed connection a moment later.
+        other.execute("SELECT pg_advisory_unlock_all()")
     assert not AttributionProgress.objects.exists()
 
     assert statistics_refresh() is not None
