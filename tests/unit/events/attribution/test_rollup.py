@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.deletion import user_delete
 from events.attribution import rollup, services
 from events.attribution.models import AttributionProgress
 from events.attribution.services import statistics_close_days, statistics_refresh
@@ -216,3 +217,17 @@ def test_a_second_run_at_the_same_time_does_nothing():
 
     assert statistics_refresh() is not None
     assert AttributionProgress.objects.exists()
+
+
+def test_a_deleted_person_counts_nowhere(cast, three):
+    hour = hour_of(ago(hours=5))
+    show(cast.bob, three, hour + AT)
+    show(cast.carol, three, hour + AT)
+    act(cast.bob, cast["Heat"], "like", hour + AT + timedelta(minutes=1))
+    statistics_refresh()
+    assert (statistic(hour).likes, statistic(hour).people) == (1, 2)
+
+    user_delete(user_id=cast.bob.pk)
+    rollup.hour_count(hour)
+
+    assert (statistic(hour).likes, statistic(hour).people, statistic(hour).people_acted) == (0, 1, 0)
