@@ -74,6 +74,7 @@ class Row:
 
 WRITTEN_BY_SITE = {
     "interaction",
+    "recommendationstatistic",
     "servedrecommendation",
     "modelversion",
     "popularmovie",
