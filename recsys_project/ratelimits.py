@@ -100,8 +100,8 @@ class RateLimitMiddleware:
         renewal = renewed.set("")
         try:
             response = self.get_response(request)
-            if account := renewed.get():
-                remember_sign_in(request, account=account)
+            if renewing := renewed.get():
+                remember_sign_in(request, account=renewing)
             # No view was found, or another middleware answered before process_view.
             if not hasattr(request, _USAGES) and (refusal := _refusal(request)) is not None:
                 response.close()
