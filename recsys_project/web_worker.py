@@ -4,8 +4,9 @@ Gunicorn's reads a request in a thread, which waits for as long as its client li
 loop, which waits up to two seconds for each. Eight clients that sent half a request stopped the whole site.
 
 Here, the main loop collects each request (``request_reader``) and gives complete ones to the threads. A connection that
-takes longer than ``WEB_READ_SECONDS`` is answered with 408 and closed. On shutdown, all queued connections are accepted
-and answered before the worker exits.
+takes longer than ``WEB_READ_SECONDS`` is answered with 408 and closed. What a client does not take of its answer is
+kept (``answer_socket``), and sent by the main loop once the thread is free. On shutdown, all queued connections are
+accepted and answered before the worker exits.
 """
 
 import errno
@@ -27,10 +28,11 @@ from gunicorn.errors import ConfigError
 from gunicorn.http import get_parser
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from recsys_project.answer_socket import AnswerSocket
 from recsys_project.request_reader import CONTINUE, RequestReader
 
 READ_SECONDS = float(os.environ.get("WEB_READ_SECONDS", "10"))
-# A client must take what is sent to it within this time.
+# A client must take what is left of its answer within this time.
 SEND_SECONDS = 30.0
 # How long a closed connection is read on, so that the client gets the last answer before a reset (RFC 9112, 9.6).
 LINGER_SECONDS = 2.0
@@ -44,18 +46,11 @@ _FULL = (errno.EMFILE, errno.ENFILE)
 _CODES = {408: "request_timeout", 414: "uri_too_long", 431: "headers_too_large", 500: "internal_error"}
 
 
-class TimedSocket(socket.socket):
-    """A socket whose blocking operations time out."""
-
-    def setblocking(self, flag: bool) -> None:
-        self.settimeout(SEND_SECONDS if flag else 0.0)
-
-
 class Connection(TConn):
     """Gunicorn's connection with the bytes of the request that the main loop collects."""
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
-        super().__init__(cfg, TimedSocket(fileno=sock.detach()), client, server)
+        super().__init__(cfg, AnswerSocket(fileno=sock.detach()), client, server)
         self.parser: Any = None
         self.reader = RequestReader(MAX_BODY, UPLOADS)
         # The time at which the connection is closed if it is still waiting.
@@ -80,11 +75,12 @@ class Connection(TConn):
 
 
 class DrainingWorker(ThreadWorker):
-    """The worker of this module. ``reading`` and ``lingering`` are in the order of their deadlines."""
+    """The worker of this module. ``reading``, ``sending`` and ``lingering`` are in the order of their deadlines."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.reading: OrderedDict[Connection, None] = OrderedDict()
+        self.sending: OrderedDict[Connection, bool] = OrderedDict()
         self.lingering: OrderedDict[Connection, None] = OrderedDict()
         self.held = 0
 
@@ -133,7 +129,31 @@ class DrainingWorker(ThreadWorker):
 
     def finish_request(self, conn: Connection, fs: Future) -> None:
         """Keeps the connection for a next request, or closes it without waiting for the client."""
-        kept = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        failed = fs.cancelled() or fs.exception() is not None
+        kept = not failed and bool(fs.result())
+        if conn.sock.unsent and not failed:
+            conn.sock.setblocking(False)
+            conn.deadline = time.monotonic() + SEND_SECONDS
+            self.sending[conn] = kept
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
+            conn.watched = True
+        else:
+            self._answered(conn, kept)
+
+    def _on_writable(self, conn: Connection, client: AnswerSocket) -> None:
+        """Sends on what is left of the answer."""
+        try:
+            client.send_on()
+        except OSError:
+            self._drop(conn)
+            return
+        if not client.unsent:
+            kept = self.sending[conn]
+            self._forget(conn)
+            self._answered(conn, kept)
+
+    def _answered(self, conn: Connection, kept: bool) -> None:
+        """The answer is sent as far as the kernel takes it."""
         if not kept or conn.parser.unreader.buf.getvalue():
             self._linger(conn)
         elif conn.reader.buffer:
@@ -156,6 +176,8 @@ class DrainingWorker(ThreadWorker):
         now = time.monotonic()
         while self.reading and next(iter(self.reading)).deadline <= now:
             self._give_up(next(iter(self.reading)))
+        while self.sending and next(iter(self.sending)).deadline <= now:
+            self._drop(next(iter(self.sending)))
         while self.lingering and next(iter(self.lingering)).deadline <= now:
             self._drop(next(iter(self.lingering)))
 
@@ -210,9 +232,11 @@ class DrainingWorker(ThreadWorker):
             self._make_room()
 
     def _make_room(self) -> None:
-        """Closes at once the connection that has waited longest for its request, if there is one."""
-        if self.reading:
-            self._drop(next(iter(self.reading)))
+        """Closes at once the connection that has waited longest for its request, or else for its client to read."""
+        for waiting in (self.reading, self.sending):
+            if waiting:
+                self._drop(next(iter(waiting)))
+                return
 
     def _give_up(self, conn: Connection) -> None:
         """Closes a connection whose request did not arrive in time; says so if it had begun."""
@@ -259,6 +283,7 @@ class DrainingWorker(ThreadWorker):
     def _forget(self, conn: Connection) -> None:
         """Takes the connection out of the main loop, and its bytes out of the sum."""
         self.reading.pop(conn, None)
+        self.sending.pop(conn, None)
         self.lingering.pop(conn, None)
         self.held -= conn.held
         conn.held = 0
