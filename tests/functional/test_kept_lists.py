@@ -21,16 +21,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @contextmanager
-def lists_are_not_logged() -> Iterator[psycopg.Connection]:
-    """Holds up every list that is computed where it is logged, its last step in PostgreSQL, until the block ends."""
+def searches_are_held_up() -> Iterator[psycopg.Connection]:
+    """Holds up every list that is computed at its search for the nearest movies, which follows the read of what the
+    person did, until the block ends."""
     with psycopg.connect(running_database_url(), autocommit=True) as other, other.transaction():
-        other.execute("LOCK TABLE events_servedrecommendation IN SHARE MODE")
+        other.execute("LOCK TABLE recommendations_movieembedding IN ACCESS EXCLUSIVE MODE")
         yield other
 
 
 def await_held(holding: psycopg.Connection, count: int = 1) -> None:
     """Waits until ``count`` lists are held up."""
-    waiting = """SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'events_servedrecommendation'::regclass
+    waiting = """SELECT count(*) FROM pg_locks
+                 WHERE NOT granted AND relation = 'recommendations_movieembedding'::regclass
                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -39,6 +41,13 @@ def await_held(holding: psycopg.Connection, count: int = 1) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("No list is being computed.")
+
+
+def liker(cinema: Cinema) -> Client:
+    """A new person who liked a movie, by which others are searched."""
+    person = cinema.person()
+    person.tell(cinema.movies["Family"][0].pk)
+    return person
 
 
 def list_id(person: Client, **query: object) -> str:
@@ -183,10 +192,10 @@ def test_a_title_edited_in_the_admin_shows_at_once(cinema: Cinema):
 
 
 def test_of_requests_at_once_one_computes_and_all_get_its_list(cinema: Cinema):
-    person = cinema.person()
+    person = liker(cinema)
 
     with ThreadPoolExecutor(6) as pool:
-        with lists_are_not_logged() as holding:
+        with searches_are_held_up() as holding:
             asked = [pool.submit(list_id, person) for _ in range(6)]
             await_held(holding)
             time.sleep(0.2)
@@ -198,15 +207,15 @@ def test_of_requests_at_once_one_computes_and_all_get_its_list(cinema: Cinema):
 
 
 def test_an_expired_list_answers_while_one_request_computes_it(cinema: Cinema):
-    person = cinema.person()
+    person = liker(cinema)
     old = list_id(person)
     redis = get_redis_connection("default")
     (key,) = redis.scan_iter(cache.make_key(f"list:*:{person.user.pk}"))
-    tokens, _, kept = redis.get(key).split(b"\n")
-    redis.set(key, b"\n".join([tokens, b"%d" % (time.time() - 1), kept]), keepttl=True)
+    tokens, _, *kept = redis.get(key).split(b"\n")
+    redis.set(key, b"\n".join([tokens, b"%d" % (time.time() - 1), *kept]), keepttl=True)
 
     with ThreadPoolExecutor(1) as pool:
-        with lists_are_not_logged() as holding:
+        with searches_are_held_up() as holding:
             first = pool.submit(list_id, person)
             await_held(holding)
             meanwhile = [person.read(explain="true") for _ in range(4)]
@@ -220,11 +229,11 @@ def test_an_expired_list_answers_while_one_request_computes_it(cinema: Cinema):
 
 
 def test_an_event_while_a_list_is_computed_is_not_lost(cinema: Cinema):
-    person = cinema.person()
-    first = cinema.person().ids()[0]
+    person = liker(cinema)
+    first = liker(cinema).ids()[0]
 
     with ThreadPoolExecutor(1) as pool:
-        with lists_are_not_logged() as holding:
+        with searches_are_held_up() as holding:
             early = pool.submit(person.ids)
             await_held(holding)
             person.tell(first)
@@ -234,11 +243,11 @@ def test_an_event_while_a_list_is_computed_is_not_lost(cinema: Cinema):
 
 
 def test_a_movie_hidden_meanwhile_is_not_in_the_next_list(cinema: Cinema):
-    person = cinema.person()
-    first = cinema.person().ids()[0]
+    person = liker(cinema)
+    first = liker(cinema).ids()[0]
 
     with ThreadPoolExecutor(1) as pool:
-        with lists_are_not_logged() as holding:
+        with searches_are_held_up() as holding:
             early = pool.submit(person.ids)
             await_held(holding)
             Movie.objects.filter(pk=first).update(status="hidden")

@@ -27,6 +27,7 @@ def viewer(cinema: Cinema) -> Client:
 def test_an_export_has_what_the_person_did(cinema: Cinema):
     person, other = viewer(cinema), viewer(cinema)
     shown = person.read()
+    assert person.served() == 1
 
     answer = person.get(f"{ME}export/")
 
