@@ -17,7 +17,10 @@ NOT_SEEN_BY = frozenset(kind for kind, row in KIND_TABLE.items() if not row.seen
 _NOT_SEEN_BY = [kind.value for kind in NOT_SEEN_BY]
 _PRECEDENCE: dict[str, int] = {kind.value: row.precedence for kind, row in KIND_TABLE.items()}
 # What a person is shown of an event of theirs.
-_EVENT = ("event_id", "user_id", "movie_id", "kind", "value", "occurred_at", "recommendation_id")
+_EVENT = (
+    *("event_id", "user_id", "movie_id", "kind", "value", "progress", "occurred_at", "recommendation_id"),
+    *("source", "undo", "undone_at"),
+)
 # Every missed list runs these; building them as querysets took longer than PostgreSQL takes to answer.
 _SEEN = """
     ARRAY(SELECT movie_id FROM events_rating WHERE user_id = %(user)s)

@@ -69,7 +69,25 @@ _ME: Json = {
     "date_joined": "2026-01-02T08:00:00Z",
 }
 _EVENT_SENT: Json = {"movie": 6, "kind": "rating", "value": 4.5, "event_id": _EVENT_ID, "recommendation_id": _LIST_ID}
-_EVENT: Json = {**_EVENT_SENT, "movie": _HEAT, "occurred_at": _AT}
+_EVENT: Json = {
+    **_EVENT_SENT,
+    "movie": _HEAT,
+    "progress": None,
+    "occurred_at": _AT,
+    "source": "",
+    "undo": False,
+    "undone_at": None,
+}
+_EVENT_STORED: Json = {"status": 201, "event_id": _EVENT_ID, "error": None}
+_EVENT_REFUSED: Json = {
+    "status": 400,
+    "event_id": None,
+    "error": {
+        "code": "validation_error",
+        "message": "Not valid: movie.",
+        "fields": {"movie": ["There is no published movie 16."]},
+    },
+}
 _RECOMMENDED: Json = {
     "movie": _CASINO,
     "score": 0.93,
@@ -219,9 +237,22 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     },
     ("get", "/api/events/"): {"200": {"The user's history": _listed(_EVENT, next_cursor=_CURSOR)}},
     ("post", "/api/events/"): {
-        "request": {"A rating": _EVENT_SENT, "A movie was opened": {"movie": 6, "kind": "view"}},
+        "request": {
+            "A rating": _EVENT_SENT,
+            "A movie was opened": {"movie": 6, "kind": "view"},
+            "Half of it was watched": {"movie": 6, "kind": "watch", "progress": 0.5},
+            "No longer on the watchlist": {"movie": 6, "kind": "watchlist", "undo": True},
+            "A batch": {"events": [{"movie": 6, "kind": "click", "source": "batch"}, {"movie": 16, "kind": "like"}]},
+            "A batch of a client": {"events": [{"movie": 6, "kind": "like", "user": "customer-17"}]},
+        },
         "200": {"Already stored": _EVENT},
-        "201": {"Stored": _EVENT},
+        "201": {
+            "Stored": _EVENT,
+            "A batch": {"results": [_EVENT_STORED], "stored": 1, "repeated": 0, "refused": 0},
+        },
+        "207": {
+            "A mixed batch": {"results": [_EVENT_STORED, _EVENT_REFUSED], "stored": 1, "repeated": 0, "refused": 1}
+        },
     },
     ("get", "/api/recommendations/"): {
         "200": {

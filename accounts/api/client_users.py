@@ -1,5 +1,6 @@
 """Whom a request is about: the person of a token, or the user whom a client application names in ``user``."""
 
+from collections.abc import Collection
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 from accounts.clients.keys import ClientCaller
 from accounts.clients.openapi import EXTERNAL_ID_SCHEMA
 from accounts.clients.scopes import Scope
-from accounts.clients.users import client_user_get_or_create, external_id_problem
+from accounts.clients.users import client_user_get_or_create, client_users_get_or_create, external_id_problem
 from accounts.models import EXTERNAL_ID_LENGTH, User
 
 ONLY_WITH_A_KEY = "Only a client application names a user, with an API key."
@@ -77,6 +78,28 @@ def acting_user(request: Request, external_id: str | None = None) -> User:
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(client_user_id=user.pk)
     return user
+
+
+def acting_users(
+    request: Request, external_ids: Collection[str | None]
+) -> tuple[dict[str | None, User], dict[str | None, Exception]]:
+    """``acting_user`` for many ids of one valid body (None: not named).
+
+    Returns the users by id, and what ``acting_user`` raises for each of the other ids.
+    """
+    caller = request.auth
+    ids = {name for name in external_ids if name is not None}
+    users: dict[str | None, User] = {}
+    problems: dict[str | None, Exception] = {}
+    if not isinstance(caller, ClientCaller):
+        users[None] = request.user  # type: ignore[assignment]  # IsAuthenticated holds.
+        problems.update({name: ValidationError({"user": ONLY_WITH_A_KEY}) for name in ids})
+        return users, problems
+    found, refused = client_users_get_or_create(client_id=caller.client_id, external_ids=sorted(ids))
+    users.update(found)
+    problems.update(refused)
+    problems[None] = ValidationError({"user": REQUIRED_WITH_A_KEY})
+    return users, problems
 
 
 def acting_user_if_named(request: Request, scope: Scope) -> User | None:

@@ -1,6 +1,7 @@
 """The users of clients. A client names them by its own ids; the same id at two clients is two users."""
 
 import unicodedata
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -55,6 +56,28 @@ def client_user_get_or_create(*, client_id: int, external_id: str) -> tuple[User
     if not user.is_active:
         raise PermissionDenied("This user is not active.")
     return user, created
+
+
+def client_users_get_or_create(
+    *, client_id: int, external_ids: Collection[str]
+) -> tuple[dict[str, User], dict[str, Exception]]:
+    """``client_user_get_or_create`` for many ids: the users, and what it raises for each of the others, by id.
+
+    One query if they all exist.
+    """
+    found = {user.external_id: user for user in User.objects.filter(client_id=client_id, external_id__in=external_ids)}
+    users: dict[str, User] = {}
+    problems: dict[str, Exception] = {}
+    for external_id in external_ids:
+        user = found.get(external_id)
+        if user is not None and user.is_active:
+            users[external_id] = user
+            continue
+        try:
+            users[external_id], _ = client_user_get_or_create(client_id=client_id, external_id=external_id)
+        except (ValidationError, PermissionDenied) as problem:
+            problems[external_id] = problem
+    return users, problems
 
 
 def client_user_put(*, client_id: int, external_id: str, display_name: str) -> tuple[User, bool]:

@@ -1,22 +1,42 @@
 """What the person did: send it, and read it back."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import generics, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.client_users import UserQuerySerializer, acting_user
 from events import selectors, services
+from events.api.batch import batch_record, batch_status
 from events.api.filters import EventFilter
-from events.api.serializers import EventSerializer, EventWriteSerializer
+from events.api.serializers import EventResultsSerializer, EventSerializer, EventsWriteSerializer
+from events.ingest import events_ingest, keyed_event_id
 from events.models import Interaction
+from events.new_events import NewEvent
 from movies.api.expand import ExpandQuerySerializer, expansions_requested
 from movies.api.pagination import ListPagination
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+MAX_KEY_LENGTH = 255
+KEY_PATTERN = "^[!-~]+$"
+_KEY = re.compile(f"[!-~]{{1,{MAX_KEY_LENGTH}}}")
+StoredSerializer = PolymorphicProxySerializer(
+    component_name="EventOrResults",
+    serializers=[EventSerializer, EventResultsSerializer],
+    resource_type_field_name=None,
+)
 
 
 class EventConflict(APIException):
@@ -53,12 +73,25 @@ class EventListView(generics.ListAPIView):
 
     @extend_schema(
         tags=["events"],
-        summary="Record what you did with a movie",
-        description="The next list takes it into account. A repeated event_id is the same event and is stored once.",
-        request=EventWriteSerializer,
+        summary="Record what you did with movies",
+        description=(
+            "One event, or up to 1,000 in `events`. The next list takes them into account. A repeated event_id is "
+            "the same event and is stored once; so is an event sent again under the same `Idempotency-Key`. In a "
+            "batch each event is stored or refused by itself."
+        ),
+        parameters=[
+            OpenApiParameter(
+                IDEMPOTENCY_KEY,
+                {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": KEY_PATTERN},
+                OpenApiParameter.HEADER,
+                description="A key of your own for this request: sent again with it, its events are stored once.",
+            )
+        ],
+        request=EventsWriteSerializer,
         responses={
-            201: OpenApiResponse(EventSerializer, description="Stored."),
-            200: OpenApiResponse(EventSerializer, description="Already stored."),
+            201: OpenApiResponse(StoredSerializer, description="Stored. With `events`: all of them."),
+            200: OpenApiResponse(StoredSerializer, description="Already stored. With `events`: all of them."),
+            207: OpenApiResponse(EventResultsSerializer, description="With `events`: `results` says which was stored."),
             409: OpenApiResponse(
                 description=(
                     "conflict: this event_id is already stored with other content. "
@@ -68,18 +101,32 @@ class EventListView(generics.ListAPIView):
         },
     )
     def post(self, request: Request) -> Response:
-        serializer = EventWriteSerializer(data=request.data)
+        serializer = EventsWriteSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields: dict[str, Any] = dict(serializer.validated_data)
+        key = idempotency_key(request)
+        if "events" in fields:
+            body = batch_record(request, fields["events"], fields.get("user"), key)
+            return Response(body, batch_status(body))
+        user = acting_user(request, fields.pop("user", None))
+        if key is not None:
+            if "event_id" in fields:
+                raise ValidationError({"event_id": f"Send an event_id or {IDEMPOTENCY_KEY}, not both."})
+            fields["event_id"] = keyed_event_id(user_id=user.pk, key=key)
+        given = NewEvent(user_id=user.pk, movie_id=fields.pop("movie"), **fields)
         try:
-            event, created = services.interaction_record(
-                user=acting_user(request, fields.pop("user", None)),
-                movie_id=fields.pop("movie"),
-                **fields,
-            )
+            event, created = services.event_of(events_ingest(events=[given], users={user.pk: user})[0])
         except services.EventConflictError as conflict:
             raise EventConflict from conflict
         return Response(_shown([event])[0], status.HTTP_201_CREATED if created else status.HTTP_200_OK)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The request's Idempotency-Key, if any. Raises ValidationError that names the header."""
+    key: str | None = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not _KEY.fullmatch(key):
+        raise ValidationError({IDEMPOTENCY_KEY: f"From 1 to {MAX_KEY_LENGTH} visible ASCII characters."})
+    return key
 
 
 def _shown(events: Sequence[Interaction], expand: Collection[str] = ()) -> Any:

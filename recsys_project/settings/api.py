@@ -42,6 +42,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 # Body limits in bytes by path prefix; the first match counts. About twice the largest sensible body, since the time of
 # a request grows with it.
 BODY_LIMIT_ROUTES = [
+    ("/api/events/", 512 * 1024),
     ("/api/recommendations/session/", 64 * 1024),
     ("/api/recommendations/group/", 16 * 1024),
     ("/api/", 32 * 1024),

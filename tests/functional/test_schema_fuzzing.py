@@ -37,6 +37,8 @@ STORED = {
     "movie_ids",
     "occurred_at",
     "old_password",
+    "progress",
+    "recommendation_id",
     "token",
     "value",
     "password",

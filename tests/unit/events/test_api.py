@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.kinds import API_KIND_CHOICES
-from events.models import Interaction, Rating
+from events.models import Interaction, Rating, ServedRecommendation
+from events.selectors import seen_movie_ids
+from events.services import served_record
 from movies.selectors import movie_cards
 from tests.factories import client_of
 
@@ -20,8 +22,17 @@ def post(user, **body):
     return client_of(user).post(URL, body, format="json")
 
 
+def shown_to(person) -> uuid.UUID:
+    """The id of a list that the person was shown."""
+    served_id = uuid.uuid4()
+    served_record(
+        recommendation_id=served_id, user=person, endpoint="personal", model_version_id=None, movie_ids=[], scores=[]
+    )
+    return served_id
+
+
 def test_an_event_is_stored_and_returned(cast):
-    recommendation_id = str(uuid.uuid4())
+    recommendation_id = str(shown_to(cast.bob))
     response = post(cast.bob, movie=cast["Heat"].pk, kind="rating", value=4.5, recommendation_id=recommendation_id)
 
     assert response.status_code == 201
@@ -31,8 +42,12 @@ def test_an_event_is_stored_and_returned(cast):
         "movie": movie_cards([cast["Heat"].pk])[cast["Heat"].pk],
         "kind": "rating",
         "value": 4.5,
+        "progress": None,
         "occurred_at": event.occurred_at.isoformat().replace("+00:00", "Z"),
         "recommendation_id": recommendation_id,
+        "source": "",
+        "undo": False,
+        "undone_at": None,
     }
     assert Rating.objects.get().value == 4.5
 
@@ -83,6 +98,83 @@ def test_a_bad_event_is_an_error_that_names_the_field(cast, field, body):
     assert response.status_code == 400
     assert field in str(response.json())
     assert not Interaction.objects.exists()
+
+
+def test_only_a_list_shown_to_the_person_may_be_named(cast):
+    own, others, invented = shown_to(cast.bob), shown_to(cast.carol), uuid.uuid4()
+    sent = {"movie": cast["Heat"].pk, "kind": "click", "source": "batch"}
+    answers = [post(cast.bob, **sent, recommendation_id=str(shown)) for shown in (own, others, invented)]
+
+    assert [answer.status_code for answer in answers] == [201, 400, 400]
+    assert list(answers[1].json()["error"]["fields"]) == ["recommendation_id"]
+    assert Interaction.objects.get().recommendation_id == own
+
+
+def test_a_repeated_event_is_found_when_its_list_is_gone(cast):
+    sent = {"movie": cast["Heat"].pk, "kind": "like", "event_id": str(uuid.uuid4())}
+    sent["recommendation_id"] = str(shown_to(cast.bob))
+    first = post(cast.bob, **sent)
+    ServedRecommendation.objects.all().delete()
+
+    assert [first.status_code, post(cast.bob, **sent).status_code] == [201, 200]
+
+
+def test_a_watch_below_nine_tenths_is_a_part(cast):
+    shares = (0.0, 0.5, 0.89, 0.9, 1, None)
+    answers = [post(cast.bob, movie=cast["Heat"].pk, kind="watch", progress=share) for share in shares]
+
+    assert [answer.json()["kind"] for answer in answers] == ["watch"] * len(shares)
+    assert [answer.json()["progress"] for answer in answers] == list(shares)
+    kinds = Interaction.objects.order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == ["partial", "partial", "partial", "watch", "watch", "watch"]
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        ("progress", {"kind": "like", "progress": 0.5}),
+        ("progress", {"kind": "watch", "progress": 1.1}),
+        ("progress", {"kind": "watch", "progress": True}),
+        ("kind", {"kind": "partial", "progress": 0.5}),
+        ("source", {"kind": "click", "source": "before"}),
+        ("source", {"kind": "click", "source": "import:movielens"}),
+        ("source", {"kind": "click", "source": "row:" + "x" * 40}),
+        ("value", {"kind": "rating", "value": 4, "undo": True}),
+        ("undo", {"kind": "like", "undo": "no"}),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(cast, field, body):
+    response = post(cast.bob, movie=cast["Heat"].pk, **body)
+
+    assert response.status_code == 400
+    assert list(response.json()["error"]["fields"]) == [field]
+    assert not Interaction.objects.exists()
+
+
+def test_an_undo_takes_the_event_back(cast):
+    post(cast.bob, movie=cast["Heat"].pk, kind="hide")
+    undone = post(cast.bob, movie=cast["Heat"].pk, kind="hide", undo=True)
+
+    assert undone.status_code == 201
+    assert undone.json()["undo"]
+    assert not Interaction.objects.filter(undone_at=None).exists()
+    assert seen_movie_ids(cast.bob.pk) == set()
+
+
+def test_an_idempotency_key_stores_an_event_once(cast):
+    def send(person, key: str, kind: str = "like", **fields):
+        body = {"movie": cast["Heat"].pk, "kind": kind} | fields
+        return client_of(person).post(URL, body, format="json", headers={"Idempotency-Key": key})
+
+    first, again, other = send(cast.bob, "a-1"), send(cast.bob, "a-1"), send(cast.bob, "a-1", "dislike")
+    of_another = send(cast.carol, "a-1", "dislike")
+
+    assert [answer.status_code for answer in (first, again, other, of_another)] == [201, 200, 409, 201]
+    assert first.json() == again.json()
+    assert Interaction.objects.filter(user=cast.bob).count() == 1
+    assert [send(cast.bob, key).status_code for key in (" ", "x" * 256, "ä")] == [400, 400, 400]
+    assert send(cast.bob, "a-2", event_id=str(uuid.uuid4())).status_code == 400
+    assert Interaction.objects.count() == 2
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"[1]", b'"x"', b"{", b"null", b"\xff\xfe"])

@@ -211,6 +211,10 @@ def event(**fields: Any) -> Callable[[Cast], Fields]:
     return lambda cast: {"movie": cast["Heat"].pk, **fields}
 
 
+def batch(cast: Cast) -> Fields:
+    return {"events": [event(kind=kind)(cast) for kind in ("view", "click")]}
+
+
 def without_babe(cast: Cast) -> Fields:
     return {"genre": "crime,family", "year_from": 1980, "exclude": cast["Babe"].pk}
 
@@ -312,6 +316,7 @@ REQUESTS = [
     Asked(PERSONAL, "expand", always(**EXPAND), "alice"),
     Asked(PERSONAL, "explain", always(explain="true"), "alice"),
     Asked(PERSONAL, "hit, with a key", shop_user, "shop"),
+    Asked("POST /api/events/", "a batch of two", batch, "stan"),
     Asked("POST /api/events/", "view, with a key", lambda cast: event(kind="view", **shop_user(cast))(cast), "shop"),
     Asked("POST /api/rank/", "", lambda cast: {"movie_ids": [movie.pk for movie in cast.movies.values()]}, "alice"),
     Asked("PUT /api/users/{external_id}/", fields=nobody_new, who="shop"),
