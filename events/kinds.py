@@ -191,6 +191,8 @@ KIND_CHOICES: Final = [(kind.value, row.label) for kind, row in KIND_TABLE.items
 API_KIND_CHOICES: Final = [choice for choice in KIND_CHOICES if choice[0] != Kind.PARTIAL.value]
 # What a person has lists of: hidden, on the watchlist, begun.
 SHELF_KINDS: Final = (Kind.HIDE, Kind.WATCHLIST, Kind.PARTIAL)
+# What a caller's kind is stored as.
+STORED_AS: Final = {kind: (kind, Kind.PARTIAL) if kind is Kind.WATCH else (kind,) for kind in Kind}
 # From this share on, a movie that was watched counts as watched to the end: the credits are not.
 WATCHED_FROM: Final = 0.9
 # What trending reads of the table of events: votes, and all that can replace or withdraw one. Without ratings, which

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from events.kinds import KIND_TABLE, Kind
@@ -56,6 +56,21 @@ def events_of(user: User) -> QuerySet[Interaction]:
     """The person's own events, newest first, with the titles of their movies."""
     events = Interaction.objects.filter(user=user).select_related("movie")
     return events.only(*_EVENT, "movie__title").order_by("-occurred_at", "-id")
+
+
+def shelf_of(user: User, kind: Kind) -> QuerySet[Interaction]:
+    """The person's newest active event of this kind for each movie, newest first.
+
+    Of parts that were watched, only where no later event says that the movie was seen or is unwanted.
+    """
+    later = Interaction.objects.filter(user=user, movie=OuterRef("movie"), undone_at=None)
+    newer = Q(occurred_at__gt=OuterRef("occurred_at")) | Q(occurred_at=OuterRef("occurred_at"), pk__gt=OuterRef("pk"))
+    replaced = later.filter(newer, kind=kind)
+    shelf = events_of(user).filter(~Exists(replaced), kind=kind, undone_at=None)
+    if kind is Kind.PARTIAL:
+        seen = later.filter(newer).exclude(kind__in=_NOT_SEEN_BY)
+        shelf = shelf.filter(~Exists(seen))
+    return shelf
 
 
 def event_cards(events: Iterable[Interaction], expand: Collection[str] = ()) -> dict[int, Card]:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from accounts.privacy.pausing import PersonalisationPausedError
+from events.kinds import Kind
 from events.models import Interaction
 from events.new_events import EventResult, NewEvent, Outcome
 from events.recording import interactions_record
@@ -48,6 +49,15 @@ def interaction_record(
         undo=undo,
     )
     return event_of(interactions_record([given])[0])
+
+
+def movie_unhide(*, user: User, movie_id: int) -> None:
+    """Takes back that the person hid this movie; nothing happens if they did not, or if they have paused.
+
+    Raises User.DoesNotExist if the person was deleted meanwhile.
+    """
+    if Interaction.objects.filter(user=user, movie_id=movie_id, kind=Kind.HIDE.value, undone_at=None).exists():
+        interaction_record(user=user, movie_id=movie_id, kind=Kind.HIDE.value, undo=True)
 
 
 def event_of(result: EventResult) -> tuple[Interaction, bool]:

@@ -236,6 +236,11 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
         }
     },
     ("get", "/api/events/"): {"200": {"The user's history": _listed(_EVENT, next_cursor=_CURSOR)}},
+    ("get", "/api/events/hidden/"): {"200": {"Hidden": _listed({**_EVENT, "kind": "hide", "value": None})}},
+    ("get", "/api/events/watchlist/"): {"200": {"To watch": _listed({**_EVENT, "kind": "watchlist", "value": None})}},
+    ("get", "/api/events/continue-watching/"): {
+        "200": {"Begun": _listed({**_EVENT, "kind": "watch", "value": None, "progress": 0.4})}
+    },
     ("post", "/api/events/"): {
         "request": {
             "A rating": _EVENT_SENT,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import (
@@ -13,9 +14,10 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import generics, status
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.api.client_users import UserQuerySerializer, acting_user
 from events import selectors, services
@@ -25,6 +27,7 @@ from events.api.serializers import EventResultsSerializer, EventSerializer, Even
 from events.ingest import events_ingest, keyed_event_id
 from events.models import Interaction
 from events.new_events import NewEvent
+from events.taking_back import NoSuchEventError, event_take_back
 from movies.api.expand import ExpandQuerySerializer, expansions_requested
 from movies.api.pagination import ListPagination
 
@@ -119,6 +122,27 @@ class EventListView(generics.ListAPIView):
         except services.EventConflictError as conflict:
             raise EventConflict from conflict
         return Response(_shown([event])[0], status.HTTP_201_CREATED if created else status.HTTP_200_OK)
+
+
+class EventView(APIView):
+    """One of the person's own events."""
+
+    client_scopes = {"DELETE": "events:write"}
+
+    @extend_schema(
+        tags=["events"],
+        summary="Take an event back",
+        description="It stays in the history as taken back. Nothing happens if it was taken back already.",
+        parameters=[UserQuerySerializer],
+        request=None,
+        responses={204: None},
+    )
+    def delete(self, request: Request, event_id: UUID) -> Response:
+        try:
+            event_take_back(user=acting_user(request), event_id=event_id)
+        except NoSuchEventError as error:
+            raise NotFound from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def idempotency_key(request: Request) -> str | None:

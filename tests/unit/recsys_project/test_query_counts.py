@@ -92,7 +92,7 @@ class Asked:
             path = path.replace("{import_id}", taste_import(getattr(cast, self.who)))
         for name in ("{id}", "{movie_id}"):
             path = path.replace(name, str(cast["Heat"].pk))
-        path = path.replace("{external_id}", "17")
+        path = path.replace("{external_id}", "17").replace("{event_id}", str(uuid.uuid5(uuid.NAMESPACE_URL, "one")))
         if self.who == "shop":
             client = client_with_key(shop_key())
         elif self.who:
@@ -211,6 +211,13 @@ def event(**fields: Any) -> Callable[[Cast], Fields]:
     return lambda cast: {"movie": cast["Heat"].pk, **fields}
 
 
+def one_event(cast: Cast) -> Fields:
+    """Makes the event that the path names."""
+    event_id = uuid.uuid5(uuid.NAMESPACE_URL, "one")
+    interaction_record(user=cast.stan, movie_id=cast["Babe"].pk, kind="view", event_id=event_id)
+    return {}
+
+
 def batch(cast: Cast) -> Fields:
     return {"events": [event(kind=kind)(cast) for kind in ("view", "click")]}
 
@@ -317,6 +324,11 @@ REQUESTS = [
     Asked(PERSONAL, "explain", always(explain="true"), "alice"),
     Asked(PERSONAL, "hit, with a key", shop_user, "shop"),
     Asked("POST /api/events/", "a batch of two", batch, "stan"),
+    Asked("DELETE /api/events/{event_id}/", fields=one_event, who="stan"),
+    Asked("GET /api/events/hidden/", who="carol"),
+    Asked("DELETE /api/events/hidden/{movie_id}/", who="stan"),
+    Asked("GET /api/events/watchlist/", who="carol"),
+    Asked("GET /api/events/continue-watching/", who="carol"),
     Asked("POST /api/events/", "view, with a key", lambda cast: event(kind="view", **shop_user(cast))(cast), "shop"),
     Asked("POST /api/rank/", "", lambda cast: {"movie_ids": [movie.pk for movie in cast.movies.values()]}, "alice"),
     Asked("PUT /api/users/{external_id}/", fields=nobody_new, who="shop"),
