@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.checks import Warning as CheckWarning
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -71,6 +72,7 @@ def experiment_problems() -> list[str]:
 
 def check_experiments(*args: Any, databases: Any = None, **kwargs: Any) -> list[CheckWarning]:
     """A system check (``check --database default``): a warning for each problem of a running experiment."""
-    if not databases:
+    # Before the migrations that create the tables, there is nothing to say.
+    if not databases or Experiment._meta.db_table not in connection.introspection.table_names():
         return []
     return [CheckWarning(problem, id="recommendations.W001") for problem in experiment_problems()]

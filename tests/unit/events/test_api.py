@@ -11,9 +11,10 @@ from django.utils import timezone
 from events.kinds import API_KIND_CHOICES
 from events.models import Interaction, Rating, ServedRecommendation
 from events.selectors import seen_movie_ids
-from events.services import served_record
+from events.served.log import served_append
 from movies.selectors import movie_cards
 from tests.factories import client_of
+from tests.served import a_list
 
 URL = "/api/events/"
 
@@ -24,11 +25,9 @@ def post(user, **body):
 
 def shown_to(person) -> uuid.UUID:
     """The id of a list that the person was shown."""
-    served_id = uuid.uuid4()
-    served_record(
-        recommendation_id=served_id, user=person, endpoint="personal", model_version_id=None, movie_ids=[], scores=[]
-    )
-    return served_id
+    served = a_list(person.pk)
+    served_append(served)
+    return served.id
 
 
 def test_an_event_is_stored_and_returned(cast):

@@ -14,6 +14,7 @@ from accounts.models import User
 from events.models import Interaction
 from recsys_project import contract
 from tests.factories import PASSWORD, client_of, make_user
+from tests.unit.recommendations.experiments.factories import draft
 
 pytestmark = pytest.mark.django_db
 RULES = contract.contract()
@@ -25,7 +26,8 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for named, found in RULES._document["paths"].items():
         for method, operation in found.items():
             path = named.replace("{id}", "1").replace("{movie_id}", "1").replace("{group_id}", str(UUID(int=1)))
-            path = path.replace("{import_id}", str(UUID(int=1)))
+            path = path.replace("{import_id}", str(UUID(int=1))).replace("{event_id}", str(UUID(int=1)))
+            path = path.replace("{name}", "blend")
             yield method, path, operation
 
 
@@ -37,7 +39,8 @@ def errors_of(response) -> dict[str, list[str]]:
 
 @pytest.fixture
 def somebody() -> User:
-    return make_user("ada@x.org")
+    """A superuser: who may not use an endpoint is told that first."""
+    return make_user("ada@x.org", is_staff=True, is_superuser=True)
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in operations()])
@@ -49,17 +52,19 @@ def test_every_endpoint_refuses_a_parameter_it_does_not_know(somebody, method, p
 
 
 @pytest.mark.parametrize(
-    ("path", "name"),
+    ("method", "path", "name"),
     [
-        (path, parameter["name"])
+        (method, path, parameter["name"])
         for method, path, operation in operations()
         for parameter in operation.get("parameters", ())
         if parameter["in"] == "query"
     ],
 )
 @pytest.mark.parametrize("text", ["", "%20", "%09"])
-def test_a_parameter_without_a_value_is_named_everywhere(somebody, path, name, text):
-    assert errors_of(client_of(somebody).get(f"{path}?{name}={text}")) == {name: [contract.EMPTY]}
+def test_a_parameter_without_a_value_is_named_everywhere(somebody, method, path, name, text):
+    response = getattr(client_of(somebody), method)(f"{path}?{name}={text}")
+
+    assert errors_of(response) == {name: [contract.EMPTY]}
 
 
 @pytest.mark.parametrize(
@@ -170,24 +175,25 @@ def arrays(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 LISTS = [
-    (path, names, schema)
-    for _, path, operation in operations()
+    (method, path, names, schema)
+    for method, path, operation in operations()
     for names, schema in arrays(RULES.body_schema(operation))
 ]
 
 
-@pytest.mark.parametrize(("path", "names", "schema"), LISTS, ids=lambda value: str(value)[:40])
-def test_lists_in_a_body_are_bounded_before_their_items_are_read(somebody, path, names, schema):
+@pytest.mark.parametrize(("method", "path", "names", "schema"), LISTS, ids=lambda value: str(value)[:40])
+def test_lists_in_a_body_are_bounded_before_their_items_are_read(somebody, method, path, names, schema):
     assert len(names) == 1, "Say here how a list inside another is asked for."
     items = ["no such item"] * (schema["maxItems"] + 1)
+    draft("blend")
 
-    errors = errors_of(client_of(somebody).post(path, {names[0]: items}, format="json"))
+    errors = errors_of(getattr(client_of(somebody), method)(path, {names[0]: items}, format="json"))
 
-    assert errors == {names[0]: [f"Ensure this field has no more than {schema['maxItems']} elements."]}
+    assert errors[names[0]] == [f"Ensure this field has no more than {schema['maxItems']} elements."]
 
 
 def test_the_lists_there_are():
-    assert {names[0] for _, names, _ in LISTS} == {"movie_ids", "events", "members", "choices"}
+    assert {names[0] for _, _, names, _ in LISTS} == {"arms", "movie_ids", "events", "members", "choices"}
 
 
 def test_the_contract_is_made_without_a_query():
