@@ -105,7 +105,7 @@ def test_a_refused_new_password_changes_nothing(body, field):
 def test_guesses_of_the_old_password_count_as_sign_ins(settings):
     settings.RATELIMIT_ENABLE = True
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_account": ["3/m"]}
-    client = bearer(signins.tokens_issue(user=make_user("ada@x.org")).access)
+    client = bearer(signins.tokens_issue(user=make_user("guessed@x.org")).access)
     guess = {"old_password": "wrong", "new_password": NEW}
 
     answers = [client.post("/api/auth/password/", guess, format="json").status_code for _ in range(5)]

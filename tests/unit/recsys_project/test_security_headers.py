@@ -102,7 +102,7 @@ def test_a_listed_site_reads_refusals_before_the_view(settings):
     from_there = Client(HTTP_ORIGIN=ELSEWHERE)
     long, chunked = "x" * 40_000, {"HTTP_TRANSFER_ENCODING": "chunked"}
     answers = [
-        from_there.post("/api/events/", long, content_type="application/json"),
+        from_there.post("/api/rank/", long, content_type="application/json"),
         from_there.post("/api/events/", "{}", content_type="application/json", **chunked),
         from_there.post("/api/auth/token/", "{}", content_type="application/json; charset=utf-7"),
         from_there.post("/api/nowhere", "{}", content_type="application/json"),

@@ -56,7 +56,7 @@ def test_a_list_in_a_pause_is_a_guests_and_not_logged(cast, query):
     pause(cast.alice)
 
     assert titles(cast.alice, **query) == [item["movie"]["title"] for item in guest]
-    assert not served_lists().exists()
+    assert not served_lists().filter(user=cast.alice).exists()
 
 
 @pytest.mark.django_db

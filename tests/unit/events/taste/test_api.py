@@ -144,7 +144,7 @@ def test_a_file_over_the_limit_is_refused_unread(settings):
     assert send(client, file=upload(b"x" * 50_000)).status_code == 413
     # Above the limit of other bodies.
     assert send(client, file=upload(files.RATINGS + "," * 40_000)).status_code == 201
-    assert client.post("/api/events/", b"x" * 40_000, content_type="application/json").status_code == 413
+    assert client.post("/api/rank/", b"x" * 40_000, content_type="application/json").status_code == 413
     assert TasteImport.objects.count() == 1
 
 
