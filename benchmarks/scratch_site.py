@@ -53,9 +53,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def web_server(port: int, *, quiet: bool = True, **environment: str) -> Iterator[subprocess.Popen]:
+def web_server(port: int, *, quiet: bool = True, log: Any = None, **environment: str) -> Iterator[subprocess.Popen]:
     """Gunicorn over the current database until the block ends; see ``start_web_server``."""
-    server = start_web_server(port, quiet=quiet, **environment)
+    server = start_web_server(port, quiet=quiet, log=log, **environment)
     try:
         yield server
     finally:
@@ -63,17 +63,19 @@ def web_server(port: int, *, quiet: bool = True, **environment: str) -> Iterator
         server.wait(timeout=STOP_SECONDS)
 
 
-def start_web_server(port: int, *arguments: str, quiet: bool = True, **environment: str) -> subprocess.Popen:
+def start_web_server(
+    port: int, *arguments: str, quiet: bool = True, log: Any = None, **environment: str
+) -> subprocess.Popen:
     """Gunicorn's first process, once the server answers on ``port``.
 
-    arguments: for Gunicorn; quiet: without its log; environment: settings that differ from the configured ones.
+    arguments: for Gunicorn; quiet: without its log; log: an open file for it; environment: settings that differ from the configured ones.
     Raises SystemExit where it does not answer within START_SECONDS.
     """
     # The script, as in the Procfile: Gunicorn starts itself again by the path it was started with.
     command = [str(Path(sys.executable).with_name("gunicorn")), "recsys_project.wsgi"]
     command += ["--config", "recsys_project/gunicorn.py", *arguments]
     given = {"DATABASE_URL": database_url(), "REDIS_URL": redis_url(), "PORT": str(port), **environment}
-    log = subprocess.DEVNULL if quiet else None
+    log = log if log is not None else subprocess.DEVNULL if quiet else None
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | given, stderr=log)
     ends = time.monotonic() + START_SECONDS
     while time.monotonic() < ends and server.poll() is None:
