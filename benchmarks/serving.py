@@ -32,7 +32,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.scratch_site import HOST, ROOT, answers, free_port, redis_url, scratch_database, send, web_server
+from benchmarks.scratch_site import HOST, ROOT, free_port, redis_url, scratch_database, send, web_server
 
 DATABASE = "benchmark_serving"
 PATH = "/api/recommendations/?limit=20"
@@ -120,9 +120,10 @@ def load(target: str, port: int, folder: Path, connections: int, seconds: int) -
     command = ["wrk", "-t", threads, "-c", str(connections), "-d", str(seconds), "-s", str(folder / "wrk.lua")]
     command += [f"http://{HOST}:{port}", "--", str(folder / "tokens"), PATH]
     # Debian's wrk 4.1.0 now and then refuses its own request ("incomplete request at 1:1") before it sends any.
-    output = next(
-        filter(None, (subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout for _ in range(5))), ""
-    )
+    for _ in range(5):
+        output = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True).stdout
+        if output:
+            break
     found = re.search(r"^JSON(.*)$", output, re.MULTILINE)
     figures: dict[str, float] = json.loads(found[1]) if found else {"errors": 1}
     if figures["errors"]:
