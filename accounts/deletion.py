@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import CASCADE, CharField, Q
 from django.db.models.functions import Cast
 
+from accounts.access_changes import access_changing
 from accounts.models import AccountMail, User
 from accounts.privacy.erasures import erasure_record
 
@@ -41,7 +42,7 @@ def user_delete(*, user_id: int) -> bool:
     The user is locked first. A concurrent write for the user waits, then raises User.DoesNotExist (see
     ``accounts.selectors.user_lock_shared``); rows written before the lock are deleted. So no traffic has to stop.
     """
-    with transaction.atomic():
+    with access_changing(f"user:{user_id}"), transaction.atomic():
         user = User.objects.select_for_update().filter(pk=user_id).first()
         if user is None:
             return False

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.access_changes import access_changing
 from accounts.addresses import canonical
 from accounts.clients.models import Client, ClientKey
 from accounts.groups.models import GroupMember, WatchGroup
@@ -16,6 +17,7 @@ from accounts.privacy.models import Erasure
 # Django finds an app's models in its module ``models``.
 __all__ = [
     "EXTERNAL_ID_LENGTH",
+    "AccessChange",
     "Client",
     "ClientKey",
     "Erasure",
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 EXTERNAL_ID_LENGTH = 128
+# What decides whether and how a user's requests are answered.
+_OF_ACCESS = {"token_version", "is_active", "personalisation", "client", "external_id"}
 
 
 class UserManager(BaseUserManager["User"]):
@@ -147,7 +151,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         if ends_tokens:
             self.token_version = models.F("token_version") + 1
             written.add("token_version")
-        super().save(*args, **kwargs | {"update_fields": written})
+        if written & _OF_ACCESS:
+            with access_changing(f"user:{self.pk}"):
+                super().save(*args, **kwargs | {"update_fields": written})
+        else:
+            super().save(*args, **kwargs | {"update_fields": written})
         if ends_tokens:
             self.refresh_from_db(fields=["token_version"])
 
@@ -208,6 +216,18 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return f"refresh token {self.jti} of user {self.user_id}"
+
+
+class AccessChange(models.Model):
+    """A change that may end somebody's access, written by triggers; see ``accounts.access_changes``."""
+
+    subject = models.CharField(max_length=60, help_text="user:ID, family:HEX or key:PREFIX.")
+    # Consumer of the index: web processes, which read what was committed since they last did.
+    xact = models.BigIntegerField(db_index=True, help_text="The transaction's id.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"access change of {self.subject}"
 
 
 class AccountMail(models.Model):

@@ -19,6 +19,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from accounts import tokens as signed
+from accounts.access_changes import access_changes_flush, access_changing
 from accounts.models import RefreshToken, User
 from accounts.selectors import user_lock_shared
 
@@ -89,20 +90,21 @@ def sign_in_end(*, user: User, family: UUID | None) -> None:
     if family is None:
         sign_ins_end(user=user)
     else:
-        RefreshToken.objects.filter(family=family, user=user, revoked_at=None).update(revoked_at=timezone.now())
+        with access_changing(f"family:{family.hex}"):
+            RefreshToken.objects.filter(family=family, user=user, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def sign_ins_end(*, user: User) -> None:
     """Signs out everywhere: ends all tokens of the user, and their sessions in the admin."""
-    with transaction.atomic():
+    with access_changing(f"user:{user.pk}"), transaction.atomic():
         User.objects.filter(pk=user.pk).update(token_version=F("token_version") + 1)
         RefreshToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     user.refresh_from_db(fields=["token_version"])
 
 
 def tokens_flush_expired() -> int:
-    """Deletes the rows of expired refresh tokens; returns how many."""
-    return RefreshToken.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    """Deletes the rows of expired refresh tokens, and old changes of access; returns how many."""
+    return RefreshToken.objects.filter(expires_at__lte=timezone.now()).delete()[0] + access_changes_flush()
 
 
 def _this_second() -> datetime:
@@ -128,7 +130,8 @@ def _exchange(row: RefreshToken, jti: UUID) -> bool:
     if jti == row.previous_jti and timezone.now() <= row.rotated_at + timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
         return True
     row.revoked_at = timezone.now()
-    row.save(update_fields=["revoked_at"])
+    with access_changing(f"family:{row.family.hex}"):
+        row.save(update_fields=["revoked_at"])
     return False
 
 

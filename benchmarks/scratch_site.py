@@ -68,8 +68,8 @@ def start_web_server(
 ) -> subprocess.Popen:
     """Gunicorn's first process, once the server answers on ``port``.
 
-    arguments: for Gunicorn; quiet: without its log; log: an open file for it; environment: settings that differ from the configured ones.
-    Raises SystemExit where it does not answer within START_SECONDS.
+    arguments: for Gunicorn; quiet: without its log; log: an open file for it; environment: settings that differ from
+    the configured ones. Raises SystemExit where it does not answer within START_SECONDS.
     """
     # The script, as in the Procfile: Gunicorn starts itself again by the path it was started with.
     command = [str(Path(sys.executable).with_name("gunicorn")), "recsys_project.wsgi"]

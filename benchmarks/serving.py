@@ -6,8 +6,8 @@ All servers run two processes on the same cores and read the same Valkey; wrk lo
 rounds, so that what else the machine does falls on all alike. Each request is of another of --people people.
 
 project: Gunicorn as in the Procfile, with all its limits, logs, metrics and revocation. fastapi: peer_fastapi/app.py
-under uvicorn. django: a view without middleware (bare_django/bare_site.py) under Gunicorn's own threaded worker. redis: GET
-of the same bytes from one process, in Python.
+under uvicorn. django: a view without middleware (bare_django/bare_site.py) under Gunicorn's own threaded worker. redis:
+GET of the same bytes from one process, in Python.
 
 Needs wrk (Debian: apt-get install wrk). Works in a database of its own, which it drops.
 """

@@ -8,9 +8,12 @@ class RecsysProjectConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from accounts.access_changes import on_access_change  # noqa: PLC0415
+        from recsys_project.fast_path.access import access_changed  # noqa: PLC0415 -- it needs the settings.
         from recsys_project.ratelimits import check_rates  # noqa: PLC0415 -- it needs the apps loaded.
 
         register(check_rates)
+        on_access_change(access_changed)
 
 
 class AdminConfig(admin_apps.AdminConfig):

@@ -40,7 +40,7 @@ graceful_timeout = 30
 # The project is loaded once, before the workers are forked: a worker that replaces another one, after HUP or a crash,
 # is ready in a tenth of a second instead of several seconds. New code needs USR2 (docs/operations.md).
 preload_app = True
-worker_class = "recsys_project.web_worker.DrainingWorker"
+worker_class = "recsys_project.fast_path.worker.FastWorker"
 pidfile = os.environ.get("WEB_PIDFILE") or None
 # Connections of a process, kept and half-read ones too; below the usual limit of 1,024 open files. When they are used
 # up, the connection that has waited longest for its request is closed.

@@ -191,3 +191,26 @@ def logging_config(level: str) -> dict[str, Any]:
             "psycopg.pool": quiet,
         },
     }
+
+
+class LineWriter:
+    """Writes lines that are JSON already, where the root logger's lines go and at its level, without rendering them."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+        self._handlers = [one for one in logging.root.handlers if isinstance(one, logging.StreamHandler)]
+
+    @property
+    def is_on(self) -> bool:
+        """Whether information of this logger is logged."""
+        return self._logger.isEnabledFor(logging.INFO)
+
+    def write(self, lines: str) -> None:
+        """Writes lines, each with its end."""
+        for handler in self._handlers:
+            handler.acquire()
+            try:
+                handler.stream.write(lines)
+                handler.flush()
+            finally:
+                handler.release()

@@ -52,6 +52,10 @@ class RequestReader:
     def head_too_long(self) -> bool:
         return not self._head and len(self.buffer) > MAX_HEAD_BYTES
 
+    def head(self) -> bytes:
+        """The head of the complete request, which stays."""
+        return bytes(self.buffer[: self._head])
+
     def take(self) -> bytes:
         """Removes and returns the complete request. Bytes of the next one stay."""
         end = self._head + (self.length or 0)

@@ -41,6 +41,7 @@ UPLOADS = {b"/api/taste-imports/": int(os.environ.get("MAX_UPLOAD_BYTES", str(20
 # Bytes of incomplete requests that a process holds; beyond that, those that wait longest are closed.
 MAX_HELD = 64 * 1024 * 1024
 _BLOCK = 64 * 1024
+_PROBES = (b"GET /health/", b"HEAD /health/", b"GET /metrics")
 _GONE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 _FULL = (errno.EMFILE, errno.ENFILE)
 _CODES = {408: "request_timeout", 414: "uri_too_long", 431: "headers_too_large", 500: "internal_error"}
@@ -59,6 +60,8 @@ class Connection(TConn):
         self.watched = False
         # Bytes of this connection in the worker's sum.
         self.held = 0
+        # Whether the request is for a probe.
+        self.is_probe = False
 
     def begin(self) -> None:
         """Gives the parser the complete request, and nothing else to wait for."""
@@ -66,6 +69,7 @@ class Connection(TConn):
             self.parser = get_parser(self.cfg, [], self.client)
             self.initialized = True
         self.body_length = self.reader.length
+        self.is_probe = self.reader.buffer.startswith(_PROBES)
         self.parser.unreader.unread(self.reader.take())
 
     def agrees_with(self, request: Any) -> bool:
@@ -160,11 +164,15 @@ class DrainingWorker(ThreadWorker):
             self._collect(conn)
         else:
             conn.sock.setblocking(False)
-            conn.set_timeout()
-            if not self.alive:
-                conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
-            self.keepalived_conns.append(conn)
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
+            self.keep(conn)
+
+    def keep(self, conn: Connection) -> None:
+        """Waits for the next request of a connection."""
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         if not conn.agrees_with(req):
@@ -213,8 +221,7 @@ class DrainingWorker(ThreadWorker):
             conn.reader.feed(data)
         if conn.reader.complete:
             self._forget(conn)
-            conn.begin()
-            self.enqueue_req(conn)
+            self.dispatch(conn)
         elif conn.reader.head_too_long:
             _send_error(conn.sock, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             self._linger(conn)
@@ -223,6 +230,11 @@ class DrainingWorker(ThreadWorker):
                 conn.reader.expects_continue = False
                 _send(conn.sock, CONTINUE)
             self._limit_held(conn)
+
+    def dispatch(self, conn: Connection) -> None:
+        """Gives a complete request to a thread."""
+        conn.begin()
+        self.enqueue_req(conn)
 
     def _limit_held(self, conn: Connection) -> None:
         """Counts the bytes of an incomplete request, and closes those that wait longest if all are too many."""

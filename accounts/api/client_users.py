@@ -75,6 +75,7 @@ def acting_user(request: Request, external_id: str | None = None) -> User:
     if external_id is None:
         raise ValidationError({"user": REQUIRED_WITH_A_KEY})
     user, _ = client_user_get_or_create(client_id=caller.client_id, external_id=external_id)
+    request._request.acting_user = user  # type: ignore[attr-defined]  # For the fast path.
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(client_user_id=user.pk)
     return user

@@ -25,7 +25,8 @@ _KEY = re.compile(rf"([A-Za-z0-9]{{{PREFIX_LENGTH}}})\.([A-Za-z0-9_-]{{43}})")
 _ATTRIBUTE = "_client_caller"
 _LAST_USE_STEP = timedelta(minutes=1)
 _READ = """
-    SELECT key.id, key.client_id, client.name, key.hashed_secret, key.scopes, key.rate_limit, key.last_used_at
+    SELECT key.id, key.client_id, client.name, key.hashed_secret, key.scopes, key.rate_limit, key.last_used_at,
+        key.expires_at
     FROM accounts_clientkey key JOIN accounts_client client ON client.id = key.client_id
     WHERE key.prefix = %s AND key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > clock_timestamp())
         AND client.is_active
@@ -46,6 +47,7 @@ class ClientCaller:
     scopes: frozenset[str]
     rates: tuple[str, ...]
     last_used_at: datetime | None
+    expires_at: datetime | None = None
 
     # What Django and REST framework ask of a request's user.
     pk: ClassVar[None] = None
@@ -88,11 +90,18 @@ def _read(header: str) -> ClientCaller | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    key_id, client_id, name, stored, scopes, rates, last_used_at = row
+    key_id, client_id, name, stored, scopes, rates, last_used_at, expires_at = row
     if not hmac.compare_digest(stored, hashed(secret)):
         return None
     return ClientCaller(
-        key_id, prefix, client_id, name, frozenset(scopes), tuple(filter(None, rates.split(","))), last_used_at
+        key_id,
+        prefix,
+        client_id,
+        name,
+        frozenset(scopes),
+        tuple(filter(None, rates.split(","))),
+        last_used_at,
+        expires_at,
     )
 
 

@@ -1,10 +1,13 @@
 """Client applications and their keys."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from accounts.access_changes import access_changing
 from accounts.clients.scopes import Scope
 
 PREFIX_LENGTH = 12
@@ -26,6 +29,12 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """An inactive client's keys end with it."""
+        keys = [] if self._state.adding else self.keys.values_list("prefix", flat=True)
+        with access_changing(*(f"key:{prefix}" for prefix in keys)):
+            super().save(*args, **kwargs)
 
 
 class ClientKey(models.Model):
@@ -63,6 +72,11 @@ class ClientKey(models.Model):
 
     def __str__(self) -> str:
         return f"key {self.prefix}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Another rate, other scopes or another end hold from the next request on."""
+        with access_changing(f"key:{self.prefix}"):
+            super().save(*args, **kwargs)
 
     @property
     def state(self) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts.access_changes import access_changing
 from accounts.clients.keys import hashed
 from accounts.clients.models import PREFIX_LENGTH, Client, ClientKey
 from accounts.clients.scopes import Scope
@@ -59,5 +60,6 @@ def key_revoke(*, prefix: str) -> ClientKey:
 
     Raises ClientKey.DoesNotExist.
     """
-    ClientKey.objects.filter(prefix=prefix, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    with access_changing(f"key:{prefix}"):
+        ClientKey.objects.filter(prefix=prefix, revoked_at__isnull=True).update(revoked_at=timezone.now())
     return ClientKey.objects.select_related("client").get(prefix=prefix)

@@ -14,6 +14,7 @@ from accounts.clients.scopes import Scope
 from movies.api.pagination import envelope
 from movies.api.serializers import MovieSerializer
 from movies.api.views import MovieDetailView
+from recommendations.api.conditional import list_response
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
     MoviePageSerializer,
@@ -43,7 +44,10 @@ class RecommendationListView(APIView):
             request_id=getattr(request, "request_id", ""),
             **query._asdict(),
         )
-        # The list comes rendered from the cache. A shared cache on the way must not store it: it is one person's.
+        # The list comes rendered from the cache.
+        if not (query.filters or query.cursor or query.explain or query.expand):
+            return list_response(body, limit=query.limit, if_none_match=request.headers.get("If-None-Match", ""))
+        # A shared cache on the way must not store it: it is one person's.
         return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
 
 

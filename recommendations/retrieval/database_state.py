@@ -53,6 +53,11 @@ def state_under(token: bytes) -> DatabaseState:
     return held if held is not None and held.token == token and _is_fresh(held) else _read(token)
 
 
+def state_read(token: bytes) -> DatabaseState:
+    """The state now; ``token``: the catalogue's, read before. One query. For a thread that reads ahead."""
+    return _read(token)
+
+
 def catalogue_token() -> bytes | None:
     """The catalogue's version token and the state: the key of a process's feature cache. None with Redis away."""
     token = read_token(CATALOGUE)

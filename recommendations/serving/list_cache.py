@@ -37,7 +37,7 @@ from events.served.stream import (
     queue_list,
     stream_key,
 )
-from movies.caching.version_tokens import TOKEN_SECONDS
+from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, token_key
 from recommendations.experiments.running import NO_ASSIGNMENT, Assignment, assignment_for, assignment_under
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
@@ -289,3 +289,14 @@ def _list_key(recommendation_id: str) -> str:
 
 def _lock_key(user_id: int, tokens: bytes) -> str:
     return str(cache.make_key(f"list-lock:{user_id}:{tokens.decode()}"))
+
+
+def page_keys(user_id: int) -> tuple[list[str], str]:
+    """For a look-up by another script: the keys of the person's entry, their token and the catalogue's; the prefix of
+    lists."""
+    return [_entry_key(user_id), token_key(f"user:{user_id}"), token_key(CATALOGUE)], _list_key("")
+
+
+def rendered_from(data: bytes) -> RenderedList:
+    """The list that is stored as ``data``."""
+    return _deserialize(data)

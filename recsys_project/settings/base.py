@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "recsys_project.ratelimits.RateLimitMiddleware",
     "recsys_project.contract.ContractMiddleware",
+    "recsys_project.fast_path.learning.LearningMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

@@ -4,10 +4,10 @@ from recsys_project.settings.environment import env, redis_addresses
 
 REDIS_URL = redis_addresses.cache
 # Seconds to wait for Redis. Short, since most requests can be answered without it.
-_REDIS_TIMEOUT = env.float("REDIS_TIMEOUT_SECONDS", default=0.2)
+REDIS_TIMEOUT = env.float("REDIS_TIMEOUT_SECONDS", default=0.2)
 _REDIS_OPTIONS = {
-    "SOCKET_CONNECT_TIMEOUT": _REDIS_TIMEOUT,
-    "SOCKET_TIMEOUT": _REDIS_TIMEOUT,
+    "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
+    "SOCKET_TIMEOUT": REDIS_TIMEOUT,
     # Invalidates lists that were cached before a restart of Redis; limits the calls that wait while Redis hangs.
     "CONNECTION_POOL_CLASS": "movies.caching.redis_pool.RestartDetectingPool",
 }

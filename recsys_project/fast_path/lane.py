@@ -1,0 +1,202 @@
+"""The lane of one web process: requests in, one batch of scripts to Redis, answers out, all in the main loop."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+from redis.exceptions import RedisError
+
+from movies.caching.version_tokens import has_pending
+from recommendations.retrieval.database_state import CACHE_SECONDS, DatabaseState
+from recsys_project.fast_path.callers import Caller, Callers
+from recsys_project.fast_path.heads import Head, read_head
+from recsys_project.fast_path.lists import Found, ListJob, ListRoute
+from recsys_project.fast_path.records import Records
+from recsys_project.fast_path.redis_link import RedisLink
+from recsys_project.fast_path.responses import Responses, limit_headers, middleware_is_known
+from recsys_project.middleware import REQUEST_ID
+
+logger = structlog.get_logger(__name__)
+
+# How long Redis may take to answer before its requests go to Django.
+REPLY_SECONDS: float = settings.REDIS_TIMEOUT
+_PREFIX = b"GET /api/recommendations/"
+_MICROSECONDS = 1_000_000
+_MAX_HOSTS = 1000
+
+
+class Connection(Protocol):
+    """What the lane needs of a web worker's connection: the request's bytes."""
+
+    reader: Any
+
+
+# Called with a connection and its answer, or None if Django has to answer.
+Done = Callable[[Any, bytes | None], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    connection: Connection
+    job: ListJob
+    began: float
+    request_id: str
+    # Whether the answer is still wanted.
+    open: bool = True
+
+
+class Lane:
+    """``state`` and ``callers`` are what the watch found last; None while nothing can be answered here."""
+
+    def __init__(self, done: Done) -> None:
+        self.state: DatabaseState | None = None
+        self.callers: Callers | None = None
+        self.link: RedisLink | None = None
+        # Called when Redis answers too late, or not at all.
+        self.on_lost: Callable[[bool], None] = lambda slow: None
+        self._done = done
+        self._waiting: dict[int, _Waiting] = {}
+        self._route = ListRoute()
+        path = self._route.path.decode()
+        self._https = settings.SECURE_PROXY_SSL_HEADER
+        self._secure = self._https is not None
+        self._responses = {secure: Responses(path, secure=secure) for secure in {False, self._secure}}
+        self._records = Records(self._route.route, self._route.view, "https" if self._secure else "http")
+        self._hosts: dict[bytes, bool] = {}
+
+    @staticmethod
+    def is_possible() -> bool:
+        """Whether the settings leave the lane nothing to get wrong."""
+        return middleware_is_known() and not settings.USE_X_FORWARDED_HOST and not settings.DISALLOWED_USER_AGENTS
+
+    def offer(self, connection: Connection) -> bool:
+        """Takes a complete request, if it can be answered here; ``done`` is called once it is."""
+        link, state, callers, reader = self.link, self.state, self.callers, connection.reader
+        if link is None or state is None or callers is None or not reader.buffer.startswith(_PREFIX) or reader.length:
+            return False
+        began = time.monotonic()
+        if began - state.read_at >= CACHE_SECONDS or has_pending():
+            return False
+        head = read_head(reader.head())
+        if head is None or head.path != self._route.path or not self._is_for_us(head):
+            return False
+        job = self._route.job(head, callers, state.text, state.token)
+        if job is None:
+            return False
+        given = head.headers.get(b"x-request-id", b"").decode()
+        waiting = _Waiting(connection, job, began, given if REQUEST_ID.fullmatch(given) else str(uuid4()))
+        self._waiting[id(waiting)] = waiting
+        link.queue(job.command, lambda reply: self._replied(waiting, reply))
+        return True
+
+    def flush(self) -> None:
+        """Sends what was offered, and writes what was answered. Call it once the loop has handled its events."""
+        if self.link is not None:
+            try:
+                self.link.flush()
+            except OSError:
+                self.lost(slow=False)
+        self._records.write()
+
+    def read(self) -> None:
+        """Redis has replied."""
+        if self.link is None:
+            return
+        try:
+            self.link.read()
+        except (OSError, RedisError):
+            self.lost(slow=False)
+
+    def expire(self) -> None:
+        """Gives requests to Django whose reply is late. Call it at least every REPLY_SECONDS while ``is_waiting``."""
+        first = next(iter(self._waiting.values()), None)
+        if first is not None and time.monotonic() - first.began > REPLY_SECONDS:
+            self.lost(slow=True)
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def has_records(self) -> bool:
+        return self._records.unwritten
+
+    def lost(self, *, slow: bool) -> None:
+        """The connection is of no use any more: all requests that wait go to Django."""
+        link, self.link = self.link, None
+        self.on_lost(slow)
+        if link is not None:
+            link.close()
+        waiting, self._waiting = list(self._waiting.values()), {}
+        for one in waiting:
+            one.open = False
+            self._done(one.connection, None)
+
+    def close(self) -> None:
+        """Writes what is not written yet."""
+        self._records.write(now=True)
+
+    def _replied(self, waiting: _Waiting, reply: Any) -> None:
+        self._waiting.pop(id(waiting), None)
+        if not waiting.open:
+            return
+        try:
+            answer = self._answer(waiting, reply)
+        except Exception:
+            logger.exception("fast_path_failed")
+            answer = None
+        self._done(waiting.connection, answer)
+
+    def _answer(self, waiting: _Waiting, reply: Any) -> bytes | None:
+        job = waiting.job
+        found = self._route.found(job, reply)
+        if found is None:
+            return None
+        responses = self._responses[self._secure]
+        limit = _limit(job.caller, found.fill)
+        given = {"limit": limit, "etag": found.etag, "request_id": waiting.request_id}
+        if found.not_modified:
+            answer, status, size = responses.not_modified(**given), 304, 0  # type: ignore[arg-type]
+        else:
+            answer, status, size = responses.found(found.body, **given), 200, len(found.body)  # type: ignore[arg-type]
+        self._record(waiting, found, status, size)
+        return answer
+
+    def _record(self, waiting: _Waiting, found: Found, status: int, size: int) -> None:
+        members = f'{waiting.job.caller.log}, "recommendation_id": "{found.recommendation_id}", "list": "hit"'
+        seconds = time.monotonic() - waiting.began
+        self._records.add(status=status, seconds=seconds, size=size, members=members, request_id=waiting.request_id)
+
+    def _is_for_us(self, head: Head) -> bool:
+        """Whether the request names a host of this site, and came by HTTPS where it has to."""
+        if not self._is_allowed(head.headers.get(b"host", b"")):
+            return False
+        if self._https is None:
+            return not settings.SECURE_SSL_REDIRECT
+        name, value = self._https
+        sent = head.headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode(), b"")
+        return sent.partition(b",")[0].strip().decode() == value
+
+    def _is_allowed(self, host: bytes) -> bool:
+        allowed = self._hosts.get(host)
+        if allowed is None:
+            domain, _ = split_domain_port(host.decode())
+            allowed = bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+            if len(self._hosts) < _MAX_HOSTS:
+                self._hosts[host] = allowed
+        return allowed
+
+
+def _limit(caller: Caller, fill: int) -> bytes:
+    """The headers of the caller's bucket, full in ``fill`` microseconds; see token_bucket._state."""
+    if caller.bucket is None:
+        return b""
+    rate = caller.bucket.rate
+    remaining = max(0, (rate.interval * rate.burst - fill) // rate.interval)
+    return limit_headers(caller.policy, rate.burst, rate.fill_seconds, remaining, math.ceil(fill / _MICROSECONDS))
