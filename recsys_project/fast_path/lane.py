@@ -77,17 +77,20 @@ class Lane:
 
     def offer(self, connection: Connection) -> bool:
         """Takes a complete request, if it can be answered here; ``done`` is called once it is."""
-        link, state, callers, reader = self.link, self.state, self.callers, connection.reader
-        if link is None or state is None or callers is None or not reader.buffer.startswith(_PREFIX) or reader.length:
+        reader = connection.reader
+        if not reader.buffer.startswith(_PREFIX):
             return False
-        began = time.monotonic()
-        if began - state.read_at >= CACHE_SECONDS or has_pending():
+        link, state, callers, began = self.link, self.state, self.callers, time.monotonic()
+        if link is None or state is None or callers is None or began - state.read_at >= CACHE_SECONDS or has_pending():
+            self._records.count("not_ready")
             return False
-        head = read_head(reader.head())
+        head = read_head(reader.head()) if reader.length == 0 else None
         if head is None or head.path != self._route.path or not self._is_for_us(head):
+            self._records.count("unusual")
             return False
         job = self._route.job(head, callers, state.text, state.token)
         if job is None:
+            self._records.count("caller_unknown")
             return False
         given = head.headers.get(b"x-request-id", b"").decode()
         waiting = _Waiting(connection, job, began, given if REQUEST_ID.fullmatch(given) else str(uuid4()))
@@ -136,6 +139,7 @@ class Lane:
         waiting, self._waiting = list(self._waiting.values()), {}
         for one in waiting:
             one.open = False
+            self._records.count("redis_away")
             self._done(one.connection, None)
 
     def close(self) -> None:
@@ -151,6 +155,7 @@ class Lane:
         except Exception:
             logger.exception("fast_path_failed")
             answer = None
+        self._records.count(self._route.outcome(reply))
         self._done(waiting.connection, answer)
 
     def _answer(self, waiting: _Waiting, reply: Any) -> bytes | None:

@@ -22,7 +22,8 @@ DEFAULT_LIMIT = 20
 MAX_HELD_BYTES = 32 * 1024 * 1024
 _LIMIT = re.compile(rb"[1-9][0-9]{0,2}")
 # What the script found; only ANSWER is answered here.
-ANSWER, NO_ACCESS, OTHER_STATE, NO_LIST, OVER_LIMIT = range(5)
+OUTCOMES = ("answered", "access_unknown", "other_state", "no_list", "over_limit")
+ANSWER = 0
 # Keys: the person's entry, their token, the catalogue's token, the bucket, the entries of access. Arguments: 1 the
 # prefix of lists; 2 the time; 3-4 the database's state and the catalogue's token read before it; 5 the id of the list
 # whose page the caller holds, or ""; 6-7 the microseconds in which a token of the bucket refills and the burst, 0
@@ -118,6 +119,11 @@ class ListRoute:
             *(value for _, value in caller.entries),
         )
         return ListJob(caller, limit, held, head.headers.get(b"if-none-match", b""), command)
+
+    @staticmethod
+    def outcome(reply: Any) -> str:
+        """What the script found, in a word."""
+        return OUTCOMES[reply[0]] if isinstance(reply, list) else "redis_error"
 
     def found(self, job: ListJob, reply: Any) -> Found | None:
         """What the script's reply says to answer; None to leave it to Django."""

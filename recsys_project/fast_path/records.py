@@ -7,12 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django_prometheus.middleware import Metrics
+from prometheus_client import Counter as Metric
 
 from recsys_project.logging import LineWriter
 
 # Metrics are added up for this long.
 FLUSH_SECONDS = 0.2
 _LOGGER = "recsys_project.middleware"
+OUTCOMES = Metric(
+    "recsys_fast_path_requests_total",
+    "Requests for a person's list by what the fast path did: answered, or why it left them to Django.",
+    ["outcome"],
+)
 
 
 class Records:
@@ -22,6 +28,7 @@ class Records:
         self._lines: list[str] = []
         self._writer = LineWriter(_LOGGER)
         self._observed: list[tuple[float, int, int]] = []
+        self._outcomes: Counter[str] = Counter()
         self._flushed_at = 0.0
         self._route, self._view, self._transport = route, view, transport
         self._metrics = Metrics.get_instance()
@@ -37,20 +44,27 @@ class Records:
                 f'"logger": "{_LOGGER}", "level": "info", "timestamp": "{now}"}}\n'
             )
 
+    def count(self, outcome: str) -> None:
+        """A request that was answered, or left to Django."""
+        self._outcomes[outcome] += 1
+
     def write(self, *, now: bool = False) -> None:
         """Writes the lines, and the metrics every FLUSH_SECONDS or ``now``."""
         if self._lines:
             lines, self._lines = self._lines, []
             self._writer.write("".join(lines))
-        if self._observed and (now or time.monotonic() - self._flushed_at >= FLUSH_SECONDS):
+        if self.unwritten and (now or time.monotonic() - self._flushed_at >= FLUSH_SECONDS):
             self._flushed_at = time.monotonic()
+            outcomes, self._outcomes = self._outcomes, Counter()
+            for outcome, count in outcomes.items():
+                OUTCOMES.labels(outcome).inc(count)
             observed, self._observed = self._observed, []
             for status in {one[2] for one in observed}:
                 self._count(status, [one for one in observed if one[2] == status])
 
     @property
     def unwritten(self) -> bool:
-        return bool(self._observed)
+        return bool(self._outcomes)
 
     def _count(self, status: int, observed: list[tuple[float, int, int]]) -> None:
         """What PrometheusBeforeMiddleware and PrometheusAfterMiddleware count for a GET."""

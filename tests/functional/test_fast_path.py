@@ -1,0 +1,444 @@
+"""Cached lists are answered from the main loop, as Django would, and to nobody whose access has ended."""
+
+import json
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import jwt
+import pytest
+from django.conf import settings
+from django.core.cache import caches
+from django.db import connection, transaction
+from django_redis import get_redis_connection
+
+from accounts.access_changes import access_changing
+from accounts.clients.models import Client, ClientKey
+from accounts.clients.scopes import Scope
+from accounts.clients.services import key_revoke
+from accounts.deletion import user_delete
+from accounts.models import AccessChange, User
+from accounts.passwords import password_change
+from accounts.services import user_update
+from accounts.signins import InvalidRefreshTokenError, sign_in_end, sign_ins_end, tokens_issue, tokens_refresh
+from accounts.tokens import AccessToken, RefreshToken, token_family
+from recsys_project.fast_path.access import entry_key
+from tests.factories import PASSWORD, make_key, make_movie, make_popular, make_user
+from tests.functional.web_server import WebServer, web_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/api/recommendations/"
+# With a cookie, which changes nothing, a request goes to Django.
+BY_DJANGO = {"Cookie": "a=b"}
+BURST = 30
+KEYS = {"SECRET_KEY": settings.SECRET_KEY, "JWT_SIGNING_KEY": settings.JWT_SIGNING_KEY}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[WebServer]:
+    caches["default"].delete_pattern("*")
+    environment = KEYS | {
+        "WEB_CONCURRENCY": "1",
+        "RATE_LIMIT_USER": f"60/m:{BURST}",
+        "RATE_LIMIT_CLIENT": f"60/m:{BURST}",
+        "ACCESS_TOKEN_MINUTES": "60",
+    }
+    with django_db_blocker.unblock(), web_server(tmp_path_factory.mktemp("web"), **environment) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _movies():
+    make_popular([make_movie() for _ in range(12)])
+
+
+class Line:
+    """A connection that stays open; answers are read as bytes."""
+
+    def __init__(self, server: WebServer) -> None:
+        self._sock = socket.create_connection(("127.0.0.1", urlsplit(server.url).port), timeout=30)
+        self._data = b""
+
+    def get(self, path: str = LIST, headers: dict[str, str] | None = None, method: str = "GET") -> tuple[str, bytes]:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **(headers or {})}.items())
+        return self.send(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode(), with_body=method != "HEAD")
+
+    def send(self, request: bytes, *, with_body: bool = True) -> tuple[str, bytes]:
+        self._sock.sendall(request)
+        return self.read(with_body=with_body)
+
+    def read(self, *, with_body: bool = True) -> tuple[str, bytes]:
+        while b"\r\n\r\n" not in self._data:
+            self._data += self._received()
+        head, _, self._data = self._data.partition(b"\r\n\r\n")
+        found = re.search(rb"Content-Length: (\d+)", head)
+        length = int(found[1]) if found is not None and with_body else 0
+        while len(self._data) < length:
+            self._data += self._received()
+        body, self._data = self._data[:length], self._data[length:]
+        return head.decode(), body
+
+    def _received(self) -> bytes:
+        data = self._sock.recv(65536)
+        assert data, "The server closed the connection."
+        return data
+
+
+def outcomes(server: WebServer) -> dict[str, float]:
+    """How many requests the fast path answered, and why it left others to Django."""
+    time.sleep(0.4)  # Metrics are written several times a second.
+    found = re.findall(
+        r'recsys_fast_path_requests_total\{outcome="(\w+)"\} (\S+)', server.request("GET", "/metrics").body.decode()
+    )
+    return {name: float(value) for name, value in found}
+
+
+def answered(server: WebServer) -> float:
+    return outcomes(server).get("answered", 0)
+
+
+def bearer(token: object) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def status(answer: tuple[str, bytes]) -> int:
+    return int(answer[0].split()[1])
+
+
+def warmed(server: WebServer, headers: dict[str, str], path: str = LIST) -> Line:
+    """A connection to a server that answers this request from its main loop."""
+    line = Line(server)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        before = answered(server)
+        assert status(line.get(path, headers)) == 200
+        if answered(server) > before:
+            return line
+    raise AssertionError(f"The fast path does not answer: {outcomes(server)}")
+
+
+def comparable(answer: tuple[str, bytes]) -> tuple[dict[str, str], str]:
+    """The answer without what differs between two requests: times, ids and what is left of the limit."""
+    first, *lines = answer[0].split("\r\n")
+    headers = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+    for name in ("Date", "X-Request-ID"):
+        assert headers.pop(name)
+    headers["RateLimit"] = re.sub(r"r=\d+;t=\d+", "", headers.get("RateLimit", ""))
+    body = re.sub(r'"next_cursor":"[^"]*"|"request_id": ?"[^"]*"', "", answer[1].decode())
+    if headers.pop("Content-Length", None) != "0":
+        headers["with body"] = "yes"
+    return {"": first, **headers}, body
+
+
+def test_a_cached_list_is_answered_as_django_does(server):
+    headers = bearer(AccessToken.for_user(make_user()))
+    line = warmed(server, headers)
+    before = answered(server)
+
+    fast = [line.get(f"{LIST}?limit=5", headers) for _ in range(3)]
+    slow = line.get(f"{LIST}?limit=5", headers | BY_DJANGO)
+
+    assert answered(server) - before == 3
+    assert len(json.loads(fast[-1][1])["items"]) == 5
+    assert [comparable(one) for one in fast] == [comparable(slow)] * 3
+    # Also the order of the headers.
+    assert [one.partition(":")[0] for one in fast[0][0].split("\r\n")] == [
+        one.partition(":")[0] for one in slow[0].split("\r\n")
+    ]
+
+
+def test_a_clients_user_is_answered_as_django_does(server):
+    headers = {"Authorization": f"Api-Key {make_key()}"}
+    path = f"{LIST}?user=caf%C3%A9+1&limit=3"
+    line = warmed(server, headers, path)
+
+    fast, slow = line.get(path, headers), line.get(path, headers | BY_DJANGO)
+
+    assert comparable(fast) == comparable(slow)
+    other = line.get(f"{LIST}?user=another&limit=3", headers)
+    assert json.loads(other[1])["recommendation_id"] != json.loads(fast[1])["recommendation_id"]
+    assert set(User.objects.values_list("external_id", flat=True)) == {"café 1", "another"}
+
+
+def unusual_requests(person: User) -> dict[str, tuple[str, dict[str, str], str]]:
+    token = AccessToken.for_user(person)
+    good = bearer(token)
+    ended = AccessToken.for_user(person)
+    ended.set_exp(lifetime=-timedelta(minutes=1))
+    deleted = make_user()
+    of_deleted = AccessToken.for_user(deleted)
+    deleted.delete()
+    return {
+        "nobody": ("GET", {}, LIST),
+        "expired": ("GET", bearer(ended), LIST),
+        "forged": ("GET", bearer(jwt.encode(token.payload, "x" * 50, algorithm="HS256")), LIST),
+        "unsigned": ("GET", bearer(jwt.encode(token.payload, "", algorithm="none")), LIST),
+        "refresh": ("GET", bearer(RefreshToken.for_user(person)), LIST),
+        "deleted": ("GET", bearer(of_deleted), LIST),
+        "inactive": ("GET", bearer(AccessToken.for_user(make_user(is_active=False))), LIST),
+        "nonsense": ("GET", bearer("nonsense"), LIST),
+        "two words": ("GET", bearer(f"{token} {token}"), LIST),
+        "another scheme": ("GET", {"Authorization": f"Token {token}"}, LIST),
+        "wrong key": ("GET", {"Authorization": f"Api-Key {make_key()[:-3]}AAA"}, f"{LIST}?user=x"),
+        "key without scope": (
+            "GET",
+            {"Authorization": f"Api-Key {make_key(scopes=[Scope.CATALOGUE_READ.value])}"},
+            f"{LIST}?user=x",
+        ),
+        "key without a user": ("GET", {"Authorization": f"Api-Key {make_key()}"}, LIST),
+        "a user and a token": ("GET", good, f"{LIST}?user=x"),
+        "limit 0": ("GET", good, f"{LIST}?limit=0"),
+        "limit 101": ("GET", good, f"{LIST}?limit=101"),
+        "two limits": ("GET", good, f"{LIST}?limit=1&limit=2"),
+        "unknown parameter": ("GET", good, f"{LIST}?limits=1"),
+        "empty parameter": ("GET", good, f"{LIST}?limit="),
+        "filtered": ("GET", good, f"{LIST}?year_from=1990"),
+        "wrong cursor": ("GET", good, f"{LIST}?cursor=x"),
+        "explained": ("GET", good, f"{LIST}?explain=yes-please"),
+        "html": ("GET", good | {"Accept": "text/html"}, LIST),
+        "another host": ("GET", good | {"Host": "evil.example"}, LIST),
+        "without a slash": ("GET", good, LIST.rstrip("/")),
+        "post": ("POST", good | {"Content-Length": "0"}, LIST),
+        "options": ("OPTIONS", good, LIST),
+        "preflight": ("OPTIONS", good | {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}, LIST),
+        "another site": ("GET", good | {"Origin": "https://a.example"}, LIST),
+        "matching tag": ("GET", good | {"If-None-Match": "*"}, LIST),
+    }
+
+
+def test_unusual_requests_get_what_django_answers(server):
+    person = make_user()
+    warmed(server, bearer(AccessToken.for_user(person)))
+    for name, (method, headers, path) in unusual_requests(person).items():
+        fast, slow = (Line(server).get(path, headers | more, method) for more in ({}, BY_DJANGO))
+        head, body = comparable(fast)
+        slow_head, slow_body = comparable(slow)
+        if "recommendation_id" not in body:
+            assert body == slow_body, name
+        assert head == slow_head, name
+
+
+def test_the_log_line_is_the_same(server):
+    person = make_user()
+    headers = bearer(AccessToken.for_user(person))
+    line = warmed(server, headers)
+    fast, slow = str(uuid4()), "slow-" + str(uuid4())
+    line.get(LIST, headers | {"X-Request-ID": fast})
+    line.get(LIST, headers | {"X-Request-ID": slow} | BY_DJANGO)
+    time.sleep(0.3)
+
+    lines = {one.get("request_id"): one for one in server.log_lines()}
+
+    for one in (lines[fast], lines[slow]):
+        assert one.pop("duration_ms") > 0
+        assert one.pop("timestamp")
+    assert lines[fast] == lines[slow] | {"request_id": fast}
+    assert lines[fast]["list"] == "hit"
+
+
+def test_the_metrics_count_both_alike(server):
+    headers = bearer(AccessToken.for_user(make_user()))
+    line = warmed(server, headers)
+
+    def counted() -> dict[str, float]:
+        time.sleep(0.4)
+        text = server.request("GET", "/metrics").body.decode()
+        lines = [one for one in text.splitlines() if one.startswith("django_http_") and "_sum" not in one]
+        return {name: float(value) for name, _, value in (one.rpartition(" ") for one in lines)}
+
+    def added(more: dict[str, str]) -> dict[str, float]:
+        before = counted()
+        for _ in range(5):
+            line.get(LIST, headers | more)
+        after = counted()
+        changes = {name: value - before.get(name, 0) for name, value in after.items()}
+        # The scrape counts too, and how long requests took differs.
+        return {
+            name: value for name, value in changes.items() if value and "seconds" not in name and "health" not in name
+        }
+
+    by_django = {name: value for name, value in added(BY_DJANGO).items() if "5.0" not in name}
+    assert added({}) == by_django
+    assert any("recommendations:list" in name and value == 5 for name, value in by_django.items())
+
+
+# What ends a person's access, as services do it in another process.
+ENDINGS: dict[str, Callable[[User, AccessToken], object]] = {
+    "password": lambda user, token: password_change(user=user, old_password=PASSWORD, new_password="another good one"),
+    "sign-out": lambda user, token: sign_in_end(user=user, family=token_family(token)),
+    "sign-out everywhere": lambda user, token: sign_ins_end(user=user),
+    "deactivation": lambda user, token: _deactivate(user),
+    "deletion": lambda user, token: user_delete(user_id=user.pk),
+}
+
+
+def _deactivate(user: User) -> None:
+    user.is_active = False
+    user.save()
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_access_ends_at_the_next_request(server, name):
+    person = make_user()
+    token = tokens_issue(user=person).access
+    line = warmed(server, bearer(token))
+
+    ENDINGS[name](User.objects.get(pk=person.pk), AccessToken(token))
+
+    for _ in range(3):
+        assert status(line.get(LIST, bearer(token))) == 401
+        time.sleep(0.4)
+
+
+def test_a_replayed_refresh_token_ends_the_family(server):
+    first = tokens_issue(user=make_user())
+    second = tokens_refresh(refresh=first.refresh)
+    third = tokens_refresh(refresh=second.refresh)
+    line = warmed(server, bearer(third.access))
+
+    with pytest.raises(InvalidRefreshTokenError):
+        tokens_refresh(refresh=first.refresh)
+
+    assert status(line.get(LIST, bearer(third.access))) == 401
+
+
+def test_a_pause_shows_at_the_next_request(server):
+    person = make_user()
+    headers = bearer(AccessToken.for_user(person))
+    line = warmed(server, headers)
+    before = answered(server)
+
+    user_update(user=User.objects.get(pk=person.pk), personalisation=False)
+
+    for _ in range(3):
+        assert status(line.get(LIST, headers)) == 200
+    assert answered(server) == before
+
+
+KEY_ENDINGS: dict[str, tuple[Callable[[str], object], int]] = {
+    "revoked": (lambda prefix: key_revoke(prefix=prefix), 401),
+    "inactive client": (lambda prefix: _change(Client.objects.get(name="shop"), is_active=False), 401),
+    "other scopes": (lambda prefix: _change(ClientKey.objects.get(prefix=prefix), scopes=["catalogue:read"]), 403),
+    "deactivated user": (lambda prefix: _deactivate(User.objects.get(external_id="x")), 403),
+}
+
+
+def _change(row: Client | ClientKey, **fields: object) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save()
+
+
+@pytest.mark.parametrize("name", KEY_ENDINGS)
+def test_a_keys_access_ends_at_the_next_request(server, name):
+    key = make_key()
+    headers = {"Authorization": f"Api-Key {key}"}
+    line = warmed(server, headers, f"{LIST}?user=x")
+    end, refusal = KEY_ENDINGS[name]
+
+    end(key.partition(".")[0])
+
+    for _ in range(3):
+        assert status(line.get(f"{LIST}?user=x", headers)) == refusal
+        time.sleep(0.4)
+
+
+def test_a_change_that_no_service_made_ends_access(server):
+    person = make_user()
+    headers = bearer(AccessToken.for_user(person))
+    line = warmed(server, headers)
+
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_user SET token_version = token_version + 1 WHERE id = %s", [person.pk])
+    assert AccessChange.objects.filter(subject=f"user:{person.pk}").exists()
+    time.sleep(1.5)
+
+    assert status(line.get(LIST, headers)) == 401
+
+
+def test_nothing_is_answered_while_a_change_is_on_its_way(server):
+    person = make_user()
+    headers = bearer(AccessToken.for_user(person))
+    line = warmed(server, headers)
+    before = answered(server)
+
+    with transaction.atomic(), access_changing(f"user:{person.pk}"):
+        for _ in range(3):
+            assert status(line.get(LIST, headers)) == 200
+        assert get_redis_connection("default").get(entry_key(f"user:{person.pk}")) == b"-"
+
+    assert status(line.get(LIST, headers)) == 200
+    assert answered(server) == before
+
+
+def test_an_entry_of_another_start_of_redis_does_not_count(server):
+    person = make_user()
+    headers = bearer(AccessToken.for_user(person))
+    line = warmed(server, headers)
+    before = answered(server)
+    redis = get_redis_connection("default")
+    stamp, value = redis.get(entry_key(f"user:{person.pk}")).split(b" ")
+
+    redis.set(entry_key(f"user:{person.pk}"), b"x" + stamp + b" " + value)
+    assert status(line.get(LIST, headers)) == 200
+
+    assert answered(server) == before
+    assert redis.get(entry_key(f"user:{person.pk}")) == stamp + b" " + value
+
+
+def test_the_limit_is_the_same_whoever_answers(server):
+    headers = bearer(AccessToken.for_user(make_user()))
+    line = warmed(server, headers)
+
+    answers = [line.get(LIST, headers | (BY_DJANGO if number % 3 == 0 else {})) for number in range(BURST + 5)]
+
+    left = [int(re.search(r"RateLimit: .*r=(\d+);", head)[1]) for head, _ in answers if " 200 " in head]
+    assert len(left) <= BURST
+    assert left == sorted(left, reverse=True)
+    assert status(answers[-1]) == 429
+    assert int(re.search(r"Retry-After: (\d+)", answers[-1][0])[1]) >= 1
+
+
+def test_a_list_that_the_client_has_is_304(server):
+    headers = bearer(AccessToken.for_user(make_user()))
+    line = warmed(server, headers)
+    before = answered(server)
+    tag = re.search(r"ETag: (\S+)", line.get(f"{LIST}?limit=4", headers)[0])[1]
+    same = headers | {"If-None-Match": f'"x", {tag}'}
+
+    fast = line.get(f"{LIST}?limit=4", same)
+    slow = line.get(f"{LIST}?limit=4", same | BY_DJANGO)
+
+    assert status(fast) == status(slow) == 304
+    assert comparable(fast) == comparable(slow)
+    assert fast[1] == b""
+    assert status(line.get(f"{LIST}?limit=5", same)) == 200
+    assert answered(server) - before == 3
+
+
+def test_requests_sent_together_are_answered_in_order(server):
+    headers = bearer(AccessToken.for_user(make_user()))
+    line = warmed(server, headers)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **headers}.items())
+    requests = [
+        f"GET {path} HTTP/1.1\r\n{lines}X-Request-ID: number-{number}\r\n\r\n".encode()
+        for number, path in enumerate([LIST, f"{LIST}?limit=3", "/api/genres/", f"{LIST}?limit=2", LIST])
+    ]
+
+    first = line.send(b"".join(requests))
+    answers = [first, *(line.read() for _ in requests[1:])]
+
+    assert [re.search(r"X-Request-ID: (\S+)", head)[1] for head, _ in answers] == [f"number-{n}" for n in range(5)]
+
+
+def test_a_worker_that_ends_answers_what_it_has(server, tmp_path):
+    with web_server(tmp_path, WEB_CONCURRENCY="1", **KEYS) as other:
+        headers = bearer(AccessToken.for_user(make_user()))
+        line = warmed(other, headers)
+        other.process.send_signal(signal.SIGTERM)
+        assert status(line.get(LIST, headers)) == 200
