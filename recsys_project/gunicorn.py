@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gunicorn.glogging import Logger as GunicornLogger
 
 from recsys_project import multiprocess
+from recsys_project.connection_balance import counts
 from recsys_project.logging import configure_structlog, log_everything, logging_config
 
 # First, so that all errors from here on are logged as JSON.
@@ -98,3 +99,4 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 -- after the folder is set.
 
     mark_process_dead(worker.pid)
+    counts.remove(worker.pid)

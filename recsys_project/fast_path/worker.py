@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from recsys_project.connection_balance import PAUSE_SECONDS, counts
 from recsys_project.web_worker import Connection, DrainingWorker
 
 _BLOCK = 64 * 1024
@@ -30,6 +31,8 @@ class FastWorker(DrainingWorker):
         self.lane: Any = None
         self.watch: Any = None
         self.probes: ThreadPoolExecutor | None = None
+        # Listeners that leave the next connection to another process, and until when.
+        self.paused: dict[Any, float] = {}
 
     def init_process(self) -> None:
         self.probes = ThreadPoolExecutor(1, "probes")
@@ -60,14 +63,46 @@ class FastWorker(DrainingWorker):
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Handles the events, then sends what they have given to the lane, all at once."""
         lane = self.lane
-        if lane is None:
-            super().wait_for_and_dispatch_events(timeout)
-            return
-        if lane.is_waiting or lane.has_records:
+        if self.paused:
+            timeout = min(timeout, PAUSE_SECONDS)
+        elif lane is not None and (lane.is_waiting or lane.has_records):
             timeout = min(timeout, _TICK_SECONDS)
         super().wait_for_and_dispatch_events(timeout)
-        lane.flush()
-        lane.expire()
+        if lane is not None:
+            lane.flush()
+            lane.expire()
+        self._count()
+        now = time.monotonic()
+        for listener in [one for one, ends in self.paused.items() if ends <= now]:
+            self._resume(listener)
+
+    def accept(self, listener: Any) -> None:
+        """Accepts a connection, unless another process has fewer: then that one may, for a moment."""
+        fewest = counts.fewest_of_others(self.pid) if self.alive else None
+        if fewest is not None and self.nr_conns > fewest:
+            self.poller.unregister(listener)
+            self.paused[listener] = time.monotonic() + PAUSE_SECONDS
+            return
+        super().accept(listener)
+        self._count()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        for listener in list(self.paused):
+            del self.paused[listener]
+            self.poller.register(listener, selectors.EVENT_READ, self.accept)
+        if not enabled:
+            counts.remove(self.pid)
+        super().set_accept_enabled(enabled)
+
+    def _resume(self, listener: Any) -> None:
+        """Accepts what nobody else has accepted, if anything, and goes on."""
+        del self.paused[listener]
+        super().accept(listener)
+        self.poller.register(listener, selectors.EVENT_READ, self.accept)
+
+    def _count(self) -> None:
+        if self.alive and self._accepting:
+            counts.write(self.age, self.pid, self.nr_conns)
 
     def dispatch(self, conn: Connection) -> None:
         """Gives a complete request to the lane, or else to a thread."""

@@ -12,7 +12,8 @@ DATABASES["default"]["ENGINE"] = "recsys_project.postgresql"
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
-    "max_size": env.int("DATABASE_POOL_SIZE", default=4),
+    # One for each thread, and one for probes.
+    "max_size": env.int("DATABASE_POOL_SIZE", default=env.int("WEB_THREADS", default=4) + 1),
     # Seconds a request waits for a connection; if the database is unavailable, the time until its 503.
     "timeout": env.int("DATABASE_POOL_TIMEOUT", default=5),
     # The pool doubles its wait between attempts to connect; after this many seconds it starts again with the next
