@@ -6,8 +6,10 @@ sees it within a second, and at once where it reads the catalogue's new token.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 from django.utils import timezone
@@ -64,9 +66,15 @@ def assignment_for(user_id: int) -> Assignment:
 
 def assignment_under(user_id: int, state: DatabaseState) -> Assignment:
     """The person's assignment under that state; none while the state has not been read. No query if it is known."""
-    if not state.text:
-        return NO_ASSIGNMENT
-    running = _running(state)
+    return _assigned(user_id, running=_running(state)) if state.text else NO_ASSIGNMENT
+
+
+def assigner(state: DatabaseState) -> Callable[[int], Assignment]:
+    """``assignment_under`` for a state that has been read: queries are made now, and none by the result's calls."""
+    return partial(_assigned, running=_running(state))
+
+
+def _assigned(user_id: int, *, running: tuple[_Running, ...]) -> Assignment:
     if not running:
         return NO_ASSIGNMENT
     bucket = bucket_of(user_id)

@@ -13,10 +13,10 @@ from django.http.request import split_domain_port, validate_host
 from redis.exceptions import RedisError
 
 from movies.caching.version_tokens import has_pending
-from recommendations.retrieval.database_state import CACHE_SECONDS, DatabaseState
+from recommendations.retrieval.database_state import CACHE_SECONDS
 from recsys_project.fast_path.callers import Caller, Callers
 from recsys_project.fast_path.heads import Head, read_head
-from recsys_project.fast_path.lists import Found, ListJob, ListRoute
+from recsys_project.fast_path.lists import Found, Known, ListJob, ListRoute
 from recsys_project.fast_path.records import Records
 from recsys_project.fast_path.redis_link import RedisLink
 from recsys_project.fast_path.responses import Responses, limit_headers, middleware_is_known
@@ -52,10 +52,10 @@ class _Waiting:
 
 
 class Lane:
-    """``state`` and ``callers`` are what the watch found last; None while nothing can be answered here."""
+    """``known`` and ``callers`` are what the watch found last; None while nothing can be answered here."""
 
     def __init__(self, done: Done) -> None:
-        self.state: DatabaseState | None = None
+        self.known: Known | None = None
         self.callers: Callers | None = None
         self.link: RedisLink | None = None
         # Called when Redis answers too late, or not at all.
@@ -80,20 +80,24 @@ class Lane:
         reader = connection.reader
         if not reader.buffer.startswith(_PREFIX):
             return False
-        link, state, callers, began = self.link, self.state, self.callers, time.monotonic()
-        if link is None or state is None or callers is None or began - state.read_at >= CACHE_SECONDS or has_pending():
+        link, known, callers, began = self.link, self.known, self.callers, time.monotonic()
+        if link is None or known is None or callers is None or has_pending():
             self._records.count("not_ready")
+            return False
+        if began - known.state.read_at >= CACHE_SECONDS:
+            self._records.count("state_too_old")
             return False
         head = read_head(reader.head()) if reader.length == 0 else None
         if head is None or head.path != self._route.path or not self._is_for_us(head):
             self._records.count("unusual")
             return False
-        job = self._route.job(head, callers, state.text, state.token)
+        given = head.headers.get(b"x-request-id", b"").decode()
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+        job = self._route.job(head, request_id, callers, known)
         if job is None:
             self._records.count("caller_unknown")
             return False
-        given = head.headers.get(b"x-request-id", b"").decode()
-        waiting = _Waiting(connection, job, began, given if REQUEST_ID.fullmatch(given) else str(uuid4()))
+        waiting = _Waiting(connection, job, began, request_id)
         self._waiting[id(waiting)] = waiting
         link.queue(job.command, lambda reply: self._replied(waiting, reply))
         return True
@@ -174,9 +178,8 @@ class Lane:
         return answer
 
     def _record(self, waiting: _Waiting, found: Found, status: int, size: int) -> None:
-        members = f'{waiting.job.caller.log}, "recommendation_id": "{found.recommendation_id}", "list": "hit"'
         seconds = time.monotonic() - waiting.began
-        self._records.add(status=status, seconds=seconds, size=size, members=members, request_id=waiting.request_id)
+        self._records.add(status=status, seconds=seconds, size=size, members=found.log, request_id=waiting.request_id)
 
     def _is_for_us(self, head: Head) -> bool:
         """Whether the request names a host of this site, and came by HTTPS where it has to."""

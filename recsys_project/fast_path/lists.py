@@ -1,16 +1,24 @@
 """``GET /api/recommendations/``: the first page of a person's cached list."""
 
 import hashlib
+import json
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from django.conf import settings
+
 from accounts.models import User
+from events.served.entries import REQUEST_ID_LENGTH
+from events.served.stream import SHOWN_LUA, is_on, stream_key
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.api.conditional import entity_tag, matches
+from recommendations.experiments.running import Assignment
+from recommendations.retrieval.database_state import DatabaseState
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving.list_cache import page_keys, rendered_from
 from recommendations.serving.pages import page_body
@@ -24,21 +32,25 @@ _LIMIT = re.compile(rb"[1-9][0-9]{0,2}")
 # What the script found; only ANSWER is answered here.
 OUTCOMES = ("answered", "access_unknown", "other_state", "no_list", "over_limit")
 ANSWER = 0
-# Keys: the person's entry, their token, the catalogue's token, the bucket, the entries of access. Arguments: 1 the
-# prefix of lists; 2 the time; 3-4 the database's state and the catalogue's token read before it; 5 the id of the list
-# whose page the caller holds, or ""; 6-7 the microseconds in which a token of the bucket refills and the burst, 0
-# without a limit; then the values of access. A token of the bucket is taken only if there is an answer: Django counts
-# the others. Returns what was found; for ANSWER also the list's id, the list unless the caller holds it, and the
-# microseconds until the bucket is full. See list_cache for entries, token_bucket for buckets, access for access.
-SCRIPT = """
+# Keys: the person's entry, their token, the catalogue's token, the bucket, the log of served lists, the entries of
+# access. Arguments: 1 the prefix of lists; 2 the time; 3-4 the database's state and the catalogue's token read before
+# it; 5 the id of the list whose page the caller holds, or ""; 6-7 the microseconds in which a token of the bucket
+# refills and the burst, 0 without a limit; 8 the person's arm of an experiment; 9-12 for the log the movies of the page
+# (0 to log nothing), the person's id, the request's, and the most entries; then the values of access. A token of the
+# bucket is taken only if there is an answer: Django counts the others. Returns what was found; for ANSWER also the
+# list's id, the list unless the caller holds it, and the microseconds until the bucket is full. See list_cache for
+# entries, token_bucket for buckets, access for access.
+SCRIPT = (
+    SHOWN_LUA
+    + """
 local values = redis.call('mget', unpack(KEYS))
-for i = 5, #KEYS do
-    if values[i] ~= ARGV[i + 3] then return {1} end
+for i = 6, #KEYS do
+    if values[i] ~= ARGV[i + 7] then return {1} end
 end
 if values[3] ~= ARGV[4] then return {2} end
 if not values[1] then return {3} end
-local tokens, fresh_until, id = string.match(values[1], '^([^\\n]*)\\n([^\\n]*)\\n(.*)$')
-if tokens ~= (values[2] or '-') .. ' ' .. ARGV[4] .. ' ' .. ARGV[3] then return {3} end
+local tokens, fresh_until, length, id = string.match(values[1], '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$')
+if tokens ~= (values[2] or '-') .. '/' .. ARGV[8] .. ' ' .. ARGV[4] .. ' ' .. ARGV[3] then return {3} end
 if tonumber(ARGV[2]) > tonumber(fresh_until) then return {3} end
 local list = false
 if id == ARGV[5] then
@@ -55,8 +67,11 @@ if interval > 0 then
     if fill > interval * ARGV[7] then return {4} end
     redis.call('set', KEYS[4], string.format('%.0f', now + fill), 'PX', math.ceil(fill / 1000))
 end
+local count = math.min(tonumber(ARGV[9]), tonumber(length))
+if count > 0 then log_shown(KEYS[5], ARGV[12], id, ARGV[10], 0, count, ARGV[11]) end
 return {0, id, list, fill}
 """
+)
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -73,11 +88,11 @@ class ListJob:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer's body, its entity tag, and the list's id; ``fill`` in microseconds."""
+    """The answer's body and entity tag; ``fill`` in microseconds; log: members of the log line, as JSON."""
 
     body: bytes
     etag: str
-    recommendation_id: str
+    log: str
     fill: int
     not_modified: bool
 
@@ -86,6 +101,14 @@ class Found:
 class _Page:
     recommendation_id: bytes
     body: bytes
+    log: str
+
+
+class Known(NamedTuple):
+    """What the watch has read: the database's state, and which arm of an experiment a person is in under it."""
+
+    state: DatabaseState
+    assign: Callable[[int], Assignment]
 
 
 class ListRoute:
@@ -99,7 +122,7 @@ class ListRoute:
         self._pages: OrderedDict[tuple[int, int], _Page] = OrderedDict()
         self._held_bytes = 0
 
-    def job(self, head: Head, callers: Callers, state: bytes, token: bytes) -> ListJob | None:
+    def job(self, head: Head, request_id: str, callers: Callers, known: Known) -> ListJob | None:
         """What to ask Redis for this request; None if it is not plain or its caller is not known."""
         query = read_query(head.query)
         authorization = head.headers.get(b"authorization")
@@ -111,11 +134,14 @@ class ListRoute:
             return None
         held = self._pages.get((caller.user_id, limit))
         keys, prefix = page_keys(caller.user_id)
-        keys += [caller.bucket_key, *(key for key, _ in caller.entries)]
+        keys += [caller.bucket_key, stream_key(), *(key for key, _ in caller.entries)]
         rate = (caller.bucket.rate.interval, caller.bucket.rate.burst) if caller.bucket is not None else (0, 0)
+        logged = limit if is_on() else 0
         command = (
             *("EVALSHA", SCRIPT_SHA, len(keys), *keys),
-            *(prefix, repr(time.time()), state, token, held.recommendation_id if held is not None else b"", *rate),
+            *(prefix, repr(time.time()), known.state.text, known.state.token),
+            *(held.recommendation_id if held is not None else b"", *rate, known.assign(caller.user_id).token),
+            *(logged, caller.user_id, request_id[:REQUEST_ID_LENGTH], settings.SERVED_STREAM_MAX),
             *(value for _, value in caller.entries),
         )
         return ListJob(caller, limit, held, head.headers.get(b"if-none-match", b""), command)
@@ -137,7 +163,7 @@ class ListRoute:
             return None
         recommendation_id = list_id.decode()
         etag = entity_tag(recommendation_id, job.limit)
-        return Found(page.body, etag, recommendation_id, fill, bool(job.etags) and matches(job.etags.decode(), etag))
+        return Found(page.body, etag, page.log, fill, bool(job.etags) and matches(job.etags.decode(), etag))
 
     def _render(self, job: ListJob, list_id: bytes, data: bytes) -> _Page:
         """The page, which stays until memory is full: a list never changes under its id, nor does its cursor's end
@@ -145,7 +171,10 @@ class ListRoute:
         rendered = rendered_from(data)
         user = User(pk=job.caller.user_id)
         body = page_body(rendered, user=user, start=0, limit=job.limit, filters=ListFilters(), continued=False)
-        page, place = _Page(list_id, body), (job.caller.user_id, job.limit)
+        log = f'{job.caller.log}, "recommendation_id": "{list_id.decode()}", "list": "hit"'
+        if (experiment := rendered.experiment) is not None:
+            log += f', "experiment": {json.dumps(experiment["name"])}, "arm": {json.dumps(experiment["arm"])}'
+        page, place = _Page(list_id, body, log), (job.caller.user_id, job.limit)
         if (old := self._pages.pop(place, None)) is not None:
             self._held_bytes -= len(old.body)
         self._pages[place] = page

@@ -32,6 +32,7 @@ _COVERED = frozenset(
         "recsys_project.middleware.SlashMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django_otp.middleware.OTPMiddleware",
         "django.contrib.messages.middleware.MessageMiddleware",
         "recsys_project.ratelimits.RateLimitMiddleware",
         "recsys_project.contract.ContractMiddleware",

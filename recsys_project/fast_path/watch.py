@@ -18,11 +18,12 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from movies.caching.version_tokens import CATALOGUE, GET_OR_SET, TOKEN_SECONDS, token_key
+from recommendations.experiments.running import assigner
 from recommendations.retrieval.database_state import state_read
 from recsys_project.fast_path.access import ENTRY_SECONDS, block
 from recsys_project.fast_path.callers import Callers
 from recsys_project.fast_path.lane import Lane
-from recsys_project.fast_path.lists import SCRIPT
+from recsys_project.fast_path.lists import SCRIPT, Known
 from recsys_project.fast_path.redis_link import RedisLink
 
 logger = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Watch(threading.Thread):
             connection.close_if_unusable_or_obsolete()
             self._poll()
         except Exception as error:
-            self._lane.state = None
+            self._lane.known = None
             if self._well:
                 logger.warning("fast_path_off", reason=type(error).__name__)
             self._well = False
@@ -100,7 +101,7 @@ class Watch(threading.Thread):
             self._connect()
         else:
             self._adopt(self._lane.link)
-        self._lane.state = state
+        self._lane.known = Known(state, assigner(state))
 
     def _block_changes(self) -> None:
         """Blocks whose access has changed since the last poll. Raises RedisError or OSError; then the next one does."""
