@@ -2,7 +2,15 @@
 
 from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag of the list that you have; for a first page without filters, explain or expand.",
+)
+NOT_MODIFIED = OpenApiResponse(description="The list that you have is still the one to show.")
 _ID_BEGINS = len('{"recommendation_id":"')
 _ID_LENGTH = 36
 

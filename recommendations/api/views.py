@@ -14,7 +14,7 @@ from accounts.clients.scopes import Scope
 from movies.api.pagination import envelope
 from movies.api.serializers import MovieSerializer
 from movies.api.views import MovieDetailView
-from recommendations.api.conditional import list_response
+from recommendations.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, list_response
 from recommendations.api.query import ListQuerySerializer, SessionSerializer, list_query
 from recommendations.api.serializers import (
     MoviePageSerializer,
@@ -34,8 +34,8 @@ class RecommendationListView(APIView):
         tags=["recommendations"],
         summary="What to watch next",
         description="Takes into account all the person did until now. Without new events the list stays for an hour.",
-        parameters=[ListQuerySerializer],
-        responses=RecommendationListSerializer,
+        parameters=[ListQuerySerializer, IF_NONE_MATCH],
+        responses={200: RecommendationListSerializer, 304: NOT_MODIFIED},
     )
     def get(self, request: Request) -> HttpResponse:
         query = list_query(request.META.get("QUERY_STRING", ""))

@@ -98,8 +98,10 @@ def test_cached_lists_and_probes_answer_while_all_threads_are_busy(server):
 
 def test_kept_connections_are_spread_over_the_processes(tmp_path):
     with web_server(tmp_path, WEB_CONCURRENCY="2") as server, ExitStack() as stack:
-        workers = server.workers()
-        time.sleep(0.5)
+        deadline = time.monotonic() + 20
+        while len(workers := server.workers()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
         lines = []
         for _ in range(16):
             line = stack.enter_context(connect(server))
