@@ -132,13 +132,15 @@ class Watch(threading.Thread):
             raise RedisError("Redis does not say which start this is.")
         link = RedisLink(opened, run_id)
         self._adopt(link)
-        self._lane.on_lost = lambda slow: pool.breaker.failed() if slow else None
-        self._deliver(lambda: self._take(link))
+        self._deliver(lambda: self._take(link, lambda slow: pool.breaker.failed() if slow else None))
 
-    def _take(self, link: RedisLink) -> None:
-        if self._lane.link is None:
-            self._lane.link = link
-            self._linked()
+    def _take(self, link: RedisLink, on_lost: Callable[[bool], None]) -> None:
+        """In the main loop: gives the lane its connection, unless it took an earlier one meanwhile."""
+        if self._lane.link is not None:
+            link.close()
+            return
+        self._lane.link, self._lane.on_lost = link, on_lost
+        self._linked()
 
     def _adopt(self, link: RedisLink) -> None:
         """Forgets all callers whenever Redis or PostgreSQL is another one."""
