@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from recsys_project.connection_balance import PAUSE_SECONDS, counts
-from recsys_project.web_worker import Connection, DrainingWorker
+from recsys_project.web_worker import SEND_SECONDS, Connection, DrainingWorker
 
 _BLOCK = 64 * 1024
 # How often the loop wakes up while something waits for the clock.
@@ -56,7 +56,7 @@ class FastWorker(DrainingWorker):
         if not Lane.is_possible():
             self.log.warning("The fast path is off: there is middleware or a setting that it does not know.")
             return
-        self.lane = Lane(self._answered)
+        self.lane = Lane(self._from_lane)
         self.watch = Watch(self.lane, self.method_queue.defer, self._linked)
         self.watch.start()
 
@@ -149,7 +149,7 @@ class FastWorker(DrainingWorker):
     def _on_redis(self, _file: Any) -> None:
         self.lane.read()
 
-    def _answered(self, conn: Connection, answer: bytes | None) -> None:
+    def _from_lane(self, conn: Connection, answer: bytes | None) -> None:
         """Sends the lane's answer, or gives the request to a thread."""
         if answer is None:
             self._leave(conn)
@@ -163,19 +163,27 @@ class FastWorker(DrainingWorker):
         except OSError:
             self._end(conn)
             return
-        if sent < len(answer):
-            self._leave(conn)
-            done = self.tpool.submit(_send_rest, conn, answer[sent:])
-            done.add_done_callback(lambda future: self.method_queue.defer(self._sent_rest, conn, future))
+        if sent == len(answer):
+            self._next(conn)
             return
-        self._next(conn)
-
-    def _sent_rest(self, conn: Connection, future: Any) -> None:
-        if future.exception() is not None:
+        self._leave(conn)
+        try:
+            # Keeps what the client does not take now, for the main loop to send.
+            conn.sock.sendall(memoryview(answer)[sent:])
+        except OSError:
             self._end(conn)
             return
-        conn.sock.setblocking(False)
-        self._next(conn)
+        conn.deadline = time.monotonic() + SEND_SECONDS
+        self.sending[conn] = True
+        self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
+        conn.watched = True
+
+    def _answered(self, conn: Connection, kept: bool) -> None:
+        """A slow client has taken its answer: the lane's, if no thread has ever answered on this connection."""
+        if conn.parser is None:
+            self._next(conn)
+        else:
+            super()._answered(conn, kept)
 
     def _next(self, conn: Connection) -> None:
         """Waits for the next request of a connection whose answer is sent."""
@@ -227,9 +235,3 @@ class FastWorker(DrainingWorker):
         self.kept.pop(conn, None)
         self._leave(conn)
         self._drop(conn)
-
-
-def _send_rest(conn: Connection, data: bytes) -> None:
-    """Sends to a client that takes its time, in a thread."""
-    conn.sock.setblocking(True)
-    conn.sock.sendall(data)

@@ -442,3 +442,19 @@ def test_a_worker_that_ends_answers_what_it_has(server, tmp_path):
         line = warmed(other, headers)
         other.process.send_signal(signal.SIGTERM)
         assert status(line.get(LIST, headers)) == 200
+
+
+def test_a_client_that_reads_late_gets_all_answers(server):
+    person = make_user()
+    headers = {**bearer(AccessToken.for_user(person)), "Host": "localhost"}
+    line = warmed(server, headers)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    before = answered(server)
+
+    sent = [f"GET {LIST} HTTP/1.1\r\n{lines}X-Request-ID: late-{n}\r\n\r\n".encode() for n in range(40)]
+    line._sock.sendall(b"".join(sent))
+    time.sleep(1)
+    answers = [line.read() for _ in sent]
+
+    assert [re.search(r"X-Request-ID: (\S+)", head)[1] for head, _ in answers] == [f"late-{n}" for n in range(40)]
+    assert answered(server) - before == 40
