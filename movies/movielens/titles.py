@@ -16,7 +16,6 @@ _ARTICLES = (
 _MOVED_ARTICLE = re.compile(rf"^(?P<rest>.+), ?(?P<article>{_ARTICLES}|L['`\u2019])$")
 # "(1999)", "(2006-2007)" with any dash, "(2007- )", each optionally followed by ML-100k's "(V)" (video) or "(TV)".
 _YEAR = re.compile(r"\s*\((?P<year>[0-9]{4})(?:\s*[-\u2013\u2014]\s*(?:[0-9]{4})?)?\s*\)\s*(?:\((?:V|TV)\))?$")
-_ALTERNATIVES = re.compile(r"^(?P<main>.*?)(?P<others>(?:\s*\([^()]*\))*)$")
 _PARENTHESISED = re.compile(r"\(([^()]*)\)")
 _AKA = re.compile(r"^(?P<aka>a\.?k\.?a\.?:? )(?P<name>.+)$", re.IGNORECASE)
 _LEADING_ARTICLE = re.compile(r"^(?:The|A|An)\s+", re.IGNORECASE)
@@ -44,20 +43,30 @@ def parse_title(raw: str) -> Title:
     if found and found.start() > 0 and MIN_YEAR <= int(found["year"]) <= MAX_YEAR:
         year = int(found["year"])
         text = text[: found.start()]
-    parts = _ALTERNATIVES.match(text)
-    if parts is None or not parts["main"]:
+    main, alternatives = _split_alternatives(text)
+    if not main:
         return Title(_article_first(text), year)
-    others = [_alternative(name) for name in _PARENTHESISED.findall(parts["others"])]
-    return Title(" ".join([_article_first(parts["main"]), *(f"({name})" for name in others if name)]), year)
+    others = [_alternative(name) for name in _PARENTHESISED.findall(alternatives)]
+    return Title(" ".join([_article_first(main), *(f"({name})" for name in others if name)]), year)
 
 
 def match_key(title: str) -> str:
     """The title without alternatives, articles, accents, case and punctuation, in which data sets differ."""
-    parts = _ALTERNATIVES.match(title)
-    main = parts["main"] if parts and parts["main"] else title
+    main = _split_alternatives(title)[0] or title
     main = _LEADING_ARTICLE.sub("", main.strip()) or main
     plain = "".join(c for c in unicodedata.normalize("NFKD", main) if not unicodedata.combining(c))
     return _NOT_WORD.sub(" ", plain.casefold().replace("&", " and ")).strip() or title.casefold()
+
+
+def _split_alternatives(text: str) -> tuple[str, str]:
+    """The title, and the names in parentheses at its end. In linear time, which no regular expression is."""
+    end = len(text)
+    while text.endswith(")", 0, end):
+        start = text.rfind("(", 0, end)
+        if start < 0 or text.find(")", start, end) < end - 1:
+            break
+        end = len(text[:start].rstrip())
+    return text[:end], text[end:]
 
 
 def _article_first(text: str) -> str:

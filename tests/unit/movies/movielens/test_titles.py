@@ -90,3 +90,11 @@ def test_data_sets_that_write_a_title_differently_share_its_key():
 )
 def test_genres_have_one_name_each(raw, names):
     assert genre_names(raw) == names
+
+
+def test_many_parentheses_take_no_quadratic_time():
+    """A regular expression takes minutes for this."""
+    title = "()" * 200_000 + "x"
+
+    assert parse_title(title).text == title
+    assert match_key(title) == "x"
