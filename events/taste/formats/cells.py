@@ -1,6 +1,7 @@
 """Reads single values: ratings, years, dates and ids. What is no value is None, never an error."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 
 from movies.movielens.titles import MAX_YEAR, MIN_YEAR
@@ -20,10 +21,16 @@ _OTHER_DATES = ("%d.%m.%Y", "%d %b %Y", "%a %b %d %H:%M:%S %Y")
 
 
 def text_of(cell: object) -> str:
-    """A title in its stored form, cut at MAX_TITLE characters; without what PostgreSQL cannot store."""
+    """A title in its stored form, cut at MAX_TITLE characters; without what PostgreSQL cannot store.
+
+    It is cut further where comparing would make it much longer: one letter of Arabic can become eighteen.
+    """
     text = str(cell) if isinstance(cell, str | int | float) and not isinstance(cell, bool) else ""
     text = normalise_line(text[: 4 * MAX_TITLE].replace("\x00", ""))
-    return text.encode(errors="ignore").decode()[:MAX_TITLE].strip()
+    text = text.encode(errors="ignore").decode()[:MAX_TITLE].strip()
+    while len(unicodedata.normalize("NFKD", text)) > 2 * MAX_TITLE:
+        text = text[: len(text) // 2].rstrip()
+    return text
 
 
 def rating_of(cell: object, *, out_of_ten: bool) -> tuple[float | None, str]:

@@ -19,6 +19,9 @@ _FREE_BYTES = 1024 * 1024
 _BLOCK = 64 * 1024
 _ZIP = b"PK\x03\x04"
 _ENDS = struct.Struct("<4s4H2LH")
+# Of a zip with large numbers: a second end, and where it is. zipfile believes them, whatever the first end says.
+_ENDS_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
 _DIRECTORY_BYTES = 300 * MAX_MEMBERS
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -64,12 +67,18 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[tuple[str, bytes]]:
 
 def _check_directory(file: IO[bytes], size: int) -> None:
     """Refuses a zip whose directory is too long, before zipfile reads all of it."""
-    file.seek(max(0, size - _ENDS.size - 65_535))
+    before = _LOCATOR_64.size + _ENDS_64.size
+    file.seek(max(0, size - before - _ENDS.size - 65_536))
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + _ENDS.size:
         raise TasteFileError("The zip is damaged or cut short.")
     _, _, _, _, entries, directory, _, _ = _ENDS.unpack_from(tail, at)
+    if at >= _LOCATOR_64.size and tail.startswith(b"PK\x06\x07", at - _LOCATOR_64.size):
+        if at < before:
+            raise TasteFileError("The zip is damaged.")
+        *_, entries_64, directory_64, _ = _ENDS_64.unpack_from(tail, at - before)
+        entries, directory = max(entries, entries_64), max(directory, directory_64)
     if entries > MAX_MEMBERS or directory > _DIRECTORY_BYTES:
         raise TasteFileError(f"The zip holds more than {MAX_MEMBERS:,} files.")
     file.seek(0)

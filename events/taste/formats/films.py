@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from events.taste.formats.rows import TasteRow
 from movies.movielens.titles import match_key, parse_title
@@ -22,6 +23,7 @@ class Film:
     replaced: int = 0
 
 
+@lru_cache(maxsize=2**15)
 def title_key(title: str) -> str:
     """The form in which titles are compared: without alternatives, articles, accents, case and punctuation."""
     return match_key(unaccented(parse_title(title).text))

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from events.taste.formats.rows import MAX_ROWS, TasteFileError
 
+# Exports have twenty columns. Every row is filled up to the header's length.
+MAX_COLUMNS = 100
+# Of a row, over all of its lines: the longest reviews have some ten thousand characters.
+MAX_ROW_CHARACTERS = 500_000
 _NUL = re.compile(r"[\x00-\x08]")
 
 Cells = Mapping[str, str]
@@ -17,7 +21,10 @@ class Table:
     def __init__(self, *, name: str, text: str) -> None:
         self.name = name
         self.rows = _rows(name, text)
-        self.header = _names(next(self.rows, (0, []))[1])
+        header = next(self.rows, (0, []))[1]
+        if len(header) > MAX_COLUMNS:
+            raise TasteFileError(f"{name} has more than {MAX_COLUMNS} columns.")
+        self.header = _names(header)
 
     def cells(self) -> Iterator[tuple[int, Cells]]:
         """Yields ``(line, cells by column)``; missing cells are empty. A second header starts over, as in lists."""
@@ -27,7 +34,7 @@ class Table:
             if not any(row):
                 blank = True
                 continue
-            if blank and "position" in (names := _names(row)):
+            if blank and len(row) <= MAX_COLUMNS and "position" in (names := _names(row)):
                 header = names
             else:
                 padded = [*row, *[""] * (len(header) - len(row))]
@@ -56,10 +63,20 @@ def _rows(name: str, text: str) -> Iterator[tuple[int, Sequence[str]]]:
     """Raises TasteFileError for what is no CSV. Empty rows before the first full one are skipped."""
     first = text.lstrip("\r\n").partition("\n")[0]
     delimiter = next((mark for mark in ";\t" if mark in first and "," not in first), ",")
-    reader = csv.reader(_lines(text), delimiter=delimiter)
-    started, count = False, 0
+    started, count, read = False, 0, 0
+
+    def bounded() -> Iterator[str]:
+        nonlocal read
+        for line in _lines(text):
+            read += len(line)
+            if read > MAX_ROW_CHARACTERS:
+                raise TasteFileError(f"{name}, line {reader.line_num + 1}: the row is too long.")
+            yield line
+
+    reader = csv.reader(bounded(), delimiter=delimiter)
     try:
         for row in reader:
+            read = 0
             started = started or any(row)
             count += 1
             if count > MAX_ROWS:

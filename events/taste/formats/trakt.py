@@ -21,7 +21,7 @@ _TIMES = {"watched_at": "history", "last_watched_at": "history", "rated_at": "ra
 def page_key(path: str) -> list[tuple[int, str]]:
     """Sorts pages by their numbers: page 10 comes after page 9."""
     parts = _NUMBER.split(path.casefold())
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if _NUMBER.fullmatch(part) else (-1, part) for part in parts]
 
 
 def read(path: str, text: str, into: TasteFile) -> bool:
@@ -37,7 +37,7 @@ def read(path: str, text: str, into: TasteFile) -> bool:
         return False
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry.get("movie"), Mapping):
-            into.left_out["tv" if entry.get("type") in _TV or _TV & entry.keys() else "not_film"] += 1
+            into.left_out["tv" if str(entry.get("type")) in _TV or _TV & entry.keys() else "not_film"] += 1
         elif kind == "list":
             into.left_out["listed"] += 1
         else:

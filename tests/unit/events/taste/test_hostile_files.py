@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import tracemalloc
 import zipfile
 
@@ -55,6 +56,9 @@ def encrypted() -> io.BytesIO:
         pytest.param(lambda: plain(json.dumps([{"a": 1}])), "no export", id="other JSON"),
         pytest.param(lambda: zipped({"a.csv": files.IMDB, "b.csv": files.MOVIELENS}), "several sites", id="two sites"),
         pytest.param(lambda: plain(HEADER), "no films of yours", id="header alone"),
+        pytest.param(lambda: plain(HEADER.strip() + b"," * 100 + b"\n1\n"), "more than 100 columns", id="columns"),
+        pytest.param(lambda: plain(HEADER + b"," * 500_001), "row is too long", id="long row"),
+        pytest.param(lambda: plain(HEADER + b'"\n",' * 200_000), "row is too long", id="long row of many lines"),
     ],
 )
 def test_what_is_no_export_is_a_clear_error(file, message):
@@ -102,3 +106,50 @@ def test_ids_that_are_no_ids_are_left_out():
     (row,) = taste_file_read(plain(text), "ratings-movies.json").rows
 
     assert (row.title, row.year, row.imdb_id, row.tmdb_id, row.rated_at, row.rating) == ("", None, "", None, None, 4.0)
+
+
+@pytest.mark.parametrize("comment", [b"", b"x" * 65_535], ids=["plain", "behind a comment"])
+def test_a_large_directory_behind_a_second_end_is_not_read(comment):
+    made = zipped({f"{number}.csv": "" for number in range(20_000)}, zipfile.ZIP_STORED).getvalue()
+    *_, entries, directory, offset, _comment = struct.unpack("<4s4H2LH", made[-22:])
+    second = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, directory, offset)
+    second += struct.pack("<4sLQL", b"PK\x06\x07", 0, len(made) - 22, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, offset, len(comment)) + comment
+    file = io.BytesIO(made[:-22] + second + end)
+    assert len(zipfile.ZipFile(file).infolist()) == 20_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(TasteFileError, match="more than 2,000"):
+            taste_file_read(file, "x.zip")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    "name", ["\u00b2.csv", "\u0662 \u00b21.csv", "1" * 200 + ".csv", ".csv", "\U0001d7d9.csv", "a\nb.csv"]
+)
+def test_any_name_of_a_file_will_do(name):
+    (row,) = taste_file_read(plain(HEADER + b"2020-01-01,Heat,1995,u,4\n"), name).rows
+
+    assert row.title == "Heat"
+
+
+@pytest.mark.parametrize("place", ["type", "movie", "rating", "rated_at", "title", "year", "ids", "imdb", "tmdb"])
+def test_any_value_at_any_place_of_json_is_no_failure(place):
+    odd = [None, True, 0, -1, 1e300, 10**300, "", "x" * 10_000, "\0\ud800", [], {}, [[]], {"a": []}]
+    entries = []
+    for value in odd:
+        movie = {"title": "Heat", "year": 1995, "ids": {"imdb": "tt0113277", "tmdb": 949}}
+        entry = {"type": "movie", "movie": movie, "rating": 8, "rated_at": "2020-01-01"}
+        owner = movie["ids"] if place in movie["ids"] else movie if place in movie else entry
+        entries.append(entry)
+        owner[place] = value
+    entries += [{"type": [], "show": 1}, {"show": {}, "type": {}}]
+    read = taste_file_read(
+        plain(json.dumps([*entries, entry | {"type": "movie", "movie": {"title": "Ran"}}])), "ratings-1.json"
+    )
+
+    assert len(read.rows) + sum(read.left_out.values()) == len(entries) + 1
