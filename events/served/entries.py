@@ -13,6 +13,9 @@ from events.served.list_ids import at_milliseconds, time_of
 # The source of a movie in ServedRecommendation.sources: the one with the largest share of its score.
 SOURCE_CODES = {"batch": 0, "realtime": 1, "popular": 2, "new": 3, "pinned": 4, "mood": 5}
 REQUEST_ID_LENGTH = 128
+_ENDPOINT_LENGTH, _NAME_LENGTH = 40, 60
+_MAX_ID = 2**63 - 1
+_MAX_PLACE = 2**15 - 1
 
 
 class EntryError(ValueError):
@@ -123,25 +126,24 @@ def _read_list(fields: Mapping[bytes, bytes]) -> ServedList:
         fields[b"list"]
     )
     served = ServedList(
-        id=UUID(list_id),
-        user_id=user_id,
-        client_id=client_id,
-        endpoint=endpoint,
-        model_version_id=version_id,
-        experiment=experiment,
-        arm=arm,
-        request_id=request_id,
-        start=start,
-        count=count,
+        id=UUID(_text(list_id, 36)),
+        user_id=_id(user_id),
+        client_id=_id(client_id),
+        endpoint=_text(endpoint, _ENDPOINT_LENGTH),
+        model_version_id=_id(version_id),
+        experiment=_text(experiment, _NAME_LENGTH),
+        arm=_text(arm, _NAME_LENGTH),
+        request_id=_text(request_id, REQUEST_ID_LENGTH),
+        start=_place(start),
+        count=_place(count),
         movie_ids=array("q", fields[b"movies"]),
         scores=array("f", fields[b"scores"]),
         sources=array("b", fields[b"sources"]),
         explored=array("q", fields[b"explored"]),
     )
-    if len(served.scores) != len(served.movie_ids) or not 0 <= count <= len(served.movie_ids):
-        raise ValueError("The numbers of movies, scores and places differ.")
-    if "\0" in f"{endpoint}{experiment}{arm}{request_id}":
-        raise ValueError("A text holds a NUL character.")
+    places = len(served.movie_ids)
+    if len(served.scores) != places or len(served.sources) not in (0, places) or served.start + served.count > places:
+        raise ValueError("The numbers of movies, scores, sources and places differ.")
     _ = served.served_at
     return served
 
@@ -150,15 +152,37 @@ def _read_shown(stream_id: bytes, fields: Mapping[bytes, bytes]) -> Shown:
     shown_at = at_milliseconds(int(stream_id.partition(b"-")[0]))
     if shown_at is None:
         raise ValueError("The id of the entry has no time.")
-    request_id = fields[b"request"].decode()
-    if "\0" in request_id:
-        raise ValueError("A text holds a NUL character.")
+    start, count = _place(int(fields[b"start"])), _place(int(fields[b"count"]))
+    _place(start + count)
     return Shown(
         recommendation_id=UUID(fields[b"id"].decode()),
-        user_id=int(fields[b"user"]) if fields[b"user"] else None,
-        start=int(fields[b"start"]),
-        count=int(fields[b"count"]),
-        request_id=request_id,
+        user_id=_id(int(fields[b"user"])) if fields[b"user"] else None,
+        start=start,
+        count=count,
+        request_id=_text(fields[b"request"].decode(), REQUEST_ID_LENGTH),
         shown_at=shown_at,
         stream_id=stream_id.decode(),
     )
+
+
+def _id(value: object) -> int | None:
+    """An id of the database, or None. Raises ValueError."""
+    if value is None:
+        return None
+    if type(value) is not int or not 1 <= value <= _MAX_ID:
+        raise ValueError("Not an id.")
+    return value
+
+
+def _place(value: object) -> int:
+    """A place or a number of places. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= _MAX_PLACE:
+        raise ValueError("Not a place.")
+    return value
+
+
+def _text(value: object, length: int) -> str:
+    """A text that its column takes. Raises ValueError."""
+    if not isinstance(value, str) or len(value) > length or "\0" in value:
+        raise ValueError("Not a text of its column.")
+    return value

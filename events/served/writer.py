@@ -242,7 +242,8 @@ def _insert(table: str, columns: Mapping[str, str], rows: Sequence[Sequence[obje
         staging_table(staged, ", ".join(f"{name} {kind}" for name, kind in columns.items())),
         connection.cursor() as cursor,
     ):
-        with cursor.copy(f"COPY {staged} ({names}) FROM STDIN") as copy:
+        # Django does not translate what a copy raises.
+        with connection.wrap_database_errors, cursor.copy(f"COPY {staged} ({names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
         # In one order, so that two writers of the same rows cannot deadlock.
