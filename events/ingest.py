@@ -25,7 +25,8 @@ def is_source(text: str) -> bool:
 
 def keyed_event_id(*, user_id: int, key: str, position: int | None = None) -> uuid.UUID:
     """The id of the event that a person sends under this idempotency key; in a batch, at this position."""
-    place = "" if position is None else f"{position}:"
+    # No key holds a space, so that none is that of a position.
+    place = "" if position is None else f"{position} "
     return uuid.uuid5(_KEYS, f"{user_id}:{place}{key}")
 
 

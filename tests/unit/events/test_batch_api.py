@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from accounts.models import User
+from events.ingest import keyed_event_id
 from events.models import Interaction
 from tests.factories import client_of, client_with_key, make_key
 
@@ -138,3 +139,10 @@ def make_key_client(shop) -> int:
     """The id of the client application of a signed-in test client: it makes a user of its own."""
     shop.put("/api/users/probe/", {"display_name": ""}, format="json")
     return User.objects.get(external_id="probe").client_id
+
+
+def test_no_key_of_one_event_is_that_of_a_place_in_a_batch():
+    keys = ["k", "0:k", "0", "0:0:k", "00:k", "7:k"]
+    ids = [keyed_event_id(user_id=7, key=key, position=place) for key in keys for place in (None, 0, 1, 10)]
+
+    assert len(set(ids)) == len(ids)
