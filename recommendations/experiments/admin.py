@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import JSONField, QuerySet
 from django.forms import ModelForm
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from movies.caching.announcing import AnnouncingAdmin
+from movies.strict_json import StrictDecoder
 from recommendations.experiments.plot import differences_svg
 from recommendations.experiments.results import experiment_results
 from recommendations.experiments.selectors import state_of
@@ -62,6 +63,7 @@ class ArmInline(admin.TabularInline):
     formset = ArmFormSet
     fields = ["name", "weight", "control", "overrides"]
     extra = 2
+    formfield_overrides = {JSONField: {"decoder": StrictDecoder}}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_draft(obj) and super().has_add_permission(request, obj)

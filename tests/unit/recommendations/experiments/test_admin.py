@@ -130,3 +130,25 @@ def test_results_need_the_permission(staff):
     assert staff.get(page).status_code == 200
     assert other.get(page).status_code == 403
     assert Client().get(page).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 5_000,
+        "9" * 5_000,
+        '{"\\ud800": 1}',
+        '{"diversity": NaN}',
+        '{"diversity": 1e400}',
+        '{"\\u0000": 1}',
+        "{",
+        "\ufeff{}",
+    ],
+    ids=["deep", "long number", "surrogate", "NaN", "infinite", "NUL", "cut", "byte order mark"],
+)
+def test_overrides_that_cannot_be_stored_are_refused(staff, text):
+    page = staff.post(ADD, form({"name": "a", "control": "on"}, {"name": "b", "overrides": text}))
+
+    assert page.status_code == 200
+    assert "Enter a valid JSON." in page.content.decode()
+    assert not Experiment.objects.exists()
