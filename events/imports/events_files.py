@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import polars as pl
 from numpy.typing import NDArray
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from events.imports.events_columns import COLUMNS, FORMATS, SUFFIXES, unescape_formulas
 from movies.movielens.errors import ArchiveError, BadLine
@@ -69,7 +69,7 @@ class EventFile:
         read = {"csv": _csv_blocks, "jsonl": _jsonl_blocks, "parquet": _parquet_blocks}[self.form]
         try:
             yield from read(self)
-        except (OSError, PolarsError) as error:
+        except (OSError, PolarsError, PanicException) as error:  # It panics where a file is damaged.
             raise ArchiveError(f"{self.path} cannot be read to its end: {_first_line(error)}") from error
 
 
@@ -254,7 +254,7 @@ def _open_parquet(path: Path, head: bytes) -> EventFile:
         scan = pl.scan_parquet(path)
         schema = scan.collect_schema()
         rows = int(scan.select(pl.len()).collect().item())
-    except (PolarsError, OSError) as error:
+    except (PolarsError, PanicException, OSError) as error:
         raise ArchiveError(f"{path} is not a complete Parquet file: {_first_line(error)}") from error
     _check_columns(path, [name.lower() for name in schema.names()])
     for name, kind in schema.items():

@@ -4,6 +4,7 @@ import zipfile
 
 import polars as pl
 import pytest
+from polars.exceptions import PanicException
 
 from events.imports import events_files
 from events.imports.events_files import open_events
@@ -142,3 +143,17 @@ def test_a_cut_parquet_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ArchiveError, match="is not a complete Parquet file"):
         open_events(path)
+
+
+def test_a_damaged_parquet_file_that_polars_panics_at_is_refused(monkeypatch, tmp_path):
+    path = tmp_path / "events.parquet"
+    pl.DataFrame({"kind": ["like"], "occurred_at": ["2026-01-01"], "user_id": [1], "movie_id": [1]}).write_parquet(path)
+    file = open_events(path)
+
+    def panic(*args):
+        raise PanicException("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.setattr("events.imports.events_files.pl.scan_parquet", panic)
+    for read in (lambda: list(file.blocks()), lambda: open_events(path)):
+        with pytest.raises(ArchiveError, match="unwrap"):
+            read()
