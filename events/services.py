@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from accounts.models import User
 from accounts.privacy.pausing import PersonalisationPausedError
@@ -11,6 +12,7 @@ from events.kinds import Kind
 from events.models import Interaction
 from events.new_events import EventResult, NewEvent, Outcome
 from events.recording import interactions_record
+from events.taking_back import event_take_back
 
 
 class EventConflictError(Exception):
@@ -52,12 +54,21 @@ def interaction_record(
 
 
 def movie_unhide(*, user: User, movie_id: int) -> None:
-    """Takes back that the person hid this movie; nothing happens if they did not, or if they have paused.
+    """Takes back that the person hid this movie; nothing happens if they did not.
 
+    Somebody who has paused personalisation can do this too: nothing new is recorded, the hides are taken back.
     Raises User.DoesNotExist if the person was deleted meanwhile.
     """
-    if Interaction.objects.filter(user=user, movie_id=movie_id, kind=Kind.HIDE.value, undone_at=None).exists():
+    hides = Interaction.objects.filter(user=user, movie_id=movie_id, kind=Kind.HIDE.value, undone_at=None)
+    event_ids = list(hides.values_list("event_id", flat=True))
+    if not event_ids:
+        return
+    try:
         interaction_record(user=user, movie_id=movie_id, kind=Kind.HIDE.value, undo=True)
+    except PersonalisationPausedError:
+        with transaction.atomic():
+            for event_id in event_ids:
+                event_take_back(user=user, event_id=event_id)
 
 
 def event_of(result: EventResult) -> tuple[Interaction, bool]:

@@ -130,3 +130,16 @@ def test_a_client_reads_and_takes_back_for_its_users(cast):
     assert shop.delete(f"{URL}{event_id}/").status_code == 400
     assert shop.delete(f"{URL}{event_id}/?user=17").status_code == 204
     assert hidden(shop) == 0
+
+
+def test_who_has_paused_can_unhide_a_movie(cast):
+    interaction_record(user=cast.bob, movie_id=cast["Heat"].pk, kind="hide")
+    cast.bob.personalisation = False
+    cast.bob.save()
+
+    answer = client_of(cast.bob).delete(f"{URL}hidden/{cast['Heat'].pk}/")
+
+    assert answer.status_code == 204
+    (event,) = Interaction.objects.filter(user=cast.bob)
+    assert event.undone_at is not None
+    assert titles(cast.bob, "hidden/") == []
