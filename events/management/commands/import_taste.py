@@ -23,7 +23,8 @@ class Command(BaseCommand):
 
     help = (
         "Imports a person's taste from another site: Letterboxd's zip or CSV files, IMDb's ratings or lists, Trakt's"
-        " zip, Movary's CSV files, MovieLens' ratings. Importing the same file again changes nothing."
+        " zip, Movary's CSV files, MovieLens' ratings. It shows what was matched before it records anything. Importing"
+        " the same file again changes nothing. docs/imports.md lists the files and says how films are matched."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -80,10 +81,17 @@ class Command(BaseCommand):
         names, chosen = movie_names(films), {}
         for film in films:
             offered = ", ".join(f"{number}: {names.get(pk, pk)}" for number, pk in enumerate(film.candidates, start=1))
-            answer = self._answer(f"{film_name(film)} is {offered}; none: Enter. ")
-            if answer.isascii() and answer.isdigit() and 1 <= int(answer[:9]) <= len(film.candidates):
-                chosen[film.position] = film.candidates[int(answer[:9]) - 1]
+            if number := self._number(f"{film_name(film)} is {offered}; none: Enter. ", len(film.candidates)):
+                chosen[film.position] = film.candidates[number - 1]
         return chosen
+
+    def _number(self, question: str, highest: int) -> int:
+        """Asks until the answer is one of the numbers, or empty: 0."""
+        while answer := self._answer(question):
+            if answer.isascii() and answer.isdigit() and 1 <= int(answer[:9]) <= highest:
+                return int(answer[:9])
+            self.stderr.write(f"Enter a number from 1 to {highest}, or nothing.")
+        return 0
 
     def _say(self, done: TasteImport) -> None:
         recorded = ", ".join(f"{count:,} {kind}" for kind, count in sorted(done.result["recorded"].items()))
@@ -104,9 +112,13 @@ def _user(options: dict[str, Any]) -> User:
         raise CommandError("Name the person: --user EMAIL, or --client NAME with --external-id ID.")
     if email:
         found = User.objects.filter(email=User.objects.normalize_email(email)).first()
+        problem = f"Nobody has the address {email}."
     else:
         owner = Client.objects.filter(name=client).first()
-        found = client_user_find(client_id=owner.pk, external_id=external_id) if owner else None
+        if owner is None:
+            raise CommandError(f"There is no client application {client!r}. api_client list names them.")
+        found = client_user_find(client_id=owner.pk, external_id=external_id)
+        problem = f"{client} has no user {external_id!r}."
     if found is None:
-        raise CommandError("There is no such person.")
+        raise CommandError(problem)
     return found

@@ -19,6 +19,8 @@ from events.attribution.report import (
     plot_report,
     recommendations_report,
 )
+from events.attribution.services import statistics_refresh
+from events.served.writer import served_drain
 
 MAX_DAYS = 800
 _BAR_WIDTH = 12
@@ -40,6 +42,9 @@ class Command(BaseCommand):
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--csv", action="store_true", help="as CSV instead of a table")
         form.add_argument("--json", action="store_true", help="as JSON instead of a table")
+        parser.add_argument(
+            "--refresh", action="store_true", help="first count what was shown and done until now; else as of last hour"
+        )
         parser.add_argument("--plot", type=Path, metavar="FILE.svg|FILE.png", help="also write a plot")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,6 +52,8 @@ class Command(BaseCommand):
             raise CommandError(f"--days must be 1 to {MAX_DAYS}, not {options['days']}.")
         if (path := options["plot"]) is not None and path.suffix.lower() not in PLOT_FORMATS:
             raise CommandError(f"--plot writes {' or '.join(PLOT_FORMATS)}, not {path.name}.")
+        if options["refresh"]:
+            self._refresh()
         report = recommendations_report(days=options["days"], by=options["by"])
         if not report.rows:
             self.stderr.write(_no_data(report))
@@ -65,10 +72,20 @@ class Command(BaseCommand):
                 raise CommandError(f"{path} was not written: {error}") from error
             self.stderr.write(f"{path}: plotted.")
 
+    def _refresh(self) -> None:
+        """Does what the worker does each ten seconds and each hour: writes the log, and counts."""
+        self.stderr.write("Counting …")
+        served_drain()
+        if statistics_refresh() is None:
+            self.stderr.write(self.style.WARNING("Another process is counting; this is as of its last step."))
+
 
 def _no_data(report: Report) -> str:
     if report.as_of is None:
-        return "There are no statistics yet: they are counted each hour, by the worker, from the lists that were shown."
+        return (
+            "There are no statistics yet. The worker counts them each hour, from the lists that people were shown;"
+            " --refresh counts them now."
+        )
     return f"No list was shown to anybody since {report.since:%Y-%m-%d %H:%M} UTC."
 
 

@@ -86,6 +86,26 @@ def test_a_plot_is_written(counted, tmp_path, name):
     assert b"<svg" in start or b"<?xml" in start or start.startswith(b"\x89PNG")
 
 
+def test_refresh_counts_what_was_not_counted_yet(cast):
+    show(cast.bob, [cast["Heat"]], ago(hours=1))
+    act(cast.bob, cast["Heat"], "click", ago(minutes=30))
+
+    text, errors = run("--refresh", "--by", "total", "--json")
+
+    (row,) = json.loads(text)["rows"]
+    assert (row["impressions"], row["opened"]) == (1, 1)
+    assert errors == "Counting …\n"
+
+
+def test_refresh_says_that_another_process_counts(counted, monkeypatch):
+    monkeypatch.setattr("events.management.commands.report.statistics_refresh", lambda: None)
+
+    text, errors = run("--refresh", "--by", "total", "--json")
+
+    assert json.loads(text)["rows"][0]["impressions"] == 6
+    assert "Another process is counting" in errors
+
+
 def test_without_statistics_it_says_so(db, tmp_path):
     text, errors = run("--plot", str(tmp_path / "plot.svg"))
 

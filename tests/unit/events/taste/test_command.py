@@ -75,6 +75,17 @@ def test_it_asks_at_a_terminal(monkeypatch, heat, export):
     assert Rating.objects.get(user=person).movie == other
 
 
+def test_an_answer_that_names_no_movie_is_asked_again(monkeypatch, capsys, heat, export):
+    person, other = make_user("ada@example.org"), make_movie("Heat", 1995)
+    asked = answering(monkeypatch, "3", "Heat", "2", "y")
+
+    run(export, "--user", "ada@example.org")
+
+    assert len(asked) == 4
+    assert capsys.readouterr().err.count("Enter a number from 1 to 2, or nothing.") == 2
+    assert Rating.objects.get(user=person).movie == other
+
+
 def test_no_at_a_terminal_records_nothing(monkeypatch, heat, export):
     make_user("ada@example.org")
     answering(monkeypatch, "no")
@@ -93,20 +104,22 @@ def test_a_clients_user_is_named_by_its_id(heat, export):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "problem"),
     [
-        [],
-        ["--user", "nobody@example.org"],
-        ["--client", "shop"],
-        ["--client", "shop", "--external-id", "1"],
-        ["--user", "ada@example.org", "--client", "shop", "--external-id", "1"],
-        ["--user", "ada@example.org", "--unmatched", "/nowhere/rest.csv"],
+        ([], "Name the person"),
+        (["--user", "nobody@example.org"], "Nobody has the address nobody@example.org"),
+        (["--client", "shop"], "Name the person"),
+        (["--client", "shop", "--external-id", "1"], "shop has no user '1'"),
+        (["--client", "ship", "--external-id", "1"], "There is no client application 'ship'"),
+        (["--user", "ada@example.org", "--client", "shop", "--external-id", "1"], "Name the person"),
+        (["--user", "ada@example.org", "--unmatched", "/nowhere/rest.csv"], "/nowhere/rest.csv cannot be written"),
     ],
 )
-def test_what_names_nobody_is_an_error(heat, export, options):
+def test_what_names_nobody_is_an_error(heat, export, options, problem):
     make_user("ada@example.org")
+    client_get_or_create(name="shop")
 
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match=problem):
         run(export, *options, "--yes")
     assert not Interaction.objects.exists()
 
