@@ -85,6 +85,8 @@ _BY_STATUS = {
     500: ("internal_error", "Something went wrong on our side; the request id finds it in the logs."),
     503: ("service_unavailable", "A service this request needs is unavailable; try again shortly."),
 }
+# The scopes of a key decide whether it is enough (403 if not).
+_NOT_AUTHENTICATED = "Send the header Authorization: Bearer ACCESS_TOKEN, or Api-Key KEY where keys are accepted."
 # Headers that are kept when an error response is converted to JSON.
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
@@ -184,6 +186,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     known = _client_user_deleted() if has_key and isinstance(exc, User.DoesNotExist) else _as_api_exception(exc)
     if known is None:
         return None
+    if isinstance(known, drf.NotAuthenticated):
+        known.detail = drf.ErrorDetail(_NOT_AUTHENTICATED, code=known.get_codes())
+    elif isinstance(known, drf.UnsupportedMediaType):
+        read = " or ".join(parser.media_type for parser in context["view"].get_parsers())
+        known.detail = drf.ErrorDetail(f"Send the body as {read}, with this Content-Type.", code=known.get_codes())
     if isinstance(exc, User.DoesNotExist) and not has_key:
         known.auth_header = context["view"].get_authenticate_header(context["request"])  # type: ignore[attr-defined]
     if known.status_code >= 500:

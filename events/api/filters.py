@@ -7,21 +7,30 @@ from django.db.models import QuerySet
 
 from events.kinds import API_KIND_CHOICES, STORED_AS, Kind
 from events.models import Interaction
+from movies.api.filters import ListedChoiceFilter
+
+_BAD_TIME = {"invalid": "A time such as 2026-01-31T20:15:00Z, or a date such as 2026-01-31; UTC without a zone."}
 
 
 class EventFilter(django_filters.FilterSet):
-    kind = django_filters.ChoiceFilter(choices=API_KIND_CHOICES, method="of_kind", label="Only events of this kind.")
+    kind = ListedChoiceFilter(choices=API_KIND_CHOICES, method="of_kind", label="Only events of this kind.")
     movie = django_filters.NumberFilter(
         field_name="movie_id", min_value=1, max_value=2**63 - 1, decimal_places=0, label="Only events with this movie."
     )
     since = django_filters.IsoDateTimeFilter(
-        field_name="occurred_at", lookup_expr="gte", label="Only events that occurred at this time or later."
+        field_name="occurred_at",
+        lookup_expr="gte",
+        label="Only events that occurred at this time or later.",
+        error_messages=_BAD_TIME,
     )
     until = django_filters.IsoDateTimeFilter(
-        field_name="occurred_at", lookup_expr="lt", label="Only events that occurred before this time."
+        field_name="occurred_at",
+        lookup_expr="lt",
+        label="Only events that occurred before this time.",
+        error_messages=_BAD_TIME,
     )
     source = django_filters.CharFilter(max_length=40, label="Only events from here.")
-    state = django_filters.ChoiceFilter(
+    state = ListedChoiceFilter(
         choices=[("active", "Those that count"), ("undone", "Those that were taken back, and what took them back")],
         method="in_state",
         label="Only events that count, or only those that were taken back.",

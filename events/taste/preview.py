@@ -26,7 +26,7 @@ def movie_names(films: Sequence[TasteImportFilm]) -> dict[int, str]:
 
 def film_name(film: TasteImportFilm) -> str:
     """The film as the file names it."""
-    title = film.title or film.imdb_id or f"MovieLens {film.movielens_id or film.tmdb_id or '?'}"
+    title = film.title or film.imdb_id or (f"TMDB {film.tmdb_id}" if film.tmdb_id else f"MovieLens {film.movielens_id}")
     return f"{title} ({film.year})" if film.year else title
 
 

@@ -59,7 +59,7 @@ def taste_import_create(*, user: User, file: IO[bytes], name: str) -> TasteImpor
 
 
 def taste_import_confirm(*, user: User, import_id: uuid.UUID, choices: Mapping[int, int] | None = None) -> TasteImport:
-    """Records what the import says, all or nothing. Confirming again changes nothing.
+    """Records what the import says, all or nothing. Confirming again records only ambiguous films chosen since.
 
     choices: the movie's id by the position of an ambiguous film; those without a choice are not recorded. Raises
     ValidationError naming ``choices``, TasteImport.DoesNotExist, PersonalisationPausedError and User.DoesNotExist.
@@ -67,12 +67,16 @@ def taste_import_confirm(*, user: User, import_id: uuid.UUID, choices: Mapping[i
     with transaction.atomic():
         user_lock_to_record(user_id=user.pk)
         confirmed = taste_import_get(user=user, import_id=import_id, lock=True)
+        films, choices, before = list(confirmed.films.order_by("position")), choices or {}, confirmed.result
         if confirmed.state == TasteImport.State.CONFIRMED:
-            return confirmed
-        films = list(confirmed.films.order_by("position"))
-        chosen = _chosen(films, choices or {})
+            # The films that were recorded are no longer among them.
+            left = {film.position for film in films}
+            choices = {position: movie_id for position, movie_id in choices.items() if position in left}
+            if not choices:
+                return confirmed
+        chosen = _chosen(films, choices)
         now = timezone.now()
-        confirmed.result = _record(user, confirmed.source, chosen, now)
+        confirmed.result = _sum_of(before, _record(user, confirmed.source, chosen, now))
         confirmed.state, confirmed.confirmed_at = TasteImport.State.CONFIRMED, now
         confirmed.save(update_fields=["result", "state", "confirmed_at"])
         confirmed.films.filter(pk__in=[film.pk for film, _ in chosen]).delete()
@@ -169,6 +173,14 @@ def _record(user: User, source: str, chosen: Iterable[tuple[TasteImportFilm, int
     for event, result in zip(events, interactions_record(events), strict=True):
         (recorded if result.outcome is Outcome.CREATED else unchanged)[event.kind] += 1
     return {"recorded": dict(recorded), "unchanged": dict(unchanged), "unpublished": len(merged) - len(published)}
+
+
+def _sum_of(before: Mapping[str, Any] | None, result: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of both confirmations."""
+    if not before:
+        return result
+    counts = {name: dict(Counter(before[name]) + Counter(result[name])) for name in ("recorded", "unchanged")}
+    return {**counts, "unpublished": before["unpublished"] + result["unpublished"]}
 
 
 def expires_at(taste_import: TasteImport) -> datetime:

@@ -23,6 +23,15 @@ class YearFilter(django_filters.NumberFilter):
         return None
 
 
+class ListedChoiceFilter(django_filters.ChoiceFilter):
+    """A choice whose error names the choices."""
+
+    def __init__(self, *args: Any, choices: Any, **kwargs: Any) -> None:
+        known = ", ".join(str(value) for value, _ in choices)
+        messages = {"invalid_choice": f'"%(value)s" is none of {known}.'}
+        super().__init__(*args, choices=choices, error_messages=messages, **kwargs)
+
+
 class MovieFilterSet(django_filters.FilterSet):
     """Declares and validates the parameters; ``MovieFilter`` builds the condition.
 

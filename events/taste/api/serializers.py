@@ -31,7 +31,8 @@ class TasteImportCreateSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuses other fields, and a second file."""
-        problems = {name: ["There is no such field."] for name in data if name not in self.fields}
+        known = " and ".join(self.fields)
+        problems = {name: [f"There is no such field. Known: {known}."] for name in data if name not in self.fields}
         problems |= {name: ["Send one."] for name in self.fields if len(data.getlist(name)) > 1}
         if problems:
             raise serializers.ValidationError(problems)

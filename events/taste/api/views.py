@@ -111,7 +111,8 @@ class TasteImportConfirmView(APIView):
         summary="Record an import",
         description=(
             "Records matched films and the ambiguous ones with a choice. What you did here later stays as it is, and "
-            "repeating it, or importing the same file again, changes nothing."
+            "repeating it, or importing the same file again, changes nothing. Sent again with further choices, it "
+            "records those; `result` is the sum."
         ),
         operation_id="taste_imports_confirm",
         request=serializers.TasteImportConfirmSerializer,

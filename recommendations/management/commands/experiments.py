@@ -19,7 +19,10 @@ _WIDTH = 120
 
 
 class Command(AnnouncingCommand):
-    help = "Lists experiments; starts or stops one; prints its results."
+    help = (
+        "Lists experiments; starts or stops one; prints its results. Drafts are made in the admin or by POST"
+        " /api/experiments/. docs/experiments.md says what the figures mean."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -34,7 +37,10 @@ class Command(AnnouncingCommand):
     def handle(self, *args: Any, action: str, name: str = "", **options: Any) -> None:
         console = Console(file=self.stdout, width=_WIDTH)  # type: ignore[arg-type]  # It only writes.
         if action == "list":
-            console.print(_experiments_table(list(experiment_list())))
+            if experiments := list(experiment_list()):
+                console.print(_experiments_table(experiments))
+            else:
+                self.stderr.write("There are no experiments. Draft one in the admin or by POST /api/experiments/.")
             return
         experiment = self._found(name)
         if action == "results":
@@ -53,7 +59,7 @@ class Command(AnnouncingCommand):
         try:
             return experiment_by_name(name)
         except Experiment.DoesNotExist as error:
-            raise CommandError(f"There is no experiment {name!r}.") from error
+            raise CommandError(f"There is no experiment {name!r}. experiments list names them.") from error
 
 
 def _experiments_table(experiments: list[Experiment]) -> Table:

@@ -45,6 +45,22 @@ def test_history_filters_by_each_field(cast):
     assert titles(cast.bob, state="active") == ["Babe", "Casino", "Heat"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("kind", "partial", '"partial" is none of rating, like'),
+        ("state", "gone", '"gone" is none of active, undone.'),
+        ("since", "soon", "such as 2026-01-31T20:15:00Z"),
+        ("until", "soon", "such as 2026-01-31T20:15:00Z"),
+    ],
+)
+def test_a_refused_filter_says_what_is_accepted(cast, name, value, hint):
+    errors = client_of(cast.bob).get(URL, {name: value}).json()["error"]["fields"]
+
+    assert list(errors) == [name]
+    assert hint in errors[name][0]
+
+
 @pytest.mark.parametrize("query", ["movie=0", "movie=x", "movie=1.5", "since=soon", "state=gone", "kind=partial"])
 def test_a_bad_filter_is_an_error(cast, query):
     assert client_of(cast.bob).get(f"{URL}?{query}").status_code == 400

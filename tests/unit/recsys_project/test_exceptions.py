@@ -99,9 +99,18 @@ def test_an_unknown_address_a_method_a_type_and_broken_json(browser):
     assert error_of(browser.delete("/api/auth/token/"), 405)["code"] == "method_not_allowed"
     text = browser.post("/api/auth/register/", "x", content_type="text/plain")
     assert error_of(text, 415)["code"] == "unsupported_media_type"
+    assert error_of(text, 415)["message"] == "Send the body as application/json, with this Content-Type."
     for broken in (b"{", b"[" * 30_000, b"\xff\xfe", b'{"a": NaN}', b"1" * 5000):
         response = browser.post("/api/auth/register/", broken, content_type="application/json")
         assert error_of(response, 400)["code"] in {"parse_error", "validation_error"}
+
+
+def test_who_sends_no_credentials_is_told_which_to_send(browser):
+    response = browser.get("/api/events/")
+
+    assert error_of(response, 401)["code"] == "not_authenticated"
+    assert error_of(response, 401)["message"].startswith("Send the header Authorization: Bearer ACCESS_TOKEN")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_an_html_error_of_a_view_is_reshaped_and_keeps_headers(browser):

@@ -212,6 +212,23 @@ def test_an_ambiguous_film_is_recorded_by_choice(movies):
     assert not Rating.objects.filter(user=person, movie=movies["Heat"]).exists()
 
 
+def test_an_ambiguous_film_can_be_chosen_afterwards(movies):
+    person, other = make_user("ada@example.org"), make_movie("Heat", 1995)
+    file = plain("Date,Name,Year,Letterboxd URI,Rating\n2020-01-05,Heat,1995,x,4\n2020-01-05,Casino,1995,y,3\n")
+    created = bring(person, file, "ratings.csv")
+    assert created.result["recorded"] == {"rating": 1}
+
+    with pytest.raises(ValidationError, match="is no candidate"):
+        taste_import_confirm(user=person, import_id=created.pk, choices={1: movies["Casino"].pk})
+    for _ in range(2):
+        again = taste_import_confirm(user=person, import_id=created.pk, choices={1: other.pk})
+        assert again.result == {"recorded": {"rating": 2}, "unchanged": {}, "unpublished": 0}
+
+    assert Rating.objects.get(user=person, movie=other).value == 4
+    assert not Rating.objects.filter(user=person, movie=movies["Heat"]).exists()
+    assert not created.films.exists()
+
+
 def test_without_a_choice_nothing_is_invented(movies):
     person = make_user()
     make_movie("Heat", 1995)

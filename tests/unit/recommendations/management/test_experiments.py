@@ -29,6 +29,13 @@ def test_the_list_names_status_and_arms():
     assert out.index("two") < out.index("one")
 
 
+def test_an_empty_list_says_how_to_draft_one():
+    out, err = run("list")
+
+    assert out == ""
+    assert "There are no experiments. Draft one" in err
+
+
 def test_one_is_started_and_stopped():
     draft("one")
 
