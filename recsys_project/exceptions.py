@@ -187,10 +187,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if known is None:
         return None
     if isinstance(known, drf.NotAuthenticated):
-        known.detail = drf.ErrorDetail(_NOT_AUTHENTICATED, code=known.get_codes())
+        known.detail = drf.ErrorDetail(_NOT_AUTHENTICATED, code=known.default_code)
     elif isinstance(known, drf.UnsupportedMediaType):
         read = " or ".join(parser.media_type for parser in context["view"].get_parsers())
-        known.detail = drf.ErrorDetail(f"Send the body as {read}, with this Content-Type.", code=known.get_codes())
+        known.detail = drf.ErrorDetail(f"Send the body as {read}, with this Content-Type.", code=known.default_code)
     if isinstance(exc, User.DoesNotExist) and not has_key:
         known.auth_header = context["view"].get_authenticate_header(context["request"])  # type: ignore[attr-defined]
     if known.status_code >= 500:

@@ -118,7 +118,7 @@ def _problems(earliest: datetime, latest: datetime) -> list[tuple[pl.Expr, str]]
             "a cell holds control characters or is not valid text",
         ),
         (kind.is_null(), "the kind is missing"),
-        (~kind.is_in(FILE_KINDS), "an unknown kind"),
+        (~kind.is_in(FILE_KINDS), f"an unknown kind; known: {', '.join(FILE_KINDS)}"),
         (_unreadable("value"), "the value is not a number"),
         (rating & value.is_null() & ~undo, "a rating needs a value"),
         (

@@ -17,6 +17,7 @@ from recommendations.retrieval.config import MAX_EXPLORATION_PLACES
 from recommendations.retrieval.config import MAX_WEIGHT as MAX_BLEND
 
 _NAME = r"^[-a-zA-Z0-9_]+\Z"
+_BAD_NAME: Any = {"invalid": "Letters A to Z, digits, hyphens and underscores only."}
 
 
 class BlendOverridesSerializer(serializers.Serializer[Any]):
@@ -43,7 +44,7 @@ class OverridesSerializer(serializers.Serializer[Any]):
 
 
 class ArmSerializer(serializers.Serializer[Any]):
-    name = serializers.RegexField(_NAME, max_length=60)
+    name = serializers.RegexField(_NAME, max_length=60, error_messages=_BAD_NAME)
     weight = serializers.IntegerField(required=False, default=1, min_value=1, max_value=MAX_WEIGHT)
     control = serializers.BooleanField(
         required=False, default=False, help_text="The others are compared with it; exactly one arm."
@@ -75,7 +76,9 @@ class ExperimentChangeSerializer(serializers.Serializer[Any]):
 
 
 class ExperimentCreateSerializer(ExperimentChangeSerializer):
-    name = serializers.RegexField(_NAME, max_length=60, help_text="Unique; it is in answers and in the log of lists.")
+    name = serializers.RegexField(
+        _NAME, max_length=60, error_messages=_BAD_NAME, help_text="Unique; it is in answers and in the log of lists."
+    )
     arms = BoundedListField(child=ArmSerializer(), min_length=2, max_length=MAX_ARMS)
 
 

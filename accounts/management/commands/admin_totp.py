@@ -4,11 +4,13 @@ import io
 from typing import Any
 
 import segno
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import totp
 from accounts.models import User
+from accounts.totp_modes import OFF
 
 _TRIES = 3
 
@@ -23,12 +25,12 @@ class Command(BaseCommand):
         enrol = actions.add_parser(
             "enrol", help="print the secret of a new authenticator app, and ask for a first code"
         )
-        enrol.add_argument("email")
+        enrol.add_argument("email", help="of a member of staff")
         enrol.add_argument("--no-confirm", action="store_true", help="ask for no code; for scripts")
         reset = actions.add_parser("reset", help="delete the authenticator app and the recovery codes")
-        reset.add_argument("email")
+        reset.add_argument("email", help="of a member of staff")
         codes = actions.add_parser("recovery-codes", help="print new recovery codes; those of before end")
-        codes.add_argument("email")
+        codes.add_argument("email", help="of a member of staff who is enrolled")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -59,6 +61,8 @@ class Command(BaseCommand):
         if not confirmed:
             self._confirm(device)
         self.stderr.write(f"{user} is enrolled. Next: admin_totp recovery-codes {user}")
+        if settings.ADMIN_TOTP == OFF:
+            self.stderr.write(self.style.WARNING("ADMIN_TOTP is off, so the admin asks nobody for a code yet."))
 
     def _confirm(self, device: TOTPDevice) -> None:
         """Asks for a code of the new device; deletes the device if none is right."""

@@ -285,6 +285,19 @@ def test_a_script_enrols_without_asking_and_resets(ada):
     assert sign_in(Client()).status_code == 302
 
 
+def test_enrolling_says_that_codes_are_off(settings, ada):
+    errors = io.StringIO()
+    settings.ADMIN_TOTP = "off"
+    call_command("admin_totp", "enrol", "ada@x.org", "--no-confirm", stdout=io.StringIO(), stderr=errors)
+    assert "ADMIN_TOTP is off" in errors.getvalue()
+
+    settings.ADMIN_TOTP = "required"
+    run("reset", "ada@x.org")
+    errors = io.StringIO()
+    call_command("admin_totp", "enrol", "ada@x.org", "--no-confirm", stdout=io.StringIO(), stderr=errors)
+    assert "ADMIN_TOTP" not in errors.getvalue()
+
+
 def test_only_staff_are_enrolled():
     make_user("person@x.org")
 

@@ -50,8 +50,8 @@ def test_times_are_read_in_every_form(text, moment):
     ("cells", "reason"),
     [
         ({"kind": None}, "the kind is missing"),
-        ({"kind": "loved"}, "an unknown kind"),
-        ({"kind": "partial"}, "an unknown kind"),
+        ({"kind": "loved"}, "an unknown kind; known: rating, like, dislike, view, watch, hide, click, watchlist"),
+        ({"kind": "partial"}, "an unknown kind; known: rating, like, dislike, view, watch, hide, click, watchlist"),
         ({"kind": "rating"}, "a rating needs a value"),
         ({"kind": "rating", "value": "NaN"}, "the value is not a number"),
         ({"kind": "rating", "value": "Infinity"}, "the value is not a number"),

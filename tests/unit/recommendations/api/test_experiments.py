@@ -36,6 +36,16 @@ def test_a_draft_is_made_and_read(staff):
     assert staff.get(URL).json() == {"items": [answer], "next_cursor": None}
 
 
+@pytest.mark.parametrize("name", ["two words", "größer", ""])
+def test_a_bad_name_is_refused_and_says_why(staff, name):
+    answer = send(staff, "post", name=name, arms=ARMS)
+
+    assert answer.status_code == 400
+    (text,) = answer.json()["error"]["fields"]["name"]
+    assert text == "Letters A to Z, digits, hyphens and underscores only." or not name
+    assert not Experiment.objects.exists()
+
+
 def test_it_starts_and_stops(staff):
     draft("variety", share=0.5)
 
