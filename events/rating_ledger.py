@@ -25,20 +25,20 @@ _KEEP = """
     INSERT INTO events_interaction
         (event_id, user_id, movie_id, kind, value, occurred_at, received_at, source)
     SELECT gen_random_uuid(), rating.user_id, rating.movie_id, 'rating', rating.value, kept_at, kept_at, %(before)s
-    FROM events_rating rating, LATERAL (SELECT least(rating.rated_at, %(at)s::timestamptz) AS kept_at) moment
-    WHERE rating.id = ANY(%(ratings)s::bigint[])
-        AND EXISTS (
-            SELECT FROM unnest(%(user)s::bigint[], %(movie)s::bigint[], %(rated)s::timestamptz[])
-                AS change (user_id, movie_id, rated_at)
-            WHERE change.user_id = rating.user_id AND change.movie_id = rating.movie_id
-                AND change.rated_at >= kept_at
-        )
-        AND NOT EXISTS (
-            SELECT FROM events_interaction event
-            WHERE event.user_id = rating.user_id AND event.occurred_at = rating.rated_at
-                AND event.movie_id = rating.movie_id AND event.kind = 'rating' AND event.value = rating.value
-                AND event.undone_at IS NULL
-        )
+    FROM (
+        SELECT user_id, movie_id, max(rated_at) AS rated_at
+        FROM unnest(%(user)s::bigint[], %(movie)s::bigint[], %(rated)s::timestamptz[])
+            AS given (user_id, movie_id, rated_at)
+        GROUP BY user_id, movie_id
+    ) AS change
+    JOIN events_rating rating USING (user_id, movie_id)
+    CROSS JOIN LATERAL (SELECT least(rating.rated_at, %(at)s::timestamptz) AS kept_at) AS moment
+    WHERE change.rated_at >= kept_at AND NOT EXISTS (
+        SELECT FROM events_interaction event
+        WHERE event.user_id = rating.user_id AND event.occurred_at = rating.rated_at
+            AND event.movie_id = rating.movie_id AND event.kind = 'rating' AND event.value = rating.value
+            AND event.undone_at IS NULL
+    )
 """
 # A stored time in the future, which remains when this machine's clock is set back, never counts as newer.
 _UPSERT = """
@@ -74,9 +74,7 @@ _RESTORE = f"""
     WITH {_PAIRS}, gone AS (
         DELETE FROM events_rating rating USING pair
         WHERE rating.user_id = pair.user_id AND rating.movie_id = pair.movie_id AND {_TAKEN_BACK}
-            AND NOT EXISTS (
-                SELECT FROM newest WHERE newest.user_id = rating.user_id AND newest.movie_id = rating.movie_id
-            )
+            AND (rating.user_id, rating.movie_id) NOT IN (SELECT user_id, movie_id FROM newest)
     )
     INSERT INTO events_rating AS rating (user_id, movie_id, value, rated_at)
     SELECT user_id, movie_id, value, occurred_at FROM newest ORDER BY user_id, movie_id
@@ -107,10 +105,9 @@ def ratings_keep(changes: Sequence[RatingChange], *, at: datetime) -> None:
         return
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_LOCK, _columns(changes, "user_id", "movie_id"))
-        ratings = [pk for (pk,) in cursor.fetchall()]
-        if ratings:
+        if cursor.rowcount:
             columns = _columns(changes, "user_id", "movie_id", "rated_at")
-            cursor.execute(_KEEP, {**columns, "ratings": ratings, "at": at, "before": BEFORE})
+            cursor.execute(_KEEP, {**columns, "at": at, "before": BEFORE})
 
 
 def ratings_update(changes: Sequence[RatingChange], *, at: datetime) -> None:

@@ -21,13 +21,12 @@ from events.list_invalidation import invalidate_users_on_commit
 from events.models import Interaction
 from events.new_events import EventResult, NewEvent, Outcome, event_errors, in_utc, no_movie, stored_kind
 from events.rating_ledger import RatingChange, ratings_keep, ratings_update
-from events.taking_back import events_take_back
+from events.taking_back import COMES_LATE, events_take_back
 from movies.models import Movie
 
 # Ids follow the order of the events, because of two events at one time the one received later counts; the rows are
-# inserted in the order of their unique key, so that two calls with the same events do not wait for each other. An event
-# older than an undo of its kind came late: it is taken back already.
-_INSERT = """
+# inserted in the order of their unique key, so that two calls with the same events do not wait for each other.
+_INSERT = f"""
     WITH given AS MATERIALIZED (
         SELECT nextval('events_interaction_id_seq') AS id, event.* FROM unnest(
             %(user)s::bigint[], %(movie)s::bigint[], %(kind)s::varchar[], %(value)s::float8[], %(progress)s::real[],
@@ -38,17 +37,12 @@ _INSERT = """
         id, user_id, movie_id, kind, value, progress, occurred_at, event_id, recommendation_id, source, undo,
         received_at, undone_at
     )
-    SELECT given.*, %(received)s, CASE WHEN given.undo OR EXISTS (
-        SELECT FROM events_interaction later
-        WHERE later.undo AND later.user_id = given.user_id AND later.movie_id = given.movie_id
-            AND later.kind = CASE given.kind WHEN 'partial' THEN 'watch' ELSE given.kind END
-            AND later.occurred_at > given.occurred_at
-    ) THEN %(received)s::timestamptz END
+    SELECT given.*, %(received)s, CASE WHEN given.undo OR {COMES_LATE} THEN %(received)s::timestamptz END
     FROM given JOIN movies_movie movie ON movie.id = given.movie_id AND (movie.status = %(published)s OR given.undo)
     ORDER BY given.user_id, given.event_id
     ON CONFLICT (user_id, event_id) DO NOTHING
     RETURNING id, user_id, event_id, undone_at
-"""
+"""  # noqa: S608 -- no input in it.
 _STORED = """
     SELECT stored.* FROM unnest(%s::bigint[], %s::uuid[]) AS key (user_id, event_id)
     JOIN events_interaction stored ON stored.user_id = key.user_id AND stored.event_id = key.event_id

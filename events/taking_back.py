@@ -15,6 +15,16 @@ from events.models import Interaction
 from events.new_events import BEFORE
 from events.rating_ledger import RatingChange, ratings_keep, ratings_restore
 
+# Whether the event ``given`` comes late: a stored undo of its kind is newer, so it is taken back already. To people, a
+# watch and a part that was watched are one kind.
+COMES_LATE = """
+    EXISTS (
+        SELECT FROM events_interaction later
+        WHERE later.undo AND later.user_id = given.user_id AND later.movie_id = given.movie_id
+            AND later.kind = CASE given.kind WHEN 'partial' THEN 'watch' ELSE given.kind END
+            AND later.occurred_at > given.occurred_at
+    )
+"""
 # An undo of a watch takes the parts back, too. A rating from before the events is taken back only where no other is.
 _TAKE_BACK = """
     WITH earlier AS (

@@ -12,7 +12,9 @@ import polars as pl
 from django.db import connection
 from django.utils import timezone
 
-from events.models import FUTURE_TOLERANCE
+from events.kinds import Kind
+from events.rating_ledger import RatingChange, ratings_keep, ratings_update
+from events.taking_back import COMES_LATE, events_take_back
 from movies.db.binary_copy import staging_table
 
 # The namespace of the ids of events that came without one.
@@ -24,97 +26,30 @@ _STAGED = """
     row integer, user_id bigint, movie_id bigint, kind text, value double precision, progress real,
     occurred_at timestamptz, event_id uuid, recommendation_id uuid, source text, undo boolean, undone_at timestamptz
 """
-_NEW = """
-    id bigint, user_id bigint, movie_id bigint, kind text, value double precision, occurred_at timestamptz,
-    undo boolean, undone_at timestamptz
-"""
 # In the file's order, since of two events at one time the one with the larger id is the newer.
-_INSERT = """
+_INSERT = f"""
     WITH inserted AS (
         INSERT INTO events_interaction (event_id, user_id, movie_id, kind, value, progress, occurred_at, received_at,
                                         recommendation_id, source, undo, undone_at)
         SELECT event_id, user_id, movie_id, kind, value, progress, least(occurred_at, %(now)s), %(now)s,
                recommendation_id, source, undo,
-               CASE WHEN undone_at IS NOT NULL THEN least(undone_at, %(now)s) END  -- least() skips nulls.
-        FROM import_event ORDER BY row
+               CASE WHEN undone_at IS NOT NULL THEN least(undone_at, %(now)s)  -- least() skips nulls.
+                    WHEN {COMES_LATE} THEN %(now)s::timestamptz END
+        FROM import_event given ORDER BY row
         ON CONFLICT (user_id, event_id) DO NOTHING
         RETURNING id, user_id, movie_id, kind, value, occurred_at, undo, undone_at
     )
     INSERT INTO import_event_new SELECT * FROM inserted
-"""
-# As events.services._rating_upsert does for one.
-_RATE = """
-    INSERT INTO events_rating (user_id, movie_id, value, rated_at)
-    SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, value, occurred_at
-    FROM import_event_new
-    WHERE kind = 'rating' AND undone_at IS NULL
-    ORDER BY user_id, movie_id, occurred_at DESC, id DESC
-    ON CONFLICT (user_id, movie_id) DO UPDATE SET value = excluded.value, rated_at = excluded.rated_at
-        WHERE excluded.rated_at >= events_rating.rated_at OR events_rating.rated_at > %(future)s
-"""
-# A rating without an event (of a data set, or by staff) whose place an event takes is stored as an event of the source
-# "before", so that undoing the event can bring it back. Received when it was rated: no sweep need read it.
-_KEEP = """
-    INSERT INTO events_interaction (event_id, user_id, movie_id, kind, value, occurred_at, received_at, source)
-    SELECT gen_random_uuid(), rating.user_id, rating.movie_id, 'rating', rating.value, kept_at, kept_at, 'before'
-    FROM events_rating rating
-    JOIN (
-        SELECT user_id, movie_id, max(occurred_at) AS occurred_at FROM import_event_new
-        WHERE kind = 'rating' AND undone_at IS NULL GROUP BY user_id, movie_id
-    ) AS newest USING (user_id, movie_id)
-    CROSS JOIN LATERAL (SELECT least(rating.rated_at, %(now)s::timestamptz) AS kept_at) AS moment
-    WHERE newest.occurred_at >= kept_at AND NOT EXISTS (
-        SELECT FROM events_interaction event
-        WHERE event.user_id = rating.user_id AND event.occurred_at = rating.rated_at
-            AND event.movie_id = rating.movie_id AND event.kind = 'rating' AND event.value = rating.value
-            AND event.undone_at IS NULL
-    )
-"""
-_ANY_UNDO = "SELECT EXISTS (SELECT FROM events_interaction WHERE undo)"
-# To people, a watch and a part that was watched are one kind.
-_SAME = """
-    undo.user_id = event.user_id AND undo.movie_id = event.movie_id
-    AND undo.kind = CASE event.kind WHEN 'partial' THEN 'watch' ELSE event.kind END
-"""
-# What an undo of the block takes back.
-_UNDO = f"""
-    UPDATE events_interaction event SET undone_at = undo.undone_at FROM import_event_new undo
-    WHERE undo.undo AND {_SAME} AND (event.occurred_at, event.id) < (undo.occurred_at, undo.id)
-        AND event.undone_at IS NULL
 """  # noqa: S608 -- no input in it.
-# An event that is older than a stored undo comes late: it is taken back already.
-_LATE = f"""
-    UPDATE events_interaction event SET undone_at = %(now)s FROM import_event_new new
-    WHERE event.id = new.id AND event.undone_at IS NULL AND EXISTS (
-        SELECT FROM events_interaction undo WHERE undo.undo AND {_SAME} AND undo.occurred_at > event.occurred_at
-    )
-"""  # noqa: S608 -- no input in it.
-_MARK_UNDONE = """
-    UPDATE import_event_new new SET undone_at = event.undone_at FROM events_interaction event
-    WHERE event.id = new.id AND event.undone_at IS NOT NULL
+_NEW = """
+    id bigint, user_id bigint, movie_id bigint, kind text, value double precision, occurred_at timestamptz,
+    undo boolean, undone_at timestamptz
 """
-# The rating that an undo took back gives way to the newest that stands.
-_RESTORE = """
-    WITH pair AS (SELECT DISTINCT user_id, movie_id FROM import_event_new WHERE undo AND kind = 'rating'),
-    newest AS (
-        SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, value, occurred_at
-        FROM pair JOIN events_interaction USING (user_id, movie_id)
-        WHERE kind = 'rating' AND undone_at IS NULL
-        ORDER BY user_id, movie_id, occurred_at DESC, id DESC
-    ), taken AS (
-        SELECT DISTINCT rating.id, rating.user_id, rating.movie_id
-        FROM pair JOIN events_rating rating USING (user_id, movie_id) JOIN events_interaction event
-            ON event.user_id = rating.user_id AND event.movie_id = rating.movie_id AND event.kind = 'rating'
-            AND event.undone_at IS NOT NULL AND NOT event.undo AND event.value = rating.value
-            AND event.occurred_at = rating.rated_at
-    ), gone AS (
-        DELETE FROM events_rating WHERE id IN (
-            SELECT id FROM taken WHERE (user_id, movie_id) NOT IN (SELECT user_id, movie_id FROM newest)
-        )
-    )
-    UPDATE events_rating rating SET value = newest.value, rated_at = newest.occurred_at
-    FROM taken JOIN newest USING (user_id, movie_id) WHERE rating.id = taken.id
+_CHANGES = """
+    SELECT user_id, movie_id, value, occurred_at, undo, undone_at IS NOT NULL AND NOT undo
+    FROM import_event_new WHERE kind = 'rating' ORDER BY id
 """
+_UNDOS = "SELECT id FROM import_event_new WHERE undo"
 _CONFLICTS = """
     SELECT new.row FROM import_event new JOIN events_interaction old USING (user_id, event_id)
     WHERE (new.movie_id, new.kind, new.value, new.progress, new.recommendation_id, new.undo)
@@ -212,22 +147,20 @@ def _copy(frame: pl.DataFrame) -> None:
 
 
 def _follow(frame: pl.DataFrame, now: datetime) -> None:
-    """Undoes what the new events undo, and brings the people's ratings up to date."""
-    parameters = {"now": now, "future": now + FUTURE_TOLERANCE}
-    has_undo = bool(frame["undo"].any())
+    """Undoes what the new events undo, and brings the people's ratings up to date, as events.recording does."""
+    changes: list[RatingChange] = []
+    undos: list[int] = []
     with connection.cursor() as cursor:
-        cursor.execute(_ANY_UNDO)
-        if cursor.fetchone()[0]:
-            cursor.execute("ANALYZE import_event_new")
-            if has_undo:
-                cursor.execute(_UNDO)
-            cursor.execute(_LATE, parameters)
-            cursor.execute(_MARK_UNDONE)
-        if (frame["kind"] == "rating").any():
-            cursor.execute(_KEEP, parameters)
-            cursor.execute(_RATE, parameters)
-            if has_undo:
-                cursor.execute(_RESTORE)
+        if (frame["kind"] == Kind.RATING.value).any():
+            cursor.execute(_CHANGES)
+            changes = [RatingChange(*row) for row in cursor.fetchall()]
+        if frame["undo"].any():
+            cursor.execute(_UNDOS)
+            undos = [pk for (pk,) in cursor.fetchall()]
+    ratings_keep(changes, at=now)
+    if undos:
+        events_take_back(undo_ids=undos, at=now)
+    ratings_update(changes, at=now)
 
 
 def _conflicts_within(frame: pl.DataFrame, first: pl.DataFrame) -> list[int]:

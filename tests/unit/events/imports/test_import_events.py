@@ -341,3 +341,11 @@ def test_a_block_finds_who_the_one_before_created(tmp_path, ada, movie, monkeypa
     found = Interaction.objects.order_by("pk").values_list("user__external_id", flat=True)
     assert list(found) == names[:-1]
     assert reasons(tmp_path) == [(6, "the external_id is not allowed")]
+
+
+def test_an_undone_event_is_undone_from_now_on(tmp_path, ada, movie):
+    run(jsonl(tmp_path, like(occurred_at="2024-01-01")))
+    before = timezone.now()
+    run(jsonl(tmp_path, like(occurred_at="2024-01-02", undo=True), name="undo.jsonl"))
+    undone = Interaction.objects.get(undo=False)
+    assert undone.undone_at >= before
