@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from accounts.models import User
 from events.new_events import EventResult, NewEvent
 from events.recording import interactions_record
+from events.served.entries import SOURCE_CODES
 from events.served.ownership import lists_shown_to
 
 NOT_SHOWN = "This list was not shown to this person."
 # Where a caller may say that an event came from: a source of our lists, or a row of the caller's own.
-SOURCES = ("batch", "realtime", "popular", "new", "pinned", "mood")
+SOURCES = tuple(SOURCE_CODES)
 SOURCE_PATTERN = rf"^(?:{'|'.join(SOURCES)}|row:[A-Za-z0-9][A-Za-z0-9 ._-]{{0,34}})?$"
 _SOURCE = re.compile(SOURCE_PATTERN)
 # Of the ids that follow from a caller's idempotency keys.

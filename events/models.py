@@ -22,6 +22,7 @@ __all__ = ["TasteImport", "TasteImportFilm"]
 
 MIN_RATING = 0.5
 MAX_RATING = 5.0
+MAX_SOURCE_LENGTH = 40
 # Clocks of clients differ from ours by a little, which counts as the moment of receipt; more than this is a mistake.
 FUTURE_TOLERANCE = timedelta(minutes=5)
 
@@ -54,7 +55,7 @@ class Interaction(models.Model):
     received_at = models.DateTimeField(default=timezone.now, editable=False)
     recommendation_id = models.UUIDField(null=True, blank=True, help_text="The id of the list that led to it.")
     source = models.CharField(
-        max_length=40,
+        max_length=MAX_SOURCE_LENGTH,
         blank=True,
         default="",
         db_default="",

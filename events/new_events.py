@@ -10,11 +10,10 @@ from typing import Final
 from django.utils import timezone
 
 from events.kinds import KIND_TABLE, WATCHED_FROM, Kind
-from events.models import FUTURE_TOLERANCE, MAX_RATING, MIN_RATING, Interaction
+from events.models import FUTURE_TOLERANCE, MAX_RATING, MAX_SOURCE_LENGTH, MIN_RATING, Interaction
 
 RATING_STEP: Final = 0.5
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-MAX_SOURCE_LENGTH: Final = 40
 # Beyond the column's type.
 _IDS_END: Final = 2**63
 # The source of a rating that had no event, stored when an event first takes its place, so that it can come back.

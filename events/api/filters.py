@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import QuerySet
 
 from events.kinds import API_KIND_CHOICES, STORED_AS, Kind
-from events.models import Interaction
+from events.models import MAX_SOURCE_LENGTH, Interaction
 from movies.api.filters import ListedChoiceFilter
 
 _BAD_TIME = {"invalid": "A time such as 2026-01-31T20:15:00Z, or a date such as 2026-01-31; UTC without a zone."}
@@ -29,7 +29,7 @@ class EventFilter(django_filters.FilterSet):
         label="Only events that occurred before this time.",
         error_messages=_BAD_TIME,
     )
-    source = django_filters.CharFilter(max_length=40, label="Only events from here.")
+    source = django_filters.CharFilter(max_length=MAX_SOURCE_LENGTH, label="Only events from here.")
     state = ListedChoiceFilter(
         choices=[("active", "Those that count"), ("undone", "Those that were taken back, and what took them back")],
         method="in_state",

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts.api.client_users import ExternalIdField
 from events.ingest import SOURCE_PATTERN, is_source
 from events.kinds import API_KIND_CHOICES, Kind
-from events.models import Interaction
+from events.models import MAX_SOURCE_LENGTH, Interaction
 from movies.api.fields import BoundedListField, ListedChoiceField, NumberField, UUIDTextField
 from movies.api.serializers import MovieCardSerializer
 
@@ -68,7 +68,7 @@ class EventWriteSerializer(serializers.Serializer):
         help_text="The recommendation_id of the list that led to it, which must have been shown to this person.",
     )
     source = SourceField(  # type: ignore[assignment]  # The metaclass takes it off the class.
-        required=False, allow_blank=True, max_length=40, help_text="Where it came from."
+        required=False, allow_blank=True, max_length=MAX_SOURCE_LENGTH, help_text="Where it came from."
     )
     undo = serializers.BooleanField(
         required=False, help_text="Takes back the person's earlier events of this kind with this movie."

@@ -4,8 +4,11 @@ from typing import Final
 
 from django.db import models
 
+from events.kinds import Kind
+from events.served.entries import SOURCE_CODES
+
 # By the number in ServedRecommendation.sources.
-SOURCE_NAMES: Final = {0: "batch", 1: "realtime", 2: "popular", 3: "new", 4: "pinned", 5: "mood"}
+SOURCE_NAMES: Final = {code: name for name, code in SOURCE_CODES.items()}
 UNKNOWN_SOURCE: Final = -1
 # Of more versions, clients or endpoints in one hour, those shown least are one value, OTHER.
 MAX_VALUES: Final = 50
@@ -30,7 +33,7 @@ class Dimension(models.TextChoices):
     SOURCE_ARM = "source_arm", "Source and arm"
 
 
-# Kinds of events, beside those of events.kinds.
-OPENED_KINDS: Final = ("click", "view")
-STARTED_KINDS: Final = ("watch", "partial")
-ATTRIBUTED_KINDS: Final = (*OPENED_KINDS, *STARTED_KINDS, "watchlist", "like", "dislike", "hide", "rating")
+# What an event of a kind counts as; the kinds are texts, for SQL.
+OPENED_KINDS: Final = (Kind.CLICK.value, Kind.VIEW.value)
+STARTED_KINDS: Final = (Kind.WATCH.value, Kind.PARTIAL.value)
+ATTRIBUTED_KINDS: Final = tuple(kind.value for kind in Kind)

@@ -14,8 +14,9 @@ from django.db.models import QuerySet
 
 from accounts.models import Client
 from events.exports.files import ExportError, check_target, frames_write
-from events.imports.events_columns import COLUMNS, FILE_KINDS, PARTIAL, WATCH
+from events.imports.events_columns import COLUMNS, FILE_KINDS
 from events.imports.events_services import EventsProgress, OnEvents
+from events.kinds import STORED_AS, Kind
 from events.models import Interaction
 
 _BLOCK_ROWS = 20_000
@@ -86,7 +87,7 @@ def _filtered(filters: EventFilters) -> QuerySet[Interaction]:
         unknown = [kind for kind in filters.kinds if kind not in FILE_KINDS]
         if unknown:
             raise ExportError(f"There is no kind {unknown[0]!r}; there are {', '.join(FILE_KINDS)}.")
-        events = events.filter(kind__in=[*filters.kinds, *([PARTIAL] if WATCH in filters.kinds else [])])
+        events = events.filter(kind__in=[stored.value for kind in filters.kinds for stored in STORED_AS[Kind(kind)]])
     if filters.client is not None:
         client = Client.objects.filter(name=filters.client).first()
         if client is None:
@@ -118,6 +119,6 @@ def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
         columns[name] = [None if value is None else str(value) for value in columns[name]]
     frame = pl.DataFrame(columns, _SCHEMA)
     return frame.with_columns(
-        pl.when(pl.col("kind") == PARTIAL).then(pl.lit(WATCH)).otherwise("kind").alias("kind"),
+        pl.col("kind").replace(Kind.PARTIAL.value, Kind.WATCH.value),
         *(pl.when(pl.col(name) != "").then(name).alias(name) for name in _BLANKS),
     )

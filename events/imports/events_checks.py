@@ -7,10 +7,12 @@ from typing import Final
 
 import polars as pl
 
-from events.imports.events_columns import COLUMNS, FILE_KINDS, PARTIAL, PERSON_COLUMNS, WATCH, WATCHED_FROM
+from events.imports.events_columns import COLUMNS, FILE_KINDS, PERSON_COLUMNS
+from events.kinds import WATCHED_FROM, Kind
+from events.models import MAX_RATING, MAX_SOURCE_LENGTH, MIN_RATING
+from events.new_events import RATING_STEP
 
 CELL_LIMIT: Final = 300
-SOURCE_LIMIT: Final = 40
 _MAX_ID = 2**63 - 1
 _MAX_FILE_ID = 2**31 - 1
 _SECOND = 1_000_000
@@ -110,7 +112,7 @@ def _problems(earliest: datetime, latest: datetime) -> list[tuple[pl.Expr, str]]
     texts = [pl.col(name) for name in COLUMNS]
     kind, value, progress = pl.col("kind_typed"), pl.col("value_typed"), pl.col("progress_typed")
     occurred, undone = pl.col("occurred_at_typed"), pl.col("undone_at_typed")
-    rating, undo = kind == "rating", pl.col("undo_typed").fill_null(value=False)
+    rating, undo = kind == Kind.RATING.value, pl.col("undo_typed").fill_null(value=False)
     return [
         (pl.any_horizontal(text.str.len_chars() > CELL_LIMIT for text in texts), "a cell is too long"),
         (
@@ -122,19 +124,22 @@ def _problems(earliest: datetime, latest: datetime) -> list[tuple[pl.Expr, str]]
         (_unreadable("value"), "the value is not a number"),
         (rating & value.is_null() & ~undo, "a rating needs a value"),
         (
-            rating & ~((value >= 0.5) & (value <= 5) & ((value * 2) % 1 == 0)),
-            "the rating is not 0.5 to 5 in steps of 0.5",
+            rating & ~(value.is_between(MIN_RATING, MAX_RATING) & (value % RATING_STEP == 0)),
+            f"the rating is not {MIN_RATING:g} to {MAX_RATING:g} in steps of {RATING_STEP:g}",
         ),
         (~rating & value.is_not_null(), "only a rating has a value"),
         (_unreadable("progress"), "the progress is not a number"),
-        ((kind != WATCH) & progress.is_not_null(), "only a watch has a progress"),
+        ((kind != Kind.WATCH.value) & progress.is_not_null(), "only a watch has a progress"),
         (~progress.is_between(0, 1), "the progress is not 0 to 1"),
         (pl.col("occurred_at").is_null(), "the time is missing"),
         (occurred.is_null(), "occurred_at is not a time"),
         (occurred < _micros(earliest), f"the time is before {earliest.year}"),
         (occurred > _micros(latest), "the time is in the future"),
         *((pl.col(name).is_not_null() & ~pl.col(name).str.contains(_UUID), f"{name} is not a UUID") for name in _UUIDS),
-        (pl.col("source_typed").str.len_chars() > SOURCE_LIMIT, f"the source has more than {SOURCE_LIMIT} characters"),
+        (
+            pl.col("source_typed").str.len_chars() > MAX_SOURCE_LENGTH,
+            f"the source has more than {MAX_SOURCE_LENGTH} characters",
+        ),
         (_unreadable("undo"), "undo is not true or false"),
         (_unreadable("undone_at"), "undone_at is not a time"),
         (~undone.is_between(_micros(earliest), _micros(latest)), "undone_at is in the future or too early"),
@@ -168,7 +173,7 @@ def _micros(moment: datetime) -> int:
 def _shaped(typed: pl.DataFrame) -> pl.DataFrame:
     """The columns that are stored, by their names, with the kind that is stored."""
     kind, undo = pl.col("kind_typed"), pl.col("undo_typed").fill_null(value=False)
-    partial = (kind == WATCH) & (pl.col("progress_typed") < WATCHED_FROM) & ~undo
+    partial = (kind == Kind.WATCH.value) & (pl.col("progress_typed") < WATCHED_FROM) & ~undo
     return typed.select(
         "row",
         *("email", "client", "external_id", "dataset"),
@@ -176,7 +181,7 @@ def _shaped(typed: pl.DataFrame) -> pl.DataFrame:
             pl.col(f"{name}_typed").alias(name)
             for name in ("user_id", "dataset_user_id", "movielens_id", "imdb_id", "tmdb_id", "movie_id")
         ),
-        pl.when(partial).then(pl.lit(PARTIAL)).otherwise(kind).alias("kind"),
+        pl.when(partial).then(pl.lit(Kind.PARTIAL.value)).otherwise(kind).alias("kind"),
         # What is taken back says how much; the undo does not.
         *(pl.when(~undo).then(f"{name}_typed").alias(name) for name in ("value", "progress")),
         *(pl.col(f"{name}_typed").alias(name) for name in ("occurred_at", "source")),

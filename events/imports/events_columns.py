@@ -6,13 +6,10 @@ from typing import Final
 
 import polars as pl
 
-from events.kinds import KIND_TABLE
+from events.kinds import API_KIND_CHOICES
 
-# A watch of less than WATCHED_FROM is stored under a kind of its own; files and the API call both a watch.
-WATCH: Final = "watch"
-PARTIAL: Final = "partial"
-WATCHED_FROM: Final = 0.9
-FILE_KINDS: Final = tuple(kind.value for kind in KIND_TABLE if kind.value != PARTIAL)
+# As the API calls them.
+FILE_KINDS: Final = tuple(value for value, _ in API_KIND_CHOICES)
 
 PERSON_COLUMNS: Final = ("email", "client", "external_id", "dataset", "dataset_user_id", "user_id")
 MOVIE_COLUMNS: Final = ("movielens_id", "imdb_id", "tmdb_id", "movie_id")
