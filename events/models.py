@@ -111,6 +111,12 @@ class Interaction(models.Model):
             ),
             # Consumer: the sweep for events that were not announced, which reads the newest received.
             models.Index(fields=["received_at"], name="interaction_received_at"),
+            # Consumer: attribution, which drops what came of lists and was taken back meanwhile.
+            models.Index(
+                fields=["undone_at"],
+                condition=models.Q(undone_at__isnull=False),
+                name="interaction_undone_at",
+            ),
         ]
 
     def __str__(self) -> str:
