@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recsys_project.experiment_examples import EXPERIMENT_EXAMPLES
+from recsys_project.taste_examples import TASTE_EXAMPLES
 
 Json = dict[str, Any]
 
@@ -364,60 +365,4 @@ EXAMPLES |= {
         },
     },
 }
-EXAMPLES |= EXPERIMENT_EXAMPLES
-# Of a taste import.
-_TASTE_ID = "9d3f0c1e-6a55-4c0e-8a3b-3f5a9b0d2c44"
-_TASTE: Json = {
-    "id": _TASTE_ID,
-    "source": "letterboxd",
-    "state": "pending",
-    "created_at": _AT,
-    "expires_at": "2026-03-15T20:15:00Z",
-    "summary": {
-        "rows": 812,
-        "matched": 640,
-        "ambiguous": 1,
-        "unmatched": 12,
-        "merged_rows": 159,
-        "replaced_ratings": 8,
-        "left_out": {"listed": 120},
-    },
-    "result": None,
-}
-_TASTE_FILM: Json = {
-    "position": 1,
-    "title": "Heat",
-    "year": 1995,
-    "outcome": "matched",
-    "reason": "title_year",
-    "candidates": [_HEAT],
-    "rating": 4.5,
-    "rated_at": "2024-06-01T00:00:00Z",
-    "watched": True,
-    "watched_at": "2024-06-01T00:00:00Z",
-    "liked": False,
-    "watchlisted": False,
-    "rows": 2,
-    "file": "diary.csv",
-    "line": 2,
-}
-_TASTE_UNMATCHED: Any = (
-    "file,line,title,year,imdb_id,tmdb_id,movielens_id,rating,outcome,reason\r\n"
-    "diary.csv,17,Heat,1987,,,,4.0,ambiguous,several movies fit\r\n"
-    "watched.csv,204,A Film of Friends,2019,,,,,unmatched,no movie of the catalogue fits\r\n"
-)
-_TASTE_RESULT: Json = {"recorded": {"rating": 601, "watch": 32}, "unchanged": {"rating": 7}, "unpublished": 0}
-EXAMPLES |= {
-    ("post", "/api/taste-imports/"): {
-        "request": {"Letterboxd's zip": {"file": "the bytes of letterboxd-ada-2026-03-14.zip"}},
-        "201": {"Read and matched": _TASTE},
-    },
-    ("get", "/api/taste-imports/{import_id}/unmatched/"): {"200": {"Two films": _TASTE_UNMATCHED}},
-    ("get", "/api/taste-imports/{import_id}/"): {
-        "200": {"A preview": _listed(_TASTE_FILM, next_cursor=_CURSOR, **_TASTE)}
-    },
-    ("post", "/api/taste-imports/{import_id}/confirm/"): {
-        "request": {"With a choice": {"choices": [{"position": 17, "movie": 6}]}},
-        "200": {"Recorded": _TASTE | {"state": "confirmed", "result": _TASTE_RESULT}},
-    },
-}
+EXAMPLES |= EXPERIMENT_EXAMPLES | TASTE_EXAMPLES
