@@ -37,3 +37,5 @@ class Dimension(models.TextChoices):
 OPENED_KINDS: Final = (Kind.CLICK.value, Kind.VIEW.value)
 STARTED_KINDS: Final = (Kind.WATCH.value, Kind.PARTIAL.value)
 ATTRIBUTED_KINDS: Final = tuple(kind.value for kind in Kind)
+# The running time, in minutes, of a movie whose running time is unknown, for hours watched.
+UNKNOWN_RUNTIME = 100

@@ -9,7 +9,15 @@ from typing import Any
 from django.db import connection
 
 from events.attribution.attributing import MAX_LIST_AGE
-from events.attribution.dimensions import MAX_VALUES, OPENED_KINDS, OTHER, SOURCE_NAMES, STARTED_KINDS, UNKNOWN_SOURCE
+from events.attribution.dimensions import (
+    MAX_VALUES,
+    OPENED_KINDS,
+    OTHER,
+    SOURCE_NAMES,
+    STARTED_KINDS,
+    UNKNOWN_RUNTIME,
+    UNKNOWN_SOURCE,
+)
 from events.models import FUTURE_TOLERANCE
 
 # Sums of impressions, in the table's order.
@@ -63,7 +71,7 @@ _ACTED = f"""
             coalesce((array_agg(value ORDER BY occurred_at DESC, person.id DESC) FILTER (WHERE kind = 'rating'))[1], 0)
                 AS rating_sum,
             coalesce(max(coalesce(progress, 1)) FILTER (WHERE kind IN {STARTED_KINDS}), 0)
-                * coalesce(runtime_minutes, 0) / 60.0 AS hours_watched
+                * coalesce(runtime_minutes, {UNKNOWN_RUNTIME}) / 60.0 AS hours_watched
         FROM events_recommendationoutcome outcome
         JOIN events_interaction person ON person.id = outcome.interaction_id AND person.undone_at IS NULL
         JOIN movies_movie movie ON movie.id = person.movie_id

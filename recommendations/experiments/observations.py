@@ -12,13 +12,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from events.attribution.dimensions import UNKNOWN_RUNTIME
 from recommendations.models import Experiment
 
 Metric = Experiment.Metric
 # An event counts for a movie that was shown at most this long before it.
 WINDOW = timedelta(days=7)
-# The length of a movie whose length is unknown.
-DEFAULT_RUNTIME = 100
 # Opening a movie counts as a click-through, whichever of these the client sends; watching implies it.
 _OPENED = ["click", "view", "watch", "partial"]
 _WATCHED = ["watch"]
@@ -147,7 +146,7 @@ def _rows(experiment: Experiment, now: datetime) -> list[tuple[Any, ...]]:
         "until": observation_end(experiment, now),
         "window": WINDOW,
         "kinds": _KINDS.get(experiment.metric, []),
-        "runtime": DEFAULT_RUNTIME,
+        "runtime": UNKNOWN_RUNTIME,
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LIMITS)
