@@ -60,6 +60,16 @@ def test_hours_watched_follow_the_furthest_progress(cast, three):
     assert total.hours_watched == pytest.approx(2 * 0.5 + 2)
 
 
+def test_an_unknown_running_time_counts_a_hundred_minutes(cast, three):
+    Movie.objects.filter(pk=cast["Heat"].pk).update(runtime_minutes=None)
+    hour = hour_of(ago(hours=5))
+    show(cast.bob, three, hour + AT)
+    act(cast.bob, cast["Heat"], "partial", hour + AT + timedelta(minutes=10), progress=0.6)
+    statistics_refresh()
+
+    assert statistic(hour).hours_watched == pytest.approx(1)
+
+
 def test_the_newest_rating_counts(cast, three):
     hour = hour_of(ago(hours=5))
     show(cast.bob, three, hour + AT)
