@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from events.kinds import Kind
+from events.weights import AGE_FACTOR_SQL
 from movies.db.binary_copy import copy_rows_out, row_type
 
 _BATCH_ROWS = 500_000
@@ -81,43 +83,55 @@ class MovieVotes:
 
 
 # An event counts as the rating its kind stands for; a person who also rated the movie counts by that rating alone.
-_VOTES = """
+_VOTES = f"""
     WITH votes AS (
-        SELECT movie_id, value, rated_at AS at FROM events_rating
+        SELECT movie_id, value, %(rating_half_life)s::float8 AS half_life,
+            greatest(extract(epoch FROM %(now)s - rated_at)::float8, 0) AS age
+        FROM events_rating
         UNION ALL
-        SELECT movie_id, kinds.value, at FROM (
+        SELECT movie_id, kinds.value, kinds.half_life, greatest(extract(epoch FROM %(now)s - at)::float8, 0) FROM (
             SELECT DISTINCT ON (user_id, movie_id) user_id, movie_id, kind, occurred_at AS at
             FROM events_interaction
             WHERE kind = ANY(%(kinds)s::text[]) AND undone_at IS NULL
             ORDER BY user_id, movie_id, occurred_at DESC, id DESC
         ) AS newest
-        JOIN unnest(%(kinds)s::text[], %(values)s::float8[]) AS kinds (kind, value) USING (kind)
+        JOIN unnest(%(kinds)s::text[], %(values)s::float8[], %(half_lives)s::float8[])
+            AS kinds (kind, value, half_life) USING (kind)
         WHERE NOT EXISTS (
             SELECT FROM events_rating
             WHERE events_rating.user_id = newest.user_id AND events_rating.movie_id = newest.movie_id
         )
     ), weighted AS (
-        SELECT movie_id, value, %(floor)s + (1 - %(floor)s) * power(
-            2, -greatest(extract(epoch FROM %(now)s - at)::float8, 0) / %(half_life)s
-        ) AS weight
+        SELECT movie_id, value,
+            (%(floor)s + (1 - %(floor)s) * power(2, -age / %(half_life)s)) * ({AGE_FACTOR_SQL}) AS weight
         FROM votes
     )
     SELECT movie_id, sum(weight), sum(weight * value) FROM weighted GROUP BY movie_id ORDER BY movie_id
-"""
+"""  # noqa: S608 -- no input in it.
 
 
-def movie_votes_read(*, now: datetime, half_life_days: float, floor: float, as_ratings: dict[str, float]) -> MovieVotes:
+def movie_votes_read(
+    *,
+    now: datetime,
+    half_life_days: float,
+    floor: float,
+    as_ratings: Mapping[str, float],
+    half_lives: Mapping[str, float] | None = None,
+) -> MovieVotes:
     """Every movie's votes, whose weight decays with age to ``floor``: ratings, and the kinds in ``as_ratings``, each
-    at the rating it stands for.
+    at the rating it stands for. Those of a kind in ``half_lives`` (days) decay by that, too.
 
     Summed in the database: one query over both tables, which returns one row for each movie.
     """
+    half_lives = half_lives or {}
     parameters: dict[str, Any] = {
         "now": now,
         "half_life": half_life_days * 86_400,
         "floor": floor,
         "kinds": list(as_ratings),
         "values": list(as_ratings.values()),
+        "half_lives": [half_lives.get(kind) for kind in as_ratings],
+        "rating_half_life": half_lives.get(Kind.RATING.value),
     }
     with connection.cursor() as cursor:
         cursor.execute(_VOTES, parameters)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from events.kinds import KIND_TABLE, OPINION_EVENTS, POSITIVE_FROM, VOTE_EVENTS, Kind, KindRow
+from events.weights import AGE_FACTOR_SQL, EventWeights
 
 # The windows before the newest one that give the baseline.
 BASELINE_WINDOWS = 4
@@ -49,7 +50,7 @@ _RATING = KIND_TABLE[Kind.RATING]
 _REPLACE_RATING = [kind for kind in OPINION_EVENTS if not _kept(_RATING, KIND_TABLE[kind])]
 _BELOW_RATING = [kind for kind in VOTE_EVENTS if _outranked(KIND_TABLE[kind], _RATING)]
 _RATING_VOTES = f"""
-    SELECT user_id, movie_id, rated_at AS at FROM events_rating vote
+    SELECT user_id, movie_id, '{Kind.RATING}' AS kind, rated_at AS at FROM events_rating vote
     WHERE value >= %(positive)s AND rated_at <= %(until)s AND rated_at > %(first)s
         AND NOT EXISTS (
             SELECT FROM events_interaction later
@@ -59,8 +60,8 @@ _RATING_VOTES = f"""
         )
 """  # noqa: S608 -- no input in it.
 _EVENT_VOTES = f"""
-    SELECT user_id, movie_id, occurred_at AS at FROM events_interaction vote
-    WHERE kind IN {_sql(VOTE_EVENTS)} AND occurred_at <= %(until)s AND occurred_at > %(first)s
+    SELECT user_id, movie_id, kind, occurred_at AS at FROM events_interaction vote
+    WHERE kind IN {{voting}} AND occurred_at <= %(until)s AND occurred_at > %(first)s
         AND undone_at IS NULL
         AND NOT EXISTS (
             SELECT FROM events_interaction other
@@ -78,27 +79,40 @@ _EVENT_VOTES = f"""
                 AND (vote.kind IN {_sql(_BELOW_RATING)} OR rating.rated_at >= vote.occurred_at)
         )
 """  # noqa: S608 -- no input in it.
+# A vote counts by the votes of its kind, less with age where its kind has a half-life.
 _COUNTS = f"""
-    SELECT movie_id, count(*) FILTER (WHERE at > %(since)s) AS recent, count(*) FILTER (WHERE at <= %(since)s) AS before
-    FROM ({_RATING_VOTES} UNION ALL {_EVENT_VOTES}) AS votes
+    SELECT movie_id, coalesce(sum(counted) FILTER (WHERE at > %(since)s), 0) AS recent,
+        coalesce(sum(counted) FILTER (WHERE at <= %(since)s), 0) AS before
+    FROM (
+        SELECT movie_id, at, votes * ({AGE_FACTOR_SQL}) AS counted
+        FROM (
+            SELECT movie_id, kind, at, extract(epoch FROM %(until)s - at)::float8 AS age
+            FROM ({{votes}}) AS votes
+        ) AS aged
+        JOIN unnest(%(kinds)s::text[], %(votes)s::float8[], %(half_lives)s::float8[])
+            AS terms (kind, votes, half_life) USING (kind)
+    ) AS votes
     GROUP BY movie_id
     HAVING count(*) FILTER (WHERE at > %(since)s) >= %(people)s
 """  # noqa: S608 -- no input in it.
-_NEWEST = f"""
-    (SELECT 0, user_id, at FROM ({_RATING_VOTES} ORDER BY rated_at DESC LIMIT %(limit)s) AS ratings)
-    UNION ALL
-    (SELECT 1, user_id, at FROM ({_EVENT_VOTES} ORDER BY occurred_at DESC LIMIT %(limit)s) AS events)
+_NEWEST_RATINGS = f"""
+    SELECT 0, user_id, at FROM ({_RATING_VOTES} ORDER BY rated_at DESC LIMIT %(limit)s) AS ratings
+"""  # noqa: S608 -- no input in it.
+_NEWEST_EVENTS = f"""
+    SELECT 1, user_id, at FROM ({_EVENT_VOTES} ORDER BY occurred_at DESC LIMIT %(limit)s) AS events
 """  # noqa: S608 -- no input in it.
 _ALL_TIME: dict[str, Any] = {"positive": POSITIVE_FROM, "first": "-infinity"}
 
 
 @dataclass(frozen=True)
 class Trend:
-    """People who voted for a movie: in the newest window, and in the BASELINE_WINDOWS before it together."""
+    """Votes for a movie, at most one of each person: in the newest window, and in the BASELINE_WINDOWS before it
+    together.
+    """
 
     movie_id: int
-    recent: int
-    before: int
+    recent: float
+    before: float
 
     @property
     def score(self) -> float:
@@ -112,11 +126,16 @@ class _Vote(NamedTuple):
     at: datetime
 
 
-def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
+def movie_trends(*, until: datetime, window: timedelta, weights: EventWeights | None = None) -> list[Trend]:
     """The movies that MIN_PEOPLE_A_MOVIE people or more voted for in the ``window`` that ends at ``until``, unordered.
 
-    One query, over the votes of five windows.
+    weights: the votes of each kind. One query, over the votes of five windows.
     """
+    weights = weights or EventWeights()
+    counts, half_lives = weights.votes(), weights.half_lives()
+    tables = _voting_tables(counts, _RATING_VOTES, _EVENT_VOTES)
+    if not tables:
+        return []
     since = until - window
     params: dict[str, Any] = {
         **_ALL_TIME,
@@ -124,20 +143,35 @@ def movie_trends(*, until: datetime, window: timedelta) -> list[Trend]:
         "since": since,
         "until": until,
         "people": MIN_PEOPLE_A_MOVIE,
+        "kinds": [kind.value for kind in counts],
+        "votes": list(counts.values()),
+        "half_lives": [half_lives.get(kind.value) for kind in counts],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, params)
+        cursor.execute(_COUNTS.format(votes=" UNION ALL ".join(tables)), params)
         return [Trend(*row) for row in cursor.fetchall()]
 
 
-def newest_window_end(*, now: datetime, window: timedelta, votes: int, people: int) -> datetime | None:
+def _voting_tables(counts: Collection[Kind], of_ratings: str, of_events: str) -> list[str]:
+    """The query of ratings and that of events, as far as kinds of theirs are among the kinds that vote."""
+    voting = [kind for kind in VOTE_EVENTS if kind in counts]
+    return [
+        *([of_ratings] if Kind.RATING in counts else []),
+        *([of_events.format(voting=_sql(voting))] if voting else []),
+    ]
+
+
+def newest_window_end(
+    *, now: datetime, window: timedelta, votes: int, people: int, weights: EventWeights | None = None
+) -> datetime | None:
     """The end of the newest ``window`` with ``votes`` votes by ``people`` different people; None if there is none.
 
     ``now`` if the window that ends now has enough, else the time of the window's last vote. Reads only the newest
-    votes, by their indexes, and at most 100,000 of each table: one to three queries.
+    votes, by their indexes, and at most 100,000 of each table: one to three queries. weights: which kinds vote.
     """
-    for limit in _BATCH_SIZES:
-        newest, complete = _newest_votes(now, limit)
+    tables = _voting_tables((weights or EventWeights()).votes(), _NEWEST_RATINGS, _NEWEST_EVENTS)
+    for limit in _BATCH_SIZES if tables else ():
+        newest, complete = _newest_votes(tables, now, limit)
         recent = [vote for vote in newest if vote.at > now - window]
         if len(recent) >= votes and len({vote.user_id for vote in recent}) >= people:
             return now
@@ -146,11 +180,13 @@ def newest_window_end(*, now: datetime, window: timedelta, votes: int, people: i
     return None
 
 
-def _newest_votes(now: datetime, limit: int) -> tuple[list[_Vote], bool]:
-    """Up to ``limit`` votes of each table until ``now``, newest first, and whether these are all there are."""
+def _newest_votes(queries: Sequence[str], now: datetime, limit: int) -> tuple[list[_Vote], bool]:
+    """Up to ``limit`` votes of each query until ``now``, newest first, and whether these are all there are."""
     tables: tuple[list[_Vote], list[_Vote]] = ([], [])
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, {**_ALL_TIME, "until": now, "limit": limit})
+        cursor.execute(
+            " UNION ALL ".join(f"({query})" for query in queries), {**_ALL_TIME, "until": now, "limit": limit}
+        )
         for table, user_id, at in cursor:
             tables[table].append(_Vote(user_id, at))
     cut = [min(vote.at for vote in found) for found in tables if len(found) == limit]

@@ -10,6 +10,7 @@ class RecommendationsConfig(AppConfig):
         from accounts.privacy.cleaners import on_pause, on_taste_reset  # noqa: PLC0415
         from recommendations.experiments.selectors import check_experiments  # noqa: PLC0415
         from recommendations.retrieval.config import check_serving_config  # noqa: PLC0415
+        from recommendations.retrieval.event_weights import check_event_weights  # noqa: PLC0415
         from recommendations.serving.deletion import (  # noqa: PLC0415
             forget_lists,
             remove_lists_on_commit,
@@ -17,6 +18,7 @@ class RecommendationsConfig(AppConfig):
         )
 
         register(check_serving_config)
+        register(check_event_weights)
         register(check_experiments, Tags.database)
         on_user_delete(remove_lists_on_commit)
         on_taste_reset(taste_delete)

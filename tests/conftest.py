@@ -13,6 +13,7 @@ from accounts.models import User
 from recommendations.experiments import running
 from recommendations.retrieval import database_state, movie_features
 from recommendations.retrieval.config import serving_config
+from recommendations.retrieval.event_weights import event_weights
 from tests import log_secrets
 from tests.factories import PASSWORD, Cast, client_of, make_cast
 
@@ -39,6 +40,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _forget_serving_config(**kwargs: Any) -> None:
     """The fixture ``settings`` and override_settings send this; nothing changes settings outside the tests."""
     serving_config.cache_clear()
+    event_weights.cache_clear()
 
 
 @pytest.fixture(autouse=True)

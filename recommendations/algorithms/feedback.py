@@ -1,23 +1,25 @@
 """Turns rows of feedback into preference weights: one number from -1 to 1 for each (person, movie) pair.
 
-``events.kinds`` has the table of what each kind of event weighs and which of several kinds counts. ``FeedbackConfig``
-moves what validation data can judge: how much a fair rating counts, and whether feedback fades with age.
+``events.weights`` has the table of what each kind of event weighs, ``events.kinds`` which of several kinds counts.
+``FeedbackConfig`` moves what validation data can judge: how much a fair rating counts, and whether feedback fades with
+age.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from events.kinds import KIND_TABLE, RATING_WEIGHTS, Kind
+from events.weights import LEAST_AGE_FACTOR, EventWeights, KindWeights
 from recommendations.algorithms.interactions import Interactions
 
-# Columns of the table by the code of the kind; NaN where it has none.
+# Columns of the table by the code of the kind.
 _ROWS = sorted(KIND_TABLE.values(), key=lambda row: row.code)
-_WEIGHTS = np.array([np.nan if row.weight is None else row.weight for row in _ROWS], np.float32)
-_AS_RATING = np.array([np.nan if row.as_rating is None else row.as_rating for row in _ROWS], np.float32)
 _PRECEDENCE = np.array([row.precedence for row in _ROWS], np.int8)
 _SEEN = np.array([row.seen for row in _ROWS], np.bool_)
 
@@ -26,25 +28,48 @@ _RATING_STEPS = np.array([rating - 0.25 for rating, _ in RATING_WEIGHTS[1:]], np
 _RATING_WEIGHTS = np.array([weight for _, weight in RATING_WEIGHTS], np.float32)
 _FAIR = [rating for rating, _ in RATING_WEIGHTS].index(3.0)
 
-# However old, a like stays a like: what it says of the person's taste fades, that it was one does not.
-_FADED = 0.1
 _DAY_SECONDS = 86_400
+Layer = Literal["batch", "speed"]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackConfig:
-    """What tuning may change about the weights of ``events.kinds``; it never changes a sign."""
+    """The weights of kinds, from the settings, and what tuning may change about them; it never changes a sign."""
 
     # Weight of a rating of 3; that of 3.5 lies midway between it and 1.
     fair_rating: float = RATING_WEIGHTS[_FAIR][1]
-    # Days in which a weight halves, counted back from the newest feedback; None: age says nothing.
+    # Days in which a weight halves, counted back from the newest feedback; None: age says nothing. A half-life in the
+    # weights takes its place for that kind.
     age_half_life_days: float | None = None
+    weights: EventWeights = field(default_factory=EventWeights)
 
     def __post_init__(self) -> None:
         if not 0 < self.fair_rating <= 1:
             raise ValueError(f"fair_rating must be above 0 and at most 1, not {self.fair_rating}.")
         if self.age_half_life_days is not None and not self.age_half_life_days > 0:
             raise ValueError(f"age_half_life_days must be above 0 or None, not {self.age_half_life_days}.")
+
+
+class _Columns(NamedTuple):
+    """Columns of the weights by the code of the kind; NaN where it has none. half_lives: days, infinite without one."""
+
+    batch: NDArray[np.float32]
+    speed: NDArray[np.float32]
+    as_rating: NDArray[np.float32]
+    half_lives: NDArray[np.float64]
+
+
+@lru_cache(maxsize=16)
+def _columns(weights: EventWeights) -> _Columns:
+    rows: list[KindWeights] = [row for _, row in sorted(weights.rows(), key=lambda pair: pair[0].code)]
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(row, name) for row in rows], np.float64)  # None becomes NaN.
+
+    half_lives = column("half_life_days")
+    half_lives[np.isnan(half_lives)] = np.inf
+    batch, speed, as_rating = (column(name).astype(np.float32) for name in ("batch", "speed", "popularity"))
+    return _Columns(batch, speed, as_rating, half_lives)
 
 
 def rating_weights(ratings: NDArray[np.floating], config: FeedbackConfig | None = None) -> NDArray[np.float32]:
@@ -58,28 +83,35 @@ def rating_weights(ratings: NDArray[np.floating], config: FeedbackConfig | None 
 
 
 def feedback_weights(
-    kinds: NDArray[np.integer], ratings: NDArray[np.floating], config: FeedbackConfig | None = None
+    kinds: NDArray[np.integer],
+    ratings: NDArray[np.floating],
+    config: FeedbackConfig | None = None,
+    layer: Layer = "batch",
 ) -> NDArray[np.float32]:
     """Preference weights of rows of feedback, shape (n,), float32.
 
-    kinds (n,): values of ``Kind.code``. ratings (n,): 0.5 to 5, read where the kind is RATING alone.
+    kinds (n,): values of ``Kind.code``. ratings (n,): 0.5 to 5, read where the kind is RATING alone. layer: that the
+    weights are for.
     """
-    weights = _WEIGHTS[kinds]
+    columns = _columns((config or FeedbackConfig()).weights)
+    weights = (columns.batch if layer == "batch" else columns.speed)[kinds]
     rated = kinds == Kind.RATING.code
     weights[rated] = rating_weights(ratings[rated], config)
     return weights
 
 
-def age_factors(timestamps: NDArray[np.int64], half_life_days: float | None) -> NDArray[np.float32]:
-    """What each weight is multiplied by, 0.1 to 1, shape (n,): it halves every ``half_life_days`` before the newest.
+def age_factors(
+    ages: NDArray[np.number], kinds: NDArray[np.integer], config: FeedbackConfig | None = None
+) -> NDArray[np.float32]:
+    """What each weight is multiplied by, LEAST_AGE_FACTOR to 1, shape (n,): it halves with every half-life of its kind.
 
-    Times of 0 are unknown, and what has no known age does not fade.
+    ages (n,): seconds, at least 0. kinds (n,): values of ``Kind.code``.
     """
-    if half_life_days is None or not len(timestamps):
-        return np.ones(len(timestamps), np.float32)
-    age = (timestamps.max() - timestamps) / (_DAY_SECONDS * half_life_days)
-    factors = np.where(timestamps == 0, 1.0, np.maximum(np.exp2(-age), _FADED))
-    return factors.astype(np.float32)
+    config = config or FeedbackConfig()
+    half_lives = _columns(config.weights).half_lives[kinds]
+    if config.age_half_life_days is not None:
+        half_lives = np.where(np.isinf(half_lives), config.age_half_life_days, half_lives)
+    return np.maximum(np.exp2(-ages / (_DAY_SECONDS * half_lives)), LEAST_AGE_FACTOR).astype(np.float32)
 
 
 def feedback_merge(
@@ -109,12 +141,16 @@ def feedback_merge(
     kind = kinds[last]
     config = config or FeedbackConfig()
     weights = feedback_weights(kind, ratings[last], config)
-    weights *= age_factors(timestamps[last], config.age_half_life_days)
+    # Times of 0 are unknown, and what has no known age does not fade.
+    times = timestamps[last]
+    ages = np.where(times == 0, 0, (times.max() if len(times) else 0) - times)
+    weights *= age_factors(ages, kind, config)
     return Interactions.from_columns(
         people[last],
         movies[last],
         weights=weights,
-        ratings=np.where(kind == Kind.RATING.code, ratings[last], _AS_RATING[kind]),
-        timestamps=timestamps[last],
+        ratings=np.where(kind == Kind.RATING.code, ratings[last], _columns(config.weights).as_rating[kind]),
+        timestamps=times,
         excludes=excludes,
+        kinds=kind,
     )

@@ -20,6 +20,7 @@ class Interactions:
     ratings: float32, shape (n,): the rating on its own scale, NaN where there is none.
     timestamps: int64, shape (n,): unix seconds; 0 where unknown.
     excludes: bool, shape (n,): whether this item must not be recommended to the person any more.
+    kinds: int8, shape (n,): values of ``events.kinds.Kind.code``; None where only weights are known.
     """
 
     user_ids: NDArray[np.int64]
@@ -30,6 +31,7 @@ class Interactions:
     ratings: NDArray[np.float32]
     timestamps: NDArray[np.int64]
     excludes: NDArray[np.bool_]
+    kinds: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -44,10 +46,11 @@ class Interactions:
         ratings: NDArray[np.float32] | None = None,
         timestamps: NDArray[np.int64] | None = None,
         excludes: NDArray[np.bool_] | None = None,
+        kinds: NDArray[np.integer] | None = None,
     ) -> Self:
         """Encode columns of external ids, each of shape (n,); a (person, item) pair must not occur twice.
 
-        Defaults of absent columns: weight 1, no rating, unknown time, excluded from recommendation.
+        Defaults of absent columns: weight 1, no rating, unknown time, excluded from recommendation, unknown kind.
 
         Raises ValueError when the columns differ in length.
         """
@@ -56,7 +59,8 @@ class Interactions:
         ratings = np.full(n, np.nan, np.float32) if ratings is None else ratings
         timestamps = np.zeros(n, np.int64) if timestamps is None else timestamps
         excludes = np.ones(n, np.bool_) if excludes is None else excludes
-        if {len(item_ids), len(weights), len(ratings), len(timestamps), len(excludes)} != {n}:
+        lengths = {len(item_ids), len(weights), len(ratings), len(timestamps), len(excludes)}
+        if lengths | ({n} if kinds is None else {len(kinds)}) != {n}:
             raise ValueError("The columns of interactions differ in length.")
         people, users = np.unique(np.asarray(user_ids, np.int64), return_inverse=True)
         catalogue, items = np.unique(np.asarray(item_ids, np.int64), return_inverse=True)
@@ -69,6 +73,7 @@ class Interactions:
             ratings=np.asarray(ratings, np.float32),
             timestamps=np.asarray(timestamps, np.int64),
             excludes=np.asarray(excludes, np.bool_),
+            kinds=None if kinds is None else np.asarray(kinds, np.int8),
         )
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
@@ -82,6 +87,7 @@ class Interactions:
             ratings=self.ratings[rows],
             timestamps=self.timestamps[rows],
             excludes=self.excludes[rows],
+            kinds=None if self.kinds is None else self.kinds[rows],
         )
 
     def likes(self) -> csr_array:

@@ -13,6 +13,7 @@ from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
+from recommendations.retrieval.event_weights import event_weights
 from recommendations.retrieval.reasons import POPULAR, TRENDING
 
 
@@ -60,12 +61,13 @@ def _trends() -> dict[str, Any]:
     """The trending movies of all genres, as plain JSON."""
     config = serving_config()
     now, window = timezone.now(), timedelta(days=config.trending_window_days)
+    weights = event_weights()
     until = newest_window_end(
-        now=now, window=window, votes=config.trending_min_votes, people=config.trending_min_people
+        now=now, window=window, votes=config.trending_min_votes, people=config.trending_min_people, weights=weights
     )
     if until is None:
         return {"basis": "popular", "until": None, "items": []}
-    rising = _published_rising(movie_trends(until=until, window=window))
+    rising = _published_rising(movie_trends(until=until, window=window, weights=weights))
     rising.sort(key=lambda trend: (-trend.score, -trend.recent, trend.movie_id))
     return {
         "basis": "now" if until == now else "history",

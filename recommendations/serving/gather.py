@@ -29,6 +29,7 @@ from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
+from recommendations.retrieval.event_weights import event_weights, signal_ages
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.moods import mood_fits
 from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
@@ -269,6 +270,8 @@ def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence
         usable=usable,
         newer=live.newer_than_training(signals),
         config=published.parameters.realtime,
+        weights=event_weights(),
+        ages=signal_ages(signals),
     )
     if profile is None:
         return None

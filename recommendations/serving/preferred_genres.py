@@ -8,8 +8,9 @@ import numpy as np
 from events.selectors import Signal
 from recommendations.algorithms.listing.blending import normalise
 from recommendations.algorithms.listing.scoring import ScoredItems
-from recommendations.algorithms.listing.session_query import signal_weights
+from recommendations.algorithms.listing.session_query import signal_age_factors, signal_weights
 from recommendations.retrieval import candidates, reasons
+from recommendations.retrieval.event_weights import event_weights, signal_ages
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache
 
@@ -46,7 +47,10 @@ def popular_in_preferred(
 
 def _genres(features: MovieFeatureCache, signals: Sequence[Signal]) -> tuple[dict[str, float], dict[str, str]]:
     """The preference for each preferred genre, summing to 1, and the names of genres; both by slug."""
-    weights = signal_weights([signal.kind for signal in signals], [signal.value for signal in signals]).tolist()
+    kinds, values = [signal.kind for signal in signals], [signal.value for signal in signals]
+    table = event_weights()
+    aged = signal_weights(kinds, values, weights=table) * signal_age_factors(kinds, signal_ages(signals), table)
+    weights = aged.tolist()
     cards = features.cards([signal.movie_id for signal in signals])
     preference: dict[str, float] = defaultdict(float)
     names: dict[str, str] = {}

@@ -88,7 +88,8 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
     counted = []
     if pool.profile is not None:
         signals = [request.signals[position] for position in pool.profile.signal_positions.tolist()]
-        counted = list(zip(signals, pool.profile.weights.tolist(), strict=True))
+        terms = (pool.profile.weights, pool.profile.kind_weights, pool.profile.age_factors)
+        counted = list(zip(signals, *(term.tolist() for term in terms), strict=True))
     sums = map(sum, zip(*(item.shares for item in items), strict=True))
     shares = dict.fromkeys(COLUMNS, 0.0) | dict(zip(COLUMNS, sums, strict=False))
     live = request.live
@@ -100,8 +101,15 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
             "counted": len(counted),
             "newer_than_batch": pool.profile.newer if pool.profile is not None else 0,
             "newest": [
-                {"movie_id": signal.movie_id, "kind": str(signal.kind), "value": signal.value, "weight": round(w, 4)}
-                for signal, w in counted
+                {
+                    "movie_id": signal.movie_id,
+                    "kind": str(signal.kind),
+                    "value": signal.value,
+                    "weight": round(weight, 4),
+                    "kind_weight": round(kind_weight, 4),
+                    "age_factor": round(age_factor, 4),
+                }
+                for signal, weight, kind_weight, age_factor in counted
             ],
         },
         "batch": {

@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 
 from recommendations.algorithms.configs import ConfigError, config_from_json
+from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.pipeline.serving_validation import ServingValidationConfig
 from recommendations.algorithms.pipeline.train import TrainingConfig
 from recommendations.algorithms.pipeline.tune import TunedConfig
@@ -16,6 +17,7 @@ from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.rankers.popularity import PopularityConfig
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 from recommendations.models import NEXT_ITEM_DIMENSIONS, TuningRun
+from recommendations.retrieval.event_weights import event_weights
 
 logger = structlog.get_logger(__name__)
 
@@ -53,8 +55,8 @@ def popularity_config() -> PopularityConfig:
 
 
 def shipped_config() -> TunedConfig:
-    """The shipped hyperparameters, within the limits of the settings."""
-    return TunedConfig(EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS))
+    """The shipped hyperparameters, with the weights and within the limits of the settings."""
+    return TunedConfig(EnsembleConfig(max_items=settings.TRAINING_MAX_ITEMS), FeedbackConfig(weights=event_weights()))
 
 
 def tuned_config() -> TunedConfig:
@@ -70,4 +72,8 @@ def tuned_config() -> TunedConfig:
     except ConfigError as error:
         logger.error("tuning_not_readable", run=run.pk, reason=str(error))
         return shipped_config()
-    return replace(found, ranker=replace(found.ranker, max_items=settings.TRAINING_MAX_ITEMS))
+    return replace(
+        found,
+        ranker=replace(found.ranker, max_items=settings.TRAINING_MAX_ITEMS),
+        feedback=replace(found.feedback, weights=event_weights()),
+    )

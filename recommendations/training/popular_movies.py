@@ -12,7 +12,6 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from events.kinds import KIND_TABLE
 from events.training_data import movie_votes_read
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.db.advisory_locks import transaction_lock
@@ -20,13 +19,11 @@ from movies.models import Movie
 from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.rankers.popularity import PopularityConfig, damped_popularity, top_scored
 from recommendations.models import ModelVersion, PopularMovie
+from recommendations.retrieval.event_weights import event_weights
 from recommendations.retrieval.version_serving import serving_parameters
 from recommendations.training.config import popularity_config
 
 logger = structlog.get_logger(__name__)
-
-# The rating that an event counts as, where the person has not rated the movie.
-AS_RATINGS = {kind.value: row.as_rating for kind, row in KIND_TABLE.items() if row.as_rating is not None}
 
 
 def popular_refresh(*, now: datetime | None = None) -> int:
@@ -37,9 +34,13 @@ def popular_refresh(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     with transaction.atomic():
         transaction_lock("popular")
-        config = _config()
+        config, weights = _config(), event_weights()
         votes = movie_votes_read(
-            now=now, half_life_days=config.half_life_days, floor=config.floor, as_ratings=AS_RATINGS
+            now=now,
+            half_life_days=config.half_life_days,
+            floor=config.floor,
+            as_ratings=weights.as_ratings(),
+            half_lives=weights.half_lives(),
         )
         scores = damped_popularity(votes.counts, votes.totals, config)
         rows = _rank(votes.movie_ids, scores, now)

@@ -1,9 +1,10 @@
 """The folders, the environment and the service addresses that the other settings use."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -30,6 +31,14 @@ class Environment(environ.Env):
     def float(self, var: str, default: float | NoValue = environ.Env.NOTSET) -> float:
         """Raises ImproperlyConfigured naming the variable."""
         return self.get_value(var, cast=_reader(var, float, "a number"), default=default)
+
+    def json_object(self, var: str) -> Any:
+        """What the variable has as JSON; an empty object where it is not set. Raises ImproperlyConfigured naming it."""
+        text = self.str(var, default="")
+        try:
+            return json.loads(text) if text else {}
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} is not JSON: {error}.") from None
 
 
 def _reader(var: str, kind: Callable[[str], Number], what: str) -> Callable[[str], Number]:

@@ -84,3 +84,8 @@ GROUP_LIST_HOURS = env.float("GROUP_LIST_HOURS", default=24)
 # Movies that a list showed to a person within this many hours, and that they did not act on, rest: the next list that
 # is computed leaves them out as long as others are left. 0 turns it off. A cached list stays as it is for its hour.
 REPEAT_AFTER_HOURS = env.int("REPEAT_AFTER_HOURS", default=0)
+# What each kind of event weighs, by kind: batch and speed (preference in the nightly model and in the speed layer, -1
+# to 1), popularity (the rating that it stands for), trending (its votes, 0 to 1) and half_life_days (in which all of
+# this halves, down to a tenth). What is not set here is as in events/kinds.py, without half-lives.
+# EVENT_WEIGHTS='{"view": {"batch": 0.1, "half_life_days": 30}}' replaces two entries.
+EVENT_WEIGHTS = env.json_object("EVENT_WEIGHTS")

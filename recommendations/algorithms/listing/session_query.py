@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from events.kinds import Kind
-from recommendations.algorithms.feedback import FeedbackConfig, feedback_weights
+from events.weights import EventWeights
+from recommendations.algorithms.feedback import FeedbackConfig, age_factors, feedback_weights
 
 # The leading dimensions of the few-shot factors, learned from likes; the others are for movies without any likes.
 LEARNED_DIRECTIONS = 64
@@ -50,17 +51,37 @@ class RealtimeConfig:
 
 
 def signal_weights(
-    kinds: Sequence[str], values: Sequence[float | None], config: RealtimeConfig | None = None
+    kinds: Sequence[str],
+    values: Sequence[float | None],
+    config: RealtimeConfig | None = None,
+    weights: EventWeights | None = None,
 ) -> NDArray[np.float32]:
     """The weight of each signal, -1 to 1, float32 (k,): above 0 is positive, below 0 negative.
 
-    kinds: values of ``events.kinds.Kind``. values: the ratings, 0.5 to 5; None for other kinds. The weights
-    are those of the nightly model, apart from fair ratings.
+    kinds: values of ``events.kinds.Kind``. values: the ratings, 0.5 to 5; None for other kinds. weights: what each kind
+    weighs. Ratings weigh what they do in the nightly model, apart from fair ones.
     """
-    codes = np.array([_CODES[kind] for kind in kinds], np.int8)
+    codes = _codes(kinds)
     ratings = np.array([np.nan if value is None else value for value in values], np.float32)
     fair_rating = (config or RealtimeConfig()).fair_rating
-    return feedback_weights(codes, ratings, FeedbackConfig(fair_rating=fair_rating))
+    feedback = FeedbackConfig(fair_rating=fair_rating, weights=weights or EventWeights())
+    return feedback_weights(codes, ratings, feedback, "speed")
+
+
+def signal_age_factors(
+    kinds: Sequence[str], ages: NDArray[np.number] | None, weights: EventWeights | None
+) -> NDArray[np.float32]:
+    """What the age of each signal multiplies its weight by, float32 (k,): 1 where its kind has no half-life.
+
+    ages: seconds, (k,); None where they say nothing.
+    """
+    if ages is None or weights is None:
+        return np.ones(len(kinds), np.float32)
+    return age_factors(ages, _codes(kinds), FeedbackConfig(weights=weights))
+
+
+def _codes(kinds: Sequence[str]) -> NDArray[np.int8]:
+    return np.array([_CODES[kind] for kind in kinds], np.int8)
 
 
 def recency_weights(n: int, half_life: float) -> NDArray[np.float32]:
@@ -108,9 +129,10 @@ def truncate_directions(query: NDArray[np.float32], signals: int, config: Realti
 class UserProfile:
     """One person's newest usable signals as a query: k signals, newest first; d dimensions.
 
-    signal_positions: positions of the usable signals among those given, int64 (k,); weights: float32 (k,), above 0 for
-    positive signals; query_factors, item_factors: of the signals' movies, float32 (k, d); query: float32 (d,), of the
-    positive signals; positive: their number; newer: the number of them that the nightly model has not read.
+    signal_positions: positions of the usable signals among those given, int64 (k,); weights: by kind, age and recency,
+    float32 (k,), above 0 for positive signals; query_factors, item_factors: of the signals' movies, float32 (k, d);
+    query: float32 (d,), of the positive signals; positive: their number; newer: the number of them that the nightly
+    model has not read.
     """
 
     signal_positions: NDArray[np.int64]
@@ -120,6 +142,9 @@ class UserProfile:
     query: NDArray[np.float32]
     positive: int
     newer: int
+    # Of each signal, float32 (k,): what its kind or rating weighs, and its factor by age.
+    kind_weights: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    age_factors: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 def build_user_profile(
@@ -131,20 +156,24 @@ def build_user_profile(
     usable: NDArray[np.bool_],
     newer: NDArray[np.bool_],
     config: RealtimeConfig,
+    weights: EventWeights | None = None,
+    ages: NDArray[np.number] | None = None,
 ) -> UserProfile | None:
     """Build the profile from n signals, newest first; None if no signal is usable or all weights are 0.
 
     kinds, values: as for ``signal_weights``, n each; query_factors, item_factors: of the signals' movies, (n, d);
     usable: whether the model has factors for the movie, bool (n,); newer: whether the signal is newer than the nightly
-    model's data, bool (n,).
+    model's data, bool (n,); weights: what each kind weighs, with half-lives that apply to the signals' ages, in seconds
+    (n,).
     """
-    strengths = signal_weights(kinds, values, config)
+    strengths, factors = signal_weights(kinds, values, config, weights), signal_age_factors(kinds, ages, weights)
     # Recency also counts signals whose movies have no factors.
-    weights = (strengths * recency_by_sign(strengths, config.recency_half_life))[usable]
-    if not weights.any():
+    profiled = (strengths * factors * recency_by_sign(strengths, config.recency_half_life))[usable]
+    if not profiled.any():
         return None
     known = query_factors[usable]
-    positive = weights > 0
-    query = truncate_directions(query_vector(known, weights), int(positive.sum()), config)
+    positive = profiled > 0
+    query = truncate_directions(query_vector(known, profiled), int(positive.sum()), config)
     counts = int(positive.sum()), int((positive & newer[usable]).sum())
-    return UserProfile(np.flatnonzero(usable), weights, known, item_factors[usable], query, *counts)
+    own = strengths[usable], factors[usable]
+    return UserProfile(np.flatnonzero(usable), profiled, known, item_factors[usable], query, *counts, *own)

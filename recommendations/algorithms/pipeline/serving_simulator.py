@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from events.kinds import Kind
+from events.weights import EventWeights
 from recommendations.algorithms.listing.blending import POPULAR_CANDIDATES, REALTIME_CANDIDATES, BlendConfig
 from recommendations.algorithms.listing.query_mixture import mix_queries
 from recommendations.algorithms.listing.scoring import (
@@ -44,6 +45,8 @@ class ServingSimulator:
     parameters: ServingParameters = field(default_factory=ServingParameters)
     # With a next-item model, its joined item factors, (I, d + e + 1), replace ``item_factors`` in the search.
     next_item: NextItemFactors | None = None
+    # What each kind of signal weighs.
+    weights: EventWeights = field(default_factory=EventWeights)
     _has_factors: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +56,11 @@ class ServingSimulator:
 
     @classmethod
     def from_model(
-        cls, model: TrainedModel, config: PopularityConfig, parameters: ServingParameters | None = None
+        cls,
+        model: TrainedModel,
+        config: PopularityConfig,
+        parameters: ServingParameters | None = None,
+        weights: EventWeights | None = None,
     ) -> ServingSimulator:
         """Build from the model's factors and the popularity of items in its interactions.
 
@@ -69,7 +76,13 @@ class ServingSimulator:
         scores[rows[inside]] = fitted.item_scores[inside]
         popular = np.lexsort((np.arange(len(scores)), -scores))[: np.count_nonzero(scores)]
         return cls(
-            model.query_factors, model.item_factors, popular, scores, parameters=parameters, next_item=model.next_item
+            model.query_factors,
+            model.item_factors,
+            popular,
+            scores,
+            parameters=parameters,
+            next_item=model.next_item,
+            weights=weights or EventWeights(),
         )
 
     def recommend(
@@ -144,6 +157,8 @@ class ServingSimulator:
             usable=np.any(factors, axis=1),
             newer=np.arange(len(positions)) < newer,
             config=self.parameters.realtime,
+            weights=self.weights,
+            ages=None if timestamps is None else _ages(timestamps[newest]),
         )
         if profile is None or self.next_item is None:
             return profile
@@ -164,3 +179,8 @@ class ServingSimulator:
     def _popular(self, exclude: NDArray[np.int64], limit: int) -> ScoredItems:
         head = self.popular[~np.isin(self.popular, exclude)][:limit]
         return ScoredItems(head, self.popularity[head])
+
+
+def _ages(timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The age of each signal when a list is made after the newest one, in seconds, (k,); 0 where it is unknown."""
+    return np.where(timestamps == 0, 0, timestamps.max(initial=0) - timestamps)

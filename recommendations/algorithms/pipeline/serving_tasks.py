@@ -11,11 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from events.kinds import KIND_TABLE, POSITIVE_FROM, Kind
+from events.kinds import POSITIVE_FROM, Kind
 from recommendations.algorithms.feedback import feedback_weights
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.few_shot import CLEAR_LIKE
 
+# Of data without kinds. A weight that no rating explains is one of these; clicks, places on a watchlist and parts come
+# from events, which have kinds.
+WEIGHT_KINDS = (Kind.LIKE, Kind.DISLIKE, Kind.VIEW, Kind.WATCH, Kind.HIDE)
+_NAMES = np.array([kind.value for kind in sorted(Kind, key=lambda kind: kind.code)])
 # Numbers of a person's signals since the training after which lists are made.
 STEPS = (0, 2, 5, 10, 20, 40)
 NEXT_LIKES = 10
@@ -142,10 +146,14 @@ class _Histories:
 
 
 def kinds_of(interactions: Interactions) -> NDArray[np.str_]:
-    """The kind of signal that each of n interactions counts as, (n,): a rating, or the kind with the nearest weight."""
-    kinds = [kind for kind in Kind if kind is not Kind.RATING and KIND_TABLE[kind].weight is not None]
-    codes = np.array([kind.code for kind in kinds], np.int8)
+    """The kind of signal that each of n interactions is, (n,).
+
+    Where the data has weights alone: a rating, or the kind of WEIGHT_KINDS with the nearest weight.
+    """
+    if interactions.kinds is not None:
+        return _NAMES[interactions.kinds]
+    codes = np.array([kind.code for kind in WEIGHT_KINDS], np.int8)
     weights = feedback_weights(codes, np.full(len(codes), np.nan, np.float32))
     nearest = np.abs(interactions.weights[:, None] - weights[None]).argmin(axis=1)
-    names = np.array([kind.value for kind in kinds])[nearest]
+    names = np.array([kind.value for kind in WEIGHT_KINDS])[nearest]
     return np.where(np.isfinite(interactions.ratings), Kind.RATING.value, names)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from events.weights import EventWeights
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.blending import LIST_SIZE, BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
@@ -77,12 +78,14 @@ def choose_serving(
     *,
     popularity: PopularityConfig,
     config: ServingValidationConfig,
+    weights: EventWeights | None = None,
     seed: int = 0,
     on_share: OnShare = lambda share: None,
 ) -> ServingChoice | None:
     """Choose the parameters of serving; None where the data cannot be split by time, or nobody likes anything later.
 
-    fit: trains a model of the kind that is to be served. The same input gives the same choice.
+    fit: trains a model of the kind that is to be served; weights: what each kind of signal weighs when it is. The same
+    input gives the same choice.
     """
     sample = _sample_people(interactions, config.max_interactions, seed)
     try:
@@ -100,7 +103,7 @@ def choose_serving(
     ]
     if not tasks:
         return None
-    return search(_Trial(model, popularity, tasks), config, on_share)
+    return search(_Trial(model, popularity, tasks, weights), config, on_share)
 
 
 def _sample_people(interactions: Interactions, most: int, seed: int) -> Interactions:
@@ -128,9 +131,15 @@ def published_lists(model: TrainedModel, tasks: Sequence[ServingTask]) -> dict[i
 class _Trial:
     """Measures parameters on tasks. The model is fixed."""
 
-    def __init__(self, model: TrainedModel, popularity: PopularityConfig, tasks: Sequence[ServingTask]) -> None:
+    def __init__(
+        self,
+        model: TrainedModel,
+        popularity: PopularityConfig,
+        tasks: Sequence[ServingTask],
+        weights: EventWeights | None = None,
+    ) -> None:
         self.tasks = list(tasks)
-        self._model, self._popularity = model, popularity
+        self._model, self._popularity, self._weights = model, popularity, weights
         lists = published_lists(model, self.tasks)
         # The data may name people of whom the training has read nothing: they have no nightly list.
         self._batch = [lists.get(task.person) if task.known else None for task in self.tasks]
@@ -143,7 +152,7 @@ class _Trial:
 
     def values(self, parameters: ServingParameters, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """nDCG@10 of the chosen tasks, NaN for the others, float64 (tasks,)."""
-        simulator = ServingSimulator.from_model(self._model, self._popularity, parameters)
+        simulator = ServingSimulator.from_model(self._model, self._popularity, parameters, self._weights)
         rows = np.flatnonzero(chosen)
         lists = np.full((len(rows), MEASURED_AT), -1, np.int64)
         for place, row in enumerate(rows.tolist()):

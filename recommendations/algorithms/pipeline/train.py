@@ -184,6 +184,7 @@ def _serving_choice(
             lambda older: train(older, contents, alike),
             popularity=config.popularity,
             config=config.serving_validation,
+            weights=config.feedback.weights,
             seed=config.random_state,
             on_share=lambda share: stages.advance("validating serving", 0.1 + 0.2 * share),
         )

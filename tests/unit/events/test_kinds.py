@@ -14,12 +14,12 @@ from events.selectors import NOT_SEEN_BY, Signal, history, latest_per_movie, see
 from events.services import interaction_record
 from events.training_data import movie_votes_read, training_data_read
 from events.trends import MIN_PEOPLE_A_MOVIE, movie_trends
+from events.weights import EventWeights
 from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge, rating_weights
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.session_query import signal_weights
 from recommendations.api.serializers import ReasonSerializer
 from recommendations.retrieval.reasons import TASTE, because_of
-from recommendations.training.popular_movies import AS_RATINGS
 from tests.factories import make_movie, make_user
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -178,7 +178,7 @@ def test_a_kind_is_the_same_rating_in_averages_and_popularity(db, kind):
     record(make_user(), movie, kind)
     expected = value_of(kind) or KIND_TABLE[kind].as_rating
 
-    votes = movie_votes_read(now=NOON, half_life_days=10, floor=0.2, as_ratings=AS_RATINGS)
+    votes = movie_votes_read(now=NOON, half_life_days=10, floor=0.2, as_ratings=EventWeights().as_ratings())
 
     assert votes.movie_ids.tolist() == ([] if expected is None else [movie.pk])
     assert votes.totals.tolist() == ([] if expected is None else pytest.approx([expected]))
