@@ -60,13 +60,23 @@ def name_signals(
     expected = np.clip(weights, 0, None) / max(float(np.clip(weights, 0, None).sum()), 1e-9)
     stands_out = (shares >= config.notable_share) & (shares >= 0.999 * expected[:, None]) & nameable[:, None]
     only_one = np.count_nonzero(nameable) == 1
-    named = np.full(shares.shape[1], -1, np.int64)
+    named = [-1] * shares.shape[1]
     recent: deque[int] = deque(maxlen=config.window - 1)
+    choices = _signals_by_item(shares, stands_out)
     for item in range(shares.shape[1]):
-        signals = np.flatnonzero(stands_out[:, item])
-        for signal in signals[np.argsort(-shares[signals, item], kind="stable")].tolist():
+        for signal in choices.get(item, ()):
             if only_one or recent.count(signal) < config.most_named:
                 named[item] = signal
                 break
-        recent.append(int(named[item]))
-    return named
+        recent.append(named[item])
+    return np.array(named, np.int64)
+
+
+def _signals_by_item(shares: NDArray[np.float32], stands_out: NDArray[np.bool_]) -> dict[int, list[int]]:
+    """The signals that stand out, largest share first, by item; both arrays are (k, n)."""
+    items, signals = np.nonzero(stands_out.T)
+    order = np.lexsort((signals, -shares[signals, items], items))
+    found: dict[int, list[int]] = {}
+    for item, signal in zip(items[order].tolist(), signals[order].tolist(), strict=True):
+        found.setdefault(item, []).append(signal)
+    return found

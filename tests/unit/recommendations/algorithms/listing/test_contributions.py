@@ -83,3 +83,21 @@ def test_no_items_have_no_names():
 def test_invalid_hyperparameters_are_refused(bad):
     with pytest.raises(ValueError, match="must be"):
         ContributionConfig(**bad)
+
+
+def test_the_same_signals_are_named_as_item_by_item():
+    """Random shares with ties, against the definition: the largest share of the item first, of equal ones the first."""
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        shares = rng.choice([0.0, 0.2, 0.25, 0.5, 0.9], size=(6, 40)).astype(np.float32)
+        weights, nameable = rng.random(6).astype(np.float32), rng.random(6) > 0.3
+        expected = weights / weights.sum()
+        named: list[int] = []
+        for item in range(shares.shape[1]):
+            signals = [
+                row for row in range(6) if nameable[row] and shares[row, item] >= max(0.2, 0.999 * expected[row])
+            ]
+            signals.sort(key=lambda row: -shares[row, item])
+            fit = [row for row in signals if nameable.sum() == 1 or named[-9:].count(row) < 3]
+            named.append(fit[0] if fit else -1)
+        assert name_signals(shares, weights, nameable).tolist() == named
