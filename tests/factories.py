@@ -104,6 +104,17 @@ def make_popular(movies: Sequence[Movie], genre: str | None = None) -> None:
     )
 
 
+def some_movie() -> Movie:
+    """A published movie: one that is there, so that a test beside others adds none to their lists; else a new one."""
+    return Movie.objects.filter(status=Movie.Status.PUBLISHED).order_by("pk").first() or make_movie()
+
+
+def some_popular(count: int) -> None:
+    """Makes movies that are popular with everyone, unless others are."""
+    if not PopularMovie.objects.filter(genre=None).exists():
+        make_popular([make_movie() for _ in range(count)])
+
+
 def make_key(client: str = "shop", scopes: Sequence[str] | None = None, **fields) -> str:
     """The text of a new key of the client application of this name; with all scopes unless given."""
     scopes = Scope.values if scopes is None else scopes

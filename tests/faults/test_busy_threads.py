@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from accounts.tokens import AccessToken
-from tests.factories import make_movie, make_popular, make_user
+from tests.factories import make_user, some_popular
 from tests.functional.web_server import WebServer, running_database_url, web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def peers_of(pid: int) -> list[int]:
 
 
 def test_cached_lists_and_probes_answer_while_all_threads_are_busy(server):
-    make_popular([make_movie() for _ in range(5)])
+    some_popular(5)
     reader, others = make_user(), [make_user() for _ in range(2 * THREADS)]
     with ExitStack() as stack:
         line = stack.enter_context(connect(server))

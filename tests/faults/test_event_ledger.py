@@ -26,7 +26,7 @@ from accounts.tokens import AccessToken
 from events.models import Interaction
 from recsys_project.embedded import addresses, owner
 from recsys_project.embedded.processes import processes_in, wait_until
-from tests.factories import make_movie, make_user
+from tests.factories import make_user, some_movie
 from tests.functional.store import Store
 from tests.functional.web_server import Answer, WebServer, error_of, web_server
 
@@ -129,7 +129,7 @@ def test_an_acknowledged_event_survives_kills_exactly_once(tmp_path: Path):
             site.append(servers.enter_context(web_server(folder, **server_environment())))
 
         start()
-        with writing(tokens, make_movie().pk, site) as writers:
+        with writing(tokens, some_movie().pk, site) as writers:
             for number in range(KILLS):
                 time.sleep(1)
                 if number % 2:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.tokens import AccessToken
-from tests.factories import make_movie, make_popular, make_user
+from tests.factories import make_user, some_popular
 from tests.functional.cinema import LIST, Line
 from tests.functional.store import Store
 from tests.functional.web_server import WebServer, web_server
@@ -37,7 +37,7 @@ def server(store: Store, tmp_path, django_db_setup) -> Iterator[WebServer]:
         "RATELIMIT_ENABLE": "false",
     }
     with web_server(tmp_path, **environment) as running:
-        make_popular([make_movie() for _ in range(5)])
+        some_popular(5)
         yield running
 
 

@@ -227,8 +227,8 @@ def test_when_the_databases_connections_die_no_request_fails(stricken: WebServer
 
 def test_a_statement_that_does_not_end_holds_no_thread_for_good(stricken: WebServer, person: Client):
     with psycopg.connect(running_database_url(), autocommit=True) as other, other.transaction():
-        # Every list ends by being logged: eight that wait hold all threads of both processes.
-        other.execute("LOCK TABLE events_servedrecommendation IN SHARE MODE")
+        # Every list reads the person's ratings: eight that wait hold all threads of both processes.
+        other.execute("LOCK TABLE events_rating IN ACCESS EXCLUSIVE MODE")
         held = at_once([lambda: person.get(LIST, genre="war")] * 8)
 
     assert [error_of(answer, 503)["code"] for answer in held] == ["service_unavailable"] * 8

@@ -33,10 +33,18 @@ def rows_about(user_id: int) -> int:
 
 
 def keys_about(user_id: int, list_ids: set[str]) -> set[str]:
-    """Redis' keys that hold the person's number or a list's, but for the mark, of a minute, that they are gone."""
+    """Redis' keys that hold the person's number or a list's, but for the marks, of a minute, that they are gone and
+    that nobody may act for them."""
     keys = {key.decode() for key in get_redis_connection("default").scan_iter(cache.make_key("*"), count=1000)}
     own = {key for key in keys if re.search(rf":{user_id}(?::|$)", key) and ":deleted:" not in key}
+    own = {key for key in own if ":access:" not in key or not is_blocked(key)}
     return own | {key for key in keys if key.rpartition(":")[2] in list_ids}
+
+
+def is_blocked(key: str) -> bool:
+    """Whether the entry says that access has ended; it lives for a minute at most."""
+    redis = get_redis_connection("default")
+    return redis.get(key) in (b"-", None) and redis.ttl(key) <= 60
 
 
 class Activity:

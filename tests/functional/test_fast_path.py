@@ -28,7 +28,7 @@ from accounts.services import user_update
 from accounts.signins import InvalidRefreshTokenError, sign_in_end, sign_ins_end, tokens_issue, tokens_refresh
 from accounts.tokens import AccessToken, RefreshToken, token_family
 from recsys_project.fast_path.access import entry_key
-from tests.factories import PASSWORD, make_key, make_movie, make_popular, make_user
+from tests.factories import PASSWORD, make_key, make_user, some_popular
 from tests.functional.web_server import WebServer, web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +54,7 @@ def server(tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[Web
 
 @pytest.fixture(autouse=True)
 def _movies():
-    make_popular([make_movie() for _ in range(12)])
+    some_popular(12)
 
 
 class Line:
