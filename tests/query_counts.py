@@ -1,4 +1,4 @@
-"""Compares how many SQL statements something costs with what is committed in query_counts.json."""
+"""Compares how many SQL statements and round trips to Redis something costs with what query_counts.json has."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recommendations.retrieval import database_state
+from tests.redis_trips import recorded_trips
 
 FILE = Path(__file__).with_name("query_counts.json")
 UPDATE = "UPDATE_QUERY_COUNTS"
@@ -19,17 +20,28 @@ Where the new numbers are meant, write them into tests/{FILE.name} and commit it
     {UPDATE}=1 ./bin/test tests/unit/recsys_project/test_query_counts.py"""
 
 
-def statements(ask: Callable[[], Any]) -> list[str]:
+def statements(ask: Callable[[], Any], *, read_state: bool = True) -> list[str]:
     """The SQL that ``ask`` costs, BEGIN and COMMIT among it.
 
-    Each process reads the database's state once a second, whoever asks: it is read just before and is not in here.
+    Each process reads the database's state once a second, whoever asks: it is read just before and is not in here,
+    unless the caller has read it.
     """
-    database_state.clear_cache()
-    database_state.catalogue_token()
+    if read_state:
+        database_state.clear_cache()
+        database_state.catalogue_token()
     with CaptureQueriesContext(connection) as queries:
         ask()
     # Django cannot say what a prepared cursor sent.
     return [" ".join((query["sql"] or "A prepared statement").split()) for query in queries]
+
+
+def trips_to_redis(ask: Callable[[], Any]) -> list[str]:
+    """The commands of each round trip to Redis that ``ask`` costs; the database's state is as for ``statements``."""
+    database_state.clear_cache()
+    database_state.catalogue_token()
+    with recorded_trips() as trips:
+        ask()
+    return trips
 
 
 def compare(section: str, found: Mapping[str, list[str]], file: Path = FILE) -> None:
@@ -49,7 +61,7 @@ def compare(section: str, found: Mapping[str, list[str]], file: Path = FILE) -> 
         if expected.get(name) != counts.get(name)
     ]
     if problems:
-        pytest.fail("\n".join([f"SQL statements, {section}:", *problems, HOW_TO_UPDATE]), pytrace=False)
+        pytest.fail("\n".join([f"Costs, {section}:", *problems, HOW_TO_UPDATE]), pytrace=False)
 
 
 def _difference(name: str, expected: int | None, found: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What every operation of the API and every list of the admin costs in SQL statements; see tests/query_counts.json."""
+"""What operations of the API and lists of the admin cost in SQL and round trips to Redis: tests/query_counts.json."""
 
 import json
 import uuid
@@ -44,7 +44,7 @@ from tests.factories import (
     make_user,
     make_version,
 )
-from tests.query_counts import UPDATE, compare, statements
+from tests.query_counts import UPDATE, compare, statements, trips_to_redis
 
 Fields = dict[str, Any]
 _numbers = count(1)
@@ -111,10 +111,13 @@ class Asked:
 
         return send
 
-    def statements(self, cast: Cast) -> list[str]:
+    def costs(self, cast: Cast) -> tuple[list[str], list[str]]:
+        """The SQL statements, and the round trips to Redis."""
         self.prepare(cast)()
         self.meanwhile(cast)
-        return statements(self.prepare(cast))
+        send, sql = self.prepare(cast), []
+        trips = trips_to_redis(lambda: sql.extend(statements(send, read_state=False)))
+        return sql, trips
 
 
 def make_experiment(*, started: bool) -> str:
@@ -372,10 +375,11 @@ def test_every_operation_costs_the_committed_number_of_queries(busy_cast):
     assert sorted(operations() - asked) == [], "Not counted: add how to ask for these to REQUESTS."
     assert sorted(asked - operations()) == [], "No longer in the schema: remove these from REQUESTS."
 
-    found = {request.name: request.statements(busy_cast) for request in REQUESTS}
+    found = {request.name: request.costs(busy_cast) for request in REQUESTS}
 
     assert len(found) == len(REQUESTS)
-    compare("api", found)
+    compare("api", {name: sql for name, (sql, _) in found.items()})
+    compare("api, round trips to Redis", {name: trips for name, (_, trips) in found.items()})
 
 
 @pytest.fixture
