@@ -19,8 +19,9 @@ from recsys_project.token_bucket import Bucket, BucketRate, parse_bucket_rate
 
 # A signature that was verified is not verified again for this long.
 VERIFIED_SECONDS = 60.0
-# Tokens, keys and users that are remembered, each; beyond it all are forgotten.
-MAX_REMEMBERED = 20_000
+# Tokens, and users of keys, that are remembered, each; beyond it the oldest is forgotten. One takes 1.5 KB, and pages
+# are held of about as many people (lists.MAX_HELD_BYTES).
+MAX_REMEMBERED = 5_000
 # A key's last use is recorded by the minute, in Django.
 _LAST_USE_SECONDS = 60.0
 
@@ -144,6 +145,9 @@ def _only_rate(name: str, rates: Sequence[str]) -> BucketRate | None:
 
 
 def _add(remembered: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(remembered) >= MAX_REMEMBERED:
-        remembered.clear()
+    if len(remembered) >= MAX_REMEMBERED and key not in remembered:
+        try:
+            remembered.pop(next(iter(remembered)), None)
+        except (RuntimeError, StopIteration):  # Another thread has changed it meanwhile.
+            remembered.clear()
     remembered[key] = value
