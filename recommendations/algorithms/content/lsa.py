@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
-from sklearn.utils.extmath import randomized_svd
 
 from recommendations.algorithms.model_files import load_arrays, save_arrays
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 _KIND = "lsa"
 _WORD = re.compile(r"[^\W_]{2,}")
@@ -64,6 +65,9 @@ def singular(word: str) -> str:
 def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
     """The tokens of a movie: words (singular if ``singulars``) and pairs of neighbouring words of the text, and each
     genre, person, keyword and decade as one token that differs from every word."""
+    # Most processes never need scikit-learn, which is a quarter of what they would import.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # noqa: PLC0415
+
     text = _WORD.findall(f"{content.title} {content.overview}".lower())
     words = [singular(word) if singulars else word for word in text if word not in ENGLISH_STOP_WORDS]
     # A pair may be a name: often only the text names the director or writer.
@@ -117,6 +121,8 @@ class LsaEncoder:
             # Exact: one of the two sides is small.
             _, S, Vt = np.linalg.svd(matrix.toarray(), full_matrices=False)
         else:
+            from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415 -- as in _tokens.
+
             _, S, Vt = randomized_svd(matrix, self.dimensions, n_iter=4, random_state=self.random_state)
         rank = min(self.dimensions, np.count_nonzero(S / S[0] > 1e-6))
         # The sign of a singular vector is arbitrary: its largest entry is made positive.
@@ -125,6 +131,8 @@ class LsaEncoder:
 
     @staticmethod
     def _new_vectorizer(**options: object) -> TfidfVectorizer:
+        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 -- as in _tokens.
+
         # Documents are lists of tokens already, so the analyzer returns them unchanged.
         return TfidfVectorizer(analyzer=_identity, sublinear_tf=True, dtype=np.float32, **options)
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
-from sklearn.utils.extmath import randomized_svd
 
 from recommendations.algorithms.sparse import (
     POPULARITY_SMOOTHING,
@@ -134,6 +133,9 @@ class LinearAutoencoder:
             U, S, Vt = np.linalg.svd(self.weights.astype(np.float64))
             U, S, Vt = U[:, :rank], S[:rank], Vt[:rank]
         else:
+            # Only training needs it, and it takes long to import.
+            from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415
+
             U, S, Vt = randomized_svd(self.weights, rank, n_iter=6, random_state=random_state, flip_sign=True)
         root = np.sqrt(S)
         A[:, : len(S)], V[:, : len(S)] = U * root, Vt.T * root

@@ -11,7 +11,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.utils.extmath import randomized_svd
 
 from recommendations.algorithms.sparse import (
     POPULARITY_SMOOTHING,
@@ -51,6 +50,9 @@ class SpectralFilter:
         rank = min(self.config.rank, *likes.shape)
         right = np.zeros((0, likes.shape[1]))  # Without people or items there is nothing to factorise.
         if rank:
+            # Only training needs it, and it takes long to import.
+            from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415
+
             _, _, right = randomized_svd(normalised, rank, n_iter=6, random_state=self.config.random_state)
         self.query_factors = (right.T / degree[:, None]).astype(np.float32)
         self.item_factors = (right.T * degree[:, None]).astype(np.float32)
