@@ -39,6 +39,7 @@ LIST_SIZE = 100
 SHOWN = 20
 RATINGS_EACH = 20
 EVENTS_EACH = 5
+LISTS = 5000
 # The movie of a person's n-th pick: its place among all by popularity is a power of a number that looks random, so that
 # people pick and are shown the same movies more often than others, as they do.
 _PICK = "floor(%(movies)s * power((({user} * {step} + n * 104729) %% 1000003) / 1000003.0, %(skew)s))::int"
@@ -55,18 +56,24 @@ _EVENTS = f"""
         (ARRAY['like', 'watch', 'view'])[1 + n %% 3], now() - n * interval '1 hour', now()
     FROM accounts_user u, generate_series(1, %(each)s) n
 """
+# Of the first LISTS people; all others have one of these, since a million lists would take half an hour.
 _LISTS = f"""
+    WITH listed AS MATERIALIZED (
+        SELECT row_number() OVER (ORDER BY u.id) - 1 AS place,
+            ARRAY(
+                SELECT %(first)s + pick
+                FROM (SELECT {_PICK.format(user="u.id", step=5003)} AS pick, n
+                    FROM generate_series(1, 4 * %(each)s) n) picks
+                GROUP BY pick ORDER BY min(n) LIMIT %(each)s
+            ) AS movie_ids,
+            ARRAY(SELECT 1.0 / n FROM generate_series(1, %(each)s) n) AS scores,
+            ARRAY(SELECT 1 + n %% 5 FROM generate_series(1, %(each)s) n) AS predicted_ratings
+        FROM (SELECT id FROM accounts_user ORDER BY id LIMIT {LISTS}) u
+    )
     INSERT INTO batch_recommendations (version_id, user_id, movie_ids, scores, predicted_ratings)
-    SELECT %(version)s, u.id,
-        ARRAY(
-            SELECT %(first)s + pick
-            FROM (SELECT {_PICK.format(user="u.id", step=5003)} AS pick, n
-                FROM generate_series(1, 4 * %(each)s) n) picks
-            GROUP BY pick ORDER BY min(n) LIMIT %(each)s
-        ),
-        ARRAY(SELECT 1.0 / n FROM generate_series(1, %(each)s) n),
-        ARRAY(SELECT 1 + n %% 5 FROM generate_series(1, %(each)s) n)
-    FROM accounts_user u
+    SELECT %(version)s, u.id, listed.movie_ids, listed.scores, listed.predicted_ratings
+    FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM accounts_user) u
+    JOIN listed ON listed.place = u.place %% (SELECT count(*) FROM listed)
 """
 _CREDITS = """
     INSERT INTO movies_credit (movie_id, person_id, role, position)
@@ -130,7 +137,6 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
     """The catalogue with vectors, people with ratings, events and lists, and what is popular."""
     from django.utils import timezone  # noqa: PLC0415
 
-    from accounts.models import User  # noqa: PLC0415
     from movies.models import Genre, Movie, Person  # noqa: PLC0415
     from recommendations.models import ModelVersion, PopularMovie  # noqa: PLC0415
     from recommendations.vectors.indexes import vector_indexes_build  # noqa: PLC0415
@@ -150,7 +156,7 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
         ignore_conflicts=True,
     )
     Person.objects.bulk_create(Person(name=f"Person {n}") for n in range(movies // 4))
-    User.objects.bulk_create((User(email=f"p{n}@example.org", password="!") for n in range(people)), batch_size=5000)
+    users_create(connection, people)
     version = ModelVersion.objects.create(status="live")
     # Movies that more people like have longer factors, as trained ones have, and so are near to more people.
     popularity = (1 + np.arange(movies)) ** -0.5
@@ -175,11 +181,29 @@ def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:
     )
     shared = {"first": int(ids[0]), "movies": movies, "version": version.pk, "skew": skew}
     with connection.cursor() as cursor:
+        # Without checking each row's foreign keys.
+        cursor.execute("SET session_replication_role = replica")
         cursor.execute(_CREDITS)
         for sql, each in ((_RATINGS, RATINGS_EACH), (_EVENTS, EVENTS_EACH), (_LISTS, LIST_SIZE)):
             cursor.execute(sql, {**shared, "each": each})
+        cursor.execute("RESET session_replication_role")
         cursor.execute("VACUUM (FREEZE, ANALYZE)")
         cursor.execute("CHECKPOINT")
+
+
+def users_create(connection: Any, people: int) -> None:
+    """People who cannot sign in, as copies of one that Django has made, which a million objects would take minutes."""
+    from accounts.models import User  # noqa: PLC0415
+
+    User.objects.create(email="p0@example.org", password="!")
+    columns = [column.column for column in User._meta.concrete_fields if column.attname not in ("id", "email")]
+    copied = ", ".join(f'"{column}"' for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO accounts_user (email, {copied}) SELECT 'p' || n || '@example.org', {copied} "
+            "FROM accounts_user, generate_series(1, %s) n",
+            [people - 1],
+        )
 
 
 def publish_next_item_space(version: Any, factors: NDArray[np.float32], rng: np.random.Generator) -> None:

@@ -24,7 +24,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings.local")
 os.environ.setdefault("ACCESS_TOKEN_MINUTES", "600")
 
 HOST = "127.0.0.1"
-START_SECONDS = 60
+START_SECONDS = 240
 STOP_SECONDS = 120
 
 
