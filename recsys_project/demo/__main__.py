@@ -123,7 +123,8 @@ def _check_workers() -> None:
 
     waiting = {"default", "train"}
     for _ in range(30):
-        answers = celery_app.control.inspect(timeout=1.0).active_queues() or {}
+        # With a limit it returns as soon as that many have answered.
+        answers = celery_app.control.inspect(timeout=1.0, limit=len(waiting)).active_queues() or {}
         waiting -= {queue["name"] for queues in answers.values() for queue in queues}
         if not waiting:
             return

@@ -1,11 +1,14 @@
 """Prepares the demo's database: schema, data set and model. Skips steps that are done already."""
 
+import hashlib
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import django
+from django.conf import settings
 from django.db import connection
 
 from recsys_project.demo.data import TERMS, Dataset, default_dataset, fingerprint
@@ -16,7 +19,7 @@ _PROGRESS = "demo-progress.json"
 
 
 class Progress:
-    """The imports and trainings of earlier runs, by digests of the imported files."""
+    """What earlier runs have done, by digests of what it depends on: the imported files, for example."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,17 +54,16 @@ def remove_demo_data(var: Path) -> None:
 
 
 def prepare(steps: Steps, var: Path, given: Dataset | None, metadata: Path | None) -> None:
-    """Migrates, collects static files, imports and trains; imports and trainings that are done are skipped.
+    """Migrates, collects static files, imports and trains; what is done already is skipped.
 
     Without a ``given`` data set, the existing one is kept, or one is fetched. Raises DemoError if the database holds
     another data set than the given one, since the two would be mixed.
     """
-    with steps.step("Migrating the database"):
-        steps.manage("migrate", "--verbosity", "0")
-    with steps.step("Collecting static files"):
-        steps.manage("collectstatic", "--noinput", "--verbosity", "0")
-    django.setup()
+    with steps.step("Loading the project"):
+        django.setup()
     progress = Progress(var / _PROGRESS)
+    _migrate(steps, progress)
+    _collect_static(steps, progress)
     existing = _existing_datasets()
     if not existing:
         progress.forget()
@@ -73,6 +75,45 @@ def prepare(steps: Steps, var: Path, given: Dataset | None, metadata: Path | Non
     _train(steps, progress, changed=changed)
     # Processes that are started later open connections of their own.
     connection.close()
+
+
+def _migrate(steps: Steps, progress: Progress) -> None:
+    """Migrates in a process of its own, unless one has finished with these migrations and all are applied."""
+    name = "Migrating the database"
+    steps.current = name
+    wanted, pending = _migrations()
+    if not pending and progress.has("migrate", wanted):
+        steps.skip(name, "it is up to date")
+        return
+    with steps.step(name):
+        steps.manage("migrate", "--verbosity", "0")
+    progress.add("migrate", wanted)
+
+
+def _migrations() -> tuple[str, bool]:
+    """A digest of the names of the newest migrations, and whether any is not applied."""
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 -- it needs the apps.
+
+    executor = MigrationExecutor(connection)
+    newest = executor.loader.graph.leaf_nodes()
+    digest = hashlib.sha256(repr(sorted(newest)).encode()).hexdigest()
+    return digest, bool(executor.migration_plan(newest))
+
+
+def _collect_static(steps: Steps, progress: Progress) -> None:
+    """Collects static files, unless those of the same packages and of the same files of the project are there."""
+    name = "Collecting static files"
+    # _bootstrap.py writes it: a digest of all pinned versions.
+    installed, root = Path(sys.prefix) / "recsys-stamp", Path(settings.STATIC_ROOT)
+    own = map(fingerprint, sorted(addresses.PROJECT_DIR.glob("*/static")))
+    sources = [installed.read_text() if installed.exists() else "", *own]
+    digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()
+    if installed.exists() and root.is_dir() and progress.has("collectstatic", digest):
+        steps.skip(name, "they are there already")
+        return
+    with steps.step(name):
+        steps.manage("collectstatic", "--noinput", "--verbosity", "0")
+    progress.add("collectstatic", digest)
 
 
 def _choose_dataset(steps: Steps, var: Path, given: Dataset | None, existing: dict[str, int]) -> Dataset | None:

@@ -3,6 +3,9 @@
 import io
 
 import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from rich.console import Console
 
 from events.imports.services import movielens_import
@@ -114,3 +117,56 @@ def test_a_step_is_one_line_where_nobody_watches(steps, tmp_path):
     # What went wrong stands in the error, whose log nobody would look into.
     assert "Unknown command: 'nothing-of-that-name'" in str(failed.value)
     assert str(tmp_path / "demo.log") in str(failed.value)
+
+
+@pytest.fixture
+def commands(steps, monkeypatch) -> list[str]:
+    """The management commands that a step has run."""
+    run: list[str] = []
+    monkeypatch.setattr(steps, "manage", lambda *arguments: run.append(arguments[0]))
+    return run
+
+
+@pytest.mark.django_db
+def test_a_database_is_migrated_once(steps, tmp_path, commands):
+    prepare._migrate(steps, prepare.Progress(tmp_path / "progress.json"))
+    prepare._migrate(steps, prepare.Progress(tmp_path / "progress.json"))
+
+    assert commands == ["migrate"]
+    assert "Migrating the database: it is up to date" in said(steps)
+
+
+@pytest.mark.django_db
+def test_a_migration_that_is_not_applied_runs(steps, tmp_path, commands):
+    prepare._migrate(steps, prepare.Progress(tmp_path / "progress.json"))
+    newest = MigrationLoader(connection).graph.leaf_nodes("events")[0]
+    MigrationRecorder(connection).record_unapplied(*newest)
+
+    prepare._migrate(steps, prepare.Progress(tmp_path / "progress.json"))
+
+    assert commands == ["migrate", "migrate"]
+
+
+def collected(steps, tmp_path, settings, monkeypatch, stamp: str) -> None:
+    """Collects as in an environment with this stamp."""
+    settings.STATIC_ROOT = tmp_path / "static"
+    monkeypatch.setattr(prepare.sys, "prefix", str(tmp_path))
+    (tmp_path / "recsys-stamp").write_text(stamp)
+    prepare._collect_static(steps, prepare.Progress(tmp_path / "progress.json"))
+
+
+def test_static_files_are_collected_once_for_a_set_of_packages(steps, tmp_path, commands, settings, monkeypatch):
+    collected(steps, tmp_path, settings, monkeypatch, "one")
+    (tmp_path / "static").mkdir()
+    collected(steps, tmp_path, settings, monkeypatch, "one")
+    assert commands == ["collectstatic"]
+
+    collected(steps, tmp_path, settings, monkeypatch, "two")
+    assert commands == ["collectstatic"] * 2
+
+
+def test_static_files_that_are_gone_are_collected_again(steps, tmp_path, commands, settings, monkeypatch):
+    collected(steps, tmp_path, settings, monkeypatch, "one")
+    collected(steps, tmp_path, settings, monkeypatch, "one")
+
+    assert commands == ["collectstatic"] * 2
