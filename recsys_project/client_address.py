@@ -8,7 +8,15 @@ from django.http import HttpRequest
 
 def client_network(request: HttpRequest) -> str:
     """The key of a client: its IPv4 address, or its IPv6 /64 network, all of which one client can use."""
-    address = client_address(request)
+    return _network(client_address(request))
+
+
+def network_of(direct: str, forwarded: str) -> str:
+    """``client_network`` of a request from this address with this X-Forwarded-For ("" without one)."""
+    return _network(_address(direct, forwarded))
+
+
+def _network(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> str:
     if address is None:
         return "unknown"
     if address.version == 6:
@@ -23,14 +31,18 @@ def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IP
     outermost trusted proxy; the client may have forged the entries before it. None if the server listens on a Unix
     socket and no proxy reports an address.
     """
-    direct = _parse(request.META.get("REMOTE_ADDR", ""))
+    return _address(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def _address(direct: str, forwarded: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    address = _parse(direct)
     hops = settings.TRUSTED_PROXIES
     if hops <= 0:
-        return direct
-    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    if len(forwarded) < hops:  # The request did not pass the proxies.
-        return direct
-    return _parse(forwarded[-hops]) or direct
+        return address
+    reported = [part.strip() for part in forwarded.split(",") if part.strip()]
+    if len(reported) < hops:  # The request did not pass the proxies.
+        return address
+    return _parse(reported[-hops]) or address
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -4,7 +4,10 @@ An entry is stored with a stamp: the catalogue's version token and the database'
 computed. It is valid until it expires or the stamp changes.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import orjson
@@ -24,7 +27,19 @@ Value = TypeVar("Value")
 # The maximum number of items cached per list: more than a response has, because movies may be hidden before it expires.
 MAX_CACHED = 150
 # Increase it when the format of an entry changes, so that a new release never reads the entries of an old one.
-_FORMAT = 2
+_FORMAT = 3
+_expiries: ContextVar[list[float] | None] = ContextVar("expiries", default=None)
+
+
+@contextmanager
+def noting_expiries() -> Iterator[list[float]]:
+    """When what ``cached`` returns in this block expires (time.time); 0.0 for what it could not cache."""
+    expiries: list[float] = []
+    current = _expiries.set(expiries)
+    try:
+        yield expiries
+    finally:
+        _expiries.reset(current)
 
 
 def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
@@ -34,6 +49,7 @@ def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
     away every call computes. One round trip to Redis, two if it computes.
     """
     if not flush_pending():
+        _note(0.0)
         return compute()
     try:
         # Read before computing, so that a result computed during a change is never served after it.
@@ -42,15 +58,23 @@ def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
         token = token or b"-"
         stamp = f"{token.decode()} {state_under(token).text.decode()}"
         if stored is not None:
-            stored_stamp, value = orjson.loads(stored)
+            stored_stamp, expires, value = orjson.loads(stored)
             if stored_stamp == stamp:
+                _note(expires)
                 return value
     except (RedisError, OSError) as error:
         logger.warning("stamped_cache_away", reason=type(error).__name__)
+        _note(0.0)
         return compute()
-    value = compute()
+    value, expires = compute(), time.time() + seconds
+    _note(expires)
     try:
-        get_redis_connection("default").set(key, orjson.dumps([stamp, value]), ex=seconds)
+        get_redis_connection("default").set(key, orjson.dumps([stamp, expires, value]), ex=seconds)
     except (RedisError, OSError) as error:
         logger.warning("stamped_cache_away", reason=type(error).__name__)
     return value
+
+
+def _note(expires: float) -> None:
+    if (expiries := _expiries.get()) is not None:
+        expiries.append(expires)

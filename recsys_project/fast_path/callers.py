@@ -4,6 +4,7 @@ What is remembered here proves nothing by itself: each use compares ``entries`` 
 """
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from django.conf import settings
 
 from accounts import tokens
 from accounts.clients.keys import ClientCaller
+from accounts.clients.scopes import Scope
 from accounts.models import User
 from recsys_project.fast_path.access import entry_key
 from recsys_project.token_bucket import Bucket, BucketRate, parse_bucket_rate
@@ -24,11 +26,13 @@ VERIFIED_SECONDS = 60.0
 MAX_REMEMBERED = 5_000
 # A key's last use is recorded by the minute, in Django.
 _LAST_USE_SECONDS = 60.0
+# The limit of requests without a token or key.
+_GUESTS = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose list a request is for, and what must hold.
+    """Whose list a request is for (0: of nobody, as it is the same for all), and what must hold.
 
     entries: Redis keys, and the values that they must have; bucket and its key in Redis: the rate limit's, None
     without one; policy: the limit's name; valid_until: time.time; log: members of the log line, as JSON.
@@ -42,6 +46,11 @@ class Caller:
     valid_until: float
     log: str
 
+    @property
+    def is_guest(self) -> bool:
+        """Whether the request has no Authorization header."""
+        return self.policy == _GUESTS
+
 
 class Callers:
     """The callers of one stamp; another stamp needs new ones."""
@@ -51,6 +60,37 @@ class Callers:
         self._people: dict[bytes, Caller] = {}
         # By authorization and the client's own id of a user.
         self._users: dict[tuple[bytes, str], Caller] = {}
+        self._keys: dict[bytes, Caller] = {}
+        # By what rate limits count: an address, or a person.
+        self._guests: dict[str, Caller] = {}
+        self._counted: dict[int, Caller] = {}
+
+    def guest(self, network: str) -> Caller | None:
+        """Somebody without a token, who is counted by address."""
+        return self._anybody(self._guests, network, _GUESTS, '"user_id": null')
+
+    def counted(self, authorization: bytes) -> Caller | None:
+        """The person of a valid access token where it gives no access, but says who is counted: no entries."""
+        person = self.person(authorization)
+        if person is None:
+            return None
+        return self._anybody(self._counted, person.user_id, "user", f'"user_id": {person.user_id}')
+
+    def key(self, authorization: bytes) -> Caller | None:
+        """A client by its key, if this process has seen that it may read the catalogue."""
+        caller = self._keys.get(authorization)
+        return caller if caller is not None and caller.valid_until > time.time() else None
+
+    def learn_key(self, authorization: bytes, key: ClientCaller) -> dict[str, str]:
+        """Remembers a key that may read the catalogue, just read from the database. Returns the entry for it."""
+        bucket = _bucket("client", key.prefix, key.rates)
+        if Scope.CATALOGUE_READ not in key.scopes or (bucket is None and settings.RATELIMIT_ENABLE):
+            return {}
+        entries = {f"key:{key.prefix}": _key_value(key)}
+        log = f'"user_id": null, "api_key": "{key.prefix}"'
+        caller = self._caller(0, entries, bucket=bucket, policy="client", valid_until=_key_valid_until(key), log=log)
+        _add(self._keys, authorization, caller)
+        return entries
 
     def person(self, authorization: bytes) -> Caller | None:
         """The caller of a valid access token; None for anything else."""
@@ -75,15 +115,22 @@ class Callers:
         if bucket is None and settings.RATELIMIT_ENABLE:
             return {}
         entries = {f"key:{key.prefix}": _key_value(key), f"user:{user.pk}": user_value(user)}
-        # An older one was recorded again by the request that read this key.
-        now = time.time()
-        last_use = 0.0 if key.last_used_at is None else key.last_used_at.timestamp()
-        last_use = last_use if now - last_use < _LAST_USE_SECONDS else now
-        ends = [last_use + _LAST_USE_SECONDS, *([key.expires_at.timestamp()] if key.expires_at else [])]
         log = f'"user_id": null, "api_key": "{key.prefix}", "client_user_id": {user.pk}'
-        caller = self._caller(user.pk, entries, bucket=bucket, policy="client", valid_until=min(ends), log=log)
+        caller = self._caller(
+            user.pk, entries, bucket=bucket, policy="client", valid_until=_key_valid_until(key), log=log
+        )
         _add(self._users, (authorization, user.external_id), caller)
         return entries
+
+    def _anybody(self, known: dict[Any, Caller], of: str | int, limit: str, log: str) -> Caller | None:
+        caller = known.get(of)
+        if caller is None:
+            bucket = _bucket(limit, str(of), ())
+            if bucket is None and settings.RATELIMIT_ENABLE:
+                return None
+            caller = self._caller(0, {}, bucket=bucket, policy=limit, valid_until=math.inf, log=log)
+            _add(known, of, caller)
+        return caller
 
     def _verified(self, authorization: bytes) -> Caller | None:
         scheme, _, text = authorization.partition(b" ")
@@ -131,6 +178,14 @@ def user_value(user: User) -> str:
 def _key_value(key: ClientCaller) -> str:
     read = [key.key_id, key.client_id, sorted(key.scopes), key.rates, str(key.expires_at)]
     return hashlib.sha256(repr(read).encode()).hexdigest()[:32]
+
+
+def _key_valid_until(key: ClientCaller) -> float:
+    """Until Django has to record the key's last use again; the request that read an older one recorded it."""
+    now = time.time()
+    last_use = 0.0 if key.last_used_at is None else key.last_used_at.timestamp()
+    last_use = last_use if now - last_use < _LAST_USE_SECONDS else now
+    return min(last_use + _LAST_USE_SECONDS, key.expires_at.timestamp() if key.expires_at else math.inf)
 
 
 def _bucket(name: str, key: str, rates: Sequence[str]) -> Bucket | None:

@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 
+# The longest query, in bytes.
+MAX_QUERY = 400
 # What a plain client sends: printable ASCII, no folded lines, names without underscores.
 _HEAD = re.compile(
-    rb"GET (/[a-z0-9/-]*)(?:\?([!-~]{0,400}))? HTTP/1\.1\r\n"
-    rb"((?:[A-Za-z0-9-]{1,64}:[ \t]*[\x20-\x7e]{0,4000}\r\n){1,60})\r\n"
+    rb"GET (/[a-z0-9/-]*)(?:\?([!-~]{0,%d}))? HTTP/1\.1\r\n"
+    rb"((?:[A-Za-z0-9-]{1,64}:[ \t]*[\x20-\x7e]{0,4000}\r\n){1,60})\r\n" % MAX_QUERY
 )
 # With one of these, the site or the server may do something else. Django ignores any other that it does not know.
 _UNUSUAL = frozenset(

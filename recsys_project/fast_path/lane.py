@@ -1,6 +1,7 @@
 """The lane of one web process: requests in, one batch of scripts to Redis, answers out, all in the main loop."""
 
 import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,27 +15,33 @@ from redis.exceptions import RedisError
 
 from movies.caching.version_tokens import has_pending
 from recommendations.retrieval.database_state import CACHE_SECONDS
+from recsys_project.client_address import network_of
+from recsys_project.fast_path import lists, shared
 from recsys_project.fast_path.callers import Caller, Callers
 from recsys_project.fast_path.heads import Head, read_head
-from recsys_project.fast_path.lists import Found, Known, ListJob, ListRoute
 from recsys_project.fast_path.records import Records
 from recsys_project.fast_path.redis_link import RedisLink
 from recsys_project.fast_path.responses import Responses, limit_headers, middleware_is_known
+from recsys_project.fast_path.routes import Asked, Found, Job, Known, Route, outcome
 from recsys_project.middleware import REQUEST_ID
 
 logger = structlog.get_logger(__name__)
 
 # How long Redis may take to answer before its requests go to Django.
 REPLY_SECONDS: float = settings.REDIS_TIMEOUT
-_PREFIX = b"GET /api/recommendations/"
+# Redis must have them before the first request; they are called by their hashes.
+SCRIPTS = (lists.SCRIPT, shared.SCRIPT)
+_TARGET = re.compile(rb"GET (/api/[a-z0-9/-]{1,60})[ ?]")
+_LISTS = "/api/recommendations/"
 _MICROSECONDS = 1_000_000
 _MAX_HOSTS = 1000
 
 
 class Connection(Protocol):
-    """What the lane needs of a web worker's connection: the request's bytes."""
+    """What the lane needs of a web worker's connection: the request's bytes, and the address that they came from."""
 
     reader: Any
+    client: Any
 
 
 # Called with a connection and its answer, or None if Django has to answer.
@@ -44,7 +51,8 @@ Done = Callable[[Any, bytes | None], None]
 @dataclass(slots=True)
 class _Waiting:
     connection: Connection
-    job: ListJob
+    route: Route
+    job: Job
     began: float
     request_id: str
     # Whether the answer is still wanted.
@@ -62,12 +70,19 @@ class Lane:
         self.on_lost: Callable[[bool], None] = lambda slow: None
         self._done = done
         self._waiting: dict[int, _Waiting] = {}
-        self._route = ListRoute()
-        path = self._route.path.decode()
+        self.shared = shared.SharedRoutes()
+        self._lists: Route = lists.ListRoute()
         self._https = settings.SECURE_PROXY_SSL_HEADER
         self._secure = self._https is not None
-        self._responses = {secure: Responses(path, secure=secure) for secure in {False, self._secure}}
-        self._records = Records(self._route.route, self._route.view, "https" if self._secure else "http")
+        routes: list[Route] = [self._lists, *self.shared.all()]
+        self._responses = {
+            (one.route, guest): Responses(_LISTS, one.headers, secure=self._secure, authorized=not guest)
+            for one in routes
+            for guest in (False, True)
+        }
+        self._records = Records("https" if self._secure else "http")
+        # Whether a connection's address is its client's, or that of a proxy in front of the site.
+        self.sees_addresses = True
         self._hosts: dict[bytes, bool] = {}
 
     @staticmethod
@@ -78,7 +93,8 @@ class Lane:
     def offer(self, connection: Connection) -> bool:
         """Takes a complete request, if it can be answered here; ``done`` is called once it is."""
         reader = connection.reader
-        if not reader.buffer.startswith(_PREFIX):
+        route = self._route_of(reader.buffer)
+        if route is None:
             return False
         link, known, callers, began = self.link, self.known, self.callers, time.monotonic()
         if link is None or known is None or callers is None or has_pending():
@@ -88,16 +104,16 @@ class Lane:
             self._records.count("state_too_old")
             return False
         head = read_head(reader.head()) if reader.length == 0 else None
-        if head is None or head.path != self._route.path or not self._is_for_us(head):
+        if head is None or not self._is_for_us(head):
             self._records.count("unusual")
             return False
         given = head.headers.get(b"x-request-id", b"").decode()
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
-        job = self._route.job(head, request_id, callers, known)
-        if job is None:
-            self._records.count("caller_unknown")
+        job = route.job(Asked(head, request_id, self._network(connection, head)), callers, known)
+        if isinstance(job, str):
+            self._records.count(job)
             return False
-        waiting = _Waiting(connection, job, began, request_id)
+        waiting = _Waiting(connection, route, job, began, request_id)
         self._waiting[id(waiting)] = waiting
         link.queue(job.command, lambda reply: self._replied(waiting, reply))
         return True
@@ -159,15 +175,15 @@ class Lane:
         except Exception:
             logger.exception("fast_path_failed")
             answer = None
-        self._records.count(self._route.outcome(reply))
+        self._records.count(outcome(reply))
         self._done(waiting.connection, answer)
 
     def _answer(self, waiting: _Waiting, reply: Any) -> bytes | None:
         job = waiting.job
-        found = self._route.found(job, reply)
+        found = waiting.route.found(job, reply)
         if found is None:
             return None
-        responses = self._responses[self._secure]
+        responses = self._responses[waiting.route.route, job.caller.is_guest]
         limit = _limit(job.caller, found.fill)
         given = {"limit": limit, "etag": found.etag, "request_id": waiting.request_id}
         if found.not_modified:
@@ -179,7 +195,24 @@ class Lane:
 
     def _record(self, waiting: _Waiting, found: Found, status: int, size: int) -> None:
         seconds = time.monotonic() - waiting.began
-        self._records.add(status=status, seconds=seconds, size=size, members=found.log, request_id=waiting.request_id)
+        given = {"status": status, "seconds": seconds, "size": size, "members": found.log}
+        self._records.add(waiting.route, request_id=waiting.request_id, **given)  # type: ignore[arg-type]
+
+    def _route_of(self, data: bytearray) -> Route | None:
+        """The route of a request, if it is answered here."""
+        target = _TARGET.match(data)
+        if target is None:
+            return None
+        path = target[1].decode()
+        return self._lists if path == _LISTS else self.shared.at(path)
+
+    def _network(self, connection: Connection, head: Head) -> str | None:
+        """What limits count of a client without a token; None if the connection does not say."""
+        if not self.sees_addresses:
+            return None
+        client = connection.client
+        direct = client[0] if isinstance(client, tuple) else client.decode() if isinstance(client, bytes) else client
+        return network_of(direct, head.headers.get(b"x-forwarded-for", b"").decode())
 
     def _is_for_us(self, head: Head) -> bool:
         """Whether the request names a host of this site, and came by HTTPS where it has to."""

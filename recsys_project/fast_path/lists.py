@@ -5,9 +5,8 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote_plus
 
 from django.conf import settings
@@ -16,30 +15,26 @@ from accounts.models import User
 from events.served.entries import REQUEST_ID_LENGTH
 from events.served.stream import SHOWN_LUA, is_on, stream_key
 from recommendations.algorithms.listing.blending import LIST_SIZE
-from recommendations.api.conditional import entity_tag, matches
-from recommendations.experiments.running import Assignment
-from recommendations.retrieval.database_state import DatabaseState
+from recommendations.api.conditional import entity_tag, list_headers, matches
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving.list_cache import page_keys, rendered_from
 from recommendations.serving.pages import page_body
 from recsys_project.fast_path.callers import Caller, Callers
-from recsys_project.fast_path.heads import Head
+from recsys_project.fast_path.responses import ETAG_PLACE
+from recsys_project.fast_path.routes import ANSWER, Asked, Found, Known, rate_of
 
 DEFAULT_LIMIT = 20
 # Bytes of rendered pages that a process holds, so that Redis does not send them again.
 MAX_HELD_BYTES = 32 * 1024 * 1024
 _LIMIT = re.compile(rb"[1-9][0-9]{0,2}")
-# What the script found; only ANSWER is answered here.
-OUTCOMES = ("answered", "access_unknown", "other_state", "no_list", "over_limit")
-ANSWER = 0
 # Keys: the person's entry, their token, the catalogue's token, the bucket, the log of served lists, the entries of
 # access. Arguments: 1 the prefix of lists; 2 the time; 3-4 the database's state and the catalogue's token read before
 # it; 5 the id of the list whose page the caller holds, or ""; 6-7 the microseconds in which a token of the bucket
 # refills and the burst, 0 without a limit; 8 the person's arm of an experiment; 9-12 for the log the movies of the page
 # (0 to log nothing), the person's id, the request's, and the most entries; then the values of access. A token of the
-# bucket is taken only if there is an answer: Django counts the others. Returns what was found; for ANSWER also the
-# list's id, the list unless the caller holds it, and the microseconds until the bucket is full. See list_cache for
-# entries, token_bucket for buckets, access for access.
+# bucket is taken only if there is an answer: Django counts the others. Returns what was found (routes.OUTCOMES); for
+# an answer also the list's id, the list unless the caller holds it, and the microseconds until the bucket is full. See
+# list_cache for entries, token_bucket for buckets, access for access.
 SCRIPT = (
     SHOWN_LUA
     + """
@@ -87,69 +82,50 @@ class ListJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The answer's body and entity tag; ``fill`` in microseconds; log: members of the log line, as JSON."""
-
-    body: bytes
-    etag: str
-    log: str
-    fill: int
-    not_modified: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Page:
     recommendation_id: bytes
     body: bytes
     log: str
 
 
-class Known(NamedTuple):
-    """What the watch has read: the database's state, and which arm of an experiment a person is in under it."""
-
-    state: DatabaseState
-    assign: Callable[[int], Assignment]
-
-
 class ListRoute:
-    """The route, and the pages that this process has rendered."""
+    """The route, and the pages that this process has rendered; see routes.Route."""
 
-    path = b"/api/recommendations/"
     route = "api/recommendations/"
     view = "recommendations:list"
+    headers = list_headers(ETAG_PLACE)
 
     def __init__(self) -> None:
         self._pages: OrderedDict[tuple[int, int], _Page] = OrderedDict()
         self._held_bytes = 0
 
-    def job(self, head: Head, request_id: str, callers: Callers, known: Known) -> ListJob | None:
-        """What to ask Redis for this request; None if it is not plain or its caller is not known."""
+    def job(self, asked: Asked, callers: Callers, known: Known) -> ListJob | str:
+        """What to ask Redis for this request, or why Django has to answer."""
+        head, request_id = asked.head, asked.request_id
         query = read_query(head.query)
         authorization = head.headers.get(b"authorization")
         if query is None or authorization is None:
-            return None
+            return "caller_unknown"
         limit, external_id = query
         caller = callers.person(authorization) if external_id is None else callers.user(authorization, external_id)
         if caller is None:
-            return None
+            return "caller_unknown"
         held = self._pages.get((caller.user_id, limit))
         keys, prefix = page_keys(caller.user_id)
         keys += [caller.bucket_key, stream_key(), *(key for key, _ in caller.entries)]
-        rate = (caller.bucket.rate.interval, caller.bucket.rate.burst) if caller.bucket is not None else (0, 0)
         logged = limit if is_on() else 0
         command = (
             *("EVALSHA", SCRIPT_SHA, len(keys), *keys),
             *(prefix, repr(time.time()), known.state.text, known.state.token),
-            *(held.recommendation_id if held is not None else b"", *rate, known.assign(caller.user_id).token),
+            *(
+                held.recommendation_id if held is not None else b"",
+                *rate_of(caller),
+                known.assign(caller.user_id).token,
+            ),
             *(logged, caller.user_id, request_id[:REQUEST_ID_LENGTH], settings.SERVED_STREAM_MAX),
             *(value for _, value in caller.entries),
         )
         return ListJob(caller, limit, held, head.headers.get(b"if-none-match", b""), command)
-
-    @staticmethod
-    def outcome(reply: Any) -> str:
-        """What the script found, in a word."""
-        return OUTCOMES[reply[0]] if isinstance(reply, list) else "redis_error"
 
     def found(self, job: ListJob, reply: Any) -> Found | None:
         """What the script's reply says to answer; None to leave it to Django."""
@@ -163,7 +139,8 @@ class ListRoute:
             return None
         recommendation_id = list_id.decode()
         etag = entity_tag(recommendation_id, job.limit)
-        return Found(page.body, etag, page.log, fill, bool(job.etags) and matches(job.etags.decode(), etag))
+        same = bool(job.etags) and matches(job.etags.decode(), etag)
+        return Found(page.body, page.log, fill, etag, same)
 
     def _render(self, job: ListJob, list_id: bytes, data: bytes) -> _Page:
         """The page, which stays until memory is full: a list never changes under its id, nor does its cursor's end

@@ -9,6 +9,7 @@ from typing import Any
 from django_prometheus.middleware import Metrics
 from prometheus_client import Counter as Metric
 
+from recsys_project.fast_path.routes import Route
 from recsys_project.logging import LineWriter
 
 # Metrics are added up for this long.
@@ -16,30 +17,31 @@ FLUSH_SECONDS = 0.2
 _LOGGER = "recsys_project.middleware"
 OUTCOMES = Metric(
     "recsys_fast_path_requests_total",
-    "Requests for a person's list by what the fast path did: answered, or why it left them to Django.",
+    "Requests of its routes by what the fast path did: answered, or why it left them to Django.",
     ["outcome"],
 )
 
 
 class Records:
-    """Collects what a route's answers add to the log and to the metrics of django-prometheus."""
+    """Collects what the lane's answers add to the log and to the metrics of django-prometheus."""
 
-    def __init__(self, route: str, view: str, transport: str) -> None:
+    def __init__(self, transport: str) -> None:
         self._lines: list[str] = []
         self._writer = LineWriter(_LOGGER)
-        self._observed: list[tuple[float, int, int]] = []
+        # By view and status: seconds and bytes.
+        self._observed: dict[tuple[str, int], list[tuple[float, int]]] = {}
         self._outcomes: Counter[str] = Counter()
         self._flushed_at = 0.0
-        self._route, self._view, self._transport = route, view, transport
+        self._transport = transport
         self._metrics = Metrics.get_instance()
 
-    def add(self, *, status: int, seconds: float, size: int, members: str, request_id: str) -> None:
+    def add(self, route: Route, *, status: int, seconds: float, size: int, members: str, request_id: str) -> None:
         """An answer. size: of its body, in bytes; members: of the log line, as JSON."""
-        self._observed.append((seconds, size, status))
+        self._observed.setdefault((route.view, status), []).append((seconds, size))
         if self._writer.is_on:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             self._lines.append(
-                f'{{"route": "{self._route}", "status": {status}, "duration_ms": {round(seconds * 1000, 2)}, '
+                f'{{"route": "{route.route}", "status": {status}, "duration_ms": {round(seconds * 1000, 2)}, '
                 f'{members}, "event": "request_finished", "request_id": "{request_id}", "method": "GET", '
                 f'"logger": "{_LOGGER}", "level": "info", "timestamp": "{now}"}}\n'
             )
@@ -58,18 +60,18 @@ class Records:
             outcomes, self._outcomes = self._outcomes, Counter()
             for outcome, count in outcomes.items():
                 OUTCOMES.labels(outcome).inc(count)
-            observed, self._observed = self._observed, []
-            for status in {one[2] for one in observed}:
-                self._count(status, [one for one in observed if one[2] == status])
+            observed, self._observed = self._observed, {}
+            for (view, status), answers in observed.items():
+                self._count(view, status, answers)
 
     @property
     def unwritten(self) -> bool:
         return bool(self._outcomes)
 
-    def _count(self, status: int, observed: list[tuple[float, int, int]]) -> None:
+    def _count(self, view: str, status: int, observed: list[tuple[float, int]]) -> None:
         """What PrometheusBeforeMiddleware and PrometheusAfterMiddleware count for a GET."""
         metrics, count = self._metrics, len(observed)
-        labels = {"view": self._view, "method": "GET"}
+        labels = {"view": view, "method": "GET"}
         seconds = [one[0] for one in observed]
         metrics.requests_total.inc(count)
         metrics.responses_total.inc(count)

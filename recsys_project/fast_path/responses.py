@@ -1,15 +1,13 @@
 """The bytes of an answer: the headers that the middleware would set, found by running it once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from wsgiref.handlers import format_date_time
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
-
-from recommendations.api.conditional import list_headers
 
 # What sets headers on every answer, inside out. None of it asks anything of Redis or the database.
 _SETS_HEADERS = (
@@ -19,7 +17,7 @@ _SETS_HEADERS = (
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
 )
-# What the lane does itself, or what does nothing to a plain GET with an Authorization header and without a cookie.
+# What the lane does itself, or what does nothing to a plain GET without a cookie.
 _COVERED = frozenset(
     (
         "recsys_project.middleware.RequestContextMiddleware",
@@ -43,7 +41,9 @@ _COVERED = frozenset(
 )
 # Status line and date; then the headers before and after the tag, the limits, the length and the request id.
 _Template = tuple[bytes, bytes, bytes, bytes, bytes]
-_LIMIT, _ETAG, _LENGTH = "limit-goes-here", "etag-goes-here", "length-goes-here"
+# The value of ETag among a route's headers.
+ETAG_PLACE = "etag-goes-here"
+_LIMIT, _LENGTH = "limit-goes-here", "length-goes-here"
 
 
 def middleware_is_known() -> bool:
@@ -52,12 +52,20 @@ def middleware_is_known() -> bool:
 
 
 class Responses:
-    """The answers of a list's route, to clients that came by HTTPS or not."""
+    """The answers of a route whose view sets these headers, to clients that came by HTTPS or with a token, or not."""
 
-    def __init__(self, path: str, *, secure: bool) -> None:
+    def __init__(self, path: str, headers: Mapping[str, str], *, secure: bool, authorized: bool) -> None:
         self._date, self._second = b"", 0
-        self._found = _template(_response(path, _list_response, secure=secure), b"200 OK")
-        self._not_modified = _template(_response(path, _same_response, secure=secure), b"304 Not Modified")
+
+        def found(request: HttpRequest) -> HttpResponse:
+            return _with_places(HttpResponse(b"", content_type="application/json", headers=dict(headers)))
+
+        def not_modified(request: HttpRequest) -> HttpResponse:
+            return _with_places(HttpResponseNotModified(headers=dict(headers)))
+
+        given = {"secure": secure, "authorized": authorized}
+        self._found = _template(_response(path, found, **given), b"200 OK")
+        self._not_modified = _template(_response(path, not_modified, **given), b"304 Not Modified")
 
     def found(self, body: bytes, *, limit: bytes, etag: str, request_id: str) -> bytes:
         """200 with a JSON body. limit: the headers of the rate limit, with their ends, or nothing."""
@@ -88,14 +96,6 @@ def limit_headers(name: str, quota: int, window: int, remaining: int, reset: int
     )
 
 
-def _list_response(request: HttpRequest) -> HttpResponse:
-    return _with_places(HttpResponse(b"", content_type="application/json", headers=list_headers(_ETAG)))
-
-
-def _same_response(request: HttpRequest) -> HttpResponse:
-    return _with_places(HttpResponseNotModified(headers=list_headers(_ETAG)))
-
-
 def _with_places(response: HttpResponse) -> HttpResponse:
     response["Allow"] = "GET, HEAD, OPTIONS"
     response["X-Limit"] = _LIMIT
@@ -103,12 +103,16 @@ def _with_places(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _response(path: str, view: Callable[[HttpRequest], HttpResponse], *, secure: bool) -> HttpResponseBase:
+def _response(
+    path: str, view: Callable[[HttpRequest], HttpResponse], *, secure: bool, authorized: bool
+) -> HttpResponseBase:
     """The answer of ``view`` with the headers of the middleware."""
     request = HttpRequest()
     request.method, request.path, request.path_info = "GET", path, path
     host = next((name for name in settings.ALLOWED_HOSTS if not name.startswith((".", "*"))), "localhost")
-    request.META = {"HTTP_HOST": host, "HTTP_AUTHORIZATION": "Bearer x", "REQUEST_METHOD": "GET"}
+    request.META = {"HTTP_HOST": host, "REQUEST_METHOD": "GET"}
+    if authorized:
+        request.META["HTTP_AUTHORIZATION"] = "Bearer x"
     if secure and settings.SECURE_PROXY_SSL_HEADER:
         name, value = settings.SECURE_PROXY_SSL_HEADER
         request.META[name] = value
@@ -121,7 +125,8 @@ def _response(path: str, view: Callable[[HttpRequest], HttpResponse], *, secure:
 def _template(response: HttpResponseBase, status: bytes) -> "_Template":
     """The head around the places of date, tag, limit, length and request id; as Gunicorn writes heads."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in response.items())
-    before, from_tag = lines.split(_ETAG)
+    # Without a tag its place is at the beginning, and nothing is put there.
+    before, from_tag = lines.split(ETAG_PLACE) if ETAG_PLACE in lines else ("", lines)
     between, from_limit = from_tag.split(f"X-Limit: {_LIMIT}\r\n")
     after, end = from_limit.split(_LENGTH)
     start = b"HTTP/1.1 %b\r\nServer: gunicorn\r\nDate: " % status

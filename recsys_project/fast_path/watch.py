@@ -22,9 +22,9 @@ from recommendations.experiments.running import assigner
 from recommendations.retrieval.database_state import state_read
 from recsys_project.fast_path.access import ENTRY_SECONDS, block
 from recsys_project.fast_path.callers import Callers
-from recsys_project.fast_path.lane import Lane
-from recsys_project.fast_path.lists import SCRIPT, Known
+from recsys_project.fast_path.lane import SCRIPTS, Lane
 from recsys_project.fast_path.redis_link import RedisLink
+from recsys_project.fast_path.routes import Known
 
 logger = structlog.get_logger(__name__)
 
@@ -123,7 +123,7 @@ class Watch(threading.Thread):
         pool.breaker.check()
         opened = pool.make_connection()
         opened.connect()
-        for command in (("INFO", "server"), ("SCRIPT", "LOAD", SCRIPT)):
+        for command in (("INFO", "server"), *(("SCRIPT", "LOAD", script) for script in SCRIPTS)):
             opened.send_command(*command)
             answer = opened.read_response()
             if command[0] == "INFO":

@@ -57,6 +57,7 @@ class FastWorker(DrainingWorker):
             self.log.warning("The fast path is off: there is middleware or a setting that it does not know.")
             return
         self.lane = Lane(self._from_lane)
+        self.lane.sees_addresses = self.cfg.proxy_protocol == "off"
         self.watch = Watch(self.lane, self.method_queue.defer, self._linked)
         self.watch.start()
 
