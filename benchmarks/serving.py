@@ -1,4 +1,4 @@
-"""How fast a cached list is served, against a FastAPI service that does as little as it can, and against two floors.
+"""How fast a cached answer is served, against a FastAPI service that does as little as it can, and against two floors.
 
     DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/serving.py
 
@@ -7,7 +7,10 @@ rounds, so that what else the machine does falls on all alike. Each request is o
 
 project: Gunicorn as in the Procfile, with all its limits, logs, metrics and revocation. fastapi: peer_fastapi/app.py
 under uvicorn. django: a view without middleware (bare_django/bare_site.py) under Gunicorn's own threaded worker. redis:
-GET of the same bytes from one process, in Python.
+GET of the same bytes from one process, in Python. django_path: the project without its fast path.
+
+--route measures another answer than a person's list, of one of 200 movies where it is about a movie. FastAPI serves
+lists only.
 
 Needs wrk (Debian: apt-get install wrk). Works in a database of its own, which it drops.
 """
@@ -36,13 +39,29 @@ from benchmarks.scratch_site import HOST, ROOT, free_port, redis_url, scratch_da
 
 DATABASE = "benchmark_serving"
 PATH = "/api/recommendations/?limit=20"
+# By --route; {n} is the id of a movie.
+ROUTES = {
+    "list": PATH,
+    "popular": "/api/recommendations/popular/?limit=20",
+    "trending": "/api/recommendations/trending/?limit=20",
+    "latest": "/api/recommendations/latest/?limit=20",
+    "similar": "/api/movies/{n}/similar/?limit=20",
+    "search": "/api/movies/search/?q=movie%20{n}&limit=20",
+    "movie": "/api/movies/{n}/",
+    "genres": "/api/genres/",
+}
+MOVIES = 200
 FIGURES = ("requests", "p50", "p99")
-# wrk asks for each token in turn, and prints its figures as JSON.
+# wrk asks for each token in turn, or without one, and prints its figures as JSON.
 _WRK_SCRIPT = """
 local requests, place = {}, 0
 function init(args)
     for line in io.lines(args[1]) do
-        requests[#requests + 1] = wrk.format("GET", args[2], {["Authorization"] = "Bearer " .. line})
+        local movie = tonumber(args[3]) + #requests % 200
+        local path = string.gsub(args[2], "{n}", tostring(movie))
+        local headers = {}
+        if args[4] ~= "guest" then headers["Authorization"] = "Bearer " .. line end
+        requests[#requests + 1] = wrk.format("GET", path, headers)
     end
     place = math.random(#requests)
 end
@@ -65,11 +84,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="of each load (default: 3)")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64], help="default: 1 16 64")
     parser.add_argument("--people", type=int, default=200, help="at least 1 (default: 200)")
-    parser.add_argument("--targets", nargs="+", default=list(TARGETS), choices=list(TARGETS))
+    parser.add_argument("--route", default="list", choices=list(ROUTES), help="default: list")
+    parser.add_argument("--targets", nargs="+", choices=list(TARGETS), help="default: all that serve the route")
     parser.add_argument("--json", type=Path, help="where to write all figures")
     parser.add_argument("--plot", type=Path, help="where to draw them, as PNG")
     parser.add_argument("--log", type=Path, help="where the servers log (default: nowhere they are read)")
     options = parser.parse_args()
+    if options.targets is None:
+        options.targets = [name for name in TARGETS if name != "fastapi" or options.route == "list"]
+    elif "fastapi" in options.targets and options.route != "list":
+        parser.error("fastapi serves lists only.")
     if min(options.rounds, options.seconds, options.people, *options.connections) < 1:
         parser.error("All numbers must be 1 or more.")
     if shutil.which("wrk") is None:
@@ -90,8 +114,10 @@ def run(connection: Any, options: argparse.Namespace, folder: Path) -> dict[str,
     """{target: {connections: {figure: [one value a round]}}}."""
     from benchmarks.list_miss import fill, person_tokens  # noqa: PLC0415 -- after Django is set up.
     from movies.caching.version_tokens import invalidate_catalogue  # noqa: PLC0415
+    from movies.models import Movie  # noqa: PLC0415
 
     fill(connection, 2000, max(1000, options.people))
+    options.first_movie = Movie.objects.order_by("pk").values_list("pk", flat=True)[0]
     tokens = person_tokens(options.people)
     (folder / "tokens").write_text("".join(f"{token}\n" for token in tokens))
     (folder / "wrk.lua").write_text(_WRK_SCRIPT)
@@ -102,23 +128,41 @@ def run(connection: Any, options: argparse.Namespace, folder: Path) -> dict[str,
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(options.log.open("wb")) if options.log else subprocess.DEVNULL
         # All of them, since the peers serve what the project made.
-        ports = {target: stack.enter_context(serve(tokens, folder, log)) for target, serve in TARGETS.items()}
+        ports = {
+            target: stack.enter_context(serve(tokens, folder, log))
+            for target, serve in TARGETS.items()
+            if target in options.targets or target == "project"
+        }
+        for port in (ports[name] for name in ("project", "django_path") if name in ports):
+            warm(port, tokens, options)
         for _ in range(options.rounds):
             for connections in options.connections:
                 for target in options.targets:
-                    figures = load(target, ports[target], folder, connections, options.seconds)
+                    figures = load(target, ports[target], folder, connections, options)
                     for name in FIGURES:
                         measured[target][connections][name].append(figures[name])
     return {target: measured[target] for target in options.targets}
 
 
-def load(target: str, port: int, folder: Path, connections: int, seconds: int) -> dict[str, float]:
+def warm(port: int, tokens: list[str], options: argparse.Namespace) -> None:
+    """Asks for each answer several times, so that both processes have given it."""
+    for _ in range(6 if options.route != "list" else 0):
+        for n in range(MOVIES if "{n}" in ROUTES[options.route] else 1):
+            path = ROUTES[options.route].replace("{n}", str(options.first_movie + n))
+            status, body = send(port, "GET", path)
+            if status != 200:
+                raise SystemExit(f"{path}: {status} {body[:300]!r}")
+
+
+def load(target: str, port: int, folder: Path, connections: int, options: argparse.Namespace) -> dict[str, float]:
     """Loads a server for some seconds. Raises SystemExit if any answer was an error."""
+    seconds = options.seconds
     if target == "redis":
         return load_redis((folder / "list").stat().st_size, connections, seconds)
     threads = str(min(2, connections))
     command = ["wrk", "-t", threads, "-c", str(connections), "-d", str(seconds), "-s", str(folder / "wrk.lua")]
-    command += [f"http://{HOST}:{port}", "--", str(folder / "tokens"), PATH]
+    command += [f"http://{HOST}:{port}", "--", str(folder / "tokens"), ROUTES[options.route]]
+    command += [str(options.first_movie), "guest" if options.route == "movie" else "person"]
     # Debian's wrk 4.1.0 now and then refuses its own request ("incomplete request at 1:1") before it sends any.
     for _ in range(5):
         output = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True).stdout
@@ -162,14 +206,19 @@ def load_redis(size: int, connections: int, seconds: int) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def serve_project(tokens: list[str], folder: Path, log: Any) -> Iterator[int]:
+def serve_project(tokens: list[str], folder: Path, log: Any, **environment: str) -> Iterator[int]:
     """The project; each person's list is computed before it is measured, and given to the peers."""
     from django.conf import settings  # noqa: PLC0415
     from django_redis import get_redis_connection  # noqa: PLC0415
 
     port = free_port()
-    limits = {"RATE_LIMIT_USER": "1000000/s:1000000"}
-    with web_server(port, log=log, LOG_LEVEL="INFO", MODEL_DIR=str(settings.MODEL_DIR), **limits):
+    rate = "1000000/s:1000000"
+    given: dict[str, Any] = {
+        "RATE_LIMIT_USER": rate,
+        "RATE_LIMIT_ANONYMOUS": rate,
+        "MODEL_DIR": str(settings.MODEL_DIR),
+    } | environment
+    with web_server(port, log=log, LOG_LEVEL="INFO", **given):
         redis = get_redis_connection("default")
         for token in tokens:
             status, body = send(port, "GET", PATH, headers={"Authorization": f"Bearer {token}"})
@@ -178,6 +227,11 @@ def serve_project(tokens: list[str], folder: Path, log: Any) -> Iterator[int]:
             redis.set(f"peer:list:{_user_id(token)}", body, ex=3600)
         (folder / "list").write_bytes(body)
         yield port
+
+
+def serve_django_path(tokens: list[str], folder: Path, log: Any) -> contextlib.AbstractContextManager[int]:
+    """The project with all answers by Django."""
+    return serve_project(tokens, folder, log, FAST_PATH="0")
 
 
 @contextlib.contextmanager
@@ -222,7 +276,13 @@ def serve_redis(tokens: list[str], folder: Path, log: Any) -> Iterator[int]:
     yield 0
 
 
-TARGETS = {"project": serve_project, "fastapi": serve_fastapi, "django": serve_django, "redis": serve_redis}
+TARGETS: dict[str, Any] = {
+    "project": serve_project,
+    "django_path": serve_django_path,
+    "fastapi": serve_fastapi,
+    "django": serve_django,
+    "redis": serve_redis,
+}
 
 
 @contextlib.contextmanager
@@ -254,7 +314,8 @@ def _user_id(token: str) -> int:
 
 def table(measured: dict[str, Any], options: argparse.Namespace) -> str:
     """Medians of the rounds, and the ratio to the peer of each round: median, lowest and highest."""
-    lines = ["| connections | server | requests/s | p50 ms | p99 ms | requests/s to fastapi | p50 | p99 |"]
+    other_server = "fastapi" if "fastapi" in measured else "django_path"
+    lines = [f"| connections | server | requests/s | p50 ms | p99 ms | requests/s to {other_server} | p50 | p99 |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     for connections in options.connections:
         for target, loads in measured.items():
@@ -262,9 +323,9 @@ def table(measured: dict[str, Any], options: argparse.Namespace) -> str:
             cells = [str(connections), target, f"{statistics.median(figures['requests']):,.0f}"]
             cells += [f"{statistics.median(figures[name]):.2f}" for name in ("p50", "p99")]
             for name in FIGURES:
-                peer = measured.get("fastapi", {}).get(connections, {}).get(name, [])
+                peer = measured.get(other_server, {}).get(connections, {}).get(name, [])
                 ratios = [one / other for one, other in zip(figures[name], peer, strict=False)]
-                cells.append(_spread(ratios) if ratios and target != "fastapi" else "")
+                cells.append(_spread(ratios) if ratios and target != other_server else "")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
