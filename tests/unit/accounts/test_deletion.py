@@ -47,9 +47,12 @@ def rows_about(user_id: int) -> dict[str, int]:
 
 
 def keys_about(user_id: int) -> set[str]:
-    """Redis' keys that hold the person's number, but for the mark, kept for a minute, that they are gone."""
-    keys = {key.decode() for key in get_redis_connection("default").scan_iter("*", count=1000)}
-    return {key for key in keys if re.search(rf":{user_id}(?::|$)", key) and ":deleted:" not in key}
+    """Redis' keys that hold the person's number, but for the marks, kept for a minute, that they are gone and that
+    nobody may act for them."""
+    redis = get_redis_connection("default")
+    keys = {key.decode() for key in redis.scan_iter("*", count=1000)}
+    own = {key for key in keys if re.search(rf":{user_id}(?::|$)", key) and ":deleted:" not in key}
+    return {key for key in own if ":access:" not in key or redis.get(key) != b"-" or redis.ttl(key) > 60}
 
 
 def kept_lists() -> set[str]:

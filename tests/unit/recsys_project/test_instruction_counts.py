@@ -28,6 +28,7 @@ class Client:
     def __init__(self, request: bytes) -> None:
         self.reader = RequestReader(1000)
         self.reader.feed(request)
+        self.client = ("127.0.0.1", 40_000)
 
 
 class FastPath:
