@@ -161,7 +161,9 @@ def load(target: str, port: int, folder: Path, connections: int, options: argpar
         return load_redis((folder / "list").stat().st_size, connections, seconds)
     threads = str(min(2, connections))
     command = ["wrk", "-t", threads, "-c", str(connections), "-d", str(seconds), "-s", str(folder / "wrk.lua")]
-    command += [f"http://{HOST}:{port}", "--", str(folder / "tokens"), ROUTES[options.route]]
+    command += [f"http://{HOST}:{port}", "--", str(folder / "tokens")]
+    # The floor serves one path.
+    command += [PATH if target == "django" else ROUTES[options.route]]
     command += [str(options.first_movie), "guest" if options.route == "movie" else "person"]
     # Debian's wrk 4.1.0 now and then refuses its own request ("incomplete request at 1:1") before it sends any.
     for _ in range(5):
