@@ -9,7 +9,7 @@ project: Gunicorn as in the Procfile, with all its limits, logs, metrics and rev
 under uvicorn. django: a view without middleware (bare_django/bare_site.py) under Gunicorn's own threaded worker. redis:
 GET of the same bytes from one process, in Python. django_path: the project without its fast path.
 
---route measures another answer than a person's list, of one of 200 movies where it is about a movie. FastAPI serves
+--route measures another answer than a person's list, of one of 50 movies where it is about a movie. FastAPI serves
 lists only.
 
 Needs wrk (Debian: apt-get install wrk). Works in a database of its own, which it drops.
@@ -50,14 +50,15 @@ ROUTES = {
     "movie": "/api/movies/{n}/",
     "genres": "/api/genres/",
 }
-MOVIES = 200
+# As in the script below.
+MOVIES = 50
 FIGURES = ("requests", "p50", "p99")
 # wrk asks for each token in turn, or without one, and prints its figures as JSON.
 _WRK_SCRIPT = """
 local requests, place = {}, 0
 function init(args)
     for line in io.lines(args[1]) do
-        local movie = tonumber(args[3]) + #requests % 200
+        local movie = tonumber(args[3]) + #requests % 50
         local path = string.gsub(args[2], "{n}", tostring(movie))
         local headers = {}
         if args[4] ~= "guest" then headers["Authorization"] = "Bearer " .. line end
