@@ -10,6 +10,7 @@ from django.test.signals import setting_changed
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from recommendations.curation import active
 from recommendations.experiments import running
 from recommendations.retrieval import database_state, movie_features
 from recommendations.retrieval.config import serving_config
@@ -50,6 +51,7 @@ def _fresh_cache(request: pytest.FixtureRequest) -> None:
         cache.delete_pattern("*")
         movie_features.clear_cache()
         running.clear_cache()
+        active.clear_cache()
         database_state.clear_cache()
 
 

@@ -1,5 +1,14 @@
-"""The tables: model versions, the lists and vectors they publish, searches for hyperparameters, and experiments."""
+"""The tables: model versions, the lists and vectors they publish, searches for hyperparameters, experiments, and
+curation."""
 
+from recommendations.models.curation import (
+    CuratedRow,
+    CuratedRowMovie,
+    CurationRule,
+    CurationRuleMovie,
+    Scenario,
+    ScenarioVersion,
+)
 from recommendations.models.experiments import Experiment, ExperimentArm
 from recommendations.models.group_lists import StoredGroupList
 from recommendations.models.lists import BatchRecommendation, PopularMovie
@@ -22,11 +31,17 @@ __all__ = [
     "QUERY_DIMENSIONS",
     "RATING_DIMENSIONS",
     "BatchRecommendation",
+    "CuratedRow",
+    "CuratedRowMovie",
+    "CurationRule",
+    "CurationRuleMovie",
     "Experiment",
     "ExperimentArm",
     "ModelVersion",
     "MovieEmbedding",
     "PopularMovie",
+    "Scenario",
+    "ScenarioVersion",
     "StoredGroupList",
     "TuningRun",
     "TuningTrial",

@@ -51,6 +51,8 @@ class ServingConfig:
     trending_window_days: float
     trending_min_votes: int
     trending_min_people: int
+    # The share of a list's places that the rules of staff may take.
+    curation_max_share: float
 
     def ranking(self, published: BlendConfig) -> RankingConfig:
         """How candidates of a version that was published with this blend are scored."""
@@ -141,6 +143,7 @@ _FIELDS = {
     "trending_window_days": _NumberSetting("TRENDING_WINDOW_DAYS", 0.01, _MAX_WINDOW_DAYS),
     "trending_min_votes": _NumberSetting("TRENDING_MIN_VOTES", 0, _MAX_COUNT, whole=True),
     "trending_min_people": _NumberSetting("TRENDING_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
+    "curation_max_share": _NumberSetting("CURATION_MAX_SHARE", 0, 1),
 }
 
 

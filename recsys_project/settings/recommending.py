@@ -89,3 +89,5 @@ REPEAT_AFTER_HOURS = env.int("REPEAT_AFTER_HOURS", default=0)
 # this halves, down to a tenth). What is not set here is as in events/kinds.py, without half-lives.
 # EVENT_WEIGHTS='{"view": {"batch": 0.1, "half_life_days": 30}}' replaces two entries.
 EVENT_WEIGHTS = env.json_object("EVENT_WEIGHTS")
+# The share of the places of a list that rules of staff may take, in each ten places; at least one place, 0 for none.
+CURATION_MAX_SHARE = env.float("CURATION_MAX_SHARE", default=0.3)
