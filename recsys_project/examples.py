@@ -108,7 +108,8 @@ _LIST: Json = {
     "user_state": "known",
     "notices": [],
     "experiment": None,
-    "items": [_RECOMMENDED],
+    "scenario": {"name": "home", "version": 3},
+    "items": [{**_RECOMMENDED, "rule": {"id": 7, "kind": "pin"}}],
     "next_cursor": _CURSOR,
 }
 _GROUP_ID = "a3b1d5de-8b0f-4a53-9d7e-0d6f7c1e2b90"

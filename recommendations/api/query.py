@@ -19,6 +19,7 @@ from movies.api.patterns import ID, separated
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
+from recommendations.curation.config import HOME
 from recommendations.retrieval.filters import MAX_EXCLUDED, MAX_REPEAT_AFTER, ListFilters
 from recommendations.serving.group_lists import MAX_GROUP_LIMIT
 
@@ -117,6 +118,12 @@ class ListQuerySerializer(FilterSerializer):
     exclude_watchlist = serializers.BooleanField(
         default=False, help_text="Leave out what is on the person's watchlist."
     )
+    scenario = serializers.RegexField(
+        r"^[-a-zA-Z0-9_]+$",
+        default=HOME,
+        max_length=24,
+        help_text="The placement that the list is for: one with a live version, or home.",
+    )
     user = ExternalIdField()
 
     def filters(self) -> ListFilters:
@@ -128,11 +135,12 @@ class ListQuerySerializer(FilterSerializer):
 class ListQuery(NamedTuple):
     """The valid query of a person's own list."""
 
-    limit: int
+    limit: int | None
     filters: ListFilters
     cursor: str
     explain: bool
     expand: tuple[str, ...]
+    scenario: str
 
 
 def list_query(query_string: str) -> ListQuery:
@@ -153,9 +161,10 @@ def _parse(query_string: str) -> ListQuery:
     )
     query.is_valid(raise_exception=True)
     valid = query.validated_data
-    return ListQuery(
-        valid["limit"], query.filters(), valid.get("cursor", ""), valid["explain"], valid.get("expand", ())
-    )
+    # Without one, the scenario says.
+    limit = valid["limit"] if "limit" in given else None
+    shown = (valid.get("cursor", ""), valid["explain"], valid.get("expand", ()), valid["scenario"])
+    return ListQuery(limit, query.filters(), *shown)
 
 
 # Most requests have one of a few query strings, and the result depends on nothing else.

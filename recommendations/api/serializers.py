@@ -39,10 +39,20 @@ class SourcesSerializer(serializers.Serializer):
 
 
 class ReasonSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(choices=[*_SIGNAL_REASONS, "taste", "popular", "popular_in_genre", "new"])
+    code = serializers.ChoiceField(choices=[*_SIGNAL_REASONS, "taste", "popular", "popular_in_genre", "new", "curated"])
     text = serializers.CharField(help_text='For people, such as "Because you liked Heat".')
     movie_id = serializers.IntegerField(required=False, help_text="The id of the movie that the text names.")
     genre = serializers.CharField(required=False, help_text="The slug of the genre that the text names.")
+
+
+class RuleSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    kind = serializers.CharField(help_text="pin, boost, damp or row.")
+
+
+class ScenarioSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True, help_text="Null where nothing was published for it.")
 
 
 class RecommendedSerializer(serializers.Serializer):
@@ -59,6 +69,7 @@ class RecommendedSerializer(serializers.Serializer):
     explored = serializers.BooleanField(
         required=False, help_text="True if the movie has one of the places for new movies."
     )
+    rule = RuleSerializer(required=False, help_text="The rule of staff that put the movie here or moved it.")
 
 
 class MoviePageSerializer(MovieSerializer):
@@ -95,6 +106,7 @@ class RecommendationListSerializer(EnvelopeSerializer):
     experiment = AssignmentSerializer(
         allow_null=True, help_text="The experiment that the list belongs to; null outside experiments."
     )
+    scenario = ScenarioSerializer(help_text="The placement whose configuration made the list.")
     items = RecommendedSerializer(many=True)
     explanation = serializers.DictField(required=False, help_text="Only with explain=true: how the list was computed.")
 

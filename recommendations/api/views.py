@@ -46,7 +46,8 @@ class RecommendationListView(APIView):
         )
         # The list comes rendered from the cache.
         if not (query.filters or query.cursor or query.explain or query.expand):
-            return list_response(body, limit=query.limit, if_none_match=request.headers.get("If-None-Match", ""))
+            limit = query.limit or services.default_limit(query.scenario)
+            return list_response(body, limit=limit, if_none_match=request.headers.get("If-None-Match", ""))
         # A shared cache on the way must not store it: it is one person's.
         return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "private, no-store"})
 

@@ -8,6 +8,7 @@ from django.db.models.functions import TruncDate
 
 from movies.filters import MovieFilter
 from movies.selectors import items_expanded, movie_cards
+from recommendations.curation.active import blocked_everywhere
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import MAX_CACHED, cached
 from recommendations.retrieval.config import serving_config
@@ -21,7 +22,8 @@ def latest_list(*, genre: str | None = None, limit: int = 20, expand: Collection
     """
     genre_id = genre_id_of(genre)
     dated = cached(f"latest:{genre_id or ''}", serving_config().latest_cache_seconds, lambda: _latest(genre_id))
-    cards = movie_cards([movie_id for movie_id, _ in dated])
+    blocked = blocked_everywhere()
+    cards = movie_cards([movie_id for movie_id, _ in dated if movie_id not in blocked])
     items = [{"movie": cards[movie_id], "added_at": at} for movie_id, at in dated if movie_id in cards][:limit]
     return items_expanded(items, expand)
 

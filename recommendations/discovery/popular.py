@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from movies.selectors import items_expanded, movie_cards
+from recommendations.curation.active import blocked_everywhere
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
@@ -22,7 +23,7 @@ def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collectio
 
 
 def _popular_list(genre: str | None, limit: int) -> list[dict[str, Any]]:
-    ids, scores = candidates.popular_movies(limit, genre_id=genre_id_of(genre))
+    ids, scores = candidates.popular_movies(limit, exclude=blocked_everywhere(), genre_id=genre_id_of(genre))
     cards = movie_cards(ids)
     shown = [(cards[movie_id], score) for movie_id, score in zip(ids, scores, strict=True) if movie_id in cards]
     return [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]

@@ -12,6 +12,7 @@ from movies.filters import MovieFilter
 from movies.search import MAX_QUERY_LENGTH, TextMatch, movies_matching
 from movies.selectors import items_expanded, movie_cards
 from movies.text import normalise_query
+from recommendations.curation.active import blocked_everywhere
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.models import PopularMovie
@@ -61,7 +62,7 @@ def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
     meaning = text_meaning(q)
     by_meaning = nearest_by_text(meaning, movie_filter)
     scores: dict[int, float] = {}
-    for movie_id in by_text.keys() | by_meaning.keys():
+    for movie_id in (by_text.keys() | by_meaning.keys()) - blocked_everywhere():
         cosine = by_meaning.get(movie_id, 0.0)
         text = by_text.get(movie_id)
         if text is not None or cosine >= MEANING_FLOOR:

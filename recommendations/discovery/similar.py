@@ -8,6 +8,7 @@ import numpy as np
 from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
 from recommendations.algorithms.listing.blending import LIST_SIZE, normalise
+from recommendations.curation.active import blocked_everywhere
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
@@ -40,7 +41,9 @@ def _similar_list(movie_id: int, limit: int) -> list[dict[str, Any]]:
     blended = TASTE_WEIGHT * taste + (1 - TASTE_WEIGHT) * neighbours.by_content
     scores = blended if taste.any() else neighbours.by_content
     scores = np.round(np.clip(scores, 0, 1), 6)
-    order = np.lexsort((np.array(neighbours.movie_ids), -scores))[:limit]
+    ranked = np.lexsort((np.array(neighbours.movie_ids), -scores)).tolist()
+    blocked = blocked_everywhere()
+    order = [index for index in ranked if neighbours.movie_ids[index] not in blocked][:limit]
     cards = movie_cards([neighbours.movie_ids[index] for index in order])
     best = [(cards.get(neighbours.movie_ids[index]), float(scores[index])) for index in order]
     return [{"movie": card, "score": score} for card, score in best if card is not None]
@@ -50,7 +53,7 @@ def _popular_in_genres(movie: Movie, limit: int) -> list[dict[str, Any]]:
     """Movies popular in the genres of this one, by their summed scores, divided by the highest."""
     scores: dict[int, float] = {}
     for genre_id in movie.genres.values_list("pk", flat=True):
-        ids, raw = candidates.popular_movies(limit, exclude=[movie.pk], genre_id=genre_id)
+        ids, raw = candidates.popular_movies(limit, exclude={movie.pk, *blocked_everywhere()}, genre_id=genre_id)
         for other, score in zip(ids, raw, strict=True):
             scores[other] = scores.get(other, 0.0) + score
     best = sorted(scores, key=lambda other: (-scores[other], other))[:limit]

@@ -1,7 +1,7 @@
 """A cache in Redis for responses that are the same for everyone.
 
-An entry is stored with a stamp: the catalogue's version token and the database's state, read before the entry was
-computed. It is valid until it expires or the stamp changes.
+An entry is stored with a stamp: the catalogue's version token, the database's state, and when a rule of staff last
+began or ended, read before the entry was computed. It is valid until it expires or the stamp changes.
 """
 
 import time
@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from events.list_invalidation import catalogue_token_key
 from movies.caching.version_tokens import flush_pending
+from recommendations.curation.active import active_curation
 from recommendations.retrieval.database_state import state_under
 
 logger = structlog.get_logger(__name__)
@@ -56,7 +57,8 @@ def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
         key = cache.make_key(f"short:{_FORMAT}:{name}")
         stored, token = get_redis_connection("default").mget([key, catalogue_token_key()])
         token = token or b"-"
-        stamp = f"{token.decode()} {state_under(token).text.decode()}"
+        state = state_under(token)
+        stamp = f"{token.decode()} {state.text.decode()}{active_curation(state).token()}"
         if stored is not None:
             stored_stamp, expires, value = orjson.loads(stored)
             if stored_stamp == stamp:

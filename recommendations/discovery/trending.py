@@ -9,6 +9,7 @@ from django.utils import timezone
 from events.trends import Trend, movie_trends, newest_window_end
 from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
+from recommendations.curation.active import blocked_everywhere
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
@@ -29,7 +30,8 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
     """
     genre_id = genre_id_of(genre)
     trends = cached("trending", serving_config().trending_cache_seconds, _trends)
-    scores = dict(trends["items"])
+    blocked = blocked_everywhere()
+    scores = {movie_id: score for movie_id, score in trends["items"] if movie_id not in blocked}
     if genre_id is not None:
         in_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
         scores = {movie_id: score for movie_id, score in scores.items() if movie_id in in_genre}
@@ -37,7 +39,7 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
     popular: list[int] = []
     # Twice the limit, because movies of a cached list may be hidden by now.
     if len(rising) < 2 * limit:
-        popular, _ = candidates.popular_movies(limit, exclude=rising, genre_id=genre_id)
+        popular, _ = candidates.popular_movies(limit, exclude={*rising, *blocked}, genre_id=genre_id)
     cards = movie_cards([*rising, *popular])
     shown = [movie_id for movie_id in (*rising, *popular) if movie_id in cards][:limit]
     items = [

@@ -22,6 +22,7 @@ POPULAR: Reason = {"code": "popular", "text": "Popular right now"}
 TRENDING: Reason = {"code": "trending", "text": "Liked by more people than usual"}
 TASTE: Reason = {"code": "taste", "text": "Matches your taste"}
 
+CURATED: Reason = {"code": "curated", "text": "Picked by our editors"}
 NEW_THIS_WEEK: Reason = {"code": "new", "text": "New this week"}
 NEW_HERE: Reason = {"code": "new", "text": "New here"}
 GROUP_ALL: Reason = {"code": "suits_all", "text": "Suits all of you"}

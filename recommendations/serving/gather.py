@@ -23,6 +23,14 @@ from recommendations.algorithms.listing.session_query import (
     UserProfile,
     build_user_profile,
 )
+from recommendations.curation.active import (
+    HOME_BY_SETTINGS,
+    NO_RULES,
+    ListRules,
+    LiveScenario,
+    Placement,
+    guest_placement,
+)
 from recommendations.experiments.running import NO_ASSIGNMENT, Assignment
 from recommendations.models import ITEM_DIMENSIONS
 from recommendations.retrieval import candidates
@@ -53,7 +61,7 @@ class ListRequest:
     whether new movies are inserted, which only logged lists do; wanted: ids of movies to rank in any case, if they are
     published; resting: ids of movies that were shown lately, which return at the end of a list that is too short, the
     longest ago first; watchlist: ids of movies to leave out because they are on the person's watchlist; assignment: the
-    arm of an experiment, whose overrides apply.
+    arm of an experiment, whose overrides apply; scenario: where the list is shown; rules: of staff, in force for it.
     """
 
     live: LiveModel
@@ -66,6 +74,8 @@ class ListRequest:
     resting: tuple[int, ...] = ()
     watchlist: frozenset[int] = frozenset()
     assignment: Assignment = NO_ASSIGNMENT
+    scenario: LiveScenario = HOME_BY_SETTINGS
+    rules: ListRules = NO_RULES
 
     @property
     def excluded(self) -> set[int]:
@@ -74,8 +84,8 @@ class ListRequest:
 
     @property
     def never_listed(self) -> set[int]:
-        """Ids of movies that must not be listed: seen, on the watchlist, or excluded by the filters."""
-        return self.seen | self.filters.exclude | self.watchlist
+        """Ids of movies that must not be listed: seen, on the watchlist, blocked, or excluded by the filters."""
+        return self.seen | self.filters.exclude | self.watchlist | self.rules.blocked
 
     @property
     def reranking(self) -> RerankConfig:
@@ -136,19 +146,25 @@ def gather_for_user(
     *,
     features: MovieFeatureCache | None = None,
     assignment: Assignment = NO_ASSIGNMENT,
+    placement: Placement | None = None,
+    wanted: frozenset[int] = frozenset(),
 ) -> GatheredList:
     """Read everything for one person's list. Two queries and a vector search when the movies' features are cached.
 
     One more query each if movies rest, and if the watchlist is left out.
 
     features: the feature cache of the current catalogue token, if the caller has already read the token. assignment:
-    the person's arm; with a holdout the list is that of a guest, without what the person has seen.
+    the person's arm; with a holdout the list is that of a guest, without what the person has seen. placement: the
+    scenario, its rules, and the arm; without one no scenario and no rule applies. wanted: see ListRequest.
     """
+    placement = placement or Placement(assignment)
+    assignment = placement.assignment
     holdout = assignment.overrides.holdout
     live = candidates.live_model() if holdout else _model_of(user_id, assignment)
     signals, seen = history(user_id, SIGNALS_READ)
     features = features or feature_cache_for(catalogue_token())
-    filters = filters or ListFilters()
+    rules = placement.rules(filters or ListFilters())
+    filters = placement.scenario.config.filters.under(filters or ListFilters())
     hours = serving_config().repeat_after_hours if filters.repeat_after is None else filters.repeat_after
     request = ListRequest(
         live,
@@ -160,6 +176,9 @@ def gather_for_user(
         resting=tuple(resting_movie_ids(user_id, hours)) if hours else (),
         watchlist=frozenset(watchlist_movie_ids(user_id)) if filters.exclude_watchlist else frozenset(),
         assignment=assignment,
+        scenario=placement.scenario,
+        rules=rules,
+        wanted=wanted,
     )
     return gather(request)
 
@@ -186,11 +205,29 @@ def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> Gathe
     return gather(ListRequest(live, signals, seen - wanted, ListFilters(), features, wanted=wanted))
 
 
-def gather_for_guest(signals: Sequence[Signal], seen: set[int], filters: ListFilters) -> GatheredList:
-    """Read everything for a guest's list, from their signals, newest first, and the ids of movies they have seen."""
+def gather_for_guest(
+    signals: Sequence[Signal], seen: set[int], filters: ListFilters, scenario: str = "session"
+) -> GatheredList:
+    """Read everything for a guest's list, from their signals, newest first, and the ids of movies they have seen.
+
+    scenario: where the list is shown; "session" may have rules of its own, too.
+    """
     live = candidates.live_model()
     newest = list(signals[:SIGNALS_READ])
-    return gather(ListRequest(live, newest, seen, filters, feature_cache_for(catalogue_token())))
+    features = feature_cache_for(catalogue_token())
+    placement = guest_placement(scenario)
+    return gather(
+        ListRequest(
+            live,
+            newest,
+            seen,
+            placement.scenario.config.filters.under(filters),
+            features,
+            assignment=placement.assignment,
+            scenario=placement.scenario,
+            rules=placement.rules(filters),
+        )
+    )
 
 
 def gather(request: ListRequest) -> GatheredList:
@@ -206,7 +243,8 @@ def gather(request: ListRequest) -> GatheredList:
     batch_filtered = set(live.movie_ids) - passing
     ids = candidate_ids([*lists.values(), preferred], nearest, excluded) - batch_filtered
     mood, cosines = _mood(request, ids)
-    ids = ids.union(cosines, request.wanted)
+    promoted = request.filters.passing(request.rules.promoted - request.never_listed)
+    ids = ids.union(cosines, request.wanted, promoted)
     new_movies = _new_movies(request)
     ratings = rating_predictions(request.features, live, request.signals, len(request.seen))
     # Factors are needed to score against the query, to predict ratings and, with diversity, to compare items.

@@ -23,6 +23,7 @@ from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDI
 from recommendations.algorithms.listing.group_aggregation import RankedGroup, Strategy, rank_group
 from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, candidate_ids
 from recommendations.algorithms.listing.session_query import UserProfile
+from recommendations.curation.active import blocked_everywhere
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.database_state import catalogue_token
@@ -87,12 +88,13 @@ def gather_group(user_ids: Sequence[int], unknown: Collection[int] = ()) -> Gath
     features = feature_cache_for(catalogue_token())
     _fetch_query_factors(features, live.version_id, {signal.movie_id for own in signals for signal in own})
     profiles = [_profiles(features, live, own) for own in signals]
-    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, set()))
-    ids = candidate_ids([popular], _nearest(live.version_id, profiles), ())
+    blocked = blocked_everywhere()
+    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, blocked))
+    ids = candidate_ids([popular], _nearest(live.version_id, profiles), blocked)
     movies = features.collect(ids, live.version_id)
     if len(movies.cards) < LIST_SIZE:
         missing = LIST_SIZE - len(movies.cards)
-        ids = ids.union(candidates.catalogue_movies(missing, set(movies.cards), ListFilters()))
+        ids = ids.union(candidates.catalogue_movies(missing, {*movies.cards, *blocked}, ListFilters()))
         movies = features.collect(ids, live.version_id)
     item_ids = np.array(sorted(movies.cards), np.int64)
     has_factors, factors = movies.factors(item_ids)

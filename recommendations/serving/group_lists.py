@@ -18,6 +18,7 @@ from events.served.list_ids import list_id_new
 from events.served.log import served_append
 from movies.selectors import items_expanded, movie_cards
 from recommendations.algorithms.listing.group_aggregation import Strategy
+from recommendations.curation.active import blocked_everywhere
 from recommendations.models import StoredGroupList
 from recommendations.retrieval.reasons import GROUP_REASONS
 from recommendations.serving.group import compute_group
@@ -47,7 +48,8 @@ def group_list(
     if stored is None or not stored.movie_ids:
         stored = _compute(user, group_id, strategy)
     seen = seen_movie_ids(user.pk) if user.personalisation else set()
-    cards = movie_cards(stored.movie_ids)
+    blocked = blocked_everywhere()
+    cards = movie_cards([movie for movie in stored.movie_ids if movie not in blocked])
     pairs = zip(stored.movie_ids, stored.reasons, strict=True)
     shown = [(movie, code) for movie, code in pairs if movie not in seen and movie in cards][:limit]
     recommendation_id = list_id_new()

@@ -38,7 +38,9 @@ from events.served.stream import (
     stream_key,
 )
 from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, token_key
-from recommendations.experiments.running import NO_ASSIGNMENT, Assignment, assignment_for, assignment_under
+from recommendations.curation.active import Placement, curation_now, placement_for, placement_under
+from recommendations.curation.config import HOME
+from recommendations.experiments.running import Assignment
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import current_state, state_under
 from recommendations.serving.rendering import RenderedList
@@ -46,7 +48,7 @@ from recommendations.serving.rendering import RenderedList
 logger = structlog.get_logger(__name__)
 
 # Increase it when the cached format changes, so that a new release never reads the lists of an old one.
-_FORMAT = 7
+_FORMAT = 8
 # Lists expire up to this fraction early (54 to 60 minutes), so that lists computed together do not expire together.
 _JITTER = 0.1
 # A stale list is still served for this long after it expires, while one request computes the next.
@@ -64,7 +66,8 @@ _STATE_TRIES = 3
 # 9-10 the database's state and the catalogue's token read before it. If the catalogue's token differs from 10, the
 # result is the current token alone, and the caller reads the state again. A lock is per person and tokens. 11-14 the
 # movies of the page that is logged if a list is found that the caller will show (0 to log nothing), the person's id,
-# the request's, and the most entries of the log, the fourth key; 15 the person's arm of an experiment.
+# the request's, and the most entries of the log, the fourth key; 15 the person's
+# placement: the arm of an experiment, and when a rule last began or ended.
 _LOOKUP_SCRIPT = (
     SHOWN_LUA
     + """
@@ -105,7 +108,7 @@ class Lookup(NamedTuple):
     the database's state; None with Redis away. stale: the list has expired but nothing invalidated it. lock_token: this
     request holds the single-flight lock with this token and must compute the list; None if another request holds it or
     no list is needed. catalogue_token: the tokens without the person's; see database_state.catalogue_token.
-    assignment: the person's arm of an experiment, under which the list is valid.
+    placement: the scenario, rules and arm under which the list is valid.
     """
 
     rendered: RenderedList | None = None
@@ -113,18 +116,23 @@ class Lookup(NamedTuple):
     stale: bool = False
     lock_token: str | None = None
     catalogue_token: bytes | None = None
-    assignment: Assignment = NO_ASSIGNMENT
+    placement: Placement = Placement()
+
+    @property
+    def assignment(self) -> Assignment:
+        """The person's arm of an experiment."""
+        return self.placement.assignment
 
 
 class FirstPage(NamedTuple):
-    """The first page of a list that a request shows: up to ``limit`` movies."""
+    """The first page of a list that a request shows: up to ``limit`` movies; None is as the scenario says."""
 
-    limit: int
+    limit: int | None
     request_id: str = ""
 
 
-def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None) -> Lookup:
-    """Look up the person's list; it is valid if all tokens are those it was computed under.
+def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None, scenario: str = HOME) -> Lookup:
+    """Look up the person's list of a scenario; it is valid if all tokens are those it was computed under.
 
     One round trip; in each process another one after the catalogue's token changes. acquire: take the single-flight
     lock if there is no fresh list. page: what the request shows of a list that is found; it is logged, unless the
@@ -134,8 +142,8 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None)
     lock_token = secrets.token_hex(8) if acquire else ""
     token_keys = list_token_keys(user_id)
     if token_keys is None:
-        return Lookup(lock_token=lock_token, assignment=assignment_for(user_id))
-    keys = [_entry_key(user_id), *token_keys, stream_key()]
+        return Lookup(lock_token=lock_token, placement=placement_for(user_id, scenario))
+    keys = [_entry_key(user_id, scenario), *token_keys, stream_key()]
     arguments: list[Any] = [
         _list_key(""),
         _lock_key(user_id, b""),
@@ -147,25 +155,26 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None)
         TOKEN_SECONDS,
     ]
     logged = page if page is not None and is_on() else FirstPage(0)
-    log: list[Any] = [logged.limit, user_id, logged.request_id[:REQUEST_ID_LENGTH], settings.SERVED_STREAM_MAX]
+    log: list[Any] = [user_id, logged.request_id[:REQUEST_ID_LENGTH], settings.SERVED_STREAM_MAX]
     state = current_state()
     try:
         for _ in range(_STATE_TRIES):
-            assignment = assignment_under(user_id, state)
-            values = [*arguments, state.text, state.token, *log, assignment.token]
+            placement = placement_under(user_id, state, scenario)
+            shown = placement.places if logged.limit is None else logged.limit
+            values = [*arguments, state.text, state.token, shown, *log, placement.token]
             answer = _script(_LOOKUP_SCRIPT)(keys, values, client=_redis())
             if len(answer) > 1:
                 break
             state = state_under(answer[0])
         else:
-            return Lookup(lock_token=lock_token, assignment=assignment)
+            return Lookup(lock_token=lock_token, placement=placement)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
-        return Lookup(lock_token=lock_token, assignment=assignment_for(user_id))
+        return Lookup(lock_token=lock_token, placement=placement_for(user_id, scenario))
     tokens, data, fresh, acquired = answer
     rendered = None if data is None else _deserialize(data)
     stale = rendered is not None and not fresh
-    return Lookup(rendered, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2], assignment)
+    return Lookup(rendered, tokens, stale, lock_token if acquired else None, tokens.partition(b" ")[2], placement)
 
 
 def retention_seconds() -> int:
@@ -188,7 +197,7 @@ def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None, se
                 fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
                 length, list_id = len(rendered.movie_ids), str(rendered.recommendation_id).encode()
                 entry = b"%b\n%.0f\n%d\n%b" % (own.tokens, time.time() + fresh, length, list_id)
-                pipe.set(_entry_key(user_id), entry, ex=int(fresh) + STALE_SECONDS)
+                pipe.set(_entry_key(user_id, own.placement.scenario.name), entry, ex=int(fresh) + STALE_SECONDS)
                 if own.lock_token is not None:
                     pipe.eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, own.tokens), own.lock_token)
             if served is not None and is_on():
@@ -197,7 +206,7 @@ def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None, se
             pipe.exists(deleted_key(user_id))
             *_, deleted = pipe.execute()
         if deleted:
-            _redis().delete(_entry_key(user_id), list_key, known_lists_key(user_id))
+            _redis().delete(*_entry_keys(user_id), list_key, known_lists_key(user_id))
             raise User.DoesNotExist
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
@@ -216,7 +225,7 @@ def list_by_id(recommendation_id: UUID) -> RenderedList | None:
 
 
 def remove_lists(user_id: int, recommendation_ids: Iterable[str], *, deleted: bool = True) -> None:
-    """Remove the entry of a person, these lists, and those that Redis knows to be theirs.
+    """Remove the entries of a person, these lists, and those that Redis knows to be theirs.
 
     deleted: the person is deleted; this is marked, so that ``store`` keeps no new list.
     With Redis away they stay until they expire; nothing reads them.
@@ -225,7 +234,7 @@ def remove_lists(user_id: int, recommendation_ids: Iterable[str], *, deleted: bo
         if deleted:
             _redis().set(deleted_key(user_id), b"", ex=DELETED_SECONDS)
         lists = {*recommendation_ids, *known_lists(user_id)}
-        _redis().delete(_entry_key(user_id), known_lists_key(user_id), *map(_list_key, lists))
+        _redis().delete(*_entry_keys(user_id), known_lists_key(user_id), *map(_list_key, lists))
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
@@ -240,7 +249,9 @@ def release_lock(user_id: int, held: Lookup) -> None:
         logger.warning("list_cache_away", reason=type(error).__name__)
 
 
-def wait_for_list(user_id: int, tokens: bytes | None, page: FirstPage | None = None) -> RenderedList | None:
+def wait_for_list(
+    user_id: int, tokens: bytes | None, page: FirstPage | None = None, scenario: str = HOME
+) -> RenderedList | None:
     """Wait for the list that another request computes under the same tokens.
 
     None after LOCK_SECONDS / 2, or as soon as the tokens change. page: logged as in ``lookup``.
@@ -248,7 +259,7 @@ def wait_for_list(user_id: int, tokens: bytes | None, page: FirstPage | None = N
     ends = time.monotonic() + LOCK_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
-        latest = lookup(user_id, acquire=False, page=page)
+        latest = lookup(user_id, acquire=False, page=page, scenario=scenario)
         if latest.rendered is not None:
             return latest.rendered
         if latest.tokens != tokens:
@@ -279,8 +290,15 @@ def _script(text: str) -> Script:
     return Script(_redis(), text)
 
 
-def _entry_key(user_id: int) -> str:
-    return str(cache.make_key(f"list:{_FORMAT}:{user_id}"))
+def _entry_key(user_id: int, scenario: str = HOME) -> str:
+    return str(
+        cache.make_key(f"list:{_FORMAT}:{user_id}" if scenario == HOME else f"list:{_FORMAT}:{user_id}:{scenario}")
+    )
+
+
+def _entry_keys(user_id: int) -> list[str]:
+    """Of the person's lists in all scenarios that are live; those of others cannot be read."""
+    return [_entry_key(user_id, scenario) for scenario in {HOME, *curation_now().scenarios}]
 
 
 def _list_key(recommendation_id: str) -> str:

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 from events.selectors import seen_movie_ids
 from movies.selectors import items_expanded, movie_cards
+from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.config import HOME
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving import list_cache
 from recommendations.serving.rendering import RenderedList
@@ -58,9 +60,13 @@ def _cursor_error(why: str) -> ValidationError:
     return ValidationError({"cursor": _CURSOR_ERRORS[why]})
 
 
-def list_at_cursor(user: User, text: str, filters: ListFilters) -> tuple[RenderedList, int]:
+def _fingerprint(filters: ListFilters, scenario: str) -> str:
+    return filters.fingerprint() if scenario == HOME else f"{filters.fingerprint()}~{scenario}"
+
+
+def list_at_cursor(user: User, text: str, filters: ListFilters, scenario: str = HOME) -> tuple[RenderedList, int]:
     """The list that a cursor belongs to, and the index to continue at. Raises ValidationError naming ``cursor``."""
-    cursor = read_cursor(text, user.pk, filters.fingerprint(), list_cache.retention_seconds())
+    cursor = read_cursor(text, user.pk, _fingerprint(filters, scenario), list_cache.retention_seconds())
     rendered = list_cache.list_by_id(cursor.recommendation_id)
     if rendered is None:
         raise _cursor_error("expired")
@@ -78,6 +84,7 @@ def page_body(
     expand: Collection[str] = (),
     cache_state: str = "",
     request_id: str = "",
+    scenario: str = HOME,
 ) -> bytes:
     """The JSON body of the response: the list's head, up to ``limit`` items from ``start`` on, ``next_cursor``.
 
@@ -93,7 +100,8 @@ def page_body(
         items = [orjson.dumps(item) for item in items_expanded([orjson.loads(item) for item in items], expand)]
     parts = [rendered.head, b',"items":[', b",".join(items), b'],"next_cursor":']
     if stop < len(rendered.items):
-        parts.append(b'"%b"' % Cursor(rendered.recommendation_id, stop).text(user.pk, filters.fingerprint()).encode())
+        fingerprint = _fingerprint(filters, scenario)
+        parts.append(b'"%b"' % Cursor(rendered.recommendation_id, stop).text(user.pk, fingerprint).encode())
     else:
         parts.append(b"null")
     if cache_state:
@@ -106,14 +114,14 @@ def _page_positions(
 ) -> tuple[Sequence[int], int]:
     """The positions of the page's items, and where the next page starts.
 
-    recheck_for: leave out movies that this person has seen or that are not published.
+    recheck_for: leave out movies that this person has seen, that are blocked or that are not published.
     """
     ids = rendered.movie_ids
     if recheck_for is None:
         stop = min(start + limit, len(ids))
         return range(start, stop), stop
     seen = seen_movie_ids(recheck_for.pk) if recheck_for.personalisation else set()
-    allowed = movie_cards(ids[start:]).keys() - seen
+    allowed = movie_cards(ids[start:]).keys() - seen - blocked_everywhere()
     positions = [position for position in range(start, len(ids)) if ids[position] in allowed]
     page = positions[:limit]
     return page, page[-1] + 1 if len(positions) > limit else len(ids)

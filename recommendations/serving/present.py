@@ -4,9 +4,10 @@
 example), write a function with this signature and add it to STAGES.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,12 @@ from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES, Rank
 from recommendations.algorithms.listing.contributions import contribution_shares, name_signals
 from recommendations.algorithms.listing.reranking import RerankConfig, rerank
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS, UserProfile
+from recommendations.curation.active import Kind, Rule
+from recommendations.curation.drafts import RUN
 from recommendations.retrieval import reasons
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.movie_features import MovieFeatures
+from recommendations.serving.curating import Pin, curated_order, factors_of, pins_of
 from recommendations.serving.exploration import NewMovie, choose_new_movies
 from recommendations.serving.gather import GatheredList
 
@@ -27,7 +31,10 @@ _POPULAR, _REALTIME = SOURCES.index("popular"), SOURCES.index("realtime")
 
 
 class RankedItem(NamedTuple):
-    """One movie of a list. shares: of its score by source, in the order of COLUMNS; the last one only with a mood."""
+    """One movie of a list. shares: of its score by source, in the order of COLUMNS; the last one only with a mood.
+
+    rule: the rule of staff that put it there or moved it.
+    """
 
     movie_id: int
     score: float
@@ -35,6 +42,12 @@ class RankedItem(NamedTuple):
     reason: reasons.Reason = reasons.TASTE
     predicted_rating: float | None = None
     explored: bool = False
+    rule: Rule | None = None
+
+    @property
+    def rule_mark(self) -> dict[str, Any] | None:
+        """As the item says it; None without a rule."""
+        return None if self.rule is None else self.rule.mark()
 
 
 Items = list[RankedItem]
@@ -57,7 +70,7 @@ class PresentedList:
 
 
 def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
-    """Run the best LIST_SIZE ranked candidates through all stages. No SQL, no Redis."""
+    """Run the best ranked candidates through all stages, up to LIST_SIZE items. No SQL, no Redis."""
     items = _best_items(ranked, gathered)
     for stage in STAGES:
         items = stage(items, gathered)
@@ -68,10 +81,23 @@ def present(ranked: RankedList, gathered: GatheredList) -> PresentedList:
 
 
 def _best_items(ranked: RankedList, gathered: GatheredList) -> Items:
-    ids, scores = ranked.item_ids[:LIST_SIZE].tolist(), ranked.scores[:LIST_SIZE].tolist()
-    shares = map(tuple, _round_shares(ranked.shares[:LIST_SIZE]))
-    rows = zip(ids, scores, shares, _predicted_ratings(ids, gathered), strict=True)
-    return [RankedItem(movie, score, parts, reasons.TASTE, rating) for movie, score, parts, rating in rows]
+    rows = _rows(ranked, gathered)
+    ids, scores = ranked.item_ids[rows].tolist(), ranked.scores[rows].tolist()
+    shares = map(tuple, _round_shares(ranked.shares[rows]))
+    columns = zip(ids, scores, shares, _predicted_ratings(ids, gathered), strict=True)
+    return [RankedItem(movie, score, parts, reasons.TASTE, rating) for movie, score, parts, rating in columns]
+
+
+def _rows(ranked: RankedList, gathered: GatheredList) -> slice | list[int]:
+    """The best LIST_SIZE rows, and those further down that a boost may lift or that are pinned."""
+    rules = gathered.request.rules
+    if len(ranked) <= LIST_SIZE or not rules.of_kind(Kind.BOOST, Kind.PIN):
+        return slice(LIST_SIZE)
+    below = ranked.item_ids[LIST_SIZE:].tolist()
+    lifted = {movie for movie, (factor, _) in factors_of(rules, below, gathered.movies).items() if factor > 1}
+    wanted = lifted | rules.promoted
+    further = [LIST_SIZE + n for n, movie in enumerate(below) if movie in wanted]
+    return [*range(LIST_SIZE), *further[:LIST_SIZE]]
 
 
 def _predicted_ratings(movie_ids: Sequence[int], gathered: GatheredList) -> list[float | None]:
@@ -101,8 +127,8 @@ def add_reasons(items: Items, gathered: GatheredList) -> Items:
         by_movie |= _signal_reasons([movie for movie in moved if movie not in popular], profile, gathered)
     # An item without a reason of its own keeps its first one, taste. The constructor is faster than _replace.
     return [
-        RankedItem(movie, score, shares, by_movie.get(movie, reason), rating, explored)
-        for movie, score, shares, reason, rating, explored in items
+        RankedItem(movie, score, shares, by_movie.get(movie, reason), rating, explored, rule)
+        for movie, score, shares, reason, rating, explored, rule in items
     ]
 
 
@@ -140,21 +166,64 @@ def diversified_order(
     return rerank(np.array(scores), factors[:, :FEW_SHOT_DIMENSIONS], groups, config).tolist()
 
 
+def apply_factors(items: Items, gathered: GatheredList) -> Items:
+    """Multiply scores by boosts and damps, and move these items; the best LIST_SIZE items, pinned ones included."""
+    rules = gathered.request.rules
+    if not rules.rules:
+        return items
+    changes = factors_of(rules, [item.movie_id for item in items], gathered.movies)
+    if changes:
+        used = Counter(pin.place // RUN for pin in _pins(items, gathered))
+        factors = [changes[item.movie_id][0] if item.movie_id in changes else 1.0 for item in items]
+        order, moved = curated_order([item.score for item in items], factors, used)
+        items = [_changed(items[n], *changes[items[n].movie_id]) if n in moved else items[n] for n in order]
+    pinned = {movie for rule in rules.of_kind(Kind.PIN) for movie in rule.movies}
+    return [*items[:LIST_SIZE], *(item for item in items[LIST_SIZE:] if item.movie_id in pinned)]
+
+
+def _changed(item: RankedItem, factor: float, rule: Rule) -> RankedItem:
+    return item._replace(score=round(min(item.score * factor, 1.0), 6), rule=rule)
+
+
+def place_pins(items: Items, gathered: GatheredList) -> Items:
+    """Put pinned movies at their places; at most LIST_SIZE items."""
+    if not gathered.request.rules.rules:
+        return items
+    length = min(len(items), LIST_SIZE)
+    pins = [pin for pin in _pins(items, gathered) if pin.place < length]
+    pinned = {pin.movie_id for pin in pins}
+    by_movie = {item.movie_id: item for item in items if item.movie_id in pinned}
+    rest = [item for item in items if item.movie_id not in pinned]
+    for pin in pins:
+        item = by_movie.get(pin.movie_id)
+        if item is not None:
+            rest.insert(pin.place, item._replace(reason=reasons.CURATED, explored=False, rule=pin.rule))
+    return rest[:LIST_SIZE]
+
+
+def _pins(items: Items, gathered: GatheredList) -> list[Pin]:
+    order = {item.movie_id: n for n, item in enumerate(items)}
+    return pins_of(gathered.request.rules, gathered.movies, order)
+
+
 def insert_new_movies(items: Items, gathered: GatheredList) -> Items:
     """Insert new movies at their positions, marked ``explored``; the length of the list does not change.
 
     A new movie further down the list moves up. One that was not in the list gets the score of the last item, attributed
     to real time alone.
     """
-    chosen = choose_new_movies([item.movie_id for item in items], gathered)
+    chosen = choose_new_movies([item.movie_id for item in items[:LIST_SIZE]], gathered)
     if not chosen:
         return items
+    # Beyond the list are movies that will be pinned.
+    items, beyond = items[:LIST_SIZE], items[LIST_SIZE:]
     listed = {item.movie_id: item for item in items}
     rest = [item for item in items if item.movie_id not in {new.movie_id for new in chosen}]
     for new in chosen:
         item = listed.get(new.movie_id) or _new_item(new, items[-1], gathered)
         rest.insert(new.position, item._replace(reason=new.reason, explored=True))
-    return rest[: len(items)]
+    inserted = {new.movie_id for new in chosen}
+    return [*rest[: len(items)], *(item for item in beyond if item.movie_id not in inserted)]
 
 
 def _new_item(new: NewMovie, last: RankedItem, gathered: GatheredList) -> RankedItem:
@@ -164,4 +233,5 @@ def _new_item(new: NewMovie, last: RankedItem, gathered: GatheredList) -> Ranked
 
 
 # Applied to the best candidates in this order. Reasons depend on the final order, and new movies have their own.
-STAGES: tuple[Stage, ...] = (diversify, add_reasons, insert_new_movies)
+# Pins come last, so that their places are those that staff chose.
+STAGES: tuple[Stage, ...] = (diversify, apply_factors, add_reasons, insert_new_movies, place_pins)

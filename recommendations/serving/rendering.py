@@ -41,6 +41,7 @@ def render(presented: PresentedList) -> RenderedList:
         "generated_at": timezone.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         **list_fields(presented),
         "experiment": presented.gathered.request.assignment.as_json(),
+        "scenario": presented.gathered.request.scenario.as_json(),
     }
     return RenderedList(
         recommendation_id,
@@ -71,14 +72,18 @@ def item_fields(presented: PresentedList) -> list[dict[str, Any]]:
 
 
 def _item_fields(item: RankedItem, card: dict[str, Any]) -> dict[str, Any]:
-    fields = {
+    fields: dict[str, Any] = {
         "movie": card,
         "score": item.score,
         "sources": dict(zip(COLUMNS, item.shares, strict=False)),
         "reason": item.reason,
         "predicted_rating": item.predicted_rating,
     }
-    return fields | {"explored": True} if item.explored else fields
+    if item.explored:
+        fields["explored"] = True
+    if item.rule is not None:
+        fields["rule"] = item.rule_mark
+    return fields
 
 
 def _explanation(presented: PresentedList) -> dict[str, Any]:
@@ -96,6 +101,8 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
     return {
         "user_state": presented.user_state,
         "experiment": request.assignment.as_json(),
+        "scenario": request.scenario.as_json(),
+        "rules": _rules(presented),
         "signals": {
             "read": len(request.signals),
             "counted": len(counted),
@@ -126,3 +133,12 @@ def _explanation(presented: PresentedList) -> dict[str, Any]:
             "movies": presented.explored,
         },
     }
+
+
+def _rules(presented: PresentedList) -> list[dict[str, Any]]:
+    """The rules in force for the list, and the movies of it that each put or moved."""
+    by_rule: dict[int, list[int]] = {}
+    for item in presented.items:
+        if item.rule is not None:
+            by_rule.setdefault(item.rule.id, []).append(item.movie_id)
+    return [{**rule.mark(), "movies": by_rule.get(rule.id, [])} for rule in presented.gathered.request.rules.rules]

@@ -6,6 +6,7 @@ from uuid import UUID
 from accounts.models import User
 from events.served.entries import SOURCE_CODES, ServedList, Shown
 from events.served.log import served_append
+from recommendations.curation.active import Kind
 from recommendations.serving.present import COLUMNS, PresentedList, RankedItem
 
 # By column of the shares.
@@ -13,7 +14,10 @@ _CODES = [SOURCE_CODES[name] for name in COLUMNS]
 
 
 def source_of(item: RankedItem) -> int:
-    """The code of the source with the largest share of the item's score; a place for new movies is one of its own."""
+    """The code of the source with the largest share of the item's score; a pin and a place for new movies are their
+    own."""
+    if item.rule is not None and item.rule.kind == Kind.PIN:
+        return SOURCE_CODES["pinned"]
     if item.explored:
         return SOURCE_CODES["new"]
     return _CODES[max(range(len(item.shares)), key=item.shares.__getitem__)]

@@ -13,9 +13,11 @@ from events.served.log import served_append
 from movies.models import Movie
 from movies.selectors import items_expanded
 from recommendations.algorithms.listing.scoring import rank
-from recommendations.experiments.running import Assignment, assignment_for
+from recommendations.curation.active import LiveScenario, Placement, curation_now, placement_for, scenario_check
+from recommendations.curation.config import HOME
+from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
-from recommendations.retrieval.movie_features import feature_cache_for
+from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
 from recommendations.serving import list_cache
 from recommendations.serving.gather import gather_for_guest, gather_for_user
 from recommendations.serving.pages import list_at_cursor, page_body
@@ -27,33 +29,43 @@ from recommendations.serving.served_lists import served_list
 def recommendation_list(
     *,
     user: User,
-    limit: int,
+    limit: int | None,
     request_id: str = "",
     filters: ListFilters | None = None,
     cursor: str = "",
     explain: bool = False,
     expand: Collection[str] = (),
+    scenario: str = HOME,
 ) -> bytes:
     """``limit`` of the person's best movies (1 to LIST_SIZE), as the JSON body of the response.
+
+    scenario: where the list is shown; its live version says how the list is made, and how long it is without ``limit``.
 
     The list and its ``recommendation_id`` are cached for an hour, until the person's signals, the catalogue or the live
     version change. A filtered list is computed by each call. ``cursor`` continues the list it came from. ``expand``
     (names from EXPANSIONS) is read by each call, even if the list is cached. With Redis away every call computes.
     Somebody who has paused personalisation gets the list of a guest, which is not logged, and is in no experiment.
-    Raises ValidationError naming a filter or the cursor, and User.DoesNotExist if the person has been deleted.
+    Raises ValidationError naming a filter, the cursor or the scenario, and User.DoesNotExist if the person has been
+    deleted.
     """
     filters = filters or ListFilters()
     filters.check()
+    if scenario != HOME:
+        catalogue_token()
+        scenario_check(scenario)
     start = 0
     if cursor:
-        rendered, start = list_at_cursor(user, cursor, filters)
+        rendered, start = list_at_cursor(user, cursor, filters, scenario)
         state = "continued"
     elif not user.personalisation:
-        rendered, state = _compute_impersonal(user, filters), "paused"
+        rendered, state = _compute_impersonal(user, filters, scenario), "paused"
     elif filters:
-        rendered, state = _compute(user, limit, request_id, filters, assignment=assignment_for(user.pk)), "filtered"
+        features = feature_cache_for(catalogue_token())
+        placement = placement_for(user.pk, scenario)
+        rendered = _compute(user, limit, request_id, filters, placement=placement, features=features)
+        state = "filtered"
     else:
-        rendered, state = _get_or_compute(user, limit, request_id)
+        rendered, state = _get_or_compute(user, limit, request_id, scenario)
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
     if (experiment := rendered.experiment) is not None:
@@ -62,30 +74,39 @@ def recommendation_list(
         rendered,
         user=user,
         start=start,
-        limit=limit,
+        limit=limit or default_limit(scenario),
         filters=filters,
         continued=bool(cursor),
         expand=expand,
         cache_state=state if explain else "",
         request_id=request_id,
+        scenario=scenario,
     )
 
 
-def _get_or_compute(user: User, limit: int, request_id: str) -> tuple[RenderedList, str]:
+def default_limit(scenario: str = HOME) -> int:
+    """How many movies a request without a limit gets, as the scenario's live version says."""
+    return Placement(scenario=curation_now().scenario(scenario) or LiveScenario()).places
+
+
+def _get_or_compute(user: User, limit: int | None, request_id: str, scenario: str) -> tuple[RenderedList, str]:
     """The person's list and its cache state. Of concurrent misses one computes; the others wait for its list.
 
     The first ``limit`` movies are logged as shown, wherever the list came from.
     """
     page = list_cache.FirstPage(limit, request_id)
-    lookup = list_cache.lookup(user.pk, page=page)
+    lookup = list_cache.lookup(user.pk, page=page, scenario=scenario)
     if lookup.rendered is not None and not lookup.stale:
         return lookup.rendered, "hit"
     if lookup.lock_token is None:
-        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens, page)
+        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens, page, scenario)
         if waited is not None:
             return waited, "stale" if lookup.rendered else "shared"
     try:
-        return _compute(user, limit, request_id, ListFilters(), lookup, assignment=lookup.assignment), "miss"
+        features = feature_cache_for(lookup.catalogue_token)
+        placement = lookup.placement
+        computed = _compute(user, limit, request_id, ListFilters(), lookup, placement=placement, features=features)
+        return computed, "miss"
     except BaseException:
         list_cache.release_lock(user.pk, lookup)
         raise
@@ -93,20 +114,20 @@ def _get_or_compute(user: User, limit: int, request_id: str) -> tuple[RenderedLi
 
 def _compute(
     user: User,
-    limit: int,
+    limit: int | None,
     request_id: str,
     filters: ListFilters,
     lookup: list_cache.Lookup | None = None,
     *,
-    assignment: Assignment,
+    placement: Placement,
+    features: MovieFeatureCache,
 ) -> RenderedList:
     """Computes the list, caches it and logs it as served.
 
     lookup: of an unfiltered list, which becomes the person's current one under the tokens of the lookup; without it the
-    list is cached for its next pages only. assignment: the person's arm of an experiment.
+    list is cached for its next pages only. placement: the scenario, its rules and the person's arm of an experiment.
     """
-    features = feature_cache_for(lookup.catalogue_token) if lookup else None
-    gathered = gather_for_user(user.pk, filters, features=features, assignment=assignment)
+    gathered = gather_for_user(user.pk, filters, features=features, placement=placement)
     ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
     rendered = render(presented)
@@ -114,19 +135,19 @@ def _compute(
         presented,
         recommendation_id=rendered.recommendation_id,
         user=user,
-        endpoint="recommendations",
-        limit=limit,
+        endpoint="recommendations" if placement.scenario.name == HOME else f"recommendations:{placement.scenario.name}",
+        limit=limit or placement.places,
         request_id=request_id,
-        experiment=assignment.experiment,
-        arm=assignment.arm,
+        experiment=placement.assignment.experiment,
+        arm=placement.assignment.arm,
     )
     list_cache.store(rendered, user_id=user.pk, own=lookup, served=served)
     return rendered
 
 
-def _compute_impersonal(user: User, filters: ListFilters) -> RenderedList:
+def _compute_impersonal(user: User, filters: ListFilters, scenario: str) -> RenderedList:
     """The list of somebody who has paused personalisation: a guest's. Cached for its next pages, and not logged."""
-    gathered = gather_for_guest([], set(), filters)
+    gathered = gather_for_guest([], set(), filters, scenario)
     rendered = render(present(rank(gathered.pool, gathered.ranking), gathered))
     list_cache.store(rendered, user_id=user.pk)
     return rendered

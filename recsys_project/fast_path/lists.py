@@ -23,7 +23,6 @@ from recsys_project.fast_path.callers import Caller, Callers
 from recsys_project.fast_path.responses import ETAG_PLACE
 from recsys_project.fast_path.routes import ANSWER, Asked, Found, Known, rate_of
 
-DEFAULT_LIMIT = 20
 # Bytes of rendered pages that a process holds, so that Redis does not send them again.
 MAX_HELD_BYTES = 32 * 1024 * 1024
 _LIMIT = re.compile(rb"[1-9][0-9]{0,2}")
@@ -106,7 +105,8 @@ class ListRoute:
         authorization = head.headers.get(b"authorization")
         if query is None or authorization is None:
             return "caller_unknown"
-        limit, external_id = query
+        asked_limit, external_id = query
+        limit = asked_limit or known.places
         caller = callers.person(authorization) if external_id is None else callers.user(authorization, external_id)
         if caller is None:
             return "caller_unknown"
@@ -161,9 +161,10 @@ class ListRoute:
         return page
 
 
-def read_query(query: bytes) -> tuple[int, str | None] | None:
-    """The limit, and the client's id of a user if there is one; None for any other query."""
-    limit, user = DEFAULT_LIMIT, None
+def read_query(query: bytes) -> tuple[int | None, str | None] | None:
+    """The limit if there is one, and the client's id of a user if there is one; None for any other query."""
+    limit: int | None = None
+    user = None
     seen = set()
     for part in query.split(b"&") if query else ():
         name, _, value = part.partition(b"=")

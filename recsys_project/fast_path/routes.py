@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from recommendations.experiments.running import Assignment
+from recommendations.curation.active import DEFAULT_PLACES, Placement
 from recommendations.retrieval.database_state import DatabaseState
 from recsys_project.fast_path.callers import Caller, Callers
 from recsys_project.fast_path.heads import Head
@@ -15,10 +15,12 @@ ANSWER = 0
 
 
 class Known(NamedTuple):
-    """What the watch has read: the database's state, and which arm of an experiment a person is in under it."""
+    """What the watch has read: the database's state, and the scenario and arm of a person's list under it."""
 
     state: DatabaseState
-    assign: Callable[[int], Assignment]
+    assign: Callable[[int], Placement]
+    # How many movies a request without a limit gets.
+    places: int = DEFAULT_PLACES
 
 
 class Asked(NamedTuple):

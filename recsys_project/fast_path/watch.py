@@ -18,8 +18,9 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from movies.caching.version_tokens import CATALOGUE, GET_OR_SET, TOKEN_SECONDS, token_key
-from recommendations.experiments.running import assigner
-from recommendations.retrieval.database_state import state_read
+from recommendations.curation.active import HOME_BY_SETTINGS, Placement, active_curation, placer
+from recommendations.curation.config import HOME
+from recommendations.retrieval.database_state import DatabaseState, state_read
 from recsys_project.fast_path.access import ENTRY_SECONDS, block
 from recsys_project.fast_path.callers import Callers
 from recsys_project.fast_path.lane import SCRIPTS, Lane
@@ -101,7 +102,7 @@ class Watch(threading.Thread):
             self._connect()
         else:
             self._adopt(self._lane.link)
-        self._lane.known = Known(state, assigner(state))
+        self._lane.known = Known(state, placer(state), _places(state))
 
     def _block_changes(self) -> None:
         """Blocks whose access has changed since the last poll. Raises RedisError or OSError; then the next one does."""
@@ -155,6 +156,11 @@ def _use_own_connection() -> None:
     settings["OPTIONS"].pop("pool", None)
     settings["CONN_MAX_AGE"] = None
     connections["default"] = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, "default")
+
+
+def _places(state: DatabaseState) -> int:
+    """How many movies a request without a limit gets."""
+    return Placement(scenario=active_curation(state).scenario(HOME) or HOME_BY_SETTINGS).places
 
 
 def _run_id(info: bytes | str | dict[str, Any]) -> str:

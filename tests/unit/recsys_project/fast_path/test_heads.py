@@ -56,7 +56,7 @@ def test_an_unusual_head_is_left_to_django(data):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (b"", (20, None)),
+        (b"", (None, None)),
         (b"limit=100", (100, None)),
         (b"user=caf%C3%A9+1&limit=3", (3, "café 1")),
     ],
