@@ -271,6 +271,39 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
             },
         }
     },
+    ("get", "/api/home/"): {
+        "200": {
+            "Two rows": {
+                "generated_at": _AT,
+                "model_version": 12,
+                "user_state": "known",
+                "experiment": None,
+                "scenario": {"name": "home", "version": 3},
+                "rows": [
+                    {
+                        "name": "for_you",
+                        "kind": "for_you",
+                        "title": "For you",
+                        "recommendation_id": _LIST_ID,
+                        "items": [{"movie": _HEAT, "reason": _RECOMMENDED["reason"]}],
+                    },
+                    {
+                        "name": "curated:classics",
+                        "kind": "curated",
+                        "title": "Classics",
+                        "recommendation_id": "01a21b0c-4fc5-7ac4-a34d-74285fc5f529",
+                        "items": [
+                            {
+                                "movie": _CASINO,
+                                "reason": {"code": "curated", "text": "Picked by our editors"},
+                                "rule": {"id": 7, "kind": "row"},
+                            }
+                        ],
+                    },
+                ],
+            }
+        }
+    },
     ("get", "/api/recommendations/popular/"): {
         "200": {"Popular now": _listed({"movie": _HEAT, "score": 311.5, "rank": 1})}
     },

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from recommendations.api.discovery_views import GenreListView, SearchView, SimilarListView
+from recommendations.api.home_views import HomeView
 from recommendations.api.rank_views import RankView
 from recommendations.api.views import MoviePageView
 from recsys_project import health, metrics
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/events/", include("events.api.urls")),
     path("api/taste-imports/", include("events.taste.api.urls")),
     path("api/recommendations/", include("recommendations.api.urls")),
+    path("api/home/", HomeView.as_view(), name="home-rows"),
     path("api/experiments/", include("recommendations.api.experiment_urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),

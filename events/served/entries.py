@@ -11,7 +11,7 @@ import orjson
 from events.served.list_ids import at_milliseconds, time_of
 
 # The source of a movie in ServedRecommendation.sources: the one with the largest share of its score.
-SOURCE_CODES = {"batch": 0, "realtime": 1, "popular": 2, "new": 3, "pinned": 4, "mood": 5}
+SOURCE_CODES = {"batch": 0, "realtime": 1, "popular": 2, "new": 3, "pinned": 4, "mood": 5, "row": 6}
 REQUEST_ID_LENGTH = 128
 _ENDPOINT_LENGTH, _NAME_LENGTH = 40, 60
 _MAX_ID = 2**63 - 1

@@ -34,8 +34,8 @@ _LIST_AND_SHOWN = f"{_ASYNC}, list AS ({_LIST}) {_SHOWN}"
 _SHOWN_ALONE = f"{_ASYNC} {_SHOWN}"
 
 
-def served_append(entry: ServedList | Shown, *more: Shown) -> None:
-    """Logs a list that was computed, with its first page, or pages of a list from the cache. One round trip.
+def served_append(entry: ServedList | Shown, *more: ServedList | Shown) -> None:
+    """Logs lists that were computed, with their first pages, or pages of a list from the cache. One round trip.
 
     While Redis is away it writes into PostgreSQL, one statement for each. Does nothing if SERVED_LOG is off. Raises
     User.DoesNotExist if the person was deleted meanwhile; then nothing stays.

@@ -25,6 +25,7 @@ from recommendations.serving.group_lists import MAX_GROUP_LIMIT
 
 MAX_SIGNALS = 200
 MAX_GENRES = 50
+SCENARIO_PATTERN = r"^[-a-zA-Z0-9_]+$"
 _MAX_ID = 2**31 - 1
 # The length of MAX_EXCLUDED ids of ten digits with their commas.
 _MAX_EXCLUDE_TEXT = MAX_EXCLUDED * 11
@@ -119,7 +120,7 @@ class ListQuerySerializer(FilterSerializer):
         default=False, help_text="Leave out what is on the person's watchlist."
     )
     scenario = serializers.RegexField(
-        r"^[-a-zA-Z0-9_]+$",
+        SCENARIO_PATTERN,
         default=HOME,
         max_length=24,
         help_text="The placement that the list is for: one with a live version, or home.",

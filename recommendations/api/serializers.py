@@ -39,7 +39,9 @@ class SourcesSerializer(serializers.Serializer):
 
 
 class ReasonSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(choices=[*_SIGNAL_REASONS, "taste", "popular", "popular_in_genre", "new", "curated"])
+    code = serializers.ChoiceField(
+        choices=[*_SIGNAL_REASONS, "taste", "popular", "popular_in_genre", "new", "curated", "continue", "trending"]
+    )
     text = serializers.CharField(help_text='For people, such as "Because you liked Heat".')
     movie_id = serializers.IntegerField(required=False, help_text="The id of the movie that the text names.")
     genre = serializers.CharField(required=False, help_text="The slug of the genre that the text names.")

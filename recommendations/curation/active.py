@@ -248,7 +248,7 @@ def blocked_everywhere() -> frozenset[int]:
 def placement_under(user_id: int, state: DatabaseState, scenario: str = HOME) -> Placement:
     """The person's placement under that state. A scenario without a live version is "home"; see ``scenario_check``."""
     curation = active_curation(state)
-    return _placed(assignment_under(user_id, state), curation, curation.scenario(scenario) or LiveScenario())
+    return placed(assignment_under(user_id, state), curation, curation.scenario(scenario) or LiveScenario())
 
 
 def placement_for(user_id: int, scenario: str = HOME) -> Placement:
@@ -268,7 +268,7 @@ def placer(state: DatabaseState) -> Callable[[int], Placement]:
 def guest_placement(scenario: str = HOME) -> Placement:
     """The placement of somebody without a history: in no experiment. In a scenario without a version, rules alone."""
     curation = curation_now()
-    return _placed(NO_ASSIGNMENT, curation, curation.scenario(scenario) or LiveScenario(scenario))
+    return placed(NO_ASSIGNMENT, curation, curation.scenario(scenario) or LiveScenario(scenario))
 
 
 def scenario_check(name: str) -> None:
@@ -279,10 +279,11 @@ def scenario_check(name: str) -> None:
 
 
 def _place(assign: Callable[[int], Assignment], curation: Curation, home: LiveScenario, user_id: int) -> Placement:
-    return _placed(assign(user_id), curation, home)
+    return placed(assign(user_id), curation, home)
 
 
-def _placed(assignment: Assignment, curation: Curation, scenario: LiveScenario) -> Placement:
+def placed(assignment: Assignment, curation: Curation, scenario: LiveScenario) -> Placement:
+    """The placement of somebody in that arm: the scenario's overrides under the arm's, if its experiment counts."""
     config = scenario.config
     if config.experiment not in (ANY_EXPERIMENT, assignment.experiment):
         assignment = NO_ASSIGNMENT

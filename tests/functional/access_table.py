@@ -105,6 +105,7 @@ ROWS: dict[str, Row] = {
     "api/groups/<uuid:group_id>/accept/": Row("POST", PERSON),
     "api/users/<path:external_id>/": Row("PUT DELETE", KEY),
     "api/users/<path:external_id>/export/": Row("GET", KEY),
+    "api/home/": Row("GET", PERSON_OR_KEY),
     "api/rank/": Row("POST", PERSON_OR_KEY),
     "api/movies/search/": Row("GET", OPEN_TO_KEYS),
     "api/movies/": Row("GET", OPEN_TO_KEYS),
@@ -153,6 +154,7 @@ ROWS: dict[str, Row] = {
     "admin/APP/MODEL/<path:object_id>/change/": Row("GET POST", PERMISSION),
     "admin/APP/MODEL/<path:object_id>/": Row("GET POST", STAFF),  # Leads to the page above.
     "admin/APP/MODEL/<path:object_id>/results/": Row("GET POST", PERMISSION),  # Of experiments.
+    "admin/APP/MODEL/<path:object_id>/versions/": Row("GET POST", PERMISSION),  # Of scenarios.
     # And of those models that nobody changes there.
     "admin/APP/WRITTEN_BY_SITE/": Row("GET POST", PERMISSION),
     "admin/APP/WRITTEN_BY_SITE/add/": Row("GET POST", READ_ONLY),

@@ -30,8 +30,10 @@ from events.services import interaction_record
 from events.taste.services import taste_import_create
 from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Credit, Person
+from recommendations.curation.drafts import RuleDraft
+from recommendations.curation.services import row_save, rule_save, scenario_save
 from recommendations.experiments.services import NewArm, experiment_create, experiment_start
-from recommendations.models import TuningRun
+from recommendations.models import CuratedRow, Scenario, TuningRun
 from recommendations.retrieval.database_state import catalogue_token
 from tests.factories import (
     PASSWORD,
@@ -337,6 +339,10 @@ REQUESTS = [
     Asked("PUT /api/users/{external_id}/", fields=nobody_new, who="shop"),
     Asked("GET /api/users/{external_id}/export/", fields=nobody_new, who="shop"),
     Asked("DELETE /api/users/{external_id}/", fields=nobody_new, who="shop"),
+    Asked(PERSONAL, "of a scenario", always(scenario="home"), "alice"),
+    Asked("GET /api/home/", who="alice"),
+    Asked("GET /api/home/", "catalogue changed", who="alice", meanwhile=catalogue_changes),
+    Asked("GET /api/home/", "expand", always(**EXPAND), "alice"),
     # Last: what runs changes what lists cost.
     Asked("GET /api/experiments/", who="stan"),
     Asked("POST /api/experiments/", fields=new_experiment, who="stan"),
@@ -400,6 +406,11 @@ def full_tables(cast: Cast) -> Cast:
         Group.objects.create(name=f"Group {n}")
         make_key(f"client {n}")
         make_experiment(started=True)
+        scenario = Scenario.objects.create(name=f"scenario-{n}")
+        scenario_save(scenario=scenario, config={})
+        row = row_save(row=CuratedRow(name=f"row-{n}", title="Row"), movie_ids=[movie.pk])
+        draft = RuleDraft(kind="row", reason="Why", row=row, scenario=scenario, genre=movie.genres.get())
+        rule_save(draft=draft)
         every = IntervalSchedule.objects.create(every=n + 100, period="hours")
         PeriodicTask.objects.create(name=f"By interval {n}", task="a", interval=every)
         daily = CrontabSchedule.objects.create(minute=str(n), hour="7")
