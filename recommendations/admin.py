@@ -19,6 +19,7 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
+from recommendations.curation import admin as curation_admin  # noqa: F401 -- it registers its models.
 from recommendations.experiments import admin as experiment_admin  # noqa: F401 -- it registers its models.
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
 from recommendations.retrieval.version_serving import serving_parameters

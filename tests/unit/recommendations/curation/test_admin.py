@@ -1,0 +1,92 @@
+"""Rules and scenarios in the admin: conflicts before saving, versions compared, published and rolled back."""
+
+import pytest
+from django.urls import reverse
+
+from recommendations.models import CuratedRow, CurationRule, Scenario
+from tests.unit.recommendations.curation.rules import live_scenario, make_rule
+
+ADD = reverse("admin:recommendations_curationrule_add")
+
+
+def form(*movies, **fields):
+    return {"kind": "pin", "reason": "Why", "priority": 0, "enabled": "on", "films": [m.pk for m in movies], **fields}
+
+
+@pytest.fixture
+def staff(cast, client):
+    client.force_login(cast.stan)
+    return client
+
+
+def test_a_rule_keeps_the_order_of_its_movies(cast, staff):
+    response = staff.post(ADD, form(cast["Babe"], cast["Alien"], place=2))
+
+    assert response.status_code == 302, response.context["errors"]
+    rule = CurationRule.objects.get()
+    assert list(rule.entries.values_list("movie__title", flat=True)) == ["Babe", "Alien"]
+    assert rule.created_by == cast.stan
+
+
+def test_conflicts_are_shown_before_saving(cast, staff):
+    first = make_rule("pin", cast["Heat"], place=1)
+
+    serious = staff.post(ADD, form(cast["Babe"], place=1))
+    asked = staff.post(ADD, form(cast["Babe"], place=1, priority=5))
+    confirmed = staff.post(ADD, form(cast["Babe"], place=1, priority=5, confirmed="on"))
+
+    for page in (serious, asked):
+        assert f"#{first.pk} pin" in page.content.decode()
+    assert confirmed.status_code == 302
+    assert CurationRule.objects.count() == 2
+
+
+def test_what_is_wrong_is_shown_at_its_field(cast, staff):
+    page = staff.post(ADD, form(cast["Babe"]))
+
+    assert "place" in page.context["adminform"].form.errors
+    assert not CurationRule.objects.exists()
+
+
+def test_rules_are_ended_from_the_list(cast, staff):
+    rule = make_rule("pin", cast["Heat"], place=1)
+    page = reverse("admin:recommendations_curationrule_changelist")
+
+    staff.post(page, {"action": "end", "_selected_action": [rule.pk]})
+
+    rule.refresh_from_db()
+    assert rule.ends_at is not None
+
+
+def test_a_row_is_saved_with_its_movies(cast, staff):
+    page = reverse("admin:recommendations_curatedrow_add")
+
+    staff.post(page, {"name": "classics", "title": "Classics", "films": [cast["Heat"].pk]})
+
+    assert list(CuratedRow.objects.get().entries.values_list("movie__title", flat=True)) == ["Heat"]
+
+
+def test_a_changed_configuration_is_a_version_to_publish(cast, staff):
+    live_scenario(places=5)
+    scenario = Scenario.objects.get()
+    page = reverse("admin:recommendations_scenario_change", args=[scenario.pk])
+    versions = reverse("admin:recommendations_scenario_versions", args=[scenario.pk])
+
+    staff.post(page, {"title": "", "description": "", "config": '{"places": 7}', "note": "More"})
+    shown = staff.get(versions).content.decode()
+    assert scenario.versions.get(live=True).number == 1
+    staff.post(versions, {"publish": "2"})
+    assert scenario.versions.get(live=True).number == 2
+    staff.post(versions, {"rollback": "1"})
+
+    assert "<code>places</code>: 5 → 7" in shown
+    assert scenario.versions.get(live=True).number == 1
+
+
+def test_a_configuration_that_cannot_be_read_is_refused(cast, staff):
+    page = reverse("admin:recommendations_scenario_add")
+
+    answer = staff.post(page, {"name": "home", "config": '{"place": 7}'})
+
+    assert "place" in answer.content.decode()
+    assert not Scenario.objects.exists()
