@@ -79,7 +79,8 @@ class RuleForm(_MoviesForm):
 
     def draft(self) -> RuleDraft:
         """The rule that the cleaned fields describe."""
-        return RuleDraft(movie_ids=self.movie_ids(), **{name: self.cleaned_data.get(name) for name in _RULE_FIELDS})
+        values: dict[str, Any] = {name: self.cleaned_data.get(name) for name in _RULE_FIELDS}
+        return RuleDraft(movie_ids=self.movie_ids(), **values)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -154,7 +154,7 @@ def rule_conflicts(draft: RuleDraft, *, rule_id: int | None = None) -> list[Conf
     """
     if not draft.enabled:
         return []
-    others = CurationRule.objects.filter(_meets(draft), enabled=True).exclude(pk=rule_id).select_related("genre")
+    others = CurationRule.objects.filter(_meets(draft), enabled=True).exclude(pk=rule_id or 0).select_related("genre")
     found = [conflict for other in others.prefetch_related("entries__movie") for conflict in _between(draft, other)]
     found += _over_the_cap(draft)
     return sorted(found, key=lambda conflict: not conflict.serious)
@@ -169,7 +169,8 @@ def _meets(draft: RuleDraft) -> Q:
         if value := getattr(draft, name):
             times &= Q(**{name: value}) | Q(**{name: empty})
     if draft.genre is not None and draft.movie_ids:
-        times &= Q(genre=draft.genre) | Q(genre=None) | ~Exists(CurationRuleMovie.objects.filter(rule=OuterRef("pk")))
+        named = Exists(CurationRuleMovie.objects.filter(rule=OuterRef("pk")))
+        times &= Q(genre=draft.genre) | Q(genre=None) | ~Q(named)
     return times
 
 

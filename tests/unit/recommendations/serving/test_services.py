@@ -14,7 +14,7 @@ from events.services import interaction_record
 from movies.caching import version_tokens
 from movies.models import Movie
 from movies.services import movies_hide
-from recommendations.experiments.running import assignment_for
+from recommendations.curation.active import placement_for
 from recommendations.models import RATING_DIMENSIONS, BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.retrieval import movie_features
 from recommendations.retrieval.database_state import catalogue_token
@@ -253,14 +253,14 @@ def test_a_served_list_is_logged_once_with_its_id(cast):
     assert log.movie_ids[:3] == [entry["movie"]["id"] for entry in answer["items"]]
 
 
-@pytest.mark.parametrize(("who", "count"), [("alice", 12), ("carol", 10)])
+@pytest.mark.parametrize(("who", "count"), [("alice", 13), ("carol", 11)])
 def test_a_process_first_miss_has_a_fixed_number_of_queries(cast, monkeypatch, who, count):
     monkeypatch.setattr(movie_features, "BLOCK_SIZE", 1)
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
 
-    # The database's state, running experiments, version with batch row, history, what the version is served with, new
-    # movies, candidates' cards and directors, popular and the rest of the catalogue to fill up with, cards and
+    # The database's state, running experiments, rules, version with batch row, history, what the version is served with,
+    # new movies, candidates' cards and directors, popular and the rest of the catalogue to fill up with, cards and
     # directors of those.
     # Carol's candidates are what is popular, which the fill then knows.
     assert len(queries) == count
@@ -278,7 +278,7 @@ def test_a_miss_with_cached_features_costs_three_queries(cast):
     features.vectors(cast.version.pk).query_factors(everything)
     features.new_movies(cast.version.pk)
     features.serving(cast.version.pk)
-    assignment_for(cast.alice.pk)
+    placement_for(cast.alice.pk)
 
     with CaptureQueriesContext(connection) as queries:
         items = served(cast.alice)["items"]
@@ -360,7 +360,7 @@ def _redis_away(monkeypatch):
 
 
 def test_a_hung_redis_is_waited_for_only_once(cast, monkeypatch):
-    monkeypatch.setattr(list_cache, "lookup", lambda user_id, page: Lookup(lock_token=""))
+    monkeypatch.setattr(list_cache, "lookup", lambda user_id, page, scenario: Lookup(lock_token=""))
     asked = []
     monkeypatch.setattr(gather, "catalogue_token", lambda: asked.append(None))
 
