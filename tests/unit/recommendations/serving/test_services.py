@@ -259,7 +259,7 @@ def test_a_process_first_miss_has_a_fixed_number_of_queries(cast, monkeypatch, w
     with CaptureQueriesContext(connection) as queries:
         served(getattr(cast, who))
 
-    # The database's state, running experiments, rules, version with batch row, history, what the version is served with,
+    # The database's state, experiments, rules, version with batch row, history, what the version is served with,
     # new movies, candidates' cards and directors, popular and the rest of the catalogue to fill up with, cards and
     # directors of those.
     # Carol's candidates are what is popular, which the fill then knows.
