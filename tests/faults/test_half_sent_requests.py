@@ -100,7 +100,7 @@ def _trickle(client: socket.socket, deadline: float) -> None:
 
 
 def test_a_request_in_pieces_is_answered(server):
-    body = b'{"movie_ids": [1]}'
+    body = b'{"movie_ids": [9007199254740991]}'
     request = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with connect(server) as client:
         for position in range(0, len(request), 7):

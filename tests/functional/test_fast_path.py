@@ -69,7 +69,8 @@ def test_a_cached_list_is_answered_as_django_does(server):
 
 
 def test_a_clients_user_is_answered_as_django_does(server):
-    headers = {"Authorization": f"Api-Key {make_key()}"}
+    key = key_of_its_own()
+    headers = {"Authorization": f"Api-Key {key}"}
     path = f"{LIST}?user=caf%C3%A9+1&limit=3"
     line = warmed(server, headers, path)
 
@@ -78,7 +79,8 @@ def test_a_clients_user_is_answered_as_django_does(server):
     assert comparable(fast) == comparable(slow)
     other = line.get(f"{LIST}?user=another&limit=3", headers)
     assert json.loads(other[1])["recommendation_id"] != json.loads(fast[1])["recommendation_id"]
-    assert set(User.objects.values_list("external_id", flat=True)) == {"café 1", "another"}
+    users = User.objects.filter(client=client_of_key(key))
+    assert set(users.values_list("external_id", flat=True)) == {"café 1", "another"}
 
 
 def unusual_requests(person: User) -> dict[str, tuple[str, dict[str, str], str]]:
@@ -236,11 +238,23 @@ def test_a_pause_shows_at_the_next_request(server):
     assert answered(server) == before
 
 
+def key_of_its_own() -> str:
+    """A key of a client application that no other test has."""
+    return make_key(f"shop-{uuid4().hex[:8]}")
+
+
+def client_of_key(key: str) -> Client:
+    return ClientKey.objects.get(prefix=key.partition(".")[0]).client
+
+
 KEY_ENDINGS: dict[str, tuple[Callable[[str], object], int]] = {
     "revoked": (lambda prefix: key_revoke(prefix=prefix), 401),
-    "inactive client": (lambda prefix: _change(Client.objects.get(name="shop"), is_active=False), 401),
+    "inactive client": (lambda prefix: _change(client_of_key(prefix), is_active=False), 401),
     "other scopes": (lambda prefix: _change(ClientKey.objects.get(prefix=prefix), scopes=["catalogue:read"]), 403),
-    "deactivated user": (lambda prefix: _deactivate(User.objects.get(external_id="x")), 403),
+    "deactivated user": (
+        lambda prefix: _deactivate(User.objects.get(client=client_of_key(prefix), external_id="x")),
+        403,
+    ),
 }
 
 
@@ -252,7 +266,7 @@ def _change(row: Client | ClientKey, **fields: object) -> None:
 
 @pytest.mark.parametrize("name", KEY_ENDINGS)
 def test_a_keys_access_ends_at_the_next_request(server, name):
-    key = make_key()
+    key = key_of_its_own()
     headers = {"Authorization": f"Api-Key {key}"}
     line = warmed(server, headers, f"{LIST}?user=x")
     end, refusal = KEY_ENDINGS[name]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,13 +100,19 @@ WAYS: dict[str, Callable[[str], tuple[str, str]]] = {
 }
 
 
+def guess(server: WebServer, body: str, content_type: str) -> int:
+    """The status of a guess, sent again while the sign-ins of everybody are busy, which counts for no account."""
+    while True:
+        answer = server.request("POST", TOKEN, body.encode(), Content_Type=content_type, **new_address())
+        if answer.status != 503:
+            return answer.status
+        time.sleep(0.2)
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_100_guesses_pass_no_more_than_the_limit(server, ada, way):
     body, content_type = way(ada.email)
-    answers = [
-        server.request("POST", TOKEN, body.encode(), Content_Type=content_type, **new_address()).status
-        for _ in range(GUESSES)
-    ]
+    answers = [guess(server, body, content_type) for _ in range(GUESSES)]
 
     # OAuth2's error for a wrong password in a form is a 400.
     wrong = 400 if content_type == FORM else 401
