@@ -48,6 +48,8 @@ _STORED = """
     JOIN events_interaction stored ON stored.user_id = key.user_id AND stored.event_id = key.event_id
 """
 
+_FIELDS = [column.attname for column in Interaction._meta.concrete_fields]
+
 Key = tuple[int, uuid.UUID]
 
 
@@ -152,23 +154,23 @@ def _insert(rows: list[_Row], received_at: datetime) -> None:
 
 def _interaction(row: _Row, pk: int, received_at: datetime, undone_at: datetime | None) -> Interaction:
     given = row.given
-    event = Interaction(
-        pk=pk,
-        event_id=row.event_id,
-        user_id=given.user_id,
-        movie_id=given.movie_id,
-        kind=row.kind,
-        value=given.value,
-        progress=_as_real(given.progress),
-        occurred_at=row.occurred_at,
-        received_at=received_at,
-        recommendation_id=given.recommendation_id,
-        source=given.source,
-        undo=given.undo,
-        undone_at=undone_at,
-    )
-    event._state.adding = False
-    return event
+    values = {
+        "id": pk,
+        "event_id": row.event_id,
+        "user_id": given.user_id,
+        "movie_id": given.movie_id,
+        "kind": row.kind,
+        "value": given.value,
+        "progress": _as_real(given.progress),
+        "occurred_at": row.occurred_at,
+        "received_at": received_at,
+        "recommendation_id": given.recommendation_id,
+        "source": given.source,
+        "undo": given.undo,
+        "undone_at": undone_at,
+    }
+    # In order, a model takes its values in half the time.
+    return Interaction.from_db(connection.alias, _FIELDS, [values[name] for name in _FIELDS])
 
 
 def _rating_changes(rows: list[_Row]) -> list[RatingChange]:

@@ -33,6 +33,7 @@ _PLACEHOLDER = re.compile(r"<[^>]*>|\{[^}]*\}")
 _lock = Lock()
 
 Schema = Mapping[str, Any]
+_ANY: Schema = {}
 
 
 class ContractMiddleware:
@@ -94,7 +95,7 @@ class Contract:
                 known = properties.get(name)
                 if known is None or known.get("readOnly"):
                     yield f"{path}{name}", name, properties
-                else:
+                elif isinstance(inner, dict | list):
                     yield from self.unknown(inner, known, f"{path}{name}.")
         elif isinstance(value, list) and len(value) <= schema.get("maxItems", len(value)):
             items = self.resolved(schema.get("items", {}))
@@ -108,20 +109,30 @@ class Contract:
         REST framework's fields would convert them: 0.1 to "0.1", and 0, "no" and "off" to false.
         """
         schema = self.resolved(schema)
-        kind = schema.get("type")
         if isinstance(value, dict):
             properties = schema.get("properties", {})
             for name, inner in value.items():
-                yield from self.wrong_types(inner, properties.get(name, {}), f"{path}{name}.")
+                known = properties.get(name, _ANY)
+                if isinstance(inner, dict | list):
+                    yield from self.wrong_types(inner, known, f"{path}{name}.")
+                elif message := _wrong_type(inner, self.resolved(known).get("type")):
+                    yield f"{path}{name}", message
         elif isinstance(value, list):
             items = schema.get("items", {})
             if len(value) <= schema.get("maxItems", len(value)) and "properties" in self.resolved(items):
                 for position, inner in enumerate(value):
                     yield from self.wrong_types(inner, items, f"{path}{position}.")
-        elif kind == "boolean" and value is not None and not isinstance(value, bool):
-            yield path.rstrip("."), NOT_BOOLEAN
-        elif kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
-            yield path.rstrip("."), NOT_TEXT
+        elif message := _wrong_type(value, schema.get("type")):
+            yield path.rstrip("."), message
+
+
+def _wrong_type(value: Any, kind: str | None) -> str | None:
+    """What is wrong with a number, a text, true, false or null where the schema's type is ``kind``."""
+    if kind == "boolean":
+        return None if value is None or isinstance(value, bool) else NOT_BOOLEAN
+    if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return NOT_TEXT
+    return None
 
 
 def contract(urlconf: str | None = None) -> Contract:

@@ -14,6 +14,7 @@ from rest_framework.settings import api_settings
 
 from accounts.api.client_users import acting_users
 from accounts.models import User
+from events.api.plain_events import plain_event
 from events.api.serializers import EventWriteSerializer
 from events.ingest import events_ingest, keyed_event_id
 from events.new_events import EventResult, NewEvent, Outcome
@@ -73,14 +74,16 @@ def _validated(items: Iterable[Any]) -> tuple[dict[int, dict[str, Any]], dict[in
     one = EventWriteSerializer()
     valid, refused = {}, {}
     for place, item in enumerate(items):
+        if (fields := plain_event(item)) is not None:
+            valid[place] = fields
+            continue
         try:
             valid[place] = dict(one.run_validation(item))
         except serializers.ValidationError as error:
             detail: Any = error.detail
             if isinstance(detail, list):  # Of null.
                 detail = {api_settings.NON_FIELD_ERRORS_KEY: detail}
-            fields = {str(name): [str(text) for text in texts] for name, texts in detail.items()}
-            refused[place] = _invalid(fields)
+            refused[place] = _invalid({str(name): [str(text) for text in texts] for name, texts in detail.items()})
     return valid, refused
 
 

@@ -1,12 +1,15 @@
 """The users of client applications: named by ids of the client's own, and invisible to everybody else."""
 
+import sys
 from importlib import import_module
+from unicodedata import category
 
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from accounts.clients.services import client_get_or_create
+from accounts.clients.users import external_id_problem
 from accounts.models import User
 from events.models import Interaction, Rating
 from events.services import interaction_record
@@ -348,3 +351,10 @@ def test_going_back_before_clients_strands_none_of_their_users(cast):
 
     with pytest.raises(RuntimeError, match="delete those users"):
         migration.refuse_with_client_users(apps, None)
+
+
+def test_no_control_character_is_printable():
+    refused = [chr(code) for code in range(sys.maxunicode + 1) if category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")]
+
+    assert not any(character.isprintable() for character in refused)
+    assert {external_id_problem(f"a{character}b") for character in refused} == {"No control characters."}
