@@ -38,6 +38,12 @@ if not token then
 end
 return token
 """
+# Keys: the tokens to set. Arguments: the new token, its lifetime in seconds.
+_SET_EACH = """
+for _, key in ipairs(KEYS) do
+    redis.call('set', key, ARGV[1], 'EX', ARGV[2])
+end
+"""
 
 # A sorted set of the marks of announced changes, by the time they reached Redis.
 ANNOUNCED = "announced"
@@ -100,8 +106,10 @@ def flush_pending() -> bool:
 def _set(names: Collection[str], changes: Collection[str]) -> None:
     now = time.time()
     with get_redis_connection("default").pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.set(token_key(name), secrets.token_hex(8), ex=TOKEN_SECONDS)
+        # One command for all: a thousand take the client ten times as long. Names may share a token, which is compared
+        # only with earlier tokens of its own name.
+        keys = [token_key(name) for name in names]
+        pipe.eval(_SET_EACH, len(keys), *keys, secrets.token_hex(8), TOKEN_SECONDS)
         if changes:
             # Marks follow their tokens: a mark without its token would hide a change from the sweep.
             pipe.zadd(announced_key(), dict.fromkeys(changes, now))
