@@ -47,7 +47,7 @@ class Interaction(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, related_name="interactions"
     )
-    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="interactions")
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, db_index=False, related_name="interactions")
     kind = models.CharField(max_length=12, choices=KIND_CHOICES)
     value = models.FloatField(null=True, blank=True, help_text="The rating, 0.5 to 5; empty for other kinds.")
     progress = RealField(null=True, blank=True, help_text="The share of the movie that was watched, 0 to 1.")
@@ -88,6 +88,8 @@ class Interaction(models.Model):
         indexes = [
             # Consumer: serving's newest interactions of a person, and their own history page.
             models.Index(fields=["user", "-occurred_at"], name="interaction_user_newest"),
+            # Consumers: what a person did with one movie, for undos, ratings and shelves; the deletion of a movie.
+            models.Index(fields=["movie", "user"], name="interaction_movie_user"),
             # Consumer: what is trending, which reads everybody's newest votes for a movie.
             models.Index(
                 fields=["occurred_at"],
