@@ -248,5 +248,6 @@ def _insert(table: str, columns: Mapping[str, str], rows: Sequence[Sequence[obje
                 copy.write_row(row)
         # In one order, so that two writers of the same rows cannot deadlock.
         cursor.execute(
-            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} ORDER BY {key} ON CONFLICT DO NOTHING"  # noqa: S608
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staged} "  # noqa: S608  # nosec B608
+            f"ORDER BY {key} ON CONFLICT DO NOTHING"
         )
