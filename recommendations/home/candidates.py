@@ -22,8 +22,9 @@ from recommendations.models import CuratedRow
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.reasons import Reason
-from recommendations.serving.gather import GatheredList, user_profile
+from recommendations.serving.gather import GatheredList
 from recommendations.serving.present import PresentedList
+from recommendations.serving.profiles import user_profile
 
 # Candidates of a row beyond its places.
 _SPARE = 60

@@ -14,15 +14,9 @@ import structlog
 from events.memory import resting_movie_ids, watchlist_movie_ids
 from events.selectors import Signal, history
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
-from recommendations.algorithms.listing.query_mixture import mix_queries, pad_profile
 from recommendations.algorithms.listing.reranking import RerankConfig
 from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, candidate_ids
-from recommendations.algorithms.listing.session_query import (
-    FEW_SHOT_DIMENSIONS,
-    RealtimeConfig,
-    UserProfile,
-    build_user_profile,
-)
+from recommendations.algorithms.listing.session_query import UserProfile
 from recommendations.curation.active import (
     HOME_BY_SETTINGS,
     NO_RULES,
@@ -32,24 +26,21 @@ from recommendations.curation.active import (
     guest_placement,
 )
 from recommendations.experiments.running import NO_ASSIGNMENT, Assignment
-from recommendations.models import ITEM_DIMENSIONS
 from recommendations.retrieval import candidates
 from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.database_state import catalogue_token
-from recommendations.retrieval.event_weights import event_weights, signal_ages
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.moods import mood_fits
 from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
 from recommendations.retrieval.reasons import Reason
 from recommendations.serving.predicted_ratings import RatingPredictions, rating_predictions
 from recommendations.serving.preferred_genres import popular_in_preferred
+from recommendations.serving.profiles import SIGNALS_READ, user_profile
 from recommendations.vectors.text_query import TextMeaning, text_meaning
 
 logger = structlog.get_logger(__name__)
 
-# The number of signals that are read; a version may use fewer. They are read before the version is known.
-SIGNALS_READ = RealtimeConfig().signals
 _NO_POPULAR: tuple[ScoredItems, ScoredItems, dict[int, Reason]] = (ScoredItems(), ScoredItems(), {})
 
 
@@ -286,39 +277,6 @@ def gather(request: ListRequest) -> GatheredList:
         genre_reasons=genre_reasons,
         new_movies=new_movies,
     )
-
-
-def user_profile(features: MovieFeatureCache, live: LiveModel, signals: Sequence[Signal]) -> UserProfile | None:
-    """The profile of the signals under the live version, over joined factors; None without usable signals.
-
-    Its query mixes the few-shot with the next-item model.
-    """
-    if live.version_id is None or not signals:
-        return None
-    published = features.serving(live.version_id)
-    signals = signals[: published.parameters.realtime.signals]
-    vectors, movie_ids = features.vectors(live.version_id), [signal.movie_id for signal in signals]
-    usable, query_factors = vectors.query_factors(movie_ids)
-    _, item_factors, _ = vectors.item_and_rating_factors(movie_ids)
-    profile = build_user_profile(
-        [signal.kind for signal in signals],
-        [signal.value for signal in signals],
-        query_factors[:, :FEW_SHOT_DIMENSIONS],
-        item_factors,
-        usable=usable,
-        newer=live.newer_than_training(signals),
-        config=published.parameters.realtime,
-        weights=event_weights(),
-        ages=signal_ages(signals),
-    )
-    if profile is None:
-        return None
-    if published.space is None:
-        return pad_profile(profile, ITEM_DIMENSIONS)
-    own = profile.signal_positions
-    times = np.array([signals[position].occurred_at.timestamp() for position in own.tolist()]).astype(np.int64)
-    following = query_factors[own, FEW_SHOT_DIMENSIONS:]
-    return mix_queries(profile, following, times, published.space, published.parameters.mixture)
 
 
 def _left_out(request: ListRequest, batch_filtered: set[int], fill: ScoredItems, *, not_published: int) -> LeftOut:

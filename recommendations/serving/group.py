@@ -29,8 +29,8 @@ from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache, MovieFeatures, feature_cache_for
-from recommendations.serving.gather import SIGNALS_READ, user_profile
 from recommendations.serving.present import diversified_order
+from recommendations.serving.profiles import SIGNALS_READ, user_profile
 
 # A movie is scored by (FOLDS - 1) / FOLDS of what a member did.
 FOLDS = 4
