@@ -14,8 +14,10 @@ from accounts.clients.models import Client, ClientKey
 from accounts.clients.scopes import Scope
 from accounts.clients.services import key_revoke
 from accounts.tokens import AccessToken
+from movies.caching.version_tokens import invalidate_catalogue
 from movies.models import Movie
 from movies.services import movies_hide
+from recommendations.models import PopularMovie
 from tests.factories import make_key, make_movie, make_popular, make_user
 from tests.functional.fast_line import BY_DJANGO, KEYS, Line, answered, bearer, comparable, outcomes, status, warmed
 from tests.functional.web_server import WebServer, web_server
@@ -40,10 +42,17 @@ def server(tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[Web
 
 
 @pytest.fixture(autouse=True)
-def movies() -> list[Movie]:
+def movies() -> Iterator[list[Movie]]:
+    """The popular movies of a test, after which those of the tests beside are as before."""
+    others = list(PopularMovie.objects.all())
+    PopularMovie.objects.all().delete()
     found = [make_movie(title=f"Heat {number}", genres=["drama"]) for number in range(8)]
     make_popular(found)
-    return found
+    yield found
+    PopularMovie.objects.all().delete()
+    Movie.objects.filter(pk__in=[movie.pk for movie in found]).delete()
+    PopularMovie.objects.bulk_create(others)
+    invalidate_catalogue()
 
 
 def paths(movie: Movie) -> list[str]:

@@ -26,6 +26,9 @@ pytestmark = pytest.mark.django_db
 # For these fields alone, a value that the schema allows may be refused: what is valid depends on what is stored, on
 # another field, or on a format that JSON Schema cannot say. (OAuth2's form ignores unknown names, its JSON does not.)
 STORED = {
+    "event_id",
+    "kind",
+    "scenario",
     "cursor",
     "email",
     "choices",

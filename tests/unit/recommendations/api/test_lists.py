@@ -22,7 +22,7 @@ def test_an_item_says_its_score_its_sources_and_its_reason(cast):
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json"
     assert "no-store" in response.headers["Cache-Control"]
-    head = {"recommendation_id", "generated_at", "model_version", "user_state", "notices", "experiment"}
+    head = {"recommendation_id", "generated_at", "model_version", "user_state", "notices", "experiment", "scenario"}
     assert set(answer) == head | {"items", "next_cursor"}
     assert answer["notices"] == []
     assert answer["items"] == [
