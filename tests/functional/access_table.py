@@ -74,6 +74,7 @@ class Row:
 
 WRITTEN_BY_SITE = {
     "interaction",
+    "listimpression",
     "recommendationstatistic",
     "servedrecommendation",
     "modelversion",

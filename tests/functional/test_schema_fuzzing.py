@@ -29,6 +29,7 @@ STORED = {
     "event_id",
     "kind",
     "scenario",
+    "user",
     "cursor",
     "email",
     "choices",

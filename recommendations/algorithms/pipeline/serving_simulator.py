@@ -158,7 +158,8 @@ class ServingSimulator:
             newer=np.arange(len(positions)) < newer,
             config=self.parameters.realtime,
             weights=self.weights,
-            ages=None if timestamps is None else _ages(timestamps[newest]),
+            # A caller that leaves signals out may pass the times of all.
+            ages=None if timestamps is None or not len(positions) else _ages(timestamps[: len(positions)]),
         )
         if profile is None or self.next_item is None:
             return profile
