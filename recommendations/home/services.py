@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -13,7 +14,7 @@ from events.served.list_ids import list_id_new
 from events.served.log import served_append
 from movies.selectors import Card, items_expanded
 from recommendations.algorithms.listing.scoring import rank
-from recommendations.curation.active import Kind, guest_placement, placement_for, scenario_check
+from recommendations.curation.active import Kind, Placement, guest_placement, placement_for, scenario_check
 from recommendations.curation.config import DEFAULT_ROWS, HOME, RowConfig
 from recommendations.home.candidates import PageRequest, RowCandidates, curated_rows, row_candidates
 from recommendations.retrieval.database_state import catalogue_token
@@ -25,6 +26,8 @@ from recommendations.serving.served_lists import source_of
 
 # Rows that choose their movies before the others: nothing else could take their place.
 _FIRST = ("continue_watching", "curated")
+# Rows with their movies and the ids under which they are logged.
+Shown = list[tuple[RowCandidates, list[int], UUID]]
 
 
 def home_page(
@@ -55,25 +58,7 @@ def home_page(
     listed = {item.movie_id: item for item in presented.items}
     shown = [(row, ids, list_id_new()) for row, ids in zip(rows, chosen, strict=True) if ids]
     if user.personalisation and shown:
-        served_append(
-            *(
-                ServedList(
-                    id=list_id,
-                    user_id=user.pk,
-                    client_id=user.client_id,
-                    endpoint="home",
-                    model_version_id=presented.version_id,
-                    movie_ids=ids,
-                    scores=[listed[movie].score if movie in listed else 0.0 for movie in ids],
-                    sources=[_source(row, listed.get(movie)) for movie in ids],
-                    request_id=request_id,
-                    experiment=placement.assignment.experiment,
-                    arm=placement.assignment.arm,
-                    count=len(ids),
-                )
-                for row, ids, list_id in shown
-            )
-        )
+        _log(shown, page, placement, request_id)
     return {
         "generated_at": timezone.now(),
         "model_version": presented.version_id,
@@ -91,6 +76,30 @@ def home_page(
             for row, ids, list_id in shown
         ],
     }
+
+
+def _log(shown: Shown, page: PageRequest, placement: Placement, request_id: str) -> None:
+    """Logs each row as a served list. One round trip."""
+    user, listed = page.user, {item.movie_id: item for item in page.presented.items}
+    served_append(
+        *(
+            ServedList(
+                id=list_id,
+                user_id=user.pk,
+                client_id=user.client_id,
+                endpoint="home",
+                model_version_id=page.presented.version_id,
+                movie_ids=ids,
+                scores=[listed[movie].score if movie in listed else 0.0 for movie in ids],
+                sources=[_source(row, listed.get(movie)) for movie in ids],
+                request_id=request_id,
+                experiment=placement.assignment.experiment,
+                arm=placement.assignment.arm,
+                count=len(ids),
+            )
+            for row, ids, list_id in shown
+        )
+    )
 
 
 def _with_rules(configs: Sequence[RowConfig], rules: Sequence[Any]) -> list[RowConfig]:

@@ -3,7 +3,6 @@
 import pytest
 from django.utils import timezone
 
-from events.kinds import KIND_TABLE
 from events.list_invalidation import invalidate_user
 from events.memory import watchlist_movie_ids
 from events.models import Interaction
@@ -12,7 +11,6 @@ from tests.factories import Cast, client_of, make_movie
 from tests.unit.events.attribution.rows import act, ago, show
 
 URL = "/api/recommendations/"
-with_watchlist = pytest.mark.skipif("watchlist" not in KIND_TABLE, reason="There is no kind of event for watchlists.")
 
 
 @pytest.fixture
@@ -130,7 +128,6 @@ def test_a_watchlist_entry_counts_until_undone(cast):
     assert watchlist_movie_ids(cast.bob.pk) == set()
 
 
-@with_watchlist
 def test_the_watchlist_is_left_out_only_if_asked(many):
     entry = act(many.bob, many["Heat"], "watchlist", ago(hours=1))
     act(many.carol, many["Babe"], "watchlist", ago(hours=1))
@@ -145,7 +142,6 @@ def test_the_watchlist_is_left_out_only_if_asked(many):
     assert "Heat" in titles(listed(many, exclude_watchlist=True))
 
 
-@with_watchlist
 def test_a_resting_movie_on_the_watchlist_does_not_return(cast):
     shown_titles(cast, "Heat")
     act(cast.bob, cast["Heat"], "watchlist", ago(hours=9))
