@@ -6,19 +6,22 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.addresses import validated
 from accounts.clients import admin as client_admin  # noqa: F401 -- it registers its models.
 from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.selectors import has_privileges
+from recsys_project.staff_admin import StaffModelAdmin
 
 # The fields that grant rights.
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -38,6 +41,11 @@ class UserAddForm(EmailLoginForm, BaseUserCreationForm):
     class Meta:
         model = User
         fields = ("email", "display_name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("password1", "password2"):
+            self.fields[name].widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
 
 
 class UserEditForm(EmailLoginForm, UserChangeForm):
@@ -77,12 +85,13 @@ class OriginFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin, StaffModelAdmin):
     """Users. Prevents privilege escalation: only superusers grant rights, and only they change or delete a user who has
     any."""
 
     form = UserEditForm
     add_form = UserAddForm
+    change_password_form = AdminPasswordChangeForm
     list_display = ("__str__", "display_name", "is_active", "is_staff", "dataset", "dataset_user_id", "last_login")
     list_filter = ("is_active", "is_staff", OriginFilter)
     search_fields = ("email", "display_name", "=dataset_user_id")
@@ -127,7 +136,7 @@ admin.site.unregister([TOTPDevice, StaticDevice])
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin):
+class GroupAdmin(DjangoGroupAdmin, StaffModelAdmin):
     """Groups, which only superusers change: a member of staff could add any right to a group of their own."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

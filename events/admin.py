@@ -4,11 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from unfold.widgets import UnfoldForeignKeyRawIdWidget
 
 from accounts.models import User
 from events.list_invalidation import invalidate_user_on_commit
@@ -17,6 +17,7 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
+from recsys_project.staff_admin import StaffModelAdmin
 
 MAX_MATCHES = 1_000
 
@@ -29,7 +30,7 @@ def people_named(term: str) -> list[int]:
     return people
 
 
-class NumberWidget(ForeignKeyRawIdWidget):
+class NumberWidget(UnfoldForeignKeyRawIdWidget):
     """Shows a person's id alone, for staff who may not view people."""
 
     def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
@@ -37,7 +38,7 @@ class NumberWidget(ForeignKeyRawIdWidget):
         return "", ""
 
 
-class BigTableAdmin(admin.ModelAdmin):
+class BigTableAdmin(StaffModelAdmin):
     """A table of millions of rows: no full count, newest first by key, and a search that uses indexes."""
 
     show_full_result_count = False
@@ -69,7 +70,7 @@ class BigTableAdmin(admin.ModelAdmin):
         return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(StaffModelAdmin):
     """A log: nobody adds or edits rows here. They are deleted with their person or movie."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -16,15 +16,16 @@ from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Credit, DatasetMovie, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.text import normalise_query, search_key_typed
+from recsys_project.staff_admin import StaffTabularInline
 
 
-class CreditInline(admin.TabularInline):
+class CreditInline(StaffTabularInline):
     model = Credit
     autocomplete_fields = ["person"]
     extra = 0
 
 
-class DatasetMovieInline(admin.TabularInline):
+class DatasetMovieInline(StaffTabularInline):
     """Shows the movie's ids in imported data sets; only imports change them."""
 
     model = DatasetMovie

@@ -25,6 +25,7 @@ from recommendations.models import BatchRecommendation, ModelVersion, PopularMov
 from recommendations.retrieval.version_serving import serving_parameters
 from recommendations.training.nightly import training_request
 from recommendations.training.publishing import version_publish, version_rollback
+from recsys_project.staff_admin import StaffTabularInline
 
 
 class TrainedAdmin(ReadOnlyAdmin):
@@ -178,7 +179,7 @@ class BatchRecommendationAdmin(TrainedAdmin):
         return format_html("<table>{}{}</table>", head, cells)
 
 
-class TuningTrialInline(admin.TabularInline):
+class TuningTrialInline(StaffTabularInline):
     model = TuningTrial
     fields = ["number", "part", "value", "seconds", "state", "parameters"]
     ordering = ["number"]

@@ -8,17 +8,18 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import authenticate
+from unfold.forms import AuthenticationForm
+from unfold.widgets import BASE_INPUT_CLASSES
 
 from accounts.totp_modes import OFF
 
 
-class AdminLoginForm(AdminAuthenticationForm):
-    """Django's form with a field for the code."""
+class AdminLoginForm(AuthenticationForm):
+    """The usual form with a field for the code."""
 
     error_messages = {
-        **AdminAuthenticationForm.error_messages,
+        **AuthenticationForm.error_messages,
         "invalid_login": (
             "Please enter the correct %(username)s and password for a staff account, and the code if you have an "
             "authenticator app. A code is good once."
@@ -31,7 +32,9 @@ class AdminLoginForm(AdminAuthenticationForm):
         max_length=64,
         strip=True,
         help_text="Leave it empty if you have neither.",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "spellcheck": "false", "class": " ".join(BASE_INPUT_CLASSES)}
+        ),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -46,6 +49,6 @@ class AdminLoginForm(AdminAuthenticationForm):
         return self.cleaned_data
 
 
-def login_form() -> type[AdminAuthenticationForm]:
+def login_form() -> type[AuthenticationForm]:
     """The form that the setting asks for."""
-    return AdminAuthenticationForm if settings.ADMIN_TOTP == OFF else AdminLoginForm
+    return AuthenticationForm if settings.ADMIN_TOTP == OFF else AdminLoginForm

@@ -8,23 +8,44 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.core.exceptions import BadRequest, ValidationError
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.response import TemplateResponse
+from unfold.sites import UnfoldAdminSite
 
 from accounts import totp
 from recsys_project.admin_login import login_form
+from recsys_project.staff_search import pages_named
+
+MAX_RESULTS = 50
 
 View = Callable[..., HttpResponseBase]
 
 
-class AdminSite(admin.AdminSite):
+class AdminSite(UnfoldAdminSite):
     """Asks for a second factor as ``ADMIN_TOTP`` says, and validates the hidden fields of forms, which Django's views
     trust and crash on."""
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Checked before every page but the sign-in and the sign-out."""
         return super().has_permission(request) and totp.is_satisfied(request)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Without the colours, which would be written into a style element; staff.css has them."""
+        return {**super().each_context(request), "colors": None, "border_radius": None}
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The pages with what was typed in their names. django-unfold's own search keeps what it found in Redis and
+        fails without it, and on a page that is no number."""
+        results = pages_named(self.get_app_list(request), request.GET.get("s", ""))
+        page = Paginator(results, MAX_RESULTS).page(1)
+        template = "command" if "extended" in request.GET else "search"
+        context = {"results": page, "page_obj": page.paginator, "page_counter": 0, "execution_time": 0}
+        return TemplateResponse(
+            request, f"unfold/helpers/{template}_results.html", context, headers={"HX-Trigger": "search"}
+        )
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
         self.login_form = login_form()

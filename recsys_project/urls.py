@@ -11,8 +11,6 @@ from recommendations.api.views import MoviePageView
 from recsys_project import health, metrics
 from recsys_project.schema import DocsView, SchemaView
 
-admin.site.site_header = admin.site.site_title = "Movie recommender"
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("admin/", admin.site.urls),

@@ -6,9 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django_celery_beat.admin import PeriodicTaskAdmin, PeriodicTaskForm
-from django_celery_beat.models import ClockedSchedule, PeriodicTask, SolarSchedule
+from django_celery_beat.admin import CrontabScheduleAdmin, PeriodicTaskAdmin, PeriodicTaskForm, TaskSelectWidget
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from kombu.utils.json import loads
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from recsys_project.staff_admin import StaffModelAdmin, StaffTabularInline
 
 OWN_TASKS = "workers.tasks."
 # Routing and headers of a message, read-only here: Celery's settings define them for each task.
@@ -18,11 +21,20 @@ ROUTING = ("queue", "exchange", "routing_key", "priority", "headers")
 READ_BY_RUN_DUE = ("workers.tasks.training.train", "workers.tasks.training.tune")
 
 # No task here runs at a clocked time or by the sun.
-admin.site.unregister([PeriodicTask, ClockedSchedule, SolarSchedule])
+admin.site.unregister([PeriodicTask, ClockedSchedule, SolarSchedule, CrontabSchedule, IntervalSchedule])
+
+
+class TaskWidget(UnfoldAdminSelectWidget, TaskSelectWidget):
+    """The registered tasks, with the admin's look."""
 
 
 class ScheduledTaskForm(PeriodicTaskForm):
     """django-celery-beat's form, which accepts any task, even Celery's own; restricted to the project's tasks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["regtask"].widget = TaskWidget()
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
 
     def clean(self) -> dict[str, Any]:
         if self.errors:  # The parent's clean() assumes that every field is valid.
@@ -45,7 +57,7 @@ class ScheduledTaskForm(PeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class ScheduledTaskAdmin(PeriodicTaskAdmin):
+class ScheduledTaskAdmin(PeriodicTaskAdmin, StaffModelAdmin):
     """django-celery-beat's admin, which lets anyone who may view the schedule enable, disable and run tasks."""
 
     form = ScheduledTaskForm
@@ -59,6 +71,30 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin):
         if self.has_change_permission(request):
             return actions
         return {name: action for name, action in actions.items() if name == "delete_selected"}
+
+
+class TasksOfSchedule(StaffTabularInline):
+    """The tasks that a schedule starts, to read."""
+
+    model = PeriodicTask
+    fields = ("name", "task", "args", "kwargs")
+    readonly_fields = fields
+    can_delete = False
+    show_change_link = True
+    verbose_name_plural = "tasks with this schedule"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(CrontabSchedule)
+class StaffCrontabAdmin(CrontabScheduleAdmin, StaffModelAdmin):
+    inlines = [TasksOfSchedule]
+
+
+@admin.register(IntervalSchedule)
+class StaffIntervalAdmin(StaffModelAdmin):
+    inlines = [TasksOfSchedule]
 
 
 def _own_tasks() -> dict[str, Any]:

@@ -9,16 +9,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.clients.models import Client, ClientKey
 from accounts.clients.scopes import Scope
 from accounts.clients.services import key_revoke, key_seal
+from recsys_project.staff_admin import StaffModelAdmin
 
 
 class KeyAddForm(forms.ModelForm):
     """A new key, whose scopes are boxes to tick."""
 
-    scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget)
 
     class Meta:
         model = ClientKey
@@ -32,7 +34,7 @@ class KeyAddForm(forms.ModelForm):
 
 
 @admin.register(Client)
-class ClientAdmin(admin.ModelAdmin):
+class ClientAdmin(StaffModelAdmin):
     """Client applications. One that has users cannot be deleted; make it inactive."""
 
     list_display = ("name", "is_active", "created_at")
@@ -41,7 +43,7 @@ class ClientAdmin(admin.ModelAdmin):
 
 
 @admin.register(ClientKey)
-class ClientKeyAdmin(admin.ModelAdmin):
+class ClientKeyAdmin(StaffModelAdmin):
     """Keys. A new one is shown once; afterwards only its rate can be changed, and it can be revoked."""
 
     list_display = ("prefix", "client", "scopes", "state", "last_used_at", "expires_at", "revoked_at")

@@ -10,10 +10,11 @@ from django.template.response import TemplateResponse
 from events.attribution.models import RecommendationStatistic
 from events.attribution.selectors import statistics_as_of, statistics_total
 from movies.paginator import EstimatedCountPaginator
+from recsys_project.staff_admin import StaffModelAdmin
 
 
 @admin.register(RecommendationStatistic)
-class RecommendationStatisticAdmin(admin.ModelAdmin):
+class RecommendationStatisticAdmin(StaffModelAdmin):
     """Counted from the log of lists: nobody adds, edits or deletes rows here."""
 
     change_list_template = "admin/events/recommendationstatistic/change_list.html"

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.management.base import BaseCommand
 from django.http import HttpRequest, HttpResponse
 
 from movies.caching.version_tokens import has_pending
+from recsys_project.staff_admin import StaffModelAdmin
 
 UNANNOUNCED = (
     "The change is saved, but Redis did not answer. No action is needed: cached lists from before the change are"
@@ -26,7 +27,7 @@ class AnnouncingCommand(BaseCommand):
                 self.stderr.write(self.style.WARNING(UNANNOUNCED))
 
 
-class AnnouncingAdmin(admin.ModelAdmin):
+class AnnouncingAdmin(StaffModelAdmin):
     """An admin whose changes make cached lists wrong; it shows a warning if Redis did not answer.
 
     The check comes after the view, since tokens are set after its transactions have committed.

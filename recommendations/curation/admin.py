@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
@@ -70,7 +71,10 @@ class RuleForm(_MoviesForm):
 
     films = _movies_field(CurationRule, required=False)
     confirmed = forms.BooleanField(
-        required=False, label="save in spite of conflicts", help_text="Needed only where conflicts are shown."
+        required=False,
+        label="save in spite of conflicts",
+        help_text="Needed only where conflicts are shown.",
+        widget=UnfoldBooleanSwitchWidget,
     )
 
     class Meta:
@@ -116,9 +120,12 @@ class ScenarioForm(ModelForm):
     config = forms.JSONField(
         required=False,
         label="configuration",
+        widget=UnfoldAdminTextareaWidget,
         help_text="A change makes a new version, which is not live until it is published. See docs/staff.md.",
     )
-    note = forms.CharField(required=False, max_length=300, help_text="What changes, and why.")
+    note = forms.CharField(
+        required=False, max_length=300, help_text="What changes, and why.", widget=UnfoldAdminTextInputWidget
+    )
 
     class Meta:
         model = Scenario

@@ -30,6 +30,7 @@ from recommendations.experiments.services import (
     experiment_update,
 )
 from recommendations.models import Experiment, ExperimentArm
+from recsys_project.staff_admin import StaffTabularInline
 
 Status = Experiment.Status
 _FIELDS = ["name", "description", "metric", "effect", "share", "ends_at"]
@@ -58,7 +59,7 @@ class ArmFormSet(BaseInlineFormSet):
             raise ValidationError(error.messages) from error
 
 
-class ArmInline(admin.TabularInline):
+class ArmInline(StaffTabularInline):
     model = ExperimentArm
     formset = ArmFormSet
     fields = ["name", "weight", "control", "overrides"]

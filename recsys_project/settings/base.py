@@ -17,6 +17,7 @@ from recsys_project.settings.ratelimits import *  # noqa: F403
 from recsys_project.settings.recommending import *  # noqa: F403
 from recsys_project.settings.security import *  # noqa: F403
 from recsys_project.settings.served_log import *  # noqa: F403
+from recsys_project.settings.staff import *  # noqa: F403
 
 # Read without django-environ, which treats a value that begins with $ as the name of another variable.
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
@@ -25,6 +26,10 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
+    # The look of the admin; its templates replace Django's.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
     "recsys_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -101,4 +106,6 @@ USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+# Files that replace those of installed packages: Alpine's build for a strict policy instead of the usual one.
+STATICFILES_DIRS = [BASE_DIR / "recsys_project" / "static_overrides"]
 PROMETHEUS_EXPORT_MIGRATIONS = False

@@ -76,7 +76,8 @@ class Browser:
         self.run("window.left = true")
         for name, text in fields.items():
             self.run(f"document.querySelector({json.dumps(f'{form} [name={name}]')}).value = {json.dumps(text)}")
-        self.run(f"document.querySelector({json.dumps(f'{form} [type=submit]')}).click()")
+        # Among its elements, since a button may stand elsewhere on the page.
+        self.run(f"[...document.querySelector({json.dumps(form)}).elements].find(one => one.type == 'submit').click()")
         self.wait("!window.left && document.readyState === 'complete'")
 
     def close(self) -> None:
