@@ -1,6 +1,7 @@
 """The steps of the demo, with their times and the name of a step that fails."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -13,6 +14,9 @@ from rich.console import Console
 from recsys_project.embedded.addresses import PROJECT_DIR
 
 _TAIL_LINES = 30
+# How often a long command says that it still runs, where no terminal shows its progress.
+_NEWS_SECONDS = 30.0
+_POLL_SECONDS = 0.05
 
 
 class DemoError(Exception):
@@ -22,8 +26,8 @@ class DemoError(Exception):
 class Steps:
     """Prints steps on ``console``; ``current`` is the name of the current one.
 
-    On a terminal, the commands of a step show their progress there. Otherwise a step is one line, and the output of its
-    commands goes to ``log``.
+    On a terminal, the commands of a step show their progress there. Otherwise the output of commands goes to ``log``,
+    and a step is one line, with the seconds so far after each ``_NEWS_SECONDS``.
     """
 
     def __init__(self, console: Console, log: Path) -> None:
@@ -74,7 +78,7 @@ class Steps:
                 env=environment,
             )
             try:
-                _, status, usage = os.wait4(process.pid, 0)
+                status, usage = self._end_of(process.pid)
             except BaseException:
                 process.terminate()
                 raise
@@ -83,6 +87,18 @@ class Steps:
             details = "" if self.console.is_terminal else log_tail(self.log)
             raise DemoError(f"manage.py {' '.join(arguments)} exited with {process.returncode}.{details}")
         return f"peak memory {usage.ru_maxrss // 1024} MiB"
+
+    def _end_of(self, pid: int) -> tuple[int, resource.struct_rusage]:
+        """Waits for the process; returns its status and what it used."""
+        if self.console.is_terminal:
+            return os.wait4(pid, 0)[1:]
+        began = news = time.monotonic()
+        while not (ended := os.wait4(pid, os.WNOHANG))[0]:
+            time.sleep(_POLL_SECONDS)
+            if time.monotonic() - news >= _NEWS_SECONDS:
+                news = time.monotonic()
+                self.say(f" {news - began:.0f} s …", end="")
+        return ended[1:]
 
 
 def log_tail(log: Path) -> str:
