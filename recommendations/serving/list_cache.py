@@ -315,6 +315,11 @@ def page_keys(user_id: int) -> tuple[list[str], str]:
     return [_entry_key(user_id), token_key(f"user:{user_id}"), token_key(CATALOGUE)], _list_key("")
 
 
+def lock_prefix(user_id: int) -> str:
+    """What precedes the tokens in the key of the person's single-flight lock, for another script."""
+    return _lock_key(user_id, b"")
+
+
 def rendered_from(data: bytes) -> RenderedList:
     """The list that is stored as ``data``."""
     return _deserialize(data)

@@ -89,6 +89,17 @@ def default_limit(scenario: str = HOME) -> int:
     return Placement(scenario=curation_now().scenario(scenario) or LiveScenario()).places
 
 
+def first_page_list(*, user: User, limit: int, request_id: str, lookup: list_cache.Lookup) -> tuple[RenderedList, str]:
+    """The list of a first page without filters that was not in the cache, and its cache state.
+
+    lookup: the look-up that found none; if it holds the lock, it is not repeated. user: with personalisation; only the
+    ids are read. Raises User.DoesNotExist if the person has been deleted.
+    """
+    if lookup.lock_token is None:
+        return _get_or_compute(user, limit, request_id, lookup.placement.scenario.name)
+    return _compute_locked(user, limit, request_id, lookup), "miss"
+
+
 def _get_or_compute(user: User, limit: int | None, request_id: str, scenario: str) -> tuple[RenderedList, str]:
     """The person's list and its cache state. Of concurrent misses one computes; the others wait for its list.
 
@@ -102,11 +113,15 @@ def _get_or_compute(user: User, limit: int | None, request_id: str, scenario: st
         waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens, page, scenario)
         if waited is not None:
             return waited, "stale" if lookup.rendered else "shared"
+    return _compute_locked(user, limit, request_id, lookup), "miss"
+
+
+def _compute_locked(user: User, limit: int | None, request_id: str, lookup: list_cache.Lookup) -> RenderedList:
+    """Computes the list, and releases the lock also where that fails."""
     try:
         features = feature_cache_for(lookup.catalogue_token)
         placement = lookup.placement
-        computed = _compute(user, limit, request_id, ListFilters(), lookup, placement=placement, features=features)
-        return computed, "miss"
+        return _compute(user, limit, request_id, ListFilters(), lookup, placement=placement, features=features)
     except BaseException:
         list_cache.release_lock(user.pk, lookup)
         raise

@@ -56,6 +56,12 @@ def remember(entries: Mapping[str, str], *, stamp: str, read_at: float) -> None:
         logger.warning("access_not_remembered", reason=type(error).__name__)
 
 
+def queue_remember(pipe: Any, entries: Iterable[tuple[str, str]], *, read_at: float) -> None:
+    """Adds to a pipeline what writes these keys and values, which hold the stamp; see ``remember``."""
+    keys, values = zip(*entries, strict=True)
+    pipe.eval(_REMEMBER, len(keys), *keys, read_at + REMEMBER_SECONDS, ENTRY_SECONDS, *values)
+
+
 def access_changed(subjects: Sequence[str], committed: bool) -> None:
     """The listener of accounts.access_changes. Never raises: the watch repeats what is lost here."""
     try:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -45,6 +46,11 @@ class Caller:
     policy: str
     valid_until: float
     log: str
+    # The client of a client's user.
+    client_id: int | None = None
+    # Of a person's token: what the database has to say about them; None for all others.
+    version: int | None = None
+    family: UUID | None = None
 
     @property
     def is_guest(self) -> bool:
@@ -117,7 +123,13 @@ class Callers:
         entries = {f"key:{key.prefix}": _key_value(key), f"user:{user.pk}": user_value(user)}
         log = f'"user_id": null, "api_key": "{key.prefix}", "client_user_id": {user.pk}'
         caller = self._caller(
-            user.pk, entries, bucket=bucket, policy="client", valid_until=_key_valid_until(key), log=log
+            user.pk,
+            entries,
+            bucket=bucket,
+            policy="client",
+            valid_until=_key_valid_until(key),
+            log=log,
+            client_id=user.client_id,
         )
         _add(self._users, (authorization, user.external_id), caller)
         return entries
@@ -141,22 +153,38 @@ class Callers:
         bucket = _bucket("user", str(user_id), ())
         if type(version) is not int or (bucket is None and settings.RATELIMIT_ENABLE):
             return None
-        entries = {f"user:{user_id}": str(version)}
+        entries, family = {f"user:{user_id}": str(version)}, tokens.token_family(token)
         if tokens.FAMILY_CLAIM in token:
-            family = tokens.token_family(token)
             if family is None:
                 return None
             entries[f"family:{family.hex}"] = str(user_id)
-        valid_until = min(float(token["exp"]), time.time() + VERIFIED_SECONDS)
-        log = f'"user_id": {user_id}'
-        return self._caller(user_id, entries, bucket=bucket, policy="user", valid_until=valid_until, log=log)
+        return self._caller(
+            user_id,
+            entries,
+            bucket=bucket,
+            policy="user",
+            valid_until=min(float(token["exp"]), time.time() + VERIFIED_SECONDS),
+            log=f'"user_id": {user_id}',
+            version=version,
+            family=family,
+        )
 
     def _caller(
-        self, user_id: int, entries: dict[str, str], *, bucket: Bucket | None, policy: str, valid_until: float, log: str
+        self,
+        user_id: int,
+        entries: dict[str, str],
+        *,
+        bucket: Bucket | None,
+        policy: str,
+        valid_until: float,
+        log: str,
+        client_id: int | None = None,
+        version: int | None = None,
+        family: UUID | None = None,
     ) -> Caller:
         expected = tuple((entry_key(subject), f"{self.stamp} {value}") for subject, value in entries.items())
         key = bucket.redis_key() if bucket is not None else ""
-        return Caller(user_id, expected, bucket, key, policy, valid_until, log)
+        return Caller(user_id, expected, bucket, key, policy, valid_until, log, client_id, version, family)
 
 
 def person_entries(user: User, token: Any) -> dict[str, str]:

@@ -19,6 +19,7 @@ from recsys_project.client_address import network_of
 from recsys_project.fast_path import lists, shared
 from recsys_project.fast_path.callers import Caller, Callers
 from recsys_project.fast_path.heads import Head, read_head
+from recsys_project.fast_path.misses import Computed, compute, is_miss
 from recsys_project.fast_path.records import Records
 from recsys_project.fast_path.redis_link import RedisLink
 from recsys_project.fast_path.responses import Responses, limit_headers, middleware_is_known
@@ -46,6 +47,8 @@ class Connection(Protocol):
 
 # Called with a connection and its answer, or None if Django has to answer.
 Done = Callable[[Any, bytes | None], None]
+# Runs the first in a thread, then the second with its result in the main loop.
+InThread = Callable[[Callable[[], Computed | None], Callable[[Computed | None], None]], None]
 
 
 @dataclass(slots=True)
@@ -62,16 +65,17 @@ class _Waiting:
 class Lane:
     """``known`` and ``callers`` are what the watch found last; None while nothing can be answered here."""
 
-    def __init__(self, done: Done) -> None:
+    def __init__(self, done: Done, in_thread: InThread) -> None:
         self.known: Known | None = None
         self.callers: Callers | None = None
         self.link: RedisLink | None = None
         # Called when Redis answers too late, or not at all.
         self.on_lost: Callable[[bool], None] = lambda slow: None
         self._done = done
+        self._in_thread = in_thread
         self._waiting: dict[int, _Waiting] = {}
         self.shared = shared.SharedRoutes()
-        self._lists: Route = lists.ListRoute()
+        self._lists = lists.ListRoute()
         self._https = settings.SECURE_PROXY_SSL_HEADER
         self._secure = self._https is not None
         routes: list[Route] = [self._lists, *self.shared.all()]
@@ -170,21 +174,38 @@ class Lane:
         self._waiting.pop(id(waiting), None)
         if not waiting.open:
             return
+        job = waiting.job
+        if isinstance(job, lists.ListJob) and is_miss(job, reply):
+            self._in_thread(lambda: compute(job, reply), lambda computed: self._computed(waiting, job, computed))
+        else:
+            self._finish(waiting, outcome(reply), lambda: waiting.route.found(job, reply))
+
+    def _computed(self, waiting: _Waiting, job: lists.ListJob, computed: Computed | None) -> None:
+        """A thread has computed the list, or found who asks; or has left the request to Django."""
+        if computed is None:
+            self._finish(waiting, "not_computed", lambda: None)
+        elif computed.page is None:
+            self._finish(waiting, "access_read", lambda: self._lists.found(job, computed.reply))
+        else:
+            page = computed.page
+            self._lists.keep(job, page)
+            self._finish(waiting, "computed", lambda: lists.page_found(job, page, computed.reply[1], computed.log))
+
+    def _finish(self, waiting: _Waiting, word: str, find: Callable[[], Found | None]) -> None:
+        """Answers with what is found, or leaves the request to Django. word: the outcome to count."""
         try:
-            answer = self._answer(waiting, reply)
+            found = find()
+            answer = None if found is None else self._answer(waiting, found)
         except Exception:
             logger.exception("fast_path_failed")
             answer = None
-        self._records.count(outcome(reply))
+        self._records.count(word)
         self._done(waiting.connection, answer)
 
-    def _answer(self, waiting: _Waiting, reply: Any) -> bytes | None:
-        job = waiting.job
-        found = waiting.route.found(job, reply)
-        if found is None:
-            return None
-        responses = self._responses[waiting.route.route, job.caller.is_guest]
-        limit = _limit(job.caller, found.fill)
+    def _answer(self, waiting: _Waiting, found: Found) -> bytes:
+        caller = waiting.job.caller
+        responses = self._responses[waiting.route.route, caller.is_guest]
+        limit = _limit(caller, found.fill)
         given = {"limit": limit, "etag": found.etag, "request_id": waiting.request_id}
         if found.not_modified:
             answer, status, size = responses.not_modified(**given), 304, 0  # type: ignore[arg-type]

@@ -9,9 +9,10 @@ from recommendations.retrieval.database_state import DatabaseState
 from recsys_project.fast_path.callers import Caller, Callers
 from recsys_project.fast_path.heads import Head
 
-# What a route's script found, the first element of its reply; only ANSWER is answered here.
+# What a route's script found, the first element of its reply. ANSWER is answered here; of a list, a thread may have the
+# answer to ACCESS_UNKNOWN and NO_LIST (misses).
 OUTCOMES = ("answered", "access_unknown", "other_state", "no_list", "over_limit")
-ANSWER = 0
+ANSWER, ACCESS_UNKNOWN, NO_LIST = 0, 1, 3
 
 
 class Known(NamedTuple):

@@ -5,7 +5,8 @@ import selectors
 import socket
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -56,7 +57,7 @@ class FastWorker(DrainingWorker):
         if not Lane.is_possible():
             self.log.warning("The fast path is off: there is middleware or a setting that it does not know.")
             return
-        self.lane = Lane(self._from_lane)
+        self.lane = Lane(self._from_lane, self._in_thread)
         self.lane.sees_addresses = self.cfg.proxy_protocol == "off"
         self.watch = Watch(self.lane, self.method_queue.defer, self._linked)
         self.watch.start()
@@ -150,6 +151,11 @@ class FastWorker(DrainingWorker):
     def _on_redis(self, _file: Any) -> None:
         self.lane.read()
 
+    def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Runs the work in one of the threads that requests have, then the rest in the main loop."""
+        done = self.tpool.submit(work)
+        done.add_done_callback(lambda future: self.method_queue.defer(then, _result(future)))
+
     def _from_lane(self, conn: Connection, answer: bytes | None) -> None:
         """Sends the lane's answer, or gives the request to a thread."""
         if answer is None:
@@ -236,3 +242,8 @@ class FastWorker(DrainingWorker):
         self.kept.pop(conn, None)
         self._leave(conn)
         self._drop(conn)
+
+
+def _result(future: Future) -> Any:
+    """What the work returned; None if it failed or was not done."""
+    return None if future.cancelled() or future.exception() is not None else future.result()

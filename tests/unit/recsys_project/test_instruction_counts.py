@@ -36,7 +36,7 @@ class FastPath:
 
     def __init__(self) -> None:
         self.answers: list[bytes | None] = []
-        self.lane = Lane(lambda connection, answer: self.answers.append(answer))
+        self.lane = Lane(lambda connection, answer: self.answers.append(answer), lambda work, then: then(work()))
         self.watch = Watch(self.lane, lambda run: run(), lambda: None)
 
     def get(self, request: bytes) -> bytes | None:
