@@ -2,13 +2,15 @@
 
     DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/list_miss.py
 
-Works in a database of its own on the configured server, as the tests do, and drops it at the end. Movies, people,
+Works in a database of its own on the configured server, as the tests do, and drops it at the end; with ``--keep`` it
+stays, with the models beside, and a later run with ``--keep`` starts with it. Movies, people,
 ratings, events, lists and vectors are synthetic. Gunicorn runs with the Procfile's configuration, rate limits and
 all; each miss is of another person, so that none finds its list computed; then each asks again, which hits. Clients and
 server share the cores.
 """
 
 import argparse
+import contextlib
 import hashlib
 import http.client
 import statistics
@@ -91,6 +93,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4, help="at least 1 (default: 4)")
     parser.add_argument("--requests", type=int, default=2000, help="misses timed (default: 2000)")
     parser.add_argument("--warm-up", type=int, default=500, help="requests that are not timed (default: 500)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keeps the database, and the models in this folder")
     options = parser.parse_args()
     if options.movies < 1000 or options.people < 1000 or options.clients < 1:
         parser.error("--movies and --people must be 1000 or more, --clients 1 or more")
@@ -98,10 +101,11 @@ def main() -> None:
         parser.error("--skew must be from 1 to 10")
     if options.requests < 1 or options.warm_up < 1 or options.requests + options.warm_up > options.people:
         parser.error("--requests and --warm-up must be 1 or more, and no more than --people together")
-    with scratch_database(DATABASE) as connection, tempfile.TemporaryDirectory() as folder:
+    kept = contextlib.nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory()
+    with scratch_database(DATABASE, keep=bool(options.keep)) as connection, kept as folder:
         from django.conf import settings  # noqa: PLC0415 -- after Django is set up.
 
-        settings.MODEL_DIR = Path(folder)
+        settings.MODEL_DIR = Path(folder).resolve()
         run(connection, options)
 
 
@@ -113,7 +117,8 @@ def run(connection: Any, options: argparse.Namespace) -> None:
 
     console = Console()
     started = time.perf_counter()
-    fill(connection, options.movies, options.people, options.skew)
+    if not is_filled(options.movies, options.people):
+        fill(connection, options.movies, options.people, options.skew)
     console.print(f"filled in {time.perf_counter() - started:.0f} s")
     tokens = person_tokens(options.requests + options.warm_up)
     invalidate_catalogue()  # What Redis has cached of other databases does not count.
@@ -131,6 +136,17 @@ def run(connection: Any, options: argparse.Namespace) -> None:
         )
     console.print(f"a miss takes {statistics.median(misses) / statistics.median(hits):.1f} times as long as a hit")
     console.print(sizes(connection, options.people, options.movies))
+
+
+def is_filled(movies: int, people: int) -> bool:
+    """Whether an earlier run has left the database. Raises SystemExit if it is of another size."""
+    from accounts.models import User  # noqa: PLC0415
+    from movies.models import Movie  # noqa: PLC0415
+
+    found = Movie.objects.count(), User.objects.count()
+    if found not in ((0, 0), (movies, people)):
+        raise SystemExit(f"The database that was kept has {found[0]} movies and {found[1]} people.")
+    return found != (0, 0)
 
 
 def fill(connection: Any, movies: int, people: int, skew: float = 3.0) -> None:

@@ -29,8 +29,11 @@ STOP_SECONDS = 120
 
 
 @contextlib.contextmanager
-def scratch_database(name: str) -> Iterator[Any]:
-    """Django's connection to a new database, set up and migrated, in place of the configured one."""
+def scratch_database(name: str, *, keep: bool = False) -> Iterator[Any]:
+    """Django's connection to a new database, set up and migrated, in place of the configured one.
+
+    keep: uses the database that an earlier run has left, if any, and leaves it.
+    """
     django.setup()
     from django.conf import settings  # noqa: PLC0415 -- after the settings are chosen.
     from django.db import connection  # noqa: PLC0415
@@ -38,11 +41,11 @@ def scratch_database(name: str) -> Iterator[Any]:
     settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
     connection.settings_dict["TEST"]["NAME"] = name
     configured = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, keepdb=keep)
     try:
         yield connection
     finally:
-        connection.creation.destroy_test_db(configured, verbosity=0)
+        connection.creation.destroy_test_db(configured, verbosity=0, keepdb=keep)
 
 
 def free_port() -> int:
