@@ -246,6 +246,12 @@ def feature_cache_for(token: bytes | None) -> MovieFeatureCache:
     return held[1]
 
 
+def held_cache() -> MovieFeatureCache | None:
+    """The cache that this process holds, under whatever token; None before the first list."""
+    held = _held
+    return None if held is None else held[1]
+
+
 def clear_cache() -> None:
     """Drops the cache whatever the token, for example after the tables have been replaced."""
     global _held  # noqa: PLW0603

@@ -8,12 +8,10 @@ answers is never older than database_state.CACHE_SECONDS.
 import secrets
 import threading
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 import structlog
-from django.db import connection, connections
-from django.db.utils import load_backend
+from django.db import connection
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
@@ -24,6 +22,7 @@ from recommendations.retrieval.database_state import DatabaseState, state_read
 from recsys_project.fast_path.access import ENTRY_SECONDS, block
 from recsys_project.fast_path.callers import Callers
 from recsys_project.fast_path.lane import SCRIPTS, Lane
+from recsys_project.fast_path.own_connection import use_own_connection
 from recsys_project.fast_path.redis_link import RedisLink
 from recsys_project.fast_path.routes import Known
 
@@ -64,7 +63,7 @@ class Watch(threading.Thread):
     def run(self) -> None:
         global _running  # noqa: PLW0603 -- one a process.
         _running = self._lane
-        _use_own_connection()
+        use_own_connection()
         while not self._ending.is_set():
             self._poll_safely()
             self._ending.wait(POLL_SECONDS)
@@ -148,14 +147,6 @@ class Watch(threading.Thread):
         stamp = f"{link.run_id}:{self._database}"
         if self._lane.callers is None or self._lane.callers.stamp != stamp:
             self._lane.callers = Callers(stamp)
-
-
-def _use_own_connection() -> None:
-    """Gives this thread a connection outside the pool, for which it would have to wait while all threads are busy."""
-    settings = deepcopy(connections.settings["default"])
-    settings["OPTIONS"].pop("pool", None)
-    settings["CONN_MAX_AGE"] = None
-    connections["default"] = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, "default")
 
 
 def _places(state: DatabaseState) -> int:

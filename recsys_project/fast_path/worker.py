@@ -31,6 +31,7 @@ class FastWorker(DrainingWorker):
         self.registered: set[Connection] = set()
         self.lane: Any = None
         self.watch: Any = None
+        self.warming: Any = None
         self.probes: ThreadPoolExecutor | None = None
         # Listeners that leave the next connection to another process, and until when.
         self.paused: dict[Any, float] = {}
@@ -47,11 +48,13 @@ class FastWorker(DrainingWorker):
         finally:
             if self.watch is not None:
                 self.watch.end()
+                self.warming.end()
                 self.lane.close()
 
     def _start_lane(self) -> None:
         """After the fork and once the project is loaded."""
         from recsys_project.fast_path.lane import Lane  # noqa: PLC0415 -- Gunicorn reads this module first.
+        from recsys_project.fast_path.warming import Warming  # noqa: PLC0415
         from recsys_project.fast_path.watch import Watch  # noqa: PLC0415
 
         if not Lane.is_possible():
@@ -61,6 +64,8 @@ class FastWorker(DrainingWorker):
         self.lane.sees_addresses = self.cfg.proxy_protocol == "off"
         self.watch = Watch(self.lane, self.method_queue.defer, self._linked)
         self.watch.start()
+        self.warming = Warming()
+        self.warming.start()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Handles the events, then sends what they have given to the lane, all at once."""

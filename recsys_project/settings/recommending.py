@@ -32,6 +32,9 @@ RERANKING: dict[str, Any] = {
 EXPLORATION_PLACES = env.int("EXPLORATION_PLACES", default=1)
 EXPLORATION_DAYS = env.float("EXPLORATION_DAYS", default=30)
 RECOMMENDATIONS_CACHE_SECONDS = env.int("RECOMMENDATIONS_CACHE_SECONDS", default=3600)
+# With at most this many published movies each web process fetches the cards and factors of all in the background after
+# a change of the catalogue; with more, as lists need them. 0 never does.
+FEATURE_WARM_MOVIES = env.int("FEATURE_WARM_MOVIES", default=15_000)
 BATCH_LIST_SIZE = 100
 # Trained encoders and models, in one folder per model version.
 MODEL_DIR = Path(env.str("MODEL_DIR", default="") or VAR_DIR / "models")
