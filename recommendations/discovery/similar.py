@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
@@ -12,7 +13,7 @@ from recommendations.curation.active import blocked_everywhere
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
-from recommendations.vectors.neighbours import similar_movies
+from recommendations.vectors.neighbours import Neighbours, similar_movies
 
 # The weight of taste, who likes both movies, in their similarity; the rest is content.
 TASTE_WEIGHT = 0.6
@@ -36,17 +37,22 @@ def _similar_list(movie_id: int, limit: int) -> list[dict[str, Any]]:
     neighbours = None if version_id is None else similar_movies(version_id, movie_id, LIST_SIZE)
     if neighbours is None:
         return _popular_in_genres(movie, limit)
-    # Taste alone favours popular movies, and content alone movies with similar texts only: each corrects the other.
-    taste = normalise(neighbours.by_taste)
-    blended = TASTE_WEIGHT * taste + (1 - TASTE_WEIGHT) * neighbours.by_content
-    scores = blended if taste.any() else neighbours.by_content
-    scores = np.round(np.clip(scores, 0, 1), 6)
+    scores = similarities(neighbours)
     ranked = np.lexsort((np.array(neighbours.movie_ids), -scores)).tolist()
     blocked = blocked_everywhere()
     order = [index for index in ranked if neighbours.movie_ids[index] not in blocked][:limit]
     cards = movie_cards([neighbours.movie_ids[index] for index in order])
     best = [(cards.get(neighbours.movie_ids[index]), float(scores[index])) for index in order]
     return [{"movie": card, "score": score} for card, score in best if card is not None]
+
+
+def similarities(neighbours: Neighbours) -> NDArray[np.float64]:
+    """How similar each of n neighbours is, by taste and content, or by content alone without factors: 0 to 1, (n,)."""
+    # Taste alone favours popular movies, and content alone movies with similar texts only: each corrects the other.
+    taste = normalise(neighbours.by_taste)
+    blended = TASTE_WEIGHT * taste + (1 - TASTE_WEIGHT) * neighbours.by_content
+    scores = blended if taste.any() else neighbours.by_content
+    return np.asarray(np.round(np.clip(scores, 0, 1), 6), np.float64)
 
 
 def _popular_in_genres(movie: Movie, limit: int) -> list[dict[str, Any]]:
