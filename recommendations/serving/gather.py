@@ -197,16 +197,22 @@ def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> Gathe
 
 
 def gather_for_guest(
-    signals: Sequence[Signal], seen: set[int], filters: ListFilters, scenario: str = "session"
+    signals: Sequence[Signal],
+    seen: set[int],
+    filters: ListFilters,
+    scenario: str = "session",
+    *,
+    placement: Placement | None = None,
 ) -> GatheredList:
     """Read everything for a guest's list, from their signals, newest first, and the ids of movies they have seen.
 
-    scenario: where the list is shown; "session" may have rules of its own, too.
+    scenario: where the list is shown; "session" may have rules of its own, too. placement: instead of that which is in
+    force for the scenario.
     """
     live = candidates.live_model()
     newest = list(signals[:SIGNALS_READ])
     features = feature_cache_for(catalogue_token())
-    placement = guest_placement(scenario)
+    placement = placement or guest_placement(scenario)
     return gather(
         ListRequest(
             live,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from events.selectors import Signal
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES, RankedList
 from recommendations.algorithms.listing.contributions import contribution_shares, name_signals
 from recommendations.algorithms.listing.reranking import RerankConfig, rerank
@@ -134,16 +135,26 @@ def add_reasons(items: Items, gathered: GatheredList) -> Items:
 
 def _signal_reasons(movie_ids: list[int], profile: UserProfile, gathered: GatheredList) -> dict[int, reasons.Reason]:
     """The reasons of those movies, in the list's order, for which a signal stands out; by movie id."""
-    pool = gathered.pool
-    average = pool.item_factors[pool.has_factors].mean(axis=0) if pool.has_factors.any() else profile.query * 0
-    known, factors = gathered.movies.factors(movie_ids)
-    signals = [gathered.request.signals[position] for position in profile.signal_positions.tolist()]
+    signals, shares = signal_contributions(movie_ids, profile, gathered)
     nameable = np.array([reasons.is_nameable(signal) for signal in signals], np.bool_)
-    shares = contribution_shares(profile, factors, average) * known
     named = name_signals(shares, profile.weights, nameable).tolist()
     # Many items share one reason.
     because = {row: reasons.because_of(signals[row], gathered.signal_titles[row]) for row in set(named) if row >= 0}
     return {movie: because[row] for movie, row in zip(movie_ids, named, strict=True) if row >= 0}
+
+
+def signal_contributions(
+    movie_ids: Sequence[int], profile: UserProfile, gathered: GatheredList
+) -> tuple[list[Signal], NDArray[np.float32]]:
+    """The k signals of the profile, and the share of each in what lifts each of n movies, float32 (k, n).
+
+    0 for a movie without factors.
+    """
+    pool = gathered.pool
+    average = pool.item_factors[pool.has_factors].mean(axis=0) if pool.has_factors.any() else profile.query * 0
+    known, factors = gathered.movies.factors(movie_ids)
+    signals = [gathered.request.signals[position] for position in profile.signal_positions.tolist()]
+    return signals, contribution_shares(profile, factors, average) * known
 
 
 def diversify(items: Items, gathered: GatheredList) -> Items:

@@ -51,10 +51,11 @@ def preview_list(
     curation = draft or curation_now()
     if draft is None:
         scenario_check(scenario)
+    where = curation.scenario(scenario) or HOME_BY_SETTINGS
     if not user.personalisation:
-        gathered = gather_for_guest([], set(), filters, scenario)
+        gathered = gather_for_guest([], set(), filters, scenario, placement=placed(NO_ASSIGNMENT, curation, where))
     else:
-        placement = placed(assignment_for(user.pk), curation, curation.scenario(scenario) or HOME_BY_SETTINGS)
+        placement = placed(assignment_for(user.pk), curation, where)
         gathered = gather_for_user(user.pk, filters, features=features, placement=_with_version(placement, version))
     return present(rank(gathered.pool, gathered.ranking), gathered)
 

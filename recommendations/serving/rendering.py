@@ -48,7 +48,7 @@ def render(presented: PresentedList) -> RenderedList:
         tuple(item.movie_id for item in presented.items),
         # Without its closing brace, so that the items can be appended.
         orjson.dumps(head)[:-1],
-        orjson.dumps(_explanation(presented)),
+        orjson.dumps(explanation(presented)),
         tuple(orjson.dumps(item) for item in item_fields(presented)),
     )
 
@@ -86,7 +86,7 @@ def _item_fields(item: RankedItem, card: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _explanation(presented: PresentedList) -> dict[str, Any]:
+def explanation(presented: PresentedList) -> dict[str, Any]:
     """The explanation of the list: signals, batch, weights and shares of the sources, movies left out, exploration."""
     gathered, items = presented.gathered, presented.items
     request, pool = gathered.request, gathered.pool

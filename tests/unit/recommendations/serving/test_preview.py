@@ -1,9 +1,12 @@
 """Previews: the list that would be served, compared with the one that is; nothing is logged or cached."""
 
+from accounts.models import User
+from events.models import Interaction
 from recommendations.curation.config import ScenarioConfig
 from recommendations.curation.drafts import RuleDraft
 from recommendations.models import CurationRule
 from recommendations.serving.preview import curation_with, preview_diff, preview_list
+from recommendations.serving.preview_items import preview_items
 from tests.factories import make_embedding, make_version
 from tests.served import served_lists
 from tests.unit.recommendations.curation.rules import make_rule
@@ -65,3 +68,30 @@ def test_another_version_ranks(committed_cast):
     make_embedding(version, committed_cast["Babe"], [1.0])
 
     assert preview_list(committed_cast.alice, version=version.pk).version_id == version.pk
+
+
+def test_a_draft_shows_where_personalisation_is_paused(committed_cast):
+    User.objects.filter(pk=committed_cast.bob.pk).update(personalisation=False)
+    committed_cast.bob.refresh_from_db()
+
+    tried = preview_list(committed_cast.bob, curation_with(draft=pin(committed_cast["Aladdin"])))
+
+    assert ids(tried)[0] == committed_cast["Aladdin"].pk
+
+
+def test_each_place_says_what_lifts_it(committed_cast):
+    cast = committed_cast
+    Interaction.objects.create(user=cast.bob, movie=cast["Alien"], kind="like")
+
+    items = {item.movie["title"]: item for item in preview_items(preview_list(cast.bob))}
+
+    assert [item.place for item in items.values()] == [*range(1, 9)]
+    assert [(one.title, one.kind) for one in items["Aliens"].contributions] == [("Alien", "like")]
+    assert round(sum(items["Aliens"].shares.values()), 3) == 1
+
+
+def test_a_list_without_signals_has_no_contributions(committed_cast):
+    items = preview_items(preview_list(committed_cast.carol))
+
+    assert items
+    assert all(item.contributions == () for item in items)
