@@ -21,7 +21,7 @@ from recommendations.models.vectors import (
     RATING_DIMENSIONS,
     MovieEmbedding,
 )
-from recommendations.models.versions import LIVE_VERSION, ModelVersion
+from recommendations.models.versions import LIVE_VERSION, ModelVersion, VersionDecision
 
 __all__ = [
     "CONTENT_DIMENSIONS",
@@ -45,4 +45,5 @@ __all__ = [
     "StoredGroupList",
     "TuningRun",
     "TuningTrial",
+    "VersionDecision",
 ]

@@ -75,5 +75,29 @@ class ModelVersion(models.Model):
         return f"version {self.pk} ({self.status})"
 
 
+class VersionDecision(models.Model):
+    """What staff decided about a version, with their reason. Never changed."""
+
+    class Kind(models.TextChoices):
+        PUBLISHED = "published"
+        REJECTED = "rejected"
+        RESTORED = "restored", "Restored (rolled back to)"
+        WITHDRAWN = "withdrawn", "Withdrawn (rolled back from)"
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="decisions")
+    kind = models.CharField(max_length=9, choices=Kind)
+    reason = models.CharField(max_length=300, help_text="Why, for other staff.")
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.reason}"
+
+
 # The condition of ``ModelVersion.objects.live()`` for raw SQL, on recommendations_modelversion as ``version``.
 LIVE_VERSION = f"version.status = '{ModelVersion.Status.LIVE.value}'"

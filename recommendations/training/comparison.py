@@ -1,0 +1,110 @@
+"""Two model versions side by side: their measurements, data, costs and hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from recommendations.experiments.selectors import TRAINED
+from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.training.gate import MEASURE
+
+# Metrics that are better when they are smaller.
+_SMALLER_IS_BETTER = ("rmse", "mae", "crps", "loss", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedValue:
+    """A value of two versions; None where one has none. better: "first", "second", or "" if neither is known to be."""
+
+    name: str
+    first: Any
+    second: Any
+    difference: float | None
+    better: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the versions differ in it."""
+        return bool(self.first != self.second)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPoint:
+    """One version's quality: nDCG@10 of its ranking and of popularity, on its own held-out split."""
+
+    version_id: int
+    status: str
+    value: float
+    popularity: float | None
+
+
+def metrics_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedValue]:
+    """Each measurement of either version, by its path in the metrics."""
+    return _compare(_flat(first.metrics), _flat(second.metrics), judged=True)
+
+
+def facts_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedValue]:
+    """Sizes of the data, memory, and the seconds of each stage."""
+    return _compare(_facts(first), _facts(second), judged=False)
+
+
+def hyperparameters_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedValue]:
+    """The hyperparameters, of training and of serving, that differ."""
+    sides = [_flat({**version.hyperparameters, "serving": version.serving}) for version in (first, second)]
+    return [value for value in _compare(*sides, judged=False) if value.differs]
+
+
+def quality_over_versions(limit: int = 30) -> list[VersionPoint]:
+    """The newest ``limit`` evaluated versions, the oldest first. One query."""
+    rows = ModelVersion.objects.filter(metrics__has_key=MEASURE).only("status", "metrics").order_by("-pk")[:limit]
+    return [
+        VersionPoint(row.pk, row.status, row.metrics[MEASURE], row.metrics.get("popularity", {}).get(MEASURE))
+        for row in reversed(rows)
+    ]
+
+
+def rankable_versions() -> list[ModelVersion]:
+    """The versions that still have their vectors, the newest first: they can be previewed and published. One query."""
+    vectors = MovieEmbedding.objects.filter(version=OuterRef("pk"))
+    rows = ModelVersion.objects.filter(Exists(vectors), status__in=TRAINED)
+    return list(rows.only("status", "metrics", "finished_at"))
+
+
+def _compare(first: Mapping[str, Any], second: Mapping[str, Any], *, judged: bool) -> list[ComparedValue]:
+    names = dict.fromkeys([*first, *second])
+    return [_compared(name, first.get(name), second.get(name), judged=judged) for name in names]
+
+
+def _compared(name: str, first: Any, second: Any, *, judged: bool) -> ComparedValue:
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (first, second))
+    if not numbers:
+        return ComparedValue(name, first, second, None, "")
+    difference = second - first
+    better = ""
+    if judged and difference and not name.endswith("people"):
+        smaller = any(word in name for word in _SMALLER_IS_BETTER)
+        better = "second" if (difference < 0) == smaller else "first"
+    return ComparedValue(name, first, second, difference, better)
+
+
+def _facts(version: ModelVersion) -> dict[str, Any]:
+    sizes = {name: getattr(version, name) for name in ("people", "movies", "interactions", "peak_memory_mib")}
+    return {**sizes, **{f"seconds {stage}": seconds for stage, seconds in version.metrics.get("stages", [])}}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by their path; without the stages, which are facts, and lists as texts."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{path} ")
+        elif isinstance(value, list):
+            found |= {} if name == "stages" else {path: ", ".join(map(str, value))}
+        else:
+            found[path] = value
+    return found
