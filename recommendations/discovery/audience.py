@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -88,7 +89,7 @@ def _rows(
     movie_id: int, version_id: int | None, near: Mapping[int, float], limit: int
 ) -> list[tuple[int, float, list[int], int | None]]:
     """Of each person: the id, the affinity, the ids of the neighbours that they liked, and the place. One query."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "movies": list(near),
         "similarities": list(near.values()),
         "liked": LIKED_FROM,
