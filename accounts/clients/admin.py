@@ -56,7 +56,7 @@ class ClientKeyAdmin(StaffModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Not by the hash: its letters could be read one after the other. Django does the same with passwords."""
-        return not lookup.startswith("hashed_secret") and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return not lookup.startswith("hashed_secret") and super().lookup_allowed(lookup, value, request)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **({} if change else {"form": KeyAddForm}), **kwargs)

@@ -254,7 +254,7 @@ class ScenarioAdmin(CurationAdmin):
             raise PermissionDenied
         scenario = self.get_object(request, unquote(object_id))
         if scenario is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if request.method == "POST":
             if not self.has_change_permission(request):
                 raise PermissionDenied

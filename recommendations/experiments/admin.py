@@ -149,7 +149,7 @@ class ExperimentAdmin(AnnouncingAdmin):
             raise PermissionDenied
         experiment = self.get_object(request, unquote(object_id))
         if experiment is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         results = experiment_results(experiment=experiment)
         context = {
             **self.admin_site.each_context(request),
