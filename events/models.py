@@ -293,5 +293,6 @@ class ListImpression(models.Model):
 from events.attribution.models import (  # noqa: E402
     AttributionProgress as AttributionProgress,  # noqa: PLC0414
 )
+from events.attribution.models import DailyEventCount as DailyEventCount  # noqa: E402, PLC0414
 from events.attribution.models import RecommendationOutcome as RecommendationOutcome  # noqa: E402, PLC0414
 from events.attribution.models import RecommendationStatistic as RecommendationStatistic  # noqa: E402, PLC0414

@@ -80,6 +80,29 @@ class RecommendationStatistic(models.Model):
         return f"{self.period} {self.starts_at:%Y-%m-%d %H:%M} {self.dimension} {self.value}"
 
 
+class DailyEventCount(models.Model):
+    """How many events of one kind were received on one day (UTC). Events that were imported are of the kind IMPORTED.
+
+    It names nobody, and stays as it was counted when people are deleted later.
+    """
+
+    IMPORTED = "imported"
+
+    day = models.DateField()
+    kind = models.CharField(max_length=12)
+    count = models.BigIntegerField()
+    as_of = models.DateTimeField(help_text="When it was counted.")
+
+    class Meta:
+        constraints = [
+            # Consumer: the admin's dashboard, which reads the newest days.
+            models.UniqueConstraint(fields=["day", "kind"], name="daily_event_count_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {self.kind}: {self.count}"
+
+
 class AttributionProgress(models.Model):
     """One row: how far events have been read, and which hours and days must be counted again."""
 

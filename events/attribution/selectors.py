@@ -1,7 +1,7 @@
 """Reads of the statistics of recommendations."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Min, Q, QuerySet, Sum
@@ -83,6 +83,23 @@ def outcomes_by_day(*, since: datetime, until: datetime) -> list[Outcomes]:
     rows = _rows(Dimension.TOTAL, since, until).annotate(day=TruncDay("starts_at")).values("day").order_by("day")
     found: list[dict[str, Any]] = [dict(row) for row in rows.annotate(**_SUMS)]
     return [Outcomes(value=f"{row['day']:%Y-%m-%d}", experiment="", arm="", **_numbers(row)) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class DailyShown:
+    """What one source's movies led to on one day; counts are of impressions."""
+
+    day: date
+    source: str
+    impressions: int
+    opened: int
+
+
+def shown_by_day_and_source(*, since: datetime, until: datetime) -> list[DailyShown]:
+    """Movies shown and opened by day (in UTC) and source, the oldest day first. Two queries."""
+    rows = _rows(Dimension.SOURCE, since, until).annotate(day=TruncDay("starts_at")).values("day", "value")
+    sums = rows.annotate(shown=Sum("impressions"), acted=Sum("opened")).order_by("day", "value")
+    return [DailyShown(row["day"].date(), row["value"], row["shown"], row["acted"]) for row in sums]
 
 
 def statistics_as_of() -> datetime | None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from events.attribution import rollup
 from events.attribution.attributing import attribution_reach, outcomes_attribute
 from events.attribution.dimensions import Period
+from events.attribution.event_counts import event_counts_refresh
 from events.attribution.models import AttributionProgress, RecommendationOutcome, RecommendationStatistic
 from events.models import ListImpression
 from movies.db.advisory_locks import session_lock
@@ -50,6 +51,7 @@ def statistics_refresh(*, reread: timedelta = HOURLY_REREAD, now: datetime | Non
         since = max(min(_read_until(reach, now), now) - reread, reach)
         outcomes = sum(_attribute(start, stop, reach) for start, stop in _hours(since, now))
         hours = _count_pending_hours(reach)
+        event_counts_refresh(reread=reread, now=now)
     return Refreshed(outcomes, hours, 0)
 
 
