@@ -23,6 +23,7 @@ from recommendations.curation import admin as curation_admin  # noqa: F401 -- it
 from recommendations.experiments import admin as experiment_admin  # noqa: F401 -- it registers its models.
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie, TuningRun, TuningTrial
 from recommendations.retrieval.version_serving import serving_parameters
+from recommendations.training import readiness_filter  # noqa: F401 -- it adds a filter to the list of movies.
 from recommendations.training.nightly import training_request
 from recommendations.training.publishing import version_publish, version_rollback
 from recsys_project.staff_admin import StaffTabularInline

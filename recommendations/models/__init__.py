@@ -12,6 +12,7 @@ from recommendations.models.curation import (
 from recommendations.models.experiments import Experiment, ExperimentArm
 from recommendations.models.group_lists import StoredGroupList
 from recommendations.models.lists import BatchRecommendation, PopularMovie
+from recommendations.models.readiness import MovieReadiness
 from recommendations.models.tuning import TuningRun, TuningTrial
 from recommendations.models.vectors import (
     CONTENT_DIMENSIONS,
@@ -39,6 +40,7 @@ __all__ = [
     "ExperimentArm",
     "ModelVersion",
     "MovieEmbedding",
+    "MovieReadiness",
     "PopularMovie",
     "Scenario",
     "ScenarioVersion",

@@ -53,6 +53,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.served.partitions": "default",
         "workers.tasks.attribution.hourly": "default",
         "workers.tasks.attribution.nightly": "default",
+        "workers.tasks.readiness.count": "default",
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
     }
