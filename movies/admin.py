@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.views.main import ORDER_VAR
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
@@ -15,7 +16,8 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Credit, DatasetMovie, Genre, Movie, Person
 from movies.paginator import EstimatedCountPaginator
-from movies.text import normalise_query, search_key_typed
+from movies.staff_search import movies_found, people_found
+from movies.text import normalise_query
 from recsys_project.staff_admin import StaffTabularInline
 
 
@@ -48,7 +50,10 @@ class MovieAdmin(AnnouncingAdmin):
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
     search_fields = ["search_title__contains"]
-    search_help_text = "Part of a title; add a year to narrow the search, such as: matrix 1999."
+    search_help_text = (
+        "Titles, also misspelt, people and words of the texts; add a year, such as: matrix 1999. Ids: tt0111161,"
+        " tmdb:278, movielens:318 or id:12."
+    )
     show_full_result_count = False
     paginator = EstimatedCountPaginator
     autocomplete_fields = ["genres"]
@@ -68,15 +73,9 @@ class MovieAdmin(AnnouncingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str
     ) -> tuple[QuerySet[Movie], bool]:
-        """Finds parts of titles by the trigram index, ignoring accents; a year as the last word filters by year."""
-        search_term = search_key_typed(search_term)
-        words = search_term.split()
-        if len(words) > 1 and words[-1].isascii() and words[-1].isdigit() and len(words[-1]) == 4:
-            matches, duplicates = super().get_search_results(request, queryset, " ".join(words[:-1]))
-            by_year = matches.filter(year=int(words[-1]))
-            if by_year.exists():
-                return by_year, duplicates
-        return super().get_search_results(request, queryset, search_term)
+        """Searches as the API does, over movies of every status; the best match comes first unless staff sort."""
+        found = movies_found(queryset, search_term)
+        return (found.order_by(*queryset.query.order_by) if request.GET.get(ORDER_VAR) else found), False
 
     @admin.display(description="genres")
     def genre_names(self, movie: Movie) -> str:
@@ -153,14 +152,14 @@ class GenreAdmin(AnnouncingAdmin):
 class PersonAdmin(AnnouncingAdmin):
     list_display = ["name", "imdb_id", "tmdb_id"]
     search_fields = ["search_name__contains"]
-    search_help_text = "Part of a name; accents are ignored."
+    search_help_text = "Part of a name, also misspelt, or an IMDb id; accents are ignored."
     show_full_result_count = False
     paginator = EstimatedCountPaginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Person], search_term: str
     ) -> tuple[QuerySet[Person], bool]:
-        return super().get_search_results(request, queryset, search_key_typed(search_term))
+        return people_found(queryset, search_term), False
 
     def save_model(self, request: HttpRequest, obj: Person, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
