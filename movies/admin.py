@@ -1,20 +1,18 @@
 """Admin of the catalogue. A change shows in every list from the next request on."""
 
-from typing import Any, cast
-
-from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
-from django.utils.translation import ngettext
 
 from movies import services
+from movies.bulk_admin import MovieBulkAdmin
 from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
-from movies.models import Credit, DatasetMovie, Genre, Movie, Person
+from movies.changes.admin import MovieHistoryAdmin
+from movies.models import Credit, DatasetMovie, Genre, Movie, MovieCertificate, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.staff_search import movies_found, people_found
 from movies.text import normalise_query
@@ -24,6 +22,11 @@ from recsys_project.staff_admin import StaffTabularInline
 class CreditInline(StaffTabularInline):
     model = Credit
     autocomplete_fields = ["person"]
+    extra = 0
+
+
+class CertificateInline(StaffTabularInline):
+    model = MovieCertificate
     extra = 0
 
 
@@ -45,7 +48,7 @@ class DatasetMovieInline(StaffTabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(AnnouncingAdmin):
+class MovieAdmin(MovieHistoryAdmin, MovieBulkAdmin, AnnouncingAdmin):
     list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
@@ -58,8 +61,8 @@ class MovieAdmin(AnnouncingAdmin):
     paginator = EstimatedCountPaginator
     autocomplete_fields = ["genres"]
     readonly_fields = ["created_at", "content_changed_at"]
-    inlines = [CreditInline, DatasetMovieInline]
-    actions = ["publish_selected", "hide_selected"]
+    inlines = [CreditInline, CertificateInline, DatasetMovieInline]
+    actions = ["publish_selected", "hide_selected", "tag_selected", "undo_selected"]
     fieldsets = [
         (None, {"fields": ["title", "year", "status", "genres", "overview", "keywords"]}),
         ("Details", {"fields": ["runtime_minutes", "language", "poster_url"]}),
@@ -98,27 +101,6 @@ class MovieAdmin(AnnouncingAdmin):
         """In one transaction, so that rows are never deleted without the invalidation of cached lists."""
         super().delete_queryset(request, queryset)
         invalidate_catalogue_on_commit()
-
-    @admin.action(description="Publish the selected movies", permissions=["change"])
-    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        self._set_status(request, queryset, "published")
-
-    @admin.action(description="Hide the selected movies from the catalogue and every list", permissions=["change"])
-    def hide_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        self._set_status(request, queryset, "hidden")
-
-    def _set_status(self, request: HttpRequest, queryset: QuerySet[Movie], done: str) -> None:
-        chosen = list(queryset.order_by())
-        service = services.movies_publish if done == "published" else services.movies_hide
-        changed = service(movie_ids=[movie.pk for movie in chosen])
-        LogEntry.objects.log_actions(
-            user_id=cast(int, request.user.pk),
-            queryset=cast(Any, chosen),
-            action_flag=CHANGE,
-            change_message=f"Set to {done}.",
-        )
-        text = ngettext("%(n)d movie was %(done)s.", "%(n)d movies were %(done)s.", changed)
-        self.message_user(request, text % {"n": changed, "done": done}, messages.SUCCESS)
 
 
 @admin.register(Genre)

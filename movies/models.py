@@ -6,6 +6,8 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.utils import timezone
 
+from movies.changes.models import MovieChange as MovieChange  # noqa: PLC0414 -- Django finds models here.
+from movies.countries import CountryField
 from movies.fields import Initials, LineField, NameKey, NFCNormalised, ProseField, SearchKey, Unaccented
 
 
@@ -172,6 +174,28 @@ class Credit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} ({self.role})"
+
+
+class MovieCertificate(models.Model):
+    """The age rating that a country's board gave a movie, in its own form: PG-13 in the US, 16 in Germany."""
+
+    movie = models.ForeignKey(Movie, on_delete=models.CASCADE, related_name="certificates")
+    country = CountryField(help_text="Two letters, such as SE.")
+    certificate = LineField(max_length=20, help_text="As the country's board writes it, such as PG-13.")
+
+    class Meta:
+        ordering = ["country"]
+        constraints = [
+            # Consumer: the movie's page and its history, which show one certificate a country.
+            models.UniqueConstraint(
+                fields=["movie", "country"],
+                name="movie_certificate_once",
+                violation_error_message="There is a certificate of that country already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.certificate}"
 
 
 class DatasetMovie(models.Model):

@@ -43,6 +43,8 @@ def movie_form(movie: Movie, **changes) -> dict:
         "imdb_id": "",
         "credits-TOTAL_FORMS": 0,
         "credits-INITIAL_FORMS": 0,
+        "certificates-TOTAL_FORMS": 0,
+        "certificates-INITIAL_FORMS": 0,
         "dataset_ids-TOTAL_FORMS": 0,
         "dataset_ids-INITIAL_FORMS": 0,
     }

@@ -1,0 +1,114 @@
+"""What staff do to many movies at once: publish, hide, tag."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import ngettext
+
+from movies import services
+from movies.models import Genre, Movie
+
+# Movies changed by one request: more would take longer than a request may.
+MAX_SELECTED = 5000
+
+
+class TagForm(forms.Form):
+    """Genres and keywords to add to the selected movies and to remove from them."""
+
+    add_genres = forms.ModelMultipleChoiceField(Genre.objects.all(), required=False)
+    remove_genres = forms.ModelMultipleChoiceField(Genre.objects.all(), required=False)
+    add_keywords = forms.CharField(required=False, max_length=2000, help_text="Separated by commas.")
+    remove_keywords = forms.CharField(required=False, max_length=2000, help_text="Separated by commas.")
+
+    def clean_add_keywords(self) -> list[str]:
+        """The keywords, split at commas."""
+        return self._split("add_keywords")
+
+    def clean_remove_keywords(self) -> list[str]:
+        """The keywords, split at commas."""
+        return self._split("remove_keywords")
+
+    def _split(self, name: str) -> list[str]:
+        return [part for part in self.cleaned_data[name].split(",") if part.strip()]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not any(cleaned.values()):
+            raise ValidationError("Say what to add or remove.")
+        return cleaned
+
+
+class MovieBulkAdmin(admin.ModelAdmin):
+    """Actions on selected movies; each is logged and in the history of every movie that it changes."""
+
+    @admin.action(description="Publish the selected movies", permissions=["change"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        self._set_status(request, queryset, "published")
+
+    @admin.action(description="Hide the selected movies from the catalogue and every list", permissions=["change"])
+    def hide_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
+        self._set_status(request, queryset, "hidden")
+
+    @admin.action(description="Add or remove genres and keywords of the selected movies", permissions=["change"])
+    def tag_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> HttpResponse | None:
+        """Asks for the genres and keywords, then changes the movies."""
+        form = TagForm(request.POST if "apply" in request.POST else None)
+        if form.is_valid():
+            chosen = self._chosen(request, queryset)
+            if chosen is None:
+                return None
+            ids = [movie.pk for movie in chosen]
+            try:
+                changed = services.movies_tag(movie_ids=ids, user_id=request.user.pk, **form.cleaned_data)
+            except ValidationError as error:
+                form.add_error(None, error)
+            else:
+                self._log(request, chosen, "Changed genres or keywords.")
+                text = ngettext("%(n)d movie was tagged.", "%(n)d movies were tagged.", changed)
+                self.message_user(request, text % {"n": changed}, messages.SUCCESS)
+                return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Genres and keywords of the selected movies",
+            "opts": self.opts,
+            "form": form,
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "count": queryset.order_by()[: MAX_SELECTED + 1].count(),
+        }
+        response: HttpResponse = render(request, "admin/tag_movies.html", context)
+        return response
+
+    def _set_status(self, request: HttpRequest, queryset: QuerySet[Movie], done: str) -> None:
+        chosen = self._chosen(request, queryset)
+        if chosen is None:
+            return
+        service = services.movies_publish if done == "published" else services.movies_hide
+        changed = service(movie_ids=[movie.pk for movie in chosen], user_id=request.user.pk)
+        self._log(request, chosen, f"Set to {done}.")
+        text = ngettext("%(n)d movie was %(done)s.", "%(n)d movies were %(done)s.", changed)
+        self.message_user(request, text % {"n": changed, "done": done}, messages.SUCCESS)
+
+    def _chosen(self, request: HttpRequest, queryset: QuerySet[Movie]) -> list[Movie] | None:
+        """The selected movies; None, with a message, if they are too many."""
+        chosen = list(queryset.order_by().prefetch_related(None)[: MAX_SELECTED + 1])
+        if len(chosen) <= MAX_SELECTED:
+            return chosen
+        text = f"Nothing is changed: select at most {MAX_SELECTED:,} movies at once, for example by a filter."
+        self.message_user(request, text, messages.ERROR)
+        return None
+
+    def _log(self, request: HttpRequest, chosen: list[Movie], message: str) -> None:
+        LogEntry.objects.log_actions(
+            user_id=cast(int, request.user.pk),
+            queryset=cast(Any, chosen),
+            action_flag=CHANGE,
+            change_message=message,
+        )
