@@ -14,6 +14,7 @@ from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.changes.admin import MovieHistoryAdmin
 from movies.models import Credit, DatasetMovie, Genre, Movie, MovieCertificate, Person
 from movies.paginator import EstimatedCountPaginator
+from movies.poster_admin import PosterAdmin
 from movies.staff_search import movies_found, people_found
 from movies.text import normalise_query
 from recsys_project.staff_admin import StaffTabularInline
@@ -48,7 +49,7 @@ class DatasetMovieInline(StaffTabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(MovieHistoryAdmin, MovieBulkAdmin, AnnouncingAdmin):
+class MovieAdmin(MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin, AnnouncingAdmin):
     list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
@@ -60,12 +61,12 @@ class MovieAdmin(MovieHistoryAdmin, MovieBulkAdmin, AnnouncingAdmin):
     show_full_result_count = False
     paginator = EstimatedCountPaginator
     autocomplete_fields = ["genres"]
-    readonly_fields = ["created_at", "content_changed_at"]
+    readonly_fields = ["poster", "created_at", "content_changed_at"]
     inlines = [CreditInline, CertificateInline, DatasetMovieInline]
     actions = ["publish_selected", "hide_selected", "tag_selected", "undo_selected"]
     fieldsets = [
         (None, {"fields": ["title", "year", "status", "genres", "overview", "keywords"]}),
-        ("Details", {"fields": ["runtime_minutes", "language", "poster_url"]}),
+        ("Details", {"fields": ["runtime_minutes", "language", "poster_url", "poster"]}),
         ("External ids", {"fields": ["movielens_id", "imdb_id", "tmdb_id"]}),
         ("History", {"fields": ["created_at", "content_changed_at"]}),
     ]

@@ -37,9 +37,9 @@ def movies_published() -> QuerySet[Movie]:
 
 
 def movies_with_details() -> QuerySet[Movie]:
-    """Published movies with their genres and their credits, directors first, in billing order (three queries)."""
+    """Published movies with genres, certificates, and credits, directors first, in billing order (four queries)."""
     credits = Credit.objects.select_related("person").order_by(*_BILLING)
-    return movies_published().prefetch_related("genres", Prefetch("credits", queryset=credits))
+    return movies_published().prefetch_related("genres", "certificates", Prefetch("credits", queryset=credits))
 
 
 def movie_cards(movie_ids: Iterable[int]) -> dict[int, Card]:

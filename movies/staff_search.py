@@ -72,10 +72,12 @@ def people_found(queryset: QuerySet[Person], typed: str) -> QuerySet[Person]:
     """
     typed = normalise_query(typed.replace("\x00", ""))[:MAX_QUERY_LENGTH]
     key = search_key(typed)
+    if not key:
+        return queryset
     if re.fullmatch(r"nm\d{5,10}", typed, re.IGNORECASE):
         return queryset.filter(imdb_id=typed.lower())
     named = queryset.filter(search_name__contains=key)
-    return named if not key or named.order_by().exists() else queryset.filter(search_name__trigram_similar=key)
+    return named if named.order_by().exists() else queryset.filter(search_name__trigram_similar=key)
 
 
 def _id_typed(typed: str) -> Q | None:

@@ -213,6 +213,7 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
                 **_HEAT,
                 **_EXPANDED,
                 "keywords": ["heist", "detective"],
+                "certificates": [{"country": "DE", "certificate": "16"}, {"country": "US", "certificate": "R"}],
                 "movielens_id": 6,
                 "predicted_rating": 4.3,
             }

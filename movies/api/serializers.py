@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from movies.api.pagination import NEXT_CURSOR_HELP
-from movies.models import Credit, Genre
+from movies.models import Credit, Genre, MovieCertificate
 
 
 class GenreSerializer(serializers.ModelSerializer):
@@ -41,6 +41,14 @@ class MovieCardSerializer(serializers.Serializer):
     )
 
 
+class CertificateSerializer(serializers.ModelSerializer):
+    """The age rating of a movie in a country, as its board writes it."""
+
+    class Meta:
+        model = MovieCertificate
+        fields = ["country", "certificate"]
+
+
 class MovieSerializer(MovieCardSerializer):
     """Everything about a movie."""
 
@@ -50,6 +58,10 @@ class MovieSerializer(MovieCardSerializer):
         many=True, source="credits", help_text="Directors, then the cast, in billing order."
     )
     keywords = serializers.ListField(child=serializers.CharField())
+    # The queryset must prefetch these, too.
+    certificates = CertificateSerializer(
+        many=True, help_text="Age ratings by country (ISO 3166-1 alpha-2), such as R in US; empty if none is known."
+    )
     movielens_id = serializers.IntegerField(allow_null=True)
 
 

@@ -60,12 +60,12 @@ class MovieHistoryAdmin(admin.ModelAdmin):
             return cast(HttpResponse, missing)
         if not self.has_view_or_change_permission(request, movie):
             raise PermissionDenied
-        changes = MovieChange.objects.filter(movie=movie).select_related("user").order_by("-pk")[:MAX_SHOWN]
+        changes = list(MovieChange.objects.filter(movie=movie).select_related("user").order_by("-pk")[:MAX_SHOWN])
         shown = [{"change": change, "fields": change_in_words(change)} for change in changes]
         content_type = ContentType.objects.get_for_model(Movie)
         logged = LogEntry.objects.filter(content_type=content_type, object_id=str(movie.pk))
-        if shown:
-            logged = logged.filter(action_time__lt=shown[-1]["change"].changed_at)  # type: ignore[union-attr]
+        if changes:
+            logged = logged.filter(action_time__lt=changes[-1].changed_at)
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {movie}",

@@ -19,6 +19,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# Hosts whose posters staff see on the page of a movie, and only there; with a scheme where it is not https.
+ADMIN_POSTER_HOSTS: list[str] = env.list("ADMIN_POSTER_HOSTS", default=["image.tmdb.org"])
 # Features of a browser that no page uses.
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"

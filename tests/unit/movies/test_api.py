@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from movies.models import Credit, Movie, Person
+from movies.models import Credit, Movie, MovieCertificate, Person
 from tests.factories import make_movie
 
 LIST = "/api/movies/"
@@ -117,7 +117,7 @@ def test_a_movie_tells_its_people_in_billing_order(cast, api_client):
     with CaptureQueriesContext(connection) as queries:
         movie = api_client.get(f"{LIST}{heat.pk}/").data
 
-    assert len(queries) == 3
+    assert len(queries) == 4
     assert movie["people"][0] == {"id": mann.pk, "name": "Mann", "role": "director"}
     assert [(person["name"], person["role"]) for person in movie["people"][1:]] == [
         ("Pacino", "cast"),
@@ -129,3 +129,12 @@ def test_a_movie_tells_its_people_in_billing_order(cast, api_client):
 @pytest.mark.parametrize("movie_id", ["0", "999999", "9" * 19, "9" * 60])
 def test_an_unknown_movie_is_not_found(cast, api_client, movie_id):
     assert api_client.get(f"{LIST}{movie_id}/").status_code == 404
+
+
+def test_the_page_of_a_movie_has_its_certificates_by_country(cast, api_client):
+    for country, certificate in (("US", "R"), ("DE", "16")):
+        MovieCertificate.objects.create(movie=cast["Heat"], country=country, certificate=certificate)
+    shown = api_client.get(f"/api/movies/{cast['Heat'].pk}/").json()
+
+    assert shown["certificates"] == [{"country": "DE", "certificate": "16"}, {"country": "US", "certificate": "R"}]
+    assert api_client.get(f"/api/movies/{cast['Casino'].pk}/").json()["certificates"] == []
