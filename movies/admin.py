@@ -15,6 +15,7 @@ from movies.changes.admin import MovieHistoryAdmin
 from movies.models import Credit, DatasetMovie, Genre, Movie, MovieCertificate, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.poster_admin import PosterAdmin
+from movies.sheets.admin import MovieSheetAdmin
 from movies.staff_search import movies_found, people_found
 from movies.text import normalise_query
 from recsys_project.staff_admin import StaffTabularInline
@@ -49,7 +50,7 @@ class DatasetMovieInline(StaffTabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin, AnnouncingAdmin):
+class MovieAdmin(MovieSheetAdmin, MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin, AnnouncingAdmin):
     list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
     list_filter = ["status", "genres", "language"]
     list_per_page = 50

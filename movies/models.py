@@ -148,6 +148,8 @@ class Movie(models.Model):
             models.Index(fields=["id"], condition=~models.Q(status="published"), name="movie_not_published"),
             # Consumer: the embedding refresh, which reads what changed since its last run.
             models.Index(fields=["content_changed_at"], name="movie_content_changed"),
+            # Consumer: the search of staff for a pasted id, and imported sheets.
+            models.Index(fields=["imdb_id"], name="movie_imdb_id"),
             # Consumer: import_metadata's lookup by TMDB id; data sets repeat a few ids, so it is not unique.
             models.Index(fields=["tmdb_id"], name="movie_tmdb_id"),
         ]

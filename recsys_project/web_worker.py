@@ -37,7 +37,10 @@ SEND_SECONDS = 30.0
 # How long a closed connection is read on, so that the client gets the last answer before a reset (RFC 9112, 9.6).
 LINGER_SECONDS = 2.0
 MAX_BODY = int(os.environ.get("MAX_BODY_BYTES", str(1024 * 1024)))
-UPLOADS = {b"/api/taste-imports/": int(os.environ.get("MAX_UPLOAD_BYTES", str(20 * 1024 * 1024)))}
+UPLOADS = {
+    b"/api/taste-imports/": int(os.environ.get("MAX_UPLOAD_BYTES", str(20 * 1024 * 1024))),
+    b"/admin/movies/movie/import/": 5 * 1024 * 1024 + 64 * 1024,
+}
 # Bytes of incomplete requests that a process holds; beyond that, those that wait longest are closed.
 MAX_HELD = 64 * 1024 * 1024
 _BLOCK = 64 * 1024

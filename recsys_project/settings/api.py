@@ -49,4 +49,8 @@ BODY_LIMIT_ROUTES = [
 ]
 # Routes that take files, and the largest body of each, which may be above DATA_UPLOAD_MAX_MEMORY_SIZE. The web worker
 # collects them in memory like other bodies (recsys_project/web_worker.py).
-UPLOAD_LIMIT_ROUTES = {"/api/taste-imports/": env.int("MAX_UPLOAD_BYTES", default=20 * 1024 * 1024)}
+UPLOAD_LIMIT_ROUTES = {
+    "/api/taste-imports/": env.int("MAX_UPLOAD_BYTES", default=20 * 1024 * 1024),
+    # A sheet of movies may have 5 MB (movies/sheets/files.py), and its form a few fields more.
+    "/admin/movies/movie/import/": 5 * 1024 * 1024 + 64 * 1024,
+}

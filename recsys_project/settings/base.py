@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "import_export",
     "django_prometheus",
     "django_structlog",
     # Before accounts, which takes their models out of the admin.

@@ -1,0 +1,1 @@
+"""Import and export of movies as CSV and XLSX in the admin."""

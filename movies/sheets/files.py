@@ -1,0 +1,152 @@
+"""Reads uploaded CSV and XLSX files into rows of texts, within limits on what is really read. Without Django."""
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from movies.sheets.errors import SheetError
+
+MAX_FILE_BYTES = 5 * 1024 * 1024
+MAX_ROWS = 5_000
+MAX_COLUMNS = 30
+MAX_CELL_LETTERS = 20_000
+# Of an XLSX file, which is a zip: its members, and what they hold once they are inflated.
+MAX_MEMBERS = 200
+MAX_INFLATED = 40 * 1024 * 1024
+_BLOCK = 64 * 1024
+_DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def read_csv(content: bytes) -> Table:
+    """The header and the rows of a CSV file in UTF-8, separated by commas, semicolons or tabs.
+
+    Rows have as many cells as the header. Raises SheetError.
+    """
+    _check_size(content)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SheetError('The file is not in UTF-8: save it as "CSV UTF-8".') from error
+    if "\0" in text:
+        raise SheetError("The file holds null characters: it is no CSV file.")
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return _table(reader)
+    except csv.Error as error:
+        raise SheetError(f"Line {reader.line_num} cannot be read: {error}.") from error
+
+
+def read_xlsx(content: bytes) -> Table:
+    """The header and the rows of the first sheet of an XLSX file. Raises SheetError."""
+    _check_size(content)
+    _check_zip(content)
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+    except (*_DAMAGE, InvalidFileException, KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
+        raise SheetError("The file is no XLSX file, or damaged.") from error
+    try:
+        if not book.worksheets:
+            raise SheetError("The file holds no sheet.")
+        sheet = book.worksheets[0]
+        # A sheet says itself how large it is; only the bounds given here are believed.
+        sheet.reset_dimensions()
+        rows = sheet.iter_rows(max_row=MAX_ROWS + 3, max_col=MAX_COLUMNS + 1, values_only=True)
+        return _table([_text(value) for value in row] for row in rows)
+    except SheetError:
+        raise
+    except (*_DAMAGE, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError) as error:
+        raise SheetError("The sheet cannot be read: the file is damaged.") from error
+    finally:
+        book.close()
+
+
+def _check_size(content: bytes) -> None:
+    if not content:
+        raise SheetError("The file is empty.")
+    if len(content) > MAX_FILE_BYTES:
+        raise SheetError(f"The file has more than {MAX_FILE_BYTES >> 20} MB.")
+
+
+def _check_zip(content: bytes) -> None:
+    """Raises SheetError for a zip that inflates to more than MAX_INFLATED, whatever its directory says."""
+    budget = MAX_INFLATED
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if len(entries) > MAX_MEMBERS:
+                raise SheetError(f"The file holds more than {MAX_MEMBERS} parts.")
+            for entry in entries:
+                with archive.open(entry) as stream:
+                    for number, block in enumerate(_blocks(stream)):
+                        budget -= len(block)
+                        if budget < 0:
+                            raise SheetError("The file inflates to more than a sheet of this size holds.")
+                        if number == 0 and _DECLARATION.search(block):
+                            raise SheetError("The file holds an XML declaration that no sheet has.")
+    except _DAMAGE as error:
+        raise SheetError("The file is no XLSX file, or damaged.") from error
+
+
+def _blocks(stream: Any) -> Iterator[bytes]:
+    while block := stream.read(_BLOCK):
+        yield block
+
+
+def _text(value: Any) -> str:
+    """A cell's value as it would be typed: whole numbers without a fraction."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)
+
+
+def _table(rows: Iterable[list[str]]) -> Table:
+    """Splits the header from the rows and checks their number and width."""
+    header: list[str] | None = None
+    table: list[list[str]] = []
+    for number, cells in enumerate(rows, start=1):
+        while cells and not cells[-1].strip():
+            cells = cells[:-1]  # noqa: PLW2901 -- spreadsheets add empty cells.
+        if header is None:
+            header = _header(cells)
+            continue
+        if len(cells) > len(header):
+            raise SheetError(f"Row {number} has {len(cells)} cells, and the header has {len(header)}.")
+        if any(len(cell) > MAX_CELL_LETTERS for cell in cells):
+            raise SheetError(f"A cell of row {number} has more than {MAX_CELL_LETTERS:,} letters.")
+        table.append([*cells, *[""] * (len(header) - len(cells))])
+        if len(table) > MAX_ROWS and any(table[-1]):
+            raise SheetError(f"The file has more than {MAX_ROWS:,} rows: split it.")
+    while table and not any(table[-1]):
+        table.pop()
+    if not header or not table:
+        raise SheetError("The file has no rows below its header.")
+    return header, table
+
+
+def _header(cells: list[str]) -> list[str]:
+    if len(cells) > MAX_COLUMNS:
+        raise SheetError(f"The file has more than {MAX_COLUMNS} columns.")
+    names = [cell.strip().lower() for cell in cells]
+    for place, name in enumerate(names, start=1):
+        if not name:
+            raise SheetError(f"Column {place} has no name.")
+        if name in names[: place - 1]:
+            raise SheetError(f"There are two columns named {name[:80]}.")
+    return names
