@@ -10,10 +10,13 @@ class EventsConfig(AppConfig):
         from accounts.privacy.cleaners import on_taste_reset  # noqa: PLC0415
         from events.attribution.checks import check_attribution  # noqa: PLC0415
         from events.list_invalidation import forget_user_on_commit  # noqa: PLC0415
+        from events.merging import MOVIE_REFERENCES  # noqa: PLC0415
         from events.privacy import taste_delete  # noqa: PLC0415
         from events.served.checks import check_served_log  # noqa: PLC0415
+        from movies.merging.references import register as register_references  # noqa: PLC0415
 
         register(check_attribution)
         register(check_served_log)
+        register_references(*MOVIE_REFERENCES)
         on_taste_reset(taste_delete)
         on_user_delete(forget_user_on_commit)

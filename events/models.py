@@ -14,7 +14,7 @@ from django.utils import timezone
 from events.fields import RealField
 from events.kinds import KIND_CHOICES, OPINION_EVENTS, POSITIVE_FROM, SHELF_KINDS, VOTE_EVENTS, Kind
 from events.taste.models import TasteImport, TasteImportFilm
-from movies.models import Movie
+from movies.models import Movie, MovieMerge
 from movies.text import normalise_line
 
 # Django finds an app's models in its module ``models``.
@@ -182,6 +182,26 @@ class Tag(models.Model):
         self.text = normalise_line(self.text)
         if self.tagged_at is not None:
             self.tagged_at = clamp_to_now(self.tagged_at, "tagged_at")
+
+
+class MergedRating(models.Model):
+    """A rating of a duplicate as it was before the merge, with the person's own of the target, if any; for undoing."""
+
+    merge = models.ForeignKey(MovieMerge, on_delete=models.CASCADE, db_index=False, related_name="ratings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="merged_ratings")
+    duplicate_value = models.FloatField()
+    duplicate_rated_at = models.DateTimeField()
+    target_value = models.FloatField(null=True)
+    target_rated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Consumer: undoing a merge.
+            models.UniqueConstraint(fields=["merge", "user"], name="merged_rating_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} gave {self.duplicate_value} before merge {self.merge_id}"
 
 
 class ServedRecommendation(models.Model):

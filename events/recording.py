@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.privacy.pausing import users_lock_to_record
@@ -22,13 +23,19 @@ from events.models import Interaction
 from events.new_events import EventResult, NewEvent, Outcome, event_errors, in_utc, no_movie, stored_kind
 from events.rating_ledger import RatingChange, ratings_keep, ratings_update
 from events.taking_back import COMES_LATE, events_take_back
+from movies.merging.aliases import movies_merged_into
 from movies.models import Movie
 
 # Ids follow the order of the events, because of two events at one time the one received later counts; the rows are
-# inserted in the order of their unique key, so that two calls with the same events do not wait for each other.
+# inserted in the order of their unique key, so that two calls with the same events do not wait for each other. An event
+# of a merged movie is one of the movie it was merged into. The movie is locked, so that an event comes entirely before
+# or after a merge.
 _INSERT = f"""
     WITH given AS MATERIALIZED (
-        SELECT nextval('events_interaction_id_seq') AS id, event.* FROM unnest(
+        SELECT nextval('events_interaction_id_seq') AS id, user_id, coalesce(
+            (SELECT named.merged_into_id FROM movies_movie named WHERE named.id = event.movie_id), event.movie_id
+        ) AS movie_id, kind, value, progress, occurred_at, event_id, recommendation_id, source, undo
+        FROM unnest(
             %(user)s::bigint[], %(movie)s::bigint[], %(kind)s::varchar[], %(value)s::float8[], %(progress)s::real[],
             %(occurred)s::timestamptz[], %(event)s::uuid[], %(list)s::uuid[], %(source)s::varchar[], %(undo)s::bool[]
         ) AS event (user_id, movie_id, kind, value, progress, occurred_at, event_id, recommendation_id, source, undo)
@@ -38,10 +45,12 @@ _INSERT = f"""
         received_at, undone_at
     )
     SELECT given.*, %(received)s, CASE WHEN given.undo OR {COMES_LATE} THEN %(received)s::timestamptz END
-    FROM given JOIN movies_movie movie ON movie.id = given.movie_id AND (movie.status = %(published)s OR given.undo)
+    FROM given JOIN movies_movie movie ON movie.id = given.movie_id
+        AND (movie.status = %(published)s OR (given.undo AND movie.merged_into_id IS NULL))
     ORDER BY given.user_id, given.event_id
+    FOR KEY SHARE OF movie
     ON CONFLICT (user_id, event_id) DO NOTHING
-    RETURNING id, user_id, event_id, undone_at
+    RETURNING id, user_id, movie_id, event_id, undone_at
 """  # noqa: S608 -- no input in it.
 _STORED = """
     SELECT stored.* FROM unnest(%s::bigint[], %s::uuid[]) AS key (user_id, event_id)
@@ -103,9 +112,9 @@ def interactions_record(
 
 
 def _record(
-    rows: dict[int, _Row], refused: Mapping[int, dict[str, str]], received_at: datetime
+    rows: dict[int, _Row], refused: Mapping[int, dict[str, str]], received_at: datetime, *, again: bool = True
 ) -> dict[int, EventResult]:
-    """Stores the rows, by their places; in a transaction."""
+    """Stores the rows, by their places; in a transaction. again: whether to repeat those that a merge has outrun."""
     undoing = any(row.given.undo for row in rows.values())
     people = users_lock_to_record(user_ids={row.given.user_id for row in rows.values()}, alone=undoing)
     first: dict[Key, _Row] = {}
@@ -121,10 +130,23 @@ def _record(
         ratings_update(changes, at=received_at)
     rest = [row for row in rows.values() if not row.created and row.given.event_id is not None]
     stored = _stored({row.key for row in rest})
-    published = _published({row.given.movie_id for row in rows.values() if not row.created and row.key not in stored})
-    results = {
-        place: _result(row, stored.get(row.key), refused.get(place), people, published) for place, row in rows.items()
+    known = _Known(
+        people,
+        published=_published(
+            {row.given.movie_id for row in rows.values() if not row.created and row.key not in stored}
+        ),
+        merged=movies_merged_into({row.given.movie_id for row in rest if _names_another(row, stored.get(row.key))}),
+    )
+    results = {place: _result(row, stored.get(row.key), refused.get(place), known) for place, row in rows.items()}
+    # A merge came between reading the movie and locking it: now it leads to the other movie.
+    outrun = {
+        place: row
+        for place, row in rows.items()
+        if again and place not in refused and people.get(row.given.user_id) and not row.created
+        if row.key not in stored and row.given.movie_id in known.published
     }
+    if outrun:
+        results |= _record(outrun, refused, received_at, again=False)
     touched = [result.event for result in results.values() if result.event is not None]
     invalidate_users_on_commit([(event.pk, event.user_id) for event in touched])
     return results
@@ -147,18 +169,18 @@ def _insert(rows: list[_Row], received_at: datetime) -> None:
     by_key = {row.key: row for row in rows}
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_INSERT, {**columns, "received": received_at, "published": Movie.Status.PUBLISHED.value})
-        for pk, user_id, event_id, undone_at in cursor.fetchall():
+        for pk, user_id, movie_id, event_id, undone_at in cursor.fetchall():
             row = by_key[user_id, event_id]
-            row.created, row.stored = True, _interaction(row, pk, received_at, undone_at)
+            row.created, row.stored = True, _interaction(row, pk, movie_id, received_at, undone_at)
 
 
-def _interaction(row: _Row, pk: int, received_at: datetime, undone_at: datetime | None) -> Interaction:
+def _interaction(row: _Row, pk: int, movie_id: int, received_at: datetime, undone_at: datetime | None) -> Interaction:
     given = row.given
     values = {
         "id": pk,
         "event_id": row.event_id,
         "user_id": given.user_id,
-        "movie_id": given.movie_id,
+        "movie_id": movie_id,
         "kind": row.kind,
         "value": given.value,
         "progress": _as_real(given.progress),
@@ -176,12 +198,12 @@ def _interaction(row: _Row, pk: int, received_at: datetime, undone_at: datetime 
 def _rating_changes(rows: list[_Row]) -> list[RatingChange]:
     return [
         RatingChange(
-            *(row.given.user_id, row.given.movie_id, row.given.value, row.occurred_at),
+            *(row.given.user_id, row.stored.movie_id, row.given.value, row.occurred_at),
             undo=row.given.undo,
-            late=row.stored is not None and row.stored.undone_at is not None and not row.given.undo,
+            late=row.stored.undone_at is not None and not row.given.undo,
         )
         for row in rows
-        if row.kind == Kind.RATING
+        if row.kind == Kind.RATING and row.stored is not None
     ]
 
 
@@ -206,41 +228,55 @@ def _stored(keys: set[Key]) -> dict[Key, Interaction]:
 
 
 def _published(movie_ids: set[int]) -> set[int]:
+    """Those of the ids that are of a published movie, or lead to one. One query, if there are ids."""
     if not movie_ids:
         return set()
-    return set(Movie.objects.filter(pk__in=movie_ids, status=Movie.Status.PUBLISHED).values_list("pk", flat=True))
+    published = Movie.Status.PUBLISHED
+    listed = Movie.objects.filter(Q(status=published) | Q(merged_into__status=published), pk__in=movie_ids)
+    return set(listed.values_list("pk", flat=True))
 
 
-def _result(
-    row: _Row,
-    stored: Interaction | None,
-    refusal: dict[str, str] | None,
-    people: Mapping[int, bool],
-    published: set[int],
-) -> EventResult:
-    """What became of one row; ``people``: whether each person who exists takes events."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What decides on rows that were not inserted.
+
+    people: whether each person who exists takes events; published: see ``_published``; merged: where movies that are
+    not the stored event's lead.
+    """
+
+    people: Mapping[int, bool]
+    published: set[int]
+    merged: Mapping[int, int]
+
+
+def _result(row: _Row, stored: Interaction | None, refusal: dict[str, str] | None, known: _Known) -> EventResult:
+    """What became of one row."""
     given = row.given
     if row.created:
         return EventResult(outcome=Outcome.CREATED, event=row.stored)
-    if given.user_id not in people:
+    if given.user_id not in known.people:
         return EventResult(outcome=Outcome.GONE)
     if stored is not None:
-        same = _same_content(row, stored)
+        same = _same_content(row, stored, known.merged)
         return EventResult(outcome=Outcome.REPEATED, event=stored) if same else EventResult(outcome=Outcome.CONFLICT)
-    if given.movie_id not in published and not given.undo:
+    if given.movie_id not in known.published and not given.undo:
         errors = {"movie": no_movie(given.movie_id)}
         return EventResult(outcome=Outcome.INVALID, errors=errors)
-    if not people[given.user_id]:
+    if not known.people[given.user_id]:
         return EventResult(outcome=Outcome.PAUSED)
     # An undo fails only where there is no such movie at all.
     errors = refusal or {"movie": f"There is no movie {given.movie_id}."}
     return EventResult(outcome=Outcome.INVALID, errors=errors)
 
 
-def _same_content(row: _Row, stored: Interaction) -> bool:
+def _names_another(row: _Row, stored: Interaction | None) -> bool:
+    return stored is not None and stored.movie_id != row.given.movie_id
+
+
+def _same_content(row: _Row, stored: Interaction, merged: Mapping[int, int]) -> bool:
     given = row.given
     content = {
-        "movie_id": given.movie_id,
+        "movie_id": merged.get(given.movie_id, given.movie_id),
         "kind": row.kind,
         "value": given.value,
         "progress": _as_real(given.progress),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import User
 from accounts.privacy.pausing import PersonalisationPausedError
@@ -59,7 +60,9 @@ def movie_unhide(*, user: User, movie_id: int) -> None:
     Somebody who has paused personalisation can do this too: nothing new is recorded, the hides are taken back.
     Raises User.DoesNotExist if the person was deleted meanwhile.
     """
-    hides = Interaction.objects.filter(user=user, movie_id=movie_id, kind=Kind.HIDE.value, undone_at=None)
+    hides = Interaction.objects.filter(user=user, kind=Kind.HIDE.value, undone_at=None)
+    # The id may be that of a duplicate, which was merged into the movie since.
+    hides = hides.filter(Q(movie_id=movie_id) | Q(movie__merged=movie_id))
     event_ids = list(hides.values_list("event_id", flat=True))
     if not event_ids:
         return

@@ -80,6 +80,8 @@ class Movie(models.Model):
         DRAFT = "draft"
         PUBLISHED = "published"
         HIDDEN = "hidden"
+        # Its row stays, so that its ids still lead to the movie it was merged into.
+        MERGED = "merged"
 
     title = LineField(max_length=300)
     year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Year of release.")
@@ -94,6 +96,10 @@ class Movie(models.Model):
     movielens_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
     imdb_id = models.CharField(max_length=12, blank=True, help_text="Such as tt0114709.")
     tmdb_id = models.PositiveIntegerField(null=True, blank=True)
+    # Always a movie that is not merged itself: of a chain the last one.
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, editable=False, db_index=False, related_name="merged"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     content_changed_at = models.DateTimeField(
         default=timezone.now,
@@ -125,6 +131,11 @@ class Movie(models.Model):
             ),
             models.CheckConstraint(condition=~models.Q(title=""), name="movie_title_present"),
             models.CheckConstraint(
+                condition=models.Q(status="merged", merged_into__isnull=False)
+                | (~models.Q(status="merged") & models.Q(merged_into__isnull=True)),
+                name="movie_merged_iff_into_another",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(NFCNormalised("title"))
                 & models.Q(NFCNormalised("overview"))
                 & models.Q(NFCNormalised(WordsOf("keywords"))),
@@ -146,6 +157,10 @@ class Movie(models.Model):
             models.Index(fields=["year"], name="movie_year"),
             # Consumer: the speed layer's search, which excludes unpublished movies; few rows in any catalogue.
             models.Index(fields=["id"], condition=~models.Q(status="published"), name="movie_not_published"),
+            # Consumer: attribution and merges, which read the duplicates of a movie; few rows in any catalogue.
+            models.Index(
+                fields=["merged_into"], condition=models.Q(merged_into__isnull=False), name="movie_merged_into"
+            ),
             # Consumer: the embedding refresh, which reads what changed since its last run.
             models.Index(fields=["content_changed_at"], name="movie_content_changed"),
             # Consumer: the search of staff for a pasted id, and imported sheets.
@@ -232,3 +247,9 @@ class CacheInvalidation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+# Django finds an app's models in its module ``models``.
+from movies.deletion.models import MovieDeletion as MovieDeletion  # noqa: E402, PLC0414
+from movies.merging.models import MergedRows as MergedRows  # noqa: E402, PLC0414
+from movies.merging.models import MovieMerge as MovieMerge  # noqa: E402, PLC0414

@@ -19,8 +19,8 @@ MAX_TAGS = 15
 
 
 def movie_contents_read(movie_ids: Collection[int] | None = None) -> list[MovieContent]:
-    """Texts of movies, published or not; of all movies by default. Four queries."""
-    movies = Movie.objects.order_by("pk")
+    """Texts of movies, published or not, but for merged ones; of all movies by default. Four queries."""
+    movies = Movie.objects.exclude(status=Movie.Status.MERGED).order_by("pk")
     genres = Movie.genres.through.objects.order_by("genre__name")
     credits = Credit.objects.filter(position__lt=MAX_CAST).order_by("role", "position", "pk")
     tags = Tag.objects.values("movie_id", word=Lower("text")).annotate(people=Count("user", distinct=True))

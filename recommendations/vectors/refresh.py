@@ -63,10 +63,11 @@ def embeddings_refresh() -> int:
 
 
 def _changed(version: ModelVersion) -> list[int]:
-    """Ids of movies that have no vectors, or whose text is newer than their vectors. One query."""
+    """Ids of movies that have no vectors, or whose text is newer than their vectors, but for merged ones. One query."""
     current = Q(embeddings__version=version, embeddings__updated_at__gte=F("content_changed_at"))
     up_to_date = Movie.objects.filter(current).values("pk")
-    return list(Movie.objects.exclude(pk__in=up_to_date).order_by("pk").values_list("pk", flat=True))
+    living = Movie.objects.exclude(status=Movie.Status.MERGED)
+    return list(living.exclude(pk__in=up_to_date).order_by("pk").values_list("pk", flat=True))
 
 
 class _Vectors(NamedTuple):

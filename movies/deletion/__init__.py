@@ -1,0 +1,1 @@
+"""Deleting movies: hidden at once, and their rows deleted in batches."""

@@ -1,0 +1,1 @@
+"""Merging a duplicate into another movie, undoing that, and deleting movies with many rows."""
