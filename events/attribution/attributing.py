@@ -23,7 +23,7 @@ _SHOWN = """
 _LIST = """
     list.id = shown.recommendation_id
     AND list.served_at <= shown.shown_at + %(tolerance)s AND list.served_at > shown.shown_at - %(list_age)s
-    AND event.movie_id = ANY(list.movie_ids[shown.start + 1 : shown.start + shown.count])
+    AND event.movie_ids && list.movie_ids[shown.start + 1 : shown.start + shown.count]
 """
 _COLUMNS = """
     shown.shown_at, shown.start, shown.count, list.id, list.movie_ids, list.sources, list.model_version_id,
@@ -31,8 +31,11 @@ _COLUMNS = """
 """
 _INSERT = f"""
     WITH event AS MATERIALIZED (
-        SELECT id, user_id, movie_id, occurred_at, received_at, recommendation_id FROM events_interaction
-        WHERE received_at >= %(since)s AND received_at < %(until)s AND kind = ANY(%(kinds)s)
+        -- Lists from before a merge name the duplicates that were merged into the movie.
+        SELECT id, user_id, occurred_at, received_at, recommendation_id,
+            movie_id || ARRAY(SELECT merged.id FROM movies_movie merged WHERE merged.merged_into_id = movie_id)
+            AS movie_ids
+        FROM events_interaction WHERE received_at >= %(since)s AND received_at < %(until)s AND kind = ANY(%(kinds)s)
             AND undone_at IS NULL AND NOT undo AND source NOT LIKE 'import:%%' AND source NOT LIKE 'taste:%%'
             AND occurred_at >= %(reach)s
     ), named AS MATERIALIZED (
@@ -53,8 +56,11 @@ _INSERT = f"""
     ), hit AS (
         SELECT true AS is_named, * FROM named UNION ALL SELECT false, * FROM newest
     ), placed AS (
-        SELECT *, start + array_position(movie_ids[start + 1 : start + count], movie_id) AS position
-        FROM hit JOIN (SELECT id AS joined_id, movie_id FROM event) event ON joined_id = event_id
+        SELECT hit.*, start + (
+            SELECT min(array_position(hit.movie_ids[start + 1 : start + count], name))
+            FROM unnest(event.movie_ids) AS name
+        ) AS position
+        FROM hit JOIN event ON event.id = event_id
     ), inserted AS (
         INSERT INTO events_recommendationoutcome (interaction_id, shown_at, recommendation_id, position, source, named,
             model_version_id, experiment, arm, client_id, endpoint)

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 from django.db import connection
+from django.db.models.functions import Coalesce
 
 from accounts.addresses import canonical
 from accounts.clients.users import external_id_problem
@@ -22,10 +23,12 @@ class MovieFinder:
     """Maps ids of movies to database ids: 100 bytes a movie. MovieLens' id wins over IMDb's, over TMDB's, over ours."""
 
     def __init__(self) -> None:
-        rows = Movie.objects.order_by("pk").values_list("pk", "movielens_id", "imdb_id", "tmdb_id")
-        schema = {"found": _INT, "movielens_id": _INT, "imdb_id": pl.String, "tmdb_id": _INT}
+        # A merged movie's ids lead to the movie it was merged into.
+        found = Coalesce("merged_into_id", "pk")
+        rows = Movie.objects.order_by("pk").values_list("pk", found, "movielens_id", "imdb_id", "tmdb_id")
+        schema = {"movie_id": _INT, "found": _INT, "movielens_id": _INT, "imdb_id": pl.String, "tmdb_id": _INT}
         movies = pl.DataFrame(list(rows.iterator(chunk_size=20_000)), schema, orient="row")
-        self._ids = movies.select(pl.col("found").alias("movie_id"), "found")
+        self._ids = movies.select("movie_id", "found")
         self._tables = {name: self._of(movies, name) for name in ("movielens_id", "imdb_id", "tmdb_id")}
 
     @staticmethod
@@ -33,7 +36,7 @@ class MovieFinder:
         """(id, its movie, whether several movies have it)."""
         named = movies.filter(pl.col(name).is_not_null() & (pl.col(name).cast(pl.String) != ""))
         return named.group_by(name).agg(
-            pl.col("found").first().alias(f"by_{name}"), (pl.len() > 1).alias(f"several_{name}")
+            pl.col("found").first().alias(f"by_{name}"), (pl.col("found").n_unique() > 1).alias(f"several_{name}")
         )
 
     def find(self, frame: pl.DataFrame) -> pl.DataFrame:

@@ -63,10 +63,17 @@ class RatingLoader:
         order = np.argsort(numbers)
         self._numbers = numbers[order]
         self._ids = np.fromiter(movie_ids.values(), np.int64, len(movie_ids))[order]
+        # Of merged movies, whose ratings by one person may meet.
+        self._merged = len(np.unique(self._ids)) < len(self._ids)
 
     def load(self, frame: pl.DataFrame) -> None:
         """Stores a frame of user, movie, rating and timestamp (Unix seconds); all movies must be in ``movie_ids``."""
+        if self._merged:
+            frame = self._newest(frame)
         users, created = self._resolver.resolve(frame["user"].to_numpy())
+        if self._merged:
+            # Another block may have rated the same movie under its other id.
+            created = np.zeros_like(created)
         rows = pack_rows(
             _ROW,
             user=users,
@@ -80,6 +87,12 @@ class RatingLoader:
         self._merge(rows[~created], users[~created])
         if created.any():
             self._copy(rows[created])
+
+    def _newest(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Of ratings of one movie under several ids by one person the newest."""
+        movies = pl.Series("found", self._ids[np.searchsorted(self._numbers, frame["movie"].to_numpy())])
+        newest = frame.with_columns(movies).sort("timestamp", descending=True, maintain_order=True)
+        return newest.unique(["user", "found"], keep="first", maintain_order=True).drop("found")
 
     def _copy(self, rows: NDArray[np.void]) -> None:
         copy_rows_in("events_rating", _COLUMNS, rows)

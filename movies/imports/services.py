@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils.text import slugify
 
 from movies.fields import NameKey
+from movies.merging.aliases import movies_merged_into
 from movies.models import DatasetMovie, Genre, Movie
 from movies.movielens.catalogue_lines import LinkLine, MovieLine
 from movies.movielens.titles import match_key
@@ -32,7 +33,8 @@ def catalogue_load(*, dataset: str, movies: Sequence[MovieLine], links: Links, c
     """Creates missing movies and fills in missing ids of known ones. Call it inside a transaction.
 
     Title, year, genres and status of known movies are not changed, since staff maintain them. ``canonical``: the data
-    set's ids are MovieLens ids; otherwise movies are matched by title and year alone.
+    set's ids are MovieLens ids; otherwise movies are matched by title and year alone. ``ids`` lead from
+    a merged movie to the one it was merged into, so that two may be equal.
     """
     stored = dict(DatasetMovie.objects.filter(dataset=dataset).values_list("dataset_movie_id", "movie_id"))
     ids = {movie.id: stored[movie.id] for movie in movies if movie.id in stored}
@@ -60,6 +62,8 @@ def catalogue_load(*, dataset: str, movies: Sequence[MovieLine], links: Links, c
         ],
         BATCH,
     )
+    merged = movies_merged_into(set(ids.values()))
+    ids = {number: merged.get(pk, pk) for number, pk in ids.items()}
     return CatalogueResult(ids, new=len(made), known=known, filled=filled)
 
 
