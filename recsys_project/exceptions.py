@@ -300,7 +300,7 @@ def _describe(exc: drf.APIException) -> tuple[str, str, dict[str, list[str]]]:
     code = str(code or getattr(detail, "code", None) or exc.default_code)
     if exc.status_code in (405, 415, 429, 503):
         code = _BY_STATUS[exc.status_code][0]
-    return code, str(detail), {}
+    return code, str(detail), getattr(exc, "error_fields", {})
 
 
 def _flatten(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from accounts.api.public import PublicView
 from movies import selectors
 from movies.api.expand import ExpandQuerySerializer, expansions_requested
 from movies.api.filters import MovieFilterSet
+from movies.api.merged import movie_not_found
 from movies.api.pagination import ListPagination
 from movies.api.serializers import MovieCardSerializer, MovieSerializer
 from movies.models import Movie
@@ -42,6 +44,8 @@ class MovieListView(PublicView, generics.ListAPIView):
 class MovieDetailView(PublicView, generics.RetrieveAPIView):
     """One published movie with its people. 404 if no published movie has this id.
 
+    Of a merged movie the error has the code ``movie_merged`` and names the movie that it was merged into.
+
     The URL map of the site routes MoviePageView of recommendations, which adds the predicted rating.
     """
 
@@ -50,3 +54,9 @@ class MovieDetailView(PublicView, generics.RetrieveAPIView):
 
     def get_queryset(self) -> QuerySet[Movie]:
         return selectors.movies_with_details()
+
+    def get_object(self) -> Movie:
+        try:
+            return super().get_object()
+        except Http404 as error:
+            raise movie_not_found(self.kwargs["pk"]) from error

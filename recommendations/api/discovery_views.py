@@ -4,11 +4,11 @@ The site's URL map adds search and similar movies under ``/api/movies/`` and the
 """
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.public import PublicView
+from movies.api.merged import movie_not_found
 from movies.api.pagination import envelope
 from movies.models import Movie
 from recommendations.api.discovery_serializers import (
@@ -67,7 +67,7 @@ class SimilarListView(PublicView):
         try:
             items = similar_list(movie_id=movie_id, **query.validated_data)
         except Movie.DoesNotExist as error:
-            raise NotFound from error
+            raise movie_not_found(movie_id) from error
         return Response(envelope(items))
 
 
