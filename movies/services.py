@@ -14,7 +14,7 @@ from django.utils import timezone
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.changes.models import MovieChange
 from movies.changes.services import changes_recorded
-from movies.models import Genre, Movie
+from movies.models import Genre, Movie, MovieDeletion
 from movies.text import normalise_line
 
 MAX_KEYWORDS = 100
@@ -23,6 +23,8 @@ _BATCH_SIZE = 500
 
 def movies_publish(*, movie_ids: Iterable[int], user_id: int | None = None) -> int:
     """Publishes these movies, so that they are listed and recommended; returns how many were not published before.
+
+    Those that were merged or are being deleted stay as they are.
 
     user_id: who does it, for the history.
     """
@@ -40,7 +42,8 @@ def movies_hide(*, movie_ids: Iterable[int], user_id: int | None = None) -> int:
 def _movies_set_status(movie_ids: Iterable[int], status: Movie.Status, user_id: int | None) -> int:
     ids = list(movie_ids)
     with changes_recorded(movie_ids=ids, user_id=user_id, kind=MovieChange.Kind.BULK, fields=["status"]):
-        others = Movie.objects.filter(pk__in=ids).exclude(status=status)
+        others = Movie.objects.filter(pk__in=ids).exclude(status__in=[status, Movie.Status.MERGED])
+        others = others.exclude(pk__in=MovieDeletion.objects.filter(finished_at=None).values("movie_id"))
         changed = others.update(status=status, content_changed_at=timezone.now())
         if changed:
             invalidate_catalogue_on_commit()

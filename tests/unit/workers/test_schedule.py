@@ -46,6 +46,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.training.train": "train",
         "workers.tasks.training.run_due": "train",
         "workers.tasks.training.tune": "train",
+        "workers.tasks.catalogue.run_waiting": "default",
         "workers.tasks.maintenance.flush_tokens": "default",
         "workers.tasks.maintenance.announce_changes": "default",
         "workers.tasks.mails.send": "default",
