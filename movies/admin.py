@@ -1,5 +1,7 @@
 """Admin of the catalogue. A change shows in every list from the next request on."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR
 from django.db import transaction
@@ -10,8 +12,9 @@ from django.http import HttpRequest
 from movies import services
 from movies.bulk_admin import MovieBulkAdmin
 from movies.caching.announcing import AnnouncingAdmin
-from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.changes.admin import MovieHistoryAdmin
+from movies.deletion.admin import DeletionAdmin
+from movies.merging.admin import MergingAdmin
 from movies.models import Credit, DatasetMovie, Genre, Movie, MovieCertificate, Person
 from movies.paginator import EstimatedCountPaginator
 from movies.poster_admin import PosterAdmin
@@ -50,7 +53,9 @@ class DatasetMovieInline(StaffTabularInline):
 
 
 @admin.register(Movie)
-class MovieAdmin(MovieSheetAdmin, MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin, AnnouncingAdmin):
+class MovieAdmin(
+    MovieSheetAdmin, MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin, MergingAdmin, DeletionAdmin, AnnouncingAdmin
+):
     list_display = ["title", "year", "status", "genre_names", "runtime_minutes", "language", "movielens_id"]
     list_filter = ["status", "genres", "language"]
     list_per_page = 50
@@ -64,7 +69,7 @@ class MovieAdmin(MovieSheetAdmin, MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin
     autocomplete_fields = ["genres"]
     readonly_fields = ["poster", "created_at", "content_changed_at"]
     inlines = [CreditInline, CertificateInline, DatasetMovieInline]
-    actions = ["publish_selected", "hide_selected", "tag_selected", "undo_selected"]
+    actions = ["publish_selected", "hide_selected", "tag_selected", "undo_selected", "merge_selected", "delete_movies"]
     fieldsets = [
         (None, {"fields": ["title", "year", "status", "genres", "overview", "keywords"]}),
         ("Details", {"fields": ["runtime_minutes", "language", "poster_url", "poster"]}),
@@ -79,6 +84,7 @@ class MovieAdmin(MovieSheetAdmin, MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin
         self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str
     ) -> tuple[QuerySet[Movie], bool]:
         """Searches as the API does, over movies of every status; the best match comes first unless staff sort."""
+        queryset = self.without_merged(request, queryset)
         found = movies_found(queryset, search_term)
         return (found.order_by(*queryset.query.order_by) if request.GET.get(ORDER_VAR) else found), False
 
@@ -94,15 +100,16 @@ class MovieAdmin(MovieSheetAdmin, MovieHistoryAdmin, MovieBulkAdmin, PosterAdmin
         if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
             services.movies_content_changed(movies=Movie.objects.filter(pk=form.instance.pk))
 
-    def delete_model(self, request: HttpRequest, obj: Movie) -> None:
-        super().delete_model(request, obj)
-        invalidate_catalogue_on_commit()
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A merged movie is only shown: undoing the merge brings it back."""
+        merged = isinstance(obj, Movie) and obj.status == Movie.Status.MERGED
+        return not merged and super().has_change_permission(request, obj)
 
-    @transaction.atomic
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
-        """In one transaction, so that rows are never deleted without the invalidation of cached lists."""
-        super().delete_queryset(request, queryset)
-        invalidate_catalogue_on_commit()
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A movie becomes a merged one only by merging it."""
+        if db_field.name == "status":
+            kwargs["choices"] = [pair for pair in Movie.Status.choices if pair[0] != Movie.Status.MERGED]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
 
 @admin.register(Genre)

@@ -146,8 +146,9 @@ CURATED = {
         lambda p: movie_form(Movie.objects.get(pk=p.movie), genres=[]),
     ),
     "movies are hidden": ("movie/", lambda p: {"action": "hide_selected", "_selected_action": [p.movie]}),
-    "a movie is deleted": ("movie/{p.movie}/delete/", lambda p: {"post": "yes"}),
-    "movies are deleted": ("movie/", lambda p: delete_selected(p.movie)),
+    "a movie is deleted": ("movie/{p.movie}/delete/", lambda p: {"delete": "1"}),
+    "movies are deleted": ("movie/delete/", lambda p: {"ids": p.movie, "delete": "1"}),
+    "a movie is merged": ("movie/merge/", lambda p: {"duplicate": p.movie, "target": p.other, "reason": "x"}),
     "a genre is renamed": ("genre/{p.genre}/change/", lambda p: {"name": "Noir", "slug": "noir"}),
     "a genre is deleted": ("genre/{p.genre}/delete/", lambda p: {"post": "yes"}),
     "genres are deleted": ("genre/", lambda p: delete_selected(p.genre)),
@@ -174,7 +175,8 @@ def test_whatever_staff_change_ends_cached_lists_once_it_is_done(committed_cast,
     heat, person = committed_cast["Heat"], Person.objects.create(name="Michael Mann")
     Credit.objects.create(movie=heat, person=person, role="director")
     client.force_login(committed_cast.stan)
-    pks = SimpleNamespace(movie=heat.pk, genre=Genre.objects.get(slug="crime").pk, person=person.pk)
+    other = committed_cast["Casino"].pk
+    pks = SimpleNamespace(movie=heat.pk, other=other, genre=Genre.objects.get(slug="crime").pk, person=person.pk)
     seen = []
     monkeypatch.setattr(version_tokens, "invalidate", lambda name: seen.append((name, catalogue())))
     before = catalogue()

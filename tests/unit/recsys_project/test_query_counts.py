@@ -14,6 +14,8 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from events.attribution.selectors import COUNTS
 from events.models import Interaction, ListImpression, Rating, RecommendationStatistic, ServedRecommendation, Tag
 from events.services import interaction_record
+from movies.deletion.services import movie_delete
+from movies.merging.services import merge_request
 from movies.models import Credit, Person
 from recommendations.curation.drafts import RuleDraft
 from recommendations.curation.services import row_save, rule_save, scenario_save
@@ -23,6 +25,7 @@ from tests.factories import (
     Cast,
     make_batch_list,
     make_key,
+    make_movie,
     make_version,
 )
 from tests.query_counts import UPDATE, compare, statements
@@ -88,6 +91,8 @@ def full_tables(cast: Cast) -> Cast:
         rule_save(draft=draft)
         every = IntervalSchedule.objects.create(every=n + 100, period="hours")
         PeriodicTask.objects.create(name=f"By interval {n}", task="a", interval=every)
+        merge_request(duplicate_id=make_movie(f"Double {n}").pk, target_id=movie.pk, reason="The same film.")
+        movie_delete(movie_id=make_movie(f"Mistake {n}").pk)
         daily = CrontabSchedule.objects.create(minute=str(n), hour="7")
         PeriodicTask.objects.create(name=f"Daily {n}", task="a", crontab=daily)
     make_version("retired", requested_by=cast.stan)

@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0018_interaction_movie_user_index'),
-        ('movies', '0008_merge_of_movies'),
+        ('events', '0019_daily_event_counts'),
+        ('movies', '0009_merge_of_movies'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

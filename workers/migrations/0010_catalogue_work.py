@@ -25,6 +25,6 @@ def delete_sweep(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workers", "0008_attribution")]
+    dependencies = [("workers", "0009_readiness")]
 
     operations = [migrations.RunPython(create_sweep, delete_sweep)]

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('movies', '0007_search_initials'),
+        ('movies', '0008_history_and_certificates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recommendations', '0013_curation'),
+        ('recommendations', '0014_movie_readiness'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
