@@ -81,6 +81,10 @@ CATALOGUE_REFERENCES = (
         unique=("dataset",),
         why="An import finds the movie by way of the duplicate.",
     ),
+    MovieReference(table="movies_moviecertificate", label="certificates", unique=("country",)),
+    MovieReference(
+        table="movies_moviechange", label="entries of the history", moves=False, why="They are of the duplicate's fields."
+    ),
     MovieReference(
         table="movies_movie_genres", label="genres", moves=False, why="The target takes them if it has none."
     ),

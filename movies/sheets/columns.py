@@ -62,8 +62,10 @@ def read_imdb_id(cell: str) -> str:
 def read_status(cell: str) -> str | None:
     """A status; None for an empty cell, which changes nothing."""
     text = read_text(cell).strip().lower()
-    if text and text not in Movie.Status.values:
-        raise ValueError(f"{text[:40]} is none of {', '.join(Movie.Status.values)}.")
+    # A movie becomes a merged one only by merging it.
+    settable = [value for value in Movie.Status.values if value != Movie.Status.MERGED]
+    if text and text not in settable:
+        raise ValueError(f"{text[:40]} is none of {', '.join(settable)}.")
     return text or None
 
 

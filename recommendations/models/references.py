@@ -19,6 +19,12 @@ MOVIE_REFERENCES = (
         moves=False,
         why="They are of the duplicate's own text; searches leave out movies that are not published.",
     ),
+    MovieReference(
+        table="recommendations_moviereadiness",
+        label="findings of the data-readiness page",
+        moves=False,
+        why="The next sweep finds again what movies lack.",
+    ),
     MovieArray(table="batch_recommendations", column="movie_ids", why=_UNTIL_NIGHT),
     MovieArray(table="recommendations_storedgrouplist", column="movie_ids", why="As any list; it lasts a day."),
 )
