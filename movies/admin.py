@@ -84,7 +84,6 @@ class MovieAdmin(
         self, request: HttpRequest, queryset: QuerySet[Movie], search_term: str
     ) -> tuple[QuerySet[Movie], bool]:
         """Searches as the API does, over movies of every status; the best match comes first unless staff sort."""
-        queryset = self.without_merged(request, queryset)
         found = movies_found(queryset, search_term)
         return (found.order_by(*queryset.query.order_by) if request.GET.get(ORDER_VAR) else found), False
 

@@ -17,6 +17,7 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.deletion.models import MovieDeletion
 from movies.deletion.services import MAX_AT_ONCE, deletion_counts, movie_delete
 from movies.models import Movie
+from recsys_project.staff_admin import StaffModelAdmin
 
 MAX_SELECTED: Final = 100
 
@@ -92,7 +93,7 @@ class DeletionAdmin(AnnouncingAdmin):
 
 
 @admin.register(MovieDeletion)
-class MovieDeletionAdmin(admin.ModelAdmin):
+class MovieDeletionAdmin(StaffModelAdmin):
     """Deletions with their progress, to read."""
 
     list_display = ["title", "movie_id", "progress", "rows", "deleted", "requested_by", "requested_at", "finished_at"]

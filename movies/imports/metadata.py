@@ -91,8 +91,8 @@ class _Finder:
         self._keys: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._with_movielens_id: set[int] = set()
         # A line about a duplicate says nothing about the movie it was merged into, which may have a line of its own.
-        rows = Movie.objects.exclude(status=Movie.Status.MERGED).order_by("pk")
-        rows = rows.values_list("pk", "title", "year", "movielens_id", "tmdb_id", "imdb_id")
+        movies = Movie.objects.exclude(status=Movie.Status.MERGED).order_by("pk")
+        rows = movies.values_list("pk", "title", "year", "movielens_id", "tmdb_id", "imdb_id")
         for pk, title, year, movielens_id, tmdb_id, imdb_id in rows.iterator():
             if movielens_id is not None:
                 self._movielens[movielens_id] = pk

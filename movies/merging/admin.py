@@ -7,25 +7,32 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
+from unfold.decorators import action
 
 from movies.caching.announcing import AnnouncingAdmin
 from movies.merging.forms import MergeForm
 from movies.merging.models import MovieMerge
-from movies.merging.services import merge_plan, merge_progress, merge_request, merge_undo_request
+from movies.merging.references import references
+from movies.merging.services import IN_FORCE, merge_plan, merge_progress, merge_request, merge_undo_request
 from movies.merging.suggestions import MAX_SUGGESTIONS, duplicate_suggestions
 from movies.models import Movie
 
+MAX_DIGITS = 19
 # Beside the counts, what the confirmation compares.
 COMPARED = ("title", "year", "status", "movielens_id", "imdb_id", "tmdb_id", "runtime_minutes", "language")
 
 
 class MergingAdmin(AnnouncingAdmin):
     """The pages of merges, as a part of the admin of movies."""
+
+    actions_list = ["see_duplicates"]
+    actions_detail = ["merge_into"]
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -34,12 +41,24 @@ class MergingAdmin(AnnouncingAdmin):
         ]
         return own + super().get_urls()
 
-    @staticmethod
-    def without_merged(request: HttpRequest, queryset: QuerySet[Movie]) -> QuerySet[Movie]:
-        """Offers no merged movie where one is chosen by autocomplete."""
-        if request.resolver_match is not None and request.resolver_match.url_name == "autocomplete":
-            return queryset.exclude(status=Movie.Status.MERGED)
-        return queryset
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
+        """Without merged movies where one is chosen by autocomplete."""
+        found: QuerySet[Movie] = super().get_queryset(request)
+        choosing = request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
+        return found.exclude(status=Movie.Status.MERGED) if choosing else found
+
+    @action(description="Possible duplicates", url_path="see-duplicates", permissions=["change"])
+    def see_duplicates(self, request: HttpRequest) -> HttpResponse:
+        """A link above the list."""
+        return HttpResponseRedirect(reverse("admin:movies_movie_duplicates"))
+
+    @action(description="Merge into another movie", url_path="merge-into", permissions=["change"])
+    def merge_into(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A link above a movie: chooses the other one, or shows the merge that it is part of."""
+        merge = MovieMerge.objects.filter(duplicate=_number(object_id), state__in=IN_FORCE).first()
+        if merge is not None:
+            return HttpResponseRedirect(reverse("admin:movies_moviemerge_change", args=[merge.pk]))
+        return HttpResponseRedirect(f"{reverse('admin:movies_movie_merge')}?{urlencode({'duplicate': object_id})}")
 
     @admin.action(description="Merge the two selected movies", permissions=["change"])
     def merge_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> HttpResponse | None:
@@ -57,7 +76,7 @@ class MergingAdmin(AnnouncingAdmin):
         given = request.POST if request.method == "POST" else request.GET
         chosen = {name: given.get(name, "") for name in ("duplicate", "target")}
         # The widgets look up what was chosen, and fail on what is no id.
-        ids_given = {name: text if text.isdecimal() and len(text) < 19 else "" for name, text in chosen.items()}
+        ids_given = {name: _number(text) or "" for name, text in chosen.items()}
         form = MergeForm(ids_given if chosen["target"] else None, initial=ids_given)
         context: dict[str, Any] = {"form": form, "reason": given.get("reason", "")[:300]}
         if form.is_bound and form.is_valid():
@@ -105,9 +124,10 @@ class MovieMergeAdmin(AnnouncingAdmin):
     list_select_related = ["duplicate", "target", "requested_by"]
     list_per_page = 50
     show_full_result_count = False
+    actions_detail = ["undo"]
     fields = [
         *("duplicate", "target", "reason", "state", "progress", "error", "requested_by", "requested_at", "merged_at"),
-        *("moved", "filled", "undone_by", "undone_at"),
+        *("moved_rows", "taken", "undone_by", "undone_at"),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MovieMerge]:
@@ -133,8 +153,24 @@ class MovieMergeAdmin(AnnouncingAdmin):
     def progress(self, merge: MovieMerge) -> str:
         return merge_progress(merge) if merge.state in (merge.State.REQUESTED, merge.State.UNDO_REQUESTED) else ""
 
+    @admin.display(description="moved")
+    def moved_rows(self, merge: MovieMerge) -> str:
+        labels = {one.table: one.label for one in references()}
+        return ", ".join(f"{count} {labels.get(table, table)}" for table, count in merge.moved.items() if count)
+
+    @admin.display(description="taken from the duplicate")
+    def taken(self, merge: MovieMerge) -> str:
+        return ", ".join([*merge.filled.get("fields", {}), *(name for name in merge.filled if name != "fields")])
+
+    @action(description="Undo", url_path="undo-merge", permissions=["movies.change_movie"])
+    def undo(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A link above a merge, to the page that asks for confirmation."""
+        return HttpResponseRedirect(reverse("admin:movies_moviemerge_undo_confirm", args=[_number(object_id)]))
+
     def get_urls(self) -> list[URLPattern]:
-        undo = path("<int:merge_id>/undo/", self.admin_site.admin_view(self.undo_view), name="movies_moviemerge_undo")
+        undo = path(
+            "<int:merge_id>/undo/", self.admin_site.admin_view(self.undo_view), name="movies_moviemerge_undo_confirm"
+        )
         return [undo, *super().get_urls()]
 
     def undo_view(self, request: HttpRequest, merge_id: int) -> HttpResponse:
@@ -155,6 +191,7 @@ class MovieMergeAdmin(AnnouncingAdmin):
                 self.message_user(request, text, messages.SUCCESS)
                 return self._warned(request, HttpResponseRedirect(reverse("admin:movies_moviemerge_changelist")))
         context = {"title": f"Undo merge {merge.pk}", "merge": merge, "problems": problems}
+        context["moved"] = self.moved_rows(merge)
         return render(request, "admin/movies/undo_merge.html", self.admin_site.each_context(request) | context)
 
 
@@ -163,12 +200,14 @@ def merge_url(*, duplicate: int, target: int) -> str:
     return f"{reverse('admin:movies_movie_merge')}?{urlencode({'duplicate': duplicate, 'target': target})}"
 
 
+def _number(text: str) -> int:
+    """The id, or 0 where it is none."""
+    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else 0
+
+
 def _facts(duplicate: Movie, target: Movie) -> list[tuple[str, Any, Any]]:
     """(what, of the duplicate, of the target)."""
-    return [
-        (str(Movie._meta.get_field(name).verbose_name), getattr(duplicate, name), getattr(target, name))
-        for name in COMPARED
-    ]
+    return [(label_for_field(name, Movie), getattr(duplicate, name), getattr(target, name)) for name in COMPARED]
 
 
 def _log(request: HttpRequest, merge: MovieMerge, message: str) -> None:

@@ -8,7 +8,17 @@ from django.core.exceptions import ValidationError
 
 from movies.models import Credit, Movie
 
-FIELDS = ("year", "overview", "runtime_minutes", "language", "poster_url", "keywords", "imdb_id", "tmdb_id")
+# What may be filled, with its empty value.
+FIELDS: dict[str, Any] = {
+    "year": None,
+    "overview": "",
+    "runtime_minutes": None,
+    "language": "",
+    "poster_url": "",
+    "keywords": [],
+    "imdb_id": "",
+    "tmdb_id": None,
+}
 
 
 def filling_plan(duplicate: Movie, target: Movie) -> dict[str, Any]:
@@ -56,7 +66,7 @@ def filling_undo(duplicate: Movie, target: Movie, filled: dict[str, Any]) -> Non
     """
     for name, value in filled.get("fields", {}).items():
         if getattr(target, name) == value:
-            setattr(target, name, Movie._meta.get_field(name).get_default())
+            setattr(target, name, FIELDS[name])
     number = filled.get("movielens_id")
     if number is not None and target.movielens_id == number:
         target.movielens_id = None

@@ -13,10 +13,14 @@ _TRIES = 50
 _PAUSE_SECONDS = 0.1
 
 
+class MoviesBusyError(ValidationError):
+    """The movies cannot be locked now; trying again later may succeed."""
+
+
 def movies_lock(*, movie_ids: Collection[int]) -> dict[int, Movie]:
     """Locks these movies (FOR UPDATE) until the transaction ends, and returns those that exist, by id.
 
-    Nobody can record an event of them meanwhile. Raises ValidationError if an import runs or they stay busy. Call it
+    Nobody can record an event of them meanwhile. Raises MoviesBusyError if an import runs or they stay busy. Call it
     in a transaction.
     """
     acquire_import_lock(on_wait=_refuse)
@@ -30,8 +34,8 @@ def movies_lock(*, movie_ids: Collection[int]) -> dict[int, Movie]:
                 raise
         # The savepoint is rolled back, and with it every lock of this try.
         time.sleep(_PAUSE_SECONDS)
-    raise ValidationError("Events of these movies are being recorded without a pause. Try again.")
+    raise MoviesBusyError("Events of these movies are being recorded without a pause. Try again.")
 
 
 def _refuse() -> None:
-    raise ValidationError("An import, or another merge or deletion, is running. Try again when it has ended.")
+    raise MoviesBusyError("An import, or another merge or deletion, is running. Try again when it has ended.")

@@ -27,7 +27,7 @@ def rows_move(*, reference: MovieReference, merge_id: int, duplicate_id: int, ta
         )
         SELECT coalesce(sum(size), 0) FROM stored
     """  # noqa: S608 -- names of our own.
-    values = {"target": target_id, "duplicate": duplicate_id, "merge": merge_id, "table": table}
+    values: dict[str, int | str] = {"target": target_id, "duplicate": duplicate_id, "merge": merge_id, "table": table}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.fetchone()[0])
@@ -42,7 +42,7 @@ def rows_move_back(*, reference: MovieReference, merge_id: int, duplicate_id: in
         WHERE chunk.merge_id = %(merge)s AND chunk."table" = %(table)s
             AND {table}.id = moved.id AND {table}.{column} = %(target)s
     """  # noqa: S608 -- names of our own.
-    values = {"target": target_id, "duplicate": duplicate_id, "merge": merge_id, "table": table}
+    values: dict[str, int | str] = {"target": target_id, "duplicate": duplicate_id, "merge": merge_id, "table": table}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.rowcount

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.merging.filling import filling_apply, filling_plan, filling_undo
-from movies.merging.locking import movies_lock
+from movies.merging.locking import MoviesBusyError, movies_lock
 from movies.merging.models import MergedRows, MovieMerge
 from movies.merging.moving import array_replace, rows_count, rows_move, rows_move_back
 from movies.merging.references import MovieReference, arrays, references
@@ -26,7 +26,7 @@ logger = structlog.get_logger(__name__)
 
 # A merge of more rows runs in the background: a request would take longer than a person waits.
 MAX_IN_REQUEST: Final = 20_000
-_IN_FORCE = (MovieMerge.State.DONE, MovieMerge.State.UNDO_REQUESTED)
+IN_FORCE = (MovieMerge.State.DONE, MovieMerge.State.UNDO_REQUESTED)
 _WAITING = (MovieMerge.State.REQUESTED, MovieMerge.State.UNDO_REQUESTED)
 _PROGRESS_SECONDS = 3600
 # The duplicates that came to a movie by merges in force, at any distance.
@@ -115,7 +115,8 @@ def merge_undo_request(*, merge_id: int, user: Any = None) -> MovieMerge:
 def merges_run_waiting() -> int:
     """Runs what waits, one transaction each; returns how many. One query if nothing waits.
 
-    A merge that cannot be done is failed with the reason; an undo that cannot be done leaves the merge in force.
+    A merge that cannot be done is failed with the reason; an undo that cannot be done leaves the merge in force. While
+    an import runs, all wait.
     """
     done = 0
     for merge_id in list(MovieMerge.objects.filter(state__in=_WAITING).order_by("pk").values_list("pk", flat=True)):
@@ -125,6 +126,8 @@ def merges_run_waiting() -> int:
                 if merge is None or merge.state not in _WAITING:
                     continue
                 (_merge if merge.state == MovieMerge.State.REQUESTED else _undo)(merge)
+        except MoviesBusyError:
+            continue
         except ValidationError as error:
             _fail(merge_id, " ".join(error.messages))
         done += 1
@@ -222,14 +225,14 @@ def _checked(found: dict[int, Movie], duplicate_id: int, target_id: int) -> tupl
 
 def _undo_check(merge: MovieMerge) -> None:
     """Raises ValidationError naming what contradicts undoing. Three queries at most."""
-    if merge.state not in _IN_FORCE:
+    if merge.state not in IN_FORCE:
         raise ValidationError(f"This merge is {merge.get_state_display().lower()}, so there is nothing to undo.")
-    above = MovieMerge.objects.filter(duplicate=merge.target_id, state__in=_IN_FORCE).first()
+    above = MovieMerge.objects.filter(duplicate=merge.target_id, state__in=IN_FORCE).first()
     if above is not None:
         raise ValidationError(
             f"Movie {merge.target_id} was merged into movie {above.target_id} since. Undo merge {above.pk} first."
         )
-    later = MovieMerge.objects.filter(target=merge.target_id, state__in=_IN_FORCE, merged_at__gt=merge.merged_at)
+    later = MovieMerge.objects.filter(target=merge.target_id, state__in=IN_FORCE, merged_at__gt=merge.merged_at)
     if (newest := later.order_by("-merged_at").first()) is not None:
         raise ValidationError(
             f"Movie {newest.duplicate_id} was merged into movie {merge.target_id} later. Undo merge {newest.pk} first."

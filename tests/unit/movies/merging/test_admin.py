@@ -82,8 +82,9 @@ def test_what_cannot_be_merged_is_said_on_the_page(cast, staff, twins):
 def test_a_merge_is_undone_from_its_page(cast, staff, twins):
     double, heat = twins
     done = merge(double, heat)
-    change = staff.get(f"{MERGES}{done.pk}/change/")
-    assert f"{MERGES}{done.pk}/undo/" in change.text
+    link = staff.get(f"{MERGES}{done.pk}/undo-merge/")
+    assert link.headers["Location"] == f"{MERGES}{done.pk}/undo/"
+    assert "undo-merge" in staff.get(f"{MERGES}{done.pk}/change/").text
     assert "comes back into the catalogue" in staff.get(f"{MERGES}{done.pk}/undo/").text
     answer = staff.post(f"{MERGES}{done.pk}/undo/", follow=True)
 
@@ -148,6 +149,17 @@ def test_a_large_merge_says_that_it_waits(cast, staff, twins, monkeypatch):
 
     assert "see its progress here" in answer.text
     assert Movie.objects.get(pk=double.pk).status == "published"
+
+
+def test_links_lead_to_the_pages(cast, staff, twins):
+    double, heat = twins
+    assert "see-duplicates" in staff.get(CHANGELIST).text
+    assert staff.get(f"{CHANGELIST}see-duplicates/").headers["Location"] == DUPLICATES
+    assert "merge-into" in staff.get(f"{CHANGELIST}{double.pk}/change/").text
+    link = f"{CHANGELIST}{double.pk}/merge-into/"
+    assert staff.get(link).headers["Location"] == f"{MERGE}?duplicate={double.pk}"
+    done = merge(double, heat)
+    assert staff.get(link).headers["Location"] == f"{MERGES}{done.pk}/change/"
 
 
 def test_possible_duplicates_lead_to_the_confirmation(cast, staff):

@@ -2,11 +2,14 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection, connections
 from django_redis import get_redis_connection
 
 from events.models import Interaction, MergedRating, Rating, Tag
 from events.training_data import training_data_read
 from movies.caching.version_tokens import CATALOGUE, token_key
+from movies.db.advisory_locks import _NAMESPACE, _key
+from movies.imports.lock import IMPORT_LOCK
 from movies.merging import services
 from movies.merging.models import MergedRows, MovieMerge
 from movies.merging.services import merge_plan, merges_run_waiting
@@ -225,3 +228,26 @@ def test_deleting_a_person_deletes_their_old_ratings(cast, twins):
 
     assert not MergedRating.objects.exists()
     assert not Rating.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_merge_waits_for_an_import(monkeypatch):
+    heat, double = make_movie("Heat"), make_movie("Heat (US)")
+    imports = connections.create_connection("default")
+    imports.settings_dict = {**connection.settings_dict}
+    monkeypatch.setattr(services, "MAX_IN_REQUEST", -1)
+    waiting = merge(double, heat)
+    try:
+        with imports.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, _key(IMPORT_LOCK)])
+            assert merges_run_waiting() == 0
+            monkeypatch.undo()
+            with pytest.raises(ValidationError, match="An import"):
+                merge(make_movie("Third"), heat)
+    finally:
+        imports.close()
+
+    assert MovieMerge.objects.get().state == "requested"
+    assert merges_run_waiting() == 1
+    waiting.refresh_from_db()
+    assert waiting.state == "done"
