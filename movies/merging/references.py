@@ -83,7 +83,7 @@ CATALOGUE_REFERENCES = (
     ),
     MovieReference(table="movies_moviecertificate", label="certificates", unique=("country",)),
     MovieReference(
-        table="movies_moviechange", label="entries of the history", moves=False, why="They are of the duplicate's fields."
+        table="movies_moviechange", label="entries of the history", moves=False, why="They are of its own fields."
     ),
     MovieReference(
         table="movies_movie_genres", label="genres", moves=False, why="The target takes them if it has none."

@@ -17,12 +17,12 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
-from recommendations.curation.drafts import RuleDraft, rule_check, rule_conflicts
+from recommendations.curation.drafts import Conflict, RuleDraft, rule_check, rule_conflicts
 from recommendations.curation.services import (
     config_check,
     row_save,
@@ -67,19 +67,24 @@ class _MoviesForm(ModelForm):
 
 
 class RuleForm(_MoviesForm):
-    """A rule. Conflicts that staff may accept ask for a tick; serious ones cannot be saved."""
+    """A rule. Conflicts are shown before it is saved; staff may save in spite of those that are not serious.
 
+    previewing: set by a preview, which shows conflicts and is not stopped by them.
+    """
+
+    previewing = False
     films = _movies_field(CurationRule, required=False)
-    confirmed = forms.BooleanField(
-        required=False,
-        label="save in spite of conflicts",
-        help_text="Needed only where conflicts are shown.",
-        widget=UnfoldBooleanSwitchWidget,
-    )
+    # Sent by the button "Save anyway".
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = CurationRule
         fields = _RULE_FIELDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conflicts: list[Conflict] = []
+        self.acceptable = True
 
     def draft(self) -> RuleDraft:
         """The rule that the cleaned fields describe."""
@@ -98,11 +103,11 @@ class RuleForm(_MoviesForm):
                 field = {"movies": "films"}.get(name, name)
                 self.add_error(field if field in self.fields else NON_FIELD_ERRORS, texts)
             return cleaned
-        for conflict in rule_conflicts(draft, rule_id=self.instance.pk):
-            if conflict.serious:
-                self.add_error(None, conflict.text)
-            elif not cleaned.get("confirmed"):
-                self.add_error("confirmed", conflict.text)
+        self.conflicts = rule_conflicts(draft, rule_id=self.instance.pk)
+        self.acceptable = not any(conflict.serious for conflict in self.conflicts)
+        accepted = self.acceptable and bool(cleaned.get("confirmed"))
+        if self.conflicts and not accepted and not self.previewing:
+            self.add_error(None, "This rule conflicts with others. Nothing is saved yet.")
         return cleaned
 
 
@@ -168,11 +173,13 @@ class CurationRuleAdmin(CurationAdmin):
     autocomplete_fields = ["row", "scenario", "genre"]
     actions = ["end"]
     show_full_result_count = False
+    change_form_before_template = "admin/rule_conflicts_of_form.html"
+    change_form_after_template = "admin/rule_preview_button.html"
     fieldsets = [
         (None, {"fields": ("kind", "reason", "films", "row")}),
         ("What it does", {"fields": ("place", "share", "weight", "priority")}),
         ("Where", {"fields": ("scenario", "genre", "country", "arm")}),
-        ("When", {"fields": ("starts_at", "ends_at", "enabled", "confirmed")}),
+        ("When", {"fields": ("starts_at", "ends_at", "enabled")}),
     ]
 
     def save_model(self, request: HttpRequest, obj: CurationRule, form: RuleForm, change: bool) -> None:
@@ -214,6 +221,7 @@ class ScenarioAdmin(CurationAdmin):
     list_display = ["name", "title", "live_version", "versions_link"]
     search_fields = ["name", "title"]
     fields = ("name", "title", "description", "config", "note")
+    change_form_after_template = "admin/scenario_preview_button.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scenario]:
         return super().get_queryset(request).prefetch_related("versions")

@@ -17,8 +17,10 @@ def staff(db) -> Client:
     return client
 
 
-def act(client: Client, action: str, *versions: ModelVersion) -> str:
+def act(client: Client, action: str, *versions: ModelVersion, reason: str | None = "A test") -> str:
+    """Sends the action with a reason; without one, the page asks for it."""
     data = {"action": action, "_selected_action": [version.pk for version in versions]}
+    data |= {} if reason is None else {"reason": reason}
     return client.post(VERSIONS, data, follow=True).content.decode()
 
 
