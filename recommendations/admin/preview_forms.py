@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -17,6 +16,7 @@ from recommendations.curation.config import HOME
 from recommendations.models import BatchRecommendation, ModelVersion, PopularMovie
 from recommendations.retrieval.database_state import catalogue_token
 from recommendations.training.comparison import rankable_versions
+from recsys_project.staff_admin import StaffAutocompleteSelect
 
 
 def person_field(request: HttpRequest) -> forms.ModelChoiceField:
@@ -42,7 +42,7 @@ def movie_field() -> forms.ModelChoiceField:
 
 
 def _autocomplete(model: type[Model], name: str) -> forms.Widget:
-    return AutocompleteSelect(model._meta.get_field(name), admin.site)
+    return StaffAutocompleteSelect(model._meta.get_field(name), admin.site)
 
 
 class ListForm(forms.Form):

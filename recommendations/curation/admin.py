@@ -7,7 +7,6 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
@@ -34,6 +33,7 @@ from recommendations.curation.services import (
     scenario_save,
 )
 from recommendations.models import CuratedRow, CurationRule, Scenario, ScenarioVersion
+from recsys_project.staff_admin import StaffAutocompleteSelectMultiple
 
 
 def _movies_field(model: type[Model], *, required: bool) -> forms.ModelMultipleChoiceField:
@@ -41,7 +41,7 @@ def _movies_field(model: type[Model], *, required: bool) -> forms.ModelMultipleC
     return forms.ModelMultipleChoiceField(
         Movie.objects.all(),
         required=required,
-        widget=AutocompleteSelectMultiple(model._meta.get_field("movies"), admin.site),
+        widget=StaffAutocompleteSelectMultiple(model._meta.get_field("movies"), admin.site),
         help_text="In the order in which they are chosen.",
     )
 

@@ -90,3 +90,23 @@ def test_a_configuration_that_cannot_be_read_is_refused(cast, staff):
 
     assert "place" in answer.content.decode()
     assert not Scenario.objects.exists()
+
+
+@pytest.mark.parametrize("forged", [{"scenario": "x"}, {"films": ["x"]}, {"genre": "\x00"}, {"films": ["9" * 40]}])
+def test_a_forged_choice_is_named(cast, staff, forged):
+    page = staff.post(ADD, form(cast["Heat"], place=1, **forged))
+
+    assert page.status_code == 200
+    assert set(page.context["adminform"].form.errors) == set(forged)
+    assert not CurationRule.objects.exists()
+
+
+def test_the_button_saves_in_spite_of_conflicts(cast, staff):
+    make_rule("pin", cast["Heat"], place=1)
+
+    acceptable = staff.post(ADD, form(cast["Babe"], place=1, priority=5)).content.decode()
+    serious = staff.post(ADD, form(cast["Babe"], place=1)).content.decode()
+
+    assert 'name="confirmed" value="on"' in acceptable
+    assert 'name="confirmed"' not in serious
+    assert "Conflicts that prevent saving" in serious
