@@ -158,6 +158,13 @@ ROWS: dict[str, Row] = {
     "admin/APP/MODEL/<path:object_id>/versions/": Row("GET POST", PERMISSION),  # Of scenarios.
     # And of those models that nobody changes there.
     "admin/APP/WRITTEN_BY_SITE/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/preview/": Row("GET POST", PERMISSION),  # Of people's lists, and of drafts.
+    "admin/APP/WRITTEN_BY_SITE/preview/rule/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/preview/scenario/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/preview/audience/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/preview/neighbours/": Row("GET POST", PERMISSION),
+    "admin/APP/WRITTEN_BY_SITE/compare/": Row("GET POST", PERMISSION),  # Of model versions.
+    "admin/APP/WRITTEN_BY_SITE/progress/": Row("GET POST", PERMISSION),
     "admin/APP/WRITTEN_BY_SITE/add/": Row("GET POST", READ_ONLY),
     "admin/APP/WRITTEN_BY_SITE/<path:object_id>/history/": Row("GET POST", PERMISSION),
     "admin/APP/WRITTEN_BY_SITE/<path:object_id>/delete/": Row("GET POST", READ_ONLY),
