@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import JSONField, QuerySet
 from django.forms import ModelForm
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -18,7 +18,7 @@ from django.utils.html import format_html
 
 from movies.caching.announcing import AnnouncingAdmin
 from movies.strict_json import StrictDecoder
-from recommendations.experiments.plot import differences_svg
+from recommendations.experiments.plot import differences_svg, means_svg
 from recommendations.experiments.results import experiment_results
 from recommendations.experiments.selectors import state_of
 from recommendations.experiments.services import (
@@ -119,10 +119,8 @@ class ExperimentAdmin(AnnouncingAdmin):
 
     @admin.display(description="results")
     def results_link(self, experiment: Experiment) -> str:
-        if is_draft(experiment):
-            return "-"
         page = reverse("admin:recommendations_experiment_results", args=[experiment.pk])
-        return format_html('<a href="{}">Results</a>', page)
+        return format_html('<a href="{}">{}</a>', page, "Start" if is_draft(experiment) else "Results")
 
     @admin.action(description="Start the selected drafts", permissions=["change"])
     def start(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
@@ -143,13 +141,24 @@ class ExperimentAdmin(AnnouncingAdmin):
         self.log_change(request, experiment, done)
         self.message_user(request, f"Experiment {experiment.name}: {done}")
 
+    def _results_change(self, request: HttpRequest, experiment: Experiment) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if "start" in request.POST:
+            self._act(request, experiment_start, experiment, "Started.")
+        elif "stop" in request.POST:
+            self._act(request, experiment_stop, experiment, "Stopped.")
+        return HttpResponseRedirect(request.path)
+
     def results_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """The results now: numbers and a plot."""
+        """The results now: numbers and plots. A POST starts or stops the experiment."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         experiment = self.get_object(request, unquote(object_id))
         if experiment is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if request.method == "POST":
+            return self._results_change(request, experiment)
         results = experiment_results(experiment=experiment)
         context = {
             **self.admin_site.each_context(request),
@@ -157,6 +166,9 @@ class ExperimentAdmin(AnnouncingAdmin):
             "opts": self.opts,
             "results": results,
             "plot": differences_svg(results),
+            "means": means_svg(results),
+            "may_change": self.has_change_permission(request),
+            "state": state_of(experiment),
         }
         response: HttpResponse = render(request, "admin/experiment_results.html", context)
         return response

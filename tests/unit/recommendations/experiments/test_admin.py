@@ -1,6 +1,7 @@
 """Experiments in the admin."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -117,8 +118,33 @@ def test_the_results_have_numbers_and_a_plot(staff, movies):  # noqa: F811
     assert answer.status_code == 200
     assert "control (control)" in page
     assert "0.2500" in page
-    assert "<svg" in page
-    assert "style=" not in page[page.index("<svg") : page.index("</svg>")]
+    for plot in (answer.context["plot"], answer.context["means"]):
+        assert "<title>treatment: " in plot
+        assert "style" not in plot
+        assert plot in page
+    mean = answer.context["results"].arms[0].mean
+    assert f"<title>control (control): {mean:.4f} (" in answer.context["means"]
+    assert "experiment-state" not in page
+
+
+def test_it_is_started_and_stopped_on_its_page(staff):
+    experiment = draft("variety")
+    page = reverse("admin:recommendations_experiment_results", args=[experiment.pk])
+    viewer = make_user(is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_experiment"))
+    looking = Client()
+    looking.force_login(viewer)
+
+    assert looking.post(page, {"start": "1"}).status_code == 403
+    assert "experiment-state" not in looking.get(page).content.decode()
+    assert 'name="start"' in staff.get(page).content.decode()
+    staff.post(page, {"start": "1"})
+    experiment.refresh_from_db()
+    assert experiment.status == "running"
+    assert 'name="stop"' in staff.get(page).content.decode()
+    staff.post(page, {"stop": "1"})
+    experiment.refresh_from_db()
+    assert experiment.status == "stopped"
 
 
 def test_results_need_the_permission(staff):
