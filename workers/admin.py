@@ -6,12 +6,15 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
 from django_celery_beat.admin import CrontabScheduleAdmin, PeriodicTaskAdmin, PeriodicTaskForm, TaskSelectWidget
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from kombu.utils.json import loads
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from recsys_project.staff_admin import StaffModelAdmin, StaffTabularInline
+from workers.schedule import next_slot, schedule_in_words
 
 OWN_TASKS = "workers.tasks."
 # Routing and headers of a message, read-only here: Celery's settings define them for each task.
@@ -61,6 +64,23 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, StaffModelAdmin):
     """django-celery-beat's admin, which lets anyone who may view the schedule enable, disable and run tasks."""
 
     form = ScheduledTaskForm
+    list_display = ("name", "enabled", "words", "next_run", "last_run_at", "one_off")
+    list_select_related = ("crontab", "interval", "solar", "clocked")
+
+    class Media:
+        js = ("recsys_project/local_times.js",)
+
+    @admin.display(description="when", ordering="crontab")
+    def words(self, entry: PeriodicTask) -> str:
+        return schedule_in_words(entry)
+
+    @admin.display(description="next run")
+    def next_run(self, entry: PeriodicTask) -> str:
+        """In UTC; a script turns it into the reader's time."""
+        slot = next_slot(entry, now=timezone.now())
+        if slot is None:
+            return "-"
+        return format_html('<time datetime="{}" data-local>{} UTC</time>', slot.isoformat(), f"{slot:%Y-%m-%d %H:%M}")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), *ROUTING)

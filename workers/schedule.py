@@ -65,3 +65,32 @@ def _installed_at() -> datetime | None:
     """When the migration created the first entries of the schedule."""
     applied = MigrationRecorder.Migration.objects.filter(app="workers", name="0001_schedule")
     return applied.values_list("applied", flat=True).first()
+
+
+def next_slot(entry: PeriodicTask, *, now: datetime) -> datetime | None:
+    """When an entry is due next, in UTC; None if it is off, ends before, or its date does not exist."""
+    if not entry.enabled:
+        return None
+    begin = max(now, entry.start_time or now)
+    slot = None
+    if entry.crontab is not None:
+        try:
+            slot = _next(entry.crontab.schedule, begin.astimezone(entry.crontab.schedule.tz)).astimezone(UTC)
+        except ValueError as error:
+            logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
+    elif entry.interval is not None:
+        every = entry.interval.schedule.run_every
+        last = entry.last_run_at or entry.date_changed or begin
+        slot = last + every
+        slot = max(slot, begin)
+    return None if slot is None or (entry.expires and slot >= entry.expires) else slot
+
+
+def schedule_in_words(entry: PeriodicTask) -> str:
+    """When an entry runs, such as "Every 5 minutes" or "At 03:00 AM UTC"."""
+    if entry.crontab is not None:
+        return str(entry.crontab.human_readable)
+    if entry.interval is not None:
+        every, period = entry.interval.every, str(entry.interval.period)
+        return f"Every {every} {period}" if every != 1 else f"Every {period.removesuffix('s')}"
+    return "Neither by a crontab nor by an interval"

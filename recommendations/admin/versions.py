@@ -155,7 +155,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
         version = training_request(trigger="admin", requested_by=user)
         self.message_user(request, f"Version {version.pk} will be trained within a minute; follow it here.")
 
-    @admin.action(description="Compare the two selected versions", permissions=["view"])
+    @admin.action(description="Compare the two selected versions", permissions=["retrain"])
     def compare(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponseRedirect | None:
         chosen = sorted(queryset.values_list("pk", flat=True)[:3])
         if len(chosen) != 2:

@@ -4,12 +4,14 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.db.migrations.recorder import MigrationRecorder
+from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from django_celery_beat.tzcrontab import TzAwareCrontab
 
 from recsys_project.celery import app
+from tests.factories import make_user
 from workers.beat import Scheduler
-from workers.schedule import latest_of_crontab, latest_slot
+from workers.schedule import latest_of_crontab, latest_slot, next_slot, schedule_in_words
 
 schedule = import_module("workers.migrations.0001_schedule")
 later = import_module("workers.migrations.0002_tuning_and_tokens")
@@ -155,3 +157,47 @@ def test_beat_keeps_hourly_entries_and_runs_a_missed_one(delivered):
     assert entries["Expired tokens"].is_due().is_due
     PeriodicTask.objects.filter(pk=tokens.pk).update(last_run_at=now)
     assert not beat.all_as_schedule()["Expired tokens"].is_due().is_due
+
+
+def test_the_next_time_of_an_entry(delivered):
+    entry = PeriodicTask.objects.get(name="Nightly training")
+    now = at("2026-05-10 12:00")
+    assert next_slot(entry, now=now) == at("2026-05-11 03:00")
+    assert schedule_in_words(entry) == "At 03:00 AM UTC"
+
+    entry.crontab = CrontabSchedule.objects.create(hour="5", minute="15", timezone="Europe/Berlin")
+    assert next_slot(entry, now=now) == at("2026-05-11 03:15")
+    entry.start_time = at("2026-06-01 00:00")
+    assert next_slot(entry, now=now) == at("2026-06-01 03:15")
+    entry.expires = at("2026-06-01 03:00")
+    assert next_slot(entry, now=now) is None
+    entry.expires, entry.enabled = None, False
+    assert next_slot(entry, now=now) is None
+
+
+def test_the_next_time_of_an_interval(delivered):
+    entry = PeriodicTask.objects.get(name="Trainings that are due")
+    now = at("2026-05-10 12:00")
+    entry.last_run_at = now - timedelta(seconds=20)
+    assert next_slot(entry, now=now) == now + timedelta(seconds=40)
+    assert schedule_in_words(entry) == "Every minute"
+
+    # Late already: as soon as beat looks.
+    entry.last_run_at = now - timedelta(hours=1)
+    assert next_slot(entry, now=now) == now
+
+
+def test_a_day_that_no_calendar_has_is_never_next(delivered):
+    entry = PeriodicTask.objects.get(name="Nightly training")
+    entry.crontab = CrontabSchedule.objects.create(day_of_month="30", month_of_year="2", timezone="UTC")
+
+    assert next_slot(entry, now=at("2026-05-10 12:00")) is None
+
+
+def test_the_admin_says_when_each_task_runs_next(delivered, client):
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+
+    page = client.get(reverse("admin:django_celery_beat_periodictask_changelist")).content.decode()
+
+    assert "At 03:00 AM UTC" in page
+    assert "03:00 UTC</time>" in page
