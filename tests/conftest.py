@@ -15,12 +15,13 @@ from recommendations.experiments import running
 from recommendations.retrieval import database_state, movie_features
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.event_weights import event_weights
-from tests import log_secrets
+from tests import emptying, log_secrets
 from tests.factories import PASSWORD, Cast, client_of, make_cast
 
 
 def pytest_configure(config: pytest.Config) -> None:
     log_secrets.install()
+    emptying.install()
     log_secrets.secrets.add(PASSWORD)
 
 
