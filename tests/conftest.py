@@ -1,10 +1,11 @@
 """Fixtures that several apps' tests share; rows are made by the functions of tests/factories.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.dispatch import receiver
 from django.test.signals import setting_changed
 from rest_framework.test import APIClient
@@ -16,7 +17,10 @@ from recommendations.retrieval import database_state, movie_features
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.event_weights import event_weights
 from tests import emptying, log_secrets
-from tests.factories import PASSWORD, Cast, client_of, make_cast
+from tests.factories import CAST_TABLES, PASSWORD, Cast, client_of, make_cast
+from tests.snapshots import Snapshot
+
+_cast = Snapshot(make_cast, CAST_TABLES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +60,21 @@ def _fresh_cache(request: pytest.FixtureRequest) -> None:
         database_state.clear_cache()
 
 
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Lets a module's fixture make rows once for all tests of the module; they are rolled back after the last of them.
+
+    For modules without tests that really commit: those see nothing of the open transaction.
+    """
+    with django_db_blocker.unblock():
+        everything = transaction.atomic()
+        # As of Django's own: the code under test may ask for the outermost transaction.
+        everything._from_testcase = True
+        with everything:
+            yield
+            transaction.set_rollback(True)
+
+
 @pytest.fixture
 def api_client() -> APIClient:
     """A client that has not signed in."""
@@ -71,10 +90,10 @@ def as_user() -> Callable[[User], APIClient]:
 @pytest.fixture
 def cast(db: None) -> Cast:
     """The fixed small cast, under one live version; see tests.factories.Cast."""
-    return make_cast()
+    return _cast()
 
 
 @pytest.fixture
 def committed_cast(transactional_db: None) -> Cast:
     """The same for tests whose requests must really commit, so that what waits for the commit runs."""
-    return make_cast()
+    return _cast()

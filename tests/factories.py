@@ -172,6 +172,19 @@ GROUPS = {
 }
 
 
+# Each after those that its rows name.
+CAST_TABLES = [
+    ModelVersion,
+    Movie,
+    Genre,
+    Movie.genres.through,
+    MovieEmbedding,
+    PopularMovie,
+    User,
+    BatchRecommendation,
+]
+
+
 def make_cast() -> Cast:
     """The cast above; the popular list is Toy Story, Alien, Heat, then the rest group by group."""
     version = make_version()

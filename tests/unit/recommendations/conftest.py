@@ -1,6 +1,7 @@
 """A small world with two tastes, a place for model files, and another process that trains."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -9,13 +10,34 @@ from django.db import connection
 from accounts.models import User
 from events.models import Rating
 from movies.db import advisory_locks as locks
-from movies.models import Movie
+from movies.models import Genre, Movie
+from recommendations.algorithms.ratings.bayesian_mf import ChainConfig
+from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
+from recommendations.training import config
 from tests.factories import make_imported_user, make_movie
+from tests.snapshots import Snapshot
 
 
 @pytest.fixture(autouse=True)
 def _model_dir(settings, tmp_path):
     settings.MODEL_DIR = tmp_path / "models"
+
+
+@pytest.fixture(autouse=True)
+def _few_sweeps(monkeypatch):
+    """The ratings of twelve people need no long chains, which would take half of each training."""
+    few = ChainConfig(sweeps=8, burn_in=4)
+    monkeypatch.setattr(config, "rating_config", _with_chain(config.rating_config, few))
+
+
+def _with_chain(
+    make: Callable[[], RatingPredictorConfig | None], chain: ChainConfig
+) -> Callable[[], RatingPredictorConfig | None]:
+    def configured() -> RatingPredictorConfig | None:
+        made = make()
+        return None if made is None else replace(made, chain=chain)
+
+    return configured
 
 
 class World:
@@ -44,14 +66,18 @@ class World:
         return self.people[0]
 
 
+# Each after those that its rows name.
+_world = Snapshot(World, [Movie, Genre, Movie.genres.through, User, Rating])
+
+
 @pytest.fixture
 def world(db: None) -> World:
-    return World()
+    return _world()
 
 
 @pytest.fixture
 def committed_world(transactional_db: None) -> World:
-    return World()
+    return _world()
 
 
 @pytest.fixture

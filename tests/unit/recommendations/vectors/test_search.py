@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from movies.models import Movie
+from movies.models import Genre, Movie
 from movies.services import movies_hide
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.models import CONTENT_DIMENSIONS, ITEM_DIMENSIONS, QUERY_DIMENSIONS, ModelVersion, MovieEmbedding
@@ -20,6 +20,7 @@ from recommendations.vectors.indexes import vector_indexes_build
 from recommendations.vectors.neighbours import similar_movies
 from recommendations.vectors.search import nearest_by_factors
 from tests.factories import make_embedding, make_genre, make_movie, make_version
+from tests.snapshots import Snapshot
 
 COUNT = 300
 INDEXES = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_%%' AND indexdef LIKE '%% hnsw %%'"
@@ -75,11 +76,14 @@ def rows_read(call) -> tuple[list[int], int]:
         return found, cursor.fetchone()[0] - before
 
 
+_catalogue = Snapshot(Catalogue, [ModelVersion, Movie, Genre, Movie.genres.through, MovieEmbedding])
+
+
 @pytest.fixture(params=["indexed", "plain"])
 def either(request, transactional_db, settings) -> Iterator[Catalogue]:
     """The catalogue published with indexes and without."""
     settings.VECTOR_INDEX_MIN_MOVIES = COUNT if request.param == "indexed" else COUNT + 1
-    catalogue = Catalogue()
+    catalogue = _catalogue()
     version_publish(version=catalogue.version)
     yield catalogue
     with connection.cursor() as cursor:
