@@ -1,11 +1,17 @@
 """What is served is what the protocols measure: lists of PostgreSQL's rows against those of the trained arrays."""
 
 import json
+import shutil
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
+from django.core.cache import cache
+from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -77,10 +83,27 @@ def simulator_of(model: TrainedModel) -> ServingSimulator:
     return ServingSimulator(queries[:, :128], items[:, :128], order, scores, parameters=parameters, next_item=next_item)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
 @pytest.fixture
-def site(db, settings, tmp_path, monkeypatch) -> Site:
+def site(db, settings, folder, trained_site) -> Site:
+    settings.MODEL_DIR = folder
+    return trained_site
+
+
+@pytest.fixture(scope="module")
+def trained_site(module_db, folder) -> Site:
     """Everybody watches a stretch of a circle of movies in its order, and dislikes one on the other side."""
-    settings.MODEL_DIR, settings.TRAINING_RATING_PREDICTION, settings.TRAINING_EVALUATED_PEOPLE = tmp_path, False, 0
+    cache.delete_pattern("*")
+    movie_features.clear_cache()
+    with override_settings(MODEL_DIR=folder, TRAINING_RATING_PREDICTION=False, TRAINING_EVALUATED_PEOPLE=0):
+        return train_site()
+
+
+def train_site() -> Site:
     rng = np.random.default_rng(0)
     # No two belong to one franchise, so that nothing is re-ranked.
     movies = [make_movie(f"{chr(65 + n // 8)}{chr(97 + n % 8)}lmost {rng.integers(10**6):x}z") for n in range(MOVIES)]
@@ -101,8 +124,8 @@ def site(db, settings, tmp_path, monkeypatch) -> Site:
         trained.append(real(*args))
         return trained[-1]
 
-    monkeypatch.setattr(training, "train", keep)
-    version = training.training_run(force=True)
+    with mock.patch.object(training, "train", keep):
+        version = training.training_run(force=True)
     movie_features.clear_cache()
     [model] = trained
     assert model.next_item is not None
@@ -185,8 +208,10 @@ def test_a_reason_names_a_like_from_the_movies_own_part_of_the_circle(site):
     assert max(distances) < MOVIES / 4
 
 
-def test_without_the_file_lists_come_from_few_shot_factors_alone(site, settings, caplog):
+def test_without_the_file_lists_come_from_few_shot_factors_alone(site, folder, settings, tmp_path, caplog):
+    settings.MODEL_DIR = shutil.copytree(folder, tmp_path / "models")
     (settings.MODEL_DIR / str(site.version.pk) / "next_item.npz").unlink()
+    site = replace(site, simulator=copy(site.simulator))
     person = make_user()
     for movie in site.movies[10:14]:
         interaction_record(user=person, movie_id=movie.pk, kind="like")

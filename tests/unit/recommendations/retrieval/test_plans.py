@@ -23,7 +23,12 @@ FORGET = """
 
 
 @pytest.fixture
-def liker(db):
+def liker(db, shared_liker):
+    return shared_liker
+
+
+@pytest.fixture(scope="module")
+def shared_liker(module_db):
     movies = [make_movie(genres=[GENRES[n % 3], GENRES[(n + 1) % 3]]) for n in range(COUNT)]
     make_popular(movies)
     for genre in GENRES:

@@ -11,7 +11,7 @@ from movies.services import movies_hide
 from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.retrieval import movie_features
 from recommendations.serving.exploration import new_movie_positions
-from tests.factories import Cast, client_of, make_embedding, make_movie, make_popular, make_user, make_version
+from tests.factories import client_of, make_embedding, make_movie, make_popular, make_user, make_version
 from tests.served import served_lists
 
 URL = "/api/recommendations/"
@@ -19,7 +19,12 @@ CRIME, FAMILY = (1.0, 0.05), (0.05, 1.0)
 
 
 @pytest.fixture
-def many(db):
+def many(db, shared_rows):
+    return shared_rows
+
+
+@pytest.fixture(scope="module")
+def shared_rows(module_db):
     """Eighty movies with learned factors, half crime, half family; somebody liked the ten least popular of crime."""
     version = make_version()
     movies = [make_movie(f"Old {n}", genres=["Crime" if n % 2 else "Family"]) for n in range(80)]
@@ -230,14 +235,6 @@ def test_the_group_cap_also_applies_to_new_movies(many, settings):
     make_new(version, "Quiet", (0.05, 0.01))
 
     assert titles(ask(fan))[9] == "Quiet"
-
-
-def test_short_lists_and_guests_lists_have_no_exploration(cast: Cast, api_client):
-    make_new(cast.version, "New crime", (0.03, 0.01, 0.01))
-
-    assert not any("explored" in item for item in ask(cast.bob)["items"])
-    guest = api_client.post(f"{URL}session/", {"movie_ids": [cast["Heat"].pk]}, format="json").json()
-    assert not any("explored" in item for item in guest["items"])
 
 
 def test_the_same_request_has_the_same_items(many):
