@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.registration import registration_request
 from accounts.tokens import AccessToken, RefreshToken
 from tests.factories import PASSWORD, make_key, make_movie, make_user
-from tests.functional.access_table import CALLERS, KEYS, OPEN, PERSON, ROWS, Outcome, Row, routes, row_key
+from tests.functional.access_table import CALLERS, GOOD_TOKENS, KEYS, OPEN, PERSON, ROWS, Outcome, Row, routes, row_key
 from tests.unit.accounts.test_registration import token_in
 
 pytestmark = pytest.mark.django_db
@@ -69,11 +69,15 @@ def link_of(email: str) -> str:
     return token_in(mail.outbox[-1])
 
 
+def token_of_deleted() -> AccessToken:
+    user = make_user()
+    token = AccessToken.for_user(user)
+    user.delete()
+    return token
+
+
 def caller(name: str, person: User) -> Client:
     """The client of a caller, with its token or session."""
-    deleted = make_user()
-    of_deleted = AccessToken.for_user(deleted)
-    deleted.delete()
     makers: dict[str, Callable[[], Client]] = {
         "nobody": Client,
         "person": lambda: Client(**bearer(AccessToken.for_user(person))),
@@ -81,7 +85,7 @@ def caller(name: str, person: User) -> Client:
         "staff token": lambda: Client(**bearer(AccessToken.for_user(make_user(is_staff=True)))),
         "superuser token": lambda: Client(**bearer(AccessToken.for_user(make_user(is_staff=True, is_superuser=True)))),
         "inactive": lambda: Client(**bearer(AccessToken.for_user(make_user(is_active=False)))),
-        "deleted": lambda: Client(**bearer(of_deleted)),
+        "deleted": lambda: Client(**bearer(token_of_deleted())),
         "expired token": lambda: Client(**bearer(expired(person))),
         "forged token": lambda: Client(**bearer(forged(person, "x" * 50, "HS256"))),
         "unsigned token": lambda: Client(**bearer(forged(person, "", "none"))),
@@ -154,12 +158,15 @@ def test_each_right_names_every_caller():
 def test_a_caller_of_the_api_gets_what_the_table_says(route, name):
     person = make_user("first@example.org", display_name=SECRET)
     path, row = address(route, make_movie().pk), ROWS[row_key(route)]
+    client = caller(name, person)
 
     # A view names no scope for OPTIONS.
     for method in METHODS if name not in KEYS else METHODS[:-1]:
-        # Signing out ends the tokens of the version before.
-        person.refresh_from_db()
-        answer = caller(name, person).generic(method, path, b"{}", content_type="application/json")
+        if name in GOOD_TOKENS:
+            # Signing out ends the tokens of the version before.
+            person.refresh_from_db()
+            client = caller(name, person)
+        answer = client.generic(method, path, b"{}", content_type="application/json")
 
         wanted = expected(row, method, name)
         # There is no such group, link or customer: the answer of the view itself.
