@@ -1,4 +1,4 @@
-"""Clients that ask without pause, with and without keeping their connections, and note what became of each request."""
+"""Clients that ask again and again, over kept and new connections, and note what became of each request."""
 
 import http.client
 import threading
@@ -62,6 +62,8 @@ def _ask(address: str, path: str, kept: bool, stop: threading.Event, noted: Load
             answer = connection.getresponse()
             answer.read()
             noted.note(str(answer.status))
+            # Without a pause they would take the processors from the server that starts.
+            stop.wait(0.02)
         except (OSError, http.client.HTTPException) as error:
             noted.note(repr(error))
             connection.close()

@@ -24,6 +24,7 @@ from tests.functional.web_server import error_of, running_database_url
 from tests.served import drain, served_lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
+USERS = 60
 API = settings.BASE_DIR / "docs" / "api.md"
 _names = count(1)
 
@@ -60,11 +61,14 @@ def recipe() -> str:
     return block
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="The recipe needs curl and jq.")
-def test_the_documented_journey_of_a_thousand_users(cinema, tmp_path):
+def test_the_documented_journey_of_many_users(cinema, tmp_path):
     before = rows()
-    script = recipe().replace("./bin/manage", f'"{sys.executable}" "{settings.BASE_DIR}/manage.py"')
+    text = recipe()
+    assert "1000" in text
+    # Each user costs four requests, and each of those a process.
+    fewer = text.replace("1000", str(USERS))
+    script = fewer.replace("./bin/manage", f'"{sys.executable}" "{settings.BASE_DIR}/manage.py"')
     environment = os.environ | {
         "SITE": cinema.server.url,
         "DATABASE_URL": running_database_url(),
@@ -85,8 +89,8 @@ def test_the_documented_journey_of_a_thousand_users(cinema, tmp_path):
     lines = [line.strip() for line in done.stdout.splitlines()]
 
     assert done.returncode == 0, done.stderr[-2000:]
-    assert lines[:3] == ["1000 201 created", "1000 201 event", "1000 200 list"]
-    assert lines[-1] == "1000 204 deleted"
+    assert lines[:3] == [f"{USERS} 201 created", f"{USERS} 201 event", f"{USERS} 200 list"]
+    assert lines[-1] == f"{USERS} 204 deleted"
     titles, [ranked, liked] = lines[3:-3], lines[-3:-1]
     assert len(titles) == 3
     assert liked.startswith("like ")
@@ -97,7 +101,12 @@ def test_the_documented_journey_of_a_thousand_users(cinema, tmp_path):
     assert "customer-18" not in exported
     after = rows()
     # Tombstones, which erase them again after a restore; and, for a day, which ids lost their access.
-    kept = {"accounts_client": 1, "accounts_clientkey": 1, "accounts_erasure": 1000, "accounts_accesschange": 1001}
+    kept = {
+        "accounts_client": 1,
+        "accounts_clientkey": 1,
+        "accounts_erasure": USERS,
+        "accounts_accesschange": USERS + 1,
+    }
     assert {table: after[table] - before[table] for table in after if after[table] != before[table]} == kept
     assert ClientKey.objects.get(client__name="shop").revoked_at is not None
 

@@ -17,15 +17,15 @@ REFRESH, ME = "/api/auth/refresh/", "/api/auth/me/"
 FORM = {"Content_Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture
-def server(tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, django_db_setup, django_db_blocker):
     environment = {
         "RATELIMIT_ENABLE": "false",
         "REGISTRATION": "verified",
         "SECRET_KEY": settings.SECRET_KEY,
         "JWT_SIGNING_KEY": settings.JWT_SIGNING_KEY,
     }
-    with web_server(tmp_path, **environment) as running:
+    with django_db_blocker.unblock(), web_server(tmp_path_factory.mktemp("web"), **environment) as running:
         yield running
 
 
