@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from recsys_project.client_examples import CLIENT_EXAMPLES
 from recsys_project.experiment_examples import EXPERIMENT_EXAMPLES
 from recsys_project.taste_examples import TASTE_EXAMPLES
 
@@ -363,41 +364,4 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
     ("get", "/api/groups/{group_id}/"): {"200": {"One group": _GROUP}},
     ("post", "/api/groups/{group_id}/accept/"): {"200": {"Accepted": _GROUP_ACTIVE}},
 }
-# In a client application's requests.
-_NAMED: Json = {"user": "customer-17", "display_name": "Ada", "date_joined": _AT}
-EXAMPLES |= {
-    ("put", "/api/users/{external_id}/"): {
-        "request": {"With a name": {"display_name": "Ada"}},
-        "200": {"There already": _NAMED},
-        "201": {"Created": _NAMED},
-    },
-    ("get", "/api/users/{external_id}/export/"): {
-        "200": {
-            "An export": {
-                "user": {"external_id": "customer-17", "display_name": "Ada", "is_active": True, "date_joined": _AT},
-                "interactions": [{"id": 901, "event_id": _EVENT_ID, "movie_id": 6, "kind": "like", "occurred_at": _AT}],
-                "ratings": [],
-                "tags": [],
-                "served_recommendations": [],
-                "list_impressions": [],
-            }
-        }
-    },
-    ("post", "/api/rank/"): {
-        "request": {
-            "Three movies": {"movie_ids": [6, 16, 999999]},
-            "For a client's user": {"movie_ids": [6, 16, 999999], "user": "customer-17"},
-        },
-        "200": {
-            "Best first": _listed(
-                {"movie_id": 16, "score": 0.93, "predicted_rating": 4.3},
-                {"movie_id": 6, "score": 0.4, "predicted_rating": None},
-                recommendation_id=_LIST_ID,
-                generated_at=_AT,
-                model_version=12,
-                unknown=[999999],
-            )
-        },
-    },
-}
-EXAMPLES |= EXPERIMENT_EXAMPLES | TASTE_EXAMPLES
+EXAMPLES |= CLIENT_EXAMPLES | EXPERIMENT_EXAMPLES | TASTE_EXAMPLES
