@@ -83,14 +83,12 @@ def test_cached_lists_and_probes_answer_while_all_threads_are_busy(server):
             sock.sendall(request_of(user))
         time.sleep(1)
 
-        began = time.monotonic()
         for _ in range(10):
             assert status(line, request_of(reader)) == 200
         for path in ("/health/live", "/health/ready"):
             assert server.request("GET", path).status == 200
 
-        # None of them has waited for a thread.
-        assert time.monotonic() - began < 15
+        # All threads still wait for the table, so none of these answers came from one.
         assert select.select(waiting, [], [], 0)[0] == []
         holding.rollback()
         assert [received(sock) for sock in waiting] == [200] * len(waiting)
