@@ -72,11 +72,12 @@ def warmed(server: WebServer, headers: dict[str, str], path: str = LIST) -> Line
     """A connection to a server that answers this request from its main loop."""
     line = Line(server)
     deadline = time.monotonic() + 20
+    before = answered(server)
     while time.monotonic() < deadline:
-        before = answered(server)
         assert status(line.get(path, headers)) == 200
-        if answered(server) > before:
+        if (now := answered(server)) > before:
             return line
+        before = now
     raise AssertionError(f"The fast path does not answer: {outcomes(server)}")
 
 
