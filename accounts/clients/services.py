@@ -3,9 +3,10 @@
 import secrets
 import string
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.access_changes import access_changing
@@ -63,3 +64,21 @@ def key_revoke(*, prefix: str) -> ClientKey:
     with access_changing(f"key:{prefix}"):
         ClientKey.objects.filter(prefix=prefix, revoked_at__isnull=True).update(revoked_at=timezone.now())
     return ClientKey.objects.select_related("client").get(prefix=prefix)
+
+
+def key_rotate(*, prefix: str, overlap: timedelta) -> tuple[ClientKey, str]:
+    """A new key with the scopes, the rate and the end of this one, which stays valid for ``overlap`` at most.
+
+    Returns the new key and its text. Raises ValidationError for a key that is not valid any more, and
+    ClientKey.DoesNotExist.
+    """
+    with transaction.atomic():
+        old = ClientKey.objects.select_for_update(of=("self",)).select_related("client").get(prefix=prefix)
+        if old.state != "valid":
+            raise ValidationError(f"The key is {old.state}: create a new one.")
+        made = key_create(client=old.client, scopes=old.scopes, expires_at=old.expires_at, rate_limit=old.rate_limit)
+        end = timezone.now() + overlap
+        if old.expires_at is None or old.expires_at > end:
+            old.expires_at = end
+            old.save(update_fields=["expires_at"])
+    return made

@@ -1,12 +1,15 @@
 """Clients and keys in the admin."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from accounts.clients.models import Client, ClientKey
+from accounts.clients.services import key_revoke
 from accounts.clients.users import client_user_get_or_create
 from accounts.models import User
 from tests.factories import client_with_key, make_key, make_user
@@ -122,3 +125,50 @@ def test_nobody_searches_keys_by_their_hash(staff, lookup):
 
     assert staff.get(KEYS, {lookup: ClientKey.objects.get().hashed_secret[:3]}).status_code == 400
     assert staff.get(KEYS, {"prefix": ClientKey.objects.get().prefix}).status_code == 200
+
+
+def test_a_rotated_key_and_its_successor_work_for_a_while(staff):
+    old_text = make_key(scopes=["catalogue:read"], rate_limit="6000/m:500")
+    old = ClientKey.objects.get()
+
+    response = staff.post(f"{KEYS}{old.pk}/rotate/", {"hours": "24"})
+
+    text = re.search(r'id="client-key">([^<]+)<', response.content.decode())[1]
+    made = ClientKey.objects.exclude(pk=old.pk).get()
+    assert (made.client, made.scopes, made.rate_limit, made.expires_at) == (
+        old.client,
+        old.scopes,
+        old.rate_limit,
+        None,
+    )
+    assert "no-store" in response["Cache-Control"]
+    for one in (old_text, text):
+        assert client_with_key(one).get("/api/genres/").status_code == 200
+    old.refresh_from_db()
+    assert timezone.now() < old.expires_at < timezone.now() + timedelta(hours=25)
+    assert text.partition(".")[2] not in str(LogEntry.objects.values_list())
+
+
+def test_a_key_rotated_at_once_is_refused(staff):
+    old_text = make_key()
+
+    staff.post(f"{KEYS}{ClientKey.objects.get().pk}/rotate/", {"hours": "0"})
+
+    assert client_with_key(old_text).get("/api/genres/").status_code == 401
+
+
+@pytest.mark.parametrize("hours", ["", "x", "-1", "9999"])
+def test_a_wrong_overlap_rotates_nothing(staff, hours):
+    make_key()
+
+    assert staff.post(f"{KEYS}{ClientKey.objects.get().pk}/rotate/", {"hours": hours}).status_code == 200
+    assert ClientKey.objects.get().expires_at is None
+
+
+def test_a_revoked_key_has_no_successor(staff):
+    make_key()
+    key = ClientKey.objects.get()
+    key_revoke(prefix=key.prefix)
+
+    assert staff.post(f"{KEYS}{key.pk}/rotate/", {"hours": "1"}).status_code == 302
+    assert ClientKey.objects.count() == 1
