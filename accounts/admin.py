@@ -4,27 +4,33 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from accounts import log_admin  # noqa: F401 -- it registers its model.
 from accounts.addresses import validated
 from accounts.clients import admin as client_admin  # noqa: F401 -- it registers its models.
 from accounts.deletion import user_delete
+from accounts.keyset_admin import KeysetAdmin
 from accounts.models import User
-from accounts.selectors import has_privileges
+from accounts.people_search import SEARCH_HELP, people_found
+from accounts.privileges import PRIVILEGES, is_superuser, may_touch, rights_given_by, roles_given_by
+from accounts.roles import Role
+from accounts.staff_log import view_log
+from accounts.support_admin import SupportAdmin
 from recsys_project.staff_admin import StaffModelAdmin
-
-# The fields that grant rights.
-PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class EmailLoginForm(forms.ModelForm):
@@ -85,18 +91,22 @@ class OriginFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, StaffModelAdmin):
-    """Users. Prevents privilege escalation: only superusers grant rights, and only they change or delete a user who has
-    any."""
+class UserAdmin(SupportAdmin, DjangoUserAdmin, KeysetAdmin):
+    """Users. Who gives rights, and who changes or deletes somebody who has any, is in ``accounts.privileges``."""
 
     form = UserEditForm
     add_form = UserAddForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("__str__", "display_name", "is_active", "is_staff", "dataset", "dataset_user_id", "last_login")
+    list_display = (
+        *("__str__", "display_name", "is_active", "is_staff", "dataset", "dataset_user_id", "last_login"),
+        "support_link",
+    )
     list_filter = ("is_active", "is_staff", OriginFilter)
-    search_fields = ("email", "display_name", "=dataset_user_id")
+    indexed_params = ("is_active__exact", "is_staff__exact")
+    # Present so that the search box is shown; get_search_results decides what it means.
+    search_fields = ("email",)
+    search_help_text = SEARCH_HELP
     ordering = ("-id",)
-    show_full_result_count = False
     readonly_fields = ("dataset", "dataset_user_id", "client", "external_id", "date_joined", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "password", "display_name", "group_invitations", "personalisation")}),
@@ -105,20 +115,58 @@ class UserAdmin(DjangoUserAdmin, StaffModelAdmin):
     )
     add_fieldsets = ((None, {"fields": ("email", "display_name", "password1", "password2")}),)
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """Finds by what has an index."""
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(pk__in=people_found(search_term)), False
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        may = request.user.has_perm("accounts.support_user")
+        return [name for name in self.list_display if may or name != "support_link"]
+
+    @admin.display(description="support")
+    def support_link(self, person: User) -> str:
+        return format_html('<a href="{}">Support</a>', reverse("admin:accounts_user_support", args=[person.pk]))
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Each look at an account is in the log; changes are, anyway."""
+        response: HttpResponse = super().changeform_view(request, object_id, *args, **kwargs)
+        if request.method == "GET" and response.status_code == 200 and object_id:
+            view_log(staff=request.user, user_id=int(unquote(object_id)), text="Opened the account.")
+        return response
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         given = super().get_readonly_fields(request, obj)
         # Users of clients and of data sets never sign in; an address would let them.
         if obj is not None and (obj.client_id is not None or obj.dataset):
             given = (*given, "email")
-        return given if _is_superuser(request) else (*given, *PRIVILEGES)
+        allowed = rights_given_by(request.user)
+        return (*given, *(name for name in PRIVILEGES if name not in allowed))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offers the groups that whoever asks may give."""
+        if db_field.name == "groups":
+            kwargs["queryset"] = roles_given_by(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Also checked by the page that sets a user's password."""
-        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+        return super().has_change_permission(request, obj) and may_touch(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Also checked for each user that the delete action selects."""
-        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+        return super().has_delete_permission(request, obj) and may_touch(request.user, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Names the people, and not each of their thousands of rows. Raises no question of other permissions: whoever
+        may delete a person deletes what is theirs."""
+        people = list(objs)
+        refused = {self.opts.verbose_name for person in people if not self.has_delete_permission(request, person)}
+        lines = [f"{person}, with all events, ratings, lists and sign-ins" for person in people]
+        return lines, {self.opts.verbose_name_plural: len(people)}, refused, []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         user_delete(user_id=obj.pk)
@@ -137,22 +185,18 @@ admin.site.unregister([TOTPDevice, StaticDevice])
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffModelAdmin):
-    """Groups, which only superusers change: a member of staff could add any right to a group of their own."""
+    """Groups, which only superusers change: a member of staff could add any right to a group of their own. Nobody
+    changes the roles, which each migration sets (``accounts.roles``)."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and _is_superuser(request)
+        return super().has_add_permission(request) and is_superuser(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and _is_superuser(request)
+        return super().has_change_permission(request, obj) and is_superuser(request.user) and not _is_role(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and _is_superuser(request)
+        return super().has_delete_permission(request, obj) and is_superuser(request.user) and not _is_role(obj)
 
 
-def _is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
-
-
-def _may_touch(request: HttpRequest, person: User | None) -> bool:
-    """Whether the request's user may change ``person``: superusers anyone, other staff only users without rights."""
-    return person is None or _is_superuser(request) or not has_privileges(user=person)
+def _is_role(group: Group | None) -> bool:
+    return group is not None and group.name in set(Role)

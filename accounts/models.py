@@ -114,6 +114,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        permissions = [
+            ("support_user", "Can open the support page of a person"),
+            ("export_user", "Can export the data of a person"),
+            ("end_sessions_user", "Can end the sign-ins of a person"),
+        ]
+        indexes = [
+            # Consumers: filters of the list of people in the admin, which would read a million rows for a few.
+            models.Index(fields=["-id"], condition=models.Q(is_staff=True), name="user_staff"),
+            models.Index(fields=["-id"], condition=models.Q(is_active=False), name="user_inactive"),
+        ]
         constraints = [
             # Consumer: imports, which look users up by the data set's user id; the export, which writes it.
             models.UniqueConstraint(fields=["dataset", "dataset_user_id"], name="user_dataset_identity"),

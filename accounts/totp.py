@@ -46,7 +46,7 @@ def is_satisfied(request: HttpRequest) -> bool:
     user: Any = request.user  # django-otp's middleware adds a method.
     if settings.ADMIN_TOTP == OFF or user.is_verified():
         return True
-    return settings.ADMIN_TOTP == OPTIONAL and not _has_device(user.pk)
+    return settings.ADMIN_TOTP == OPTIONAL and not has_device(user.pk)
 
 
 def code_accepted(*, user: User, code: str) -> bool:
@@ -58,7 +58,7 @@ def code_accepted(*, user: User, code: str) -> bool:
     """
     if settings.ADMIN_TOTP == OFF or not user.is_staff:
         return True
-    if not _has_device(user.pk):
+    if not has_device(user.pk):
         if settings.ADMIN_TOTP == OPTIONAL:
             return True
         raise TotpMissingError
@@ -84,7 +84,7 @@ def totp_enrol(*, user: User, confirmed: bool) -> TOTPDevice:
     Until it is confirmed it opens nothing and nothing requires it. Raises TotpEnrolledError.
     """
     user_lock_shared(user_id=user.pk)
-    if _has_device(user.pk):
+    if has_device(user.pk):
         raise TotpEnrolledError
     TOTPDevice.objects.filter(user=user).delete()
     return TOTPDevice.objects.create(user=user, name=_NAME, confirmed=confirmed)
@@ -109,7 +109,7 @@ def totp_reset(*, user: User) -> bool:
 def recovery_codes_create(*, user: User) -> list[str]:
     """New recovery codes, each good once; those of before end. Only digests are stored. Raises NoTotpError."""
     user_lock_shared(user_id=user.pk)
-    if not _has_device(user.pk):
+    if not has_device(user.pk):
         raise NoTotpError
     StaticDevice.objects.filter(user=user).delete()
     device = StaticDevice.objects.create(user=user, name=_NAME, confirmed=True)
@@ -119,7 +119,8 @@ def recovery_codes_create(*, user: User) -> list[str]:
     return ["-".join(code[start : start + 4] for start in range(0, _RECOVERY_LENGTH, 4)) for code in codes]
 
 
-def _has_device(user_id: int | None) -> bool:
+def has_device(user_id: int | None) -> bool:
+    """Whether an authenticator app of the user is confirmed. One query."""
     return TOTPDevice.objects.filter(user_id=user_id, confirmed=True).exists()
 
 

@@ -1,5 +1,7 @@
 """What people did, in the admin: events and served lists to read, ratings to correct."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,26 +10,34 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldForeignKeyRawIdWidget
 
-from accounts.models import User
+from accounts.keyset_admin import KeysetAdmin
+from accounts.people_search import people_named
+from accounts.staff_log import view_log
+from events.attribution.followed import (
+    Followed,
+    followed_by_list,
+    followed_text,
+    source_words,
+    sources_text,
+    title_in,
+    titles_of,
+)
 from events.list_invalidation import invalidate_user_on_commit
 from events.models import Interaction, ListImpression, Rating, ServedRecommendation, Tag
+from events.served.list_ids import time_of
 from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
-from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
 from recsys_project.staff_admin import StaffModelAdmin
 
 MAX_MATCHES = 1_000
-
-
-def people_named(term: str) -> list[int]:
-    """The ids of the people with this e-mail address or id. One query."""
-    people = list(User.objects.filter(email=term.lower()).values_list("pk", flat=True))
-    if term.isascii() and term.isdigit() and len(term) < 19:
-        people.append(int(term))
-    return people
+# Titles of a list in the table of lists.
+TITLES = 5
 
 
 class NumberWidget(UnfoldForeignKeyRawIdWidget):
@@ -38,12 +48,44 @@ class NumberWidget(UnfoldForeignKeyRawIdWidget):
         return "", ""
 
 
-class BigTableAdmin(StaffModelAdmin):
-    """A table of millions of rows: no full count, newest first by key, and a search that uses indexes."""
+class PersonAdmin(KeysetAdmin):
+    """A table of millions of rows about people. Addresses are shown to, and found by, who may view people."""
 
-    show_full_result_count = False
-    paginator = EstimatedCountPaginator
-    list_per_page = 50
+    list_select_related: Sequence[str] = ["user"]
+    readonly_fields: Sequence[str] = ["person"]
+    indexed_params: Sequence[str] = ("user", "user_id", "user__id__exact", "movie", "movie_id", "movie__id__exact")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Shows the id alone to who may not view people; a form needs the field itself."""
+        whole = self.has_change_permission(request, obj) or self.has_add_permission(request)
+        left_out = "person" if whole or request.user.has_perm("accounts.view_user") else "user"
+        return [name for name in super().get_fields(request, obj) if name != left_out]
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Who each row is about: a column cannot know who reads it."""
+        addresses = request.user.has_perm("accounts.view_user")
+        support = request.user.has_perm("accounts.support_user")
+        for row in rows:
+            text = "guest" if row.user_id is None else str(row.user) if addresses else f"user {row.user_id}"
+            page = reverse("admin:accounts_user_support", args=[row.user_id]) if support and row.user_id else ""
+            row.shown_person = format_html('<a href="{}">{}</a>', page, text) if page else text
+
+    @admin.display(description="person")
+    def person(self, row: Any) -> str:
+        return str(row.user_id) if not hasattr(row, "shown_person") else row.shown_person
+
+    def people_in(self, request: HttpRequest, term: str) -> list[int]:
+        """The ids of the people named; that staff look for somebody is in their log."""
+        people = people_named(term, addresses=request.user.has_perm("accounts.view_user"))
+        if request.method == "GET":
+            for user_id in people:
+                view_log(staff=request.user, user_id=user_id, text=f"Searched {self.opts.verbose_name_plural}.")
+        return people
+
+
+class BigTableAdmin(PersonAdmin):
+    """Rows about a person and a movie, newest first by key, with a search that uses indexes."""
+
     ordering = ["-pk"]
     # Present so that the search box is shown; get_search_results decides what it means.
     search_fields = ["movie__title"]
@@ -64,7 +106,7 @@ class BigTableAdmin(StaffModelAdmin):
         term = search_term.replace("\x00", "").strip()
         if not term:
             return queryset, False
-        people = people_named(term)
+        people = self.people_in(request, term)
         titled = Movie.objects.filter(search_title__contains=search_key_typed(term)).order_by("pk")
         movies = titled.values_list("pk", flat=True)[:MAX_MATCHES]
         return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
@@ -88,13 +130,16 @@ class ReadOnlyAdmin(StaffModelAdmin):
 
 @admin.register(Interaction)
 class InteractionAdmin(ReadOnlyAdmin, BigTableAdmin):
-    list_display = ["user", "kind", "movie", "value", "progress", "source", "occurred_at", "undone_at"]
+    list_display = [
+        *("id", "person", "kind", "movie", "value", "progress", "source", "occurred_at", "received_at", "undone_at"),
+    ]
     list_filter = ["kind"]
+    day_field = "received_at"
 
 
 @admin.register(Rating)
 class RatingAdmin(AnnouncingAdmin, BigTableAdmin):
-    list_display = ["user", "movie", "value", "rated_at"]
+    list_display = ["id", "person", "movie", "value", "rated_at"]
 
     def save_model(self, request: HttpRequest, obj: Rating, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -115,19 +160,14 @@ class RatingAdmin(AnnouncingAdmin, BigTableAdmin):
 
 @admin.register(Tag)
 class TagAdmin(BigTableAdmin):
-    list_display = ["user", "movie", "text", "tagged_at"]
+    list_display = ["id", "person", "movie", "text", "tagged_at"]
 
 
-class ListLogAdmin(ReadOnlyAdmin):
+class ListLogAdmin(ReadOnlyAdmin, PersonAdmin):
     """A table of the log of served lists: as BigTableAdmin, for rows of many movies."""
 
-    list_select_related = ["user"]
-    show_full_result_count = False
-    paginator = EstimatedCountPaginator
-    list_per_page = 50
     # Present so that the search box is shown; get_search_results decides what it means.
     search_fields = ["request_id"]
-    search_help_text = "The e-mail address or id of a person, or the id of a list."
     list_id_field = "pk"
 
     def get_search_results(
@@ -138,22 +178,117 @@ class ListLogAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         try:
-            return queryset.filter(**{self.list_id_field: UUID(term)}), False
+            return self.of_list(queryset, UUID(term)), False
         except ValueError:
-            return queryset.filter(user_id__in=people_named(term)), False
+            return queryset.filter(self.named(request, term)), False
+
+    def of_list(self, queryset: QuerySet[Any], list_id: UUID) -> QuerySet[Any]:
+        return queryset.filter(**{self.list_id_field: list_id})
+
+    def named(self, request: HttpRequest, term: str) -> Q:
+        return Q(user_id__in=self.people_in(request, term))
 
 
 @admin.register(ServedRecommendation)
 class ServedRecommendationAdmin(ListLogAdmin):
-    list_display = ["id", "user", "endpoint", "model_version_id", "experiment", "arm", "served_at", "request_id"]
-    ordering = ["-served_at"]
+    """Lists with their movies, why each is there, and what the person did after."""
+
+    list_display = [
+        *("served_at", "person", "endpoint", "experiment", "arm", "model_version_id", "films", "sources_counted"),
+        "followed",
+    ]
+    ordering = ["-served_at", "-id"]
+    keyset = ("served_at", "id")
+    day_field = "served_at"
+    indexed_params = (*PersonAdmin.indexed_params, "experiment", "experiment__exact")
+    search_help_text = "The e-mail address or id of a person, the id of a list, or the name of an experiment."
+    fields = [
+        *("id", "served_at", "user", "person", "client_id", "endpoint", "model_version_id", "experiment", "arm"),
+        *("request_id", "film_table"),
+    ]
+    readonly_fields = ["person", "film_table"]
+
+    def of_list(self, queryset: QuerySet[Any], list_id: UUID) -> QuerySet[Any]:
+        """Its time is in the id, and names the partition."""
+        moment = time_of(list_id)
+        found = super().of_list(queryset, list_id)
+        if moment is None:
+            return found
+        around = timedelta(minutes=1)
+        return found.filter(served_at__range=(moment - around, moment + around)) if _has_room(moment) else found.none()
+
+    def named(self, request: HttpRequest, term: str) -> Q:
+        return super().named(request, term) if "@" in term or term.isdigit() else Q(experiment=term)
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Titles in one query, and what followed in two."""
+        super().prepare_rows(request, rows)
+        titles = titles_of(movie_id for row in rows for movie_id in row.movie_ids[:TITLES])
+        followed = followed_by_list(rows)
+        for row in rows:
+            shown = [title_in(titles, movie_id) for movie_id in row.movie_ids[:TITLES]]
+            more = len(row.movie_ids) - len(shown)
+            row.shown_films = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+            row.shown_followed = followed_text(followed.get(row.pk, []))
+
+    @admin.display(description="movies")
+    def films(self, row: Any) -> str:
+        return str(row.shown_films)
+
+    @admin.display(description="sources")
+    def sources_counted(self, row: ServedRecommendation) -> str:
+        return sources_text(row.sources)
+
+    @admin.display(description="what followed")
+    def followed(self, row: Any) -> str:
+        return str(row.shown_followed)
+
+    @admin.display(description="movies")
+    def film_table(self, row: ServedRecommendation) -> SafeString:
+        """Each place with its title, why it is there, and what followed. Three queries."""
+        titles, acts = titles_of(row.movie_ids), followed_by_list([row]).get(row.pk, [])
+        new = set(row.explored)
+        lines = (
+            (
+                place,
+                title_in(titles, movie_id),
+                "a place for new movies" if movie_id in new else source_words(_at(row.sources, place)),
+                f"{_at(row.scores, place) or 0:.3f}",
+                "; ".join(_acts(acts, place)) or "-",
+            )
+            for place, movie_id in enumerate(row.movie_ids, start=1)
+        )
+        names = ("place", "movie", "why it is there", "score", "what followed")
+        head = format_html_join("", "<th>{}</th>", ((name,) for name in names))
+        cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", lines)
+        return format_html("<table><tr>{}</tr>{}</table>", head, cells)
+
+
+def _at(values: Sequence[Any], place: int) -> Any:
+    """The value of a place; lists of older releases have no sources."""
+    return values[place - 1] if place <= len(values) else None
+
+
+def _acts(acts: Sequence[Followed], place: int) -> list[str]:
+    return [one.text for one in acts if one.position == place]
+
+
+def _has_room(moment: datetime) -> bool:
+    """Whether Python knows the minutes around the moment: any time may be in an id that somebody types."""
+    return 1900 < moment.year < 9000
 
 
 @admin.register(ListImpression)
 class ListImpressionAdmin(ListLogAdmin):
-    list_display = ["id", "user", "recommendation_id", "start", "count", "shown_at", "request_id"]
+    list_display = ["id", "shown_at", "person", "recommendation_id", "start", "count", "request_id"]
     ordering = ["-pk"]
+    day_field = "shown_at"
+    search_help_text = "The e-mail address or id of a person, or the id of a list."
     list_id_field = "recommendation_id"
+
+    def last_of_day(self, rows: QuerySet[Any], start: datetime, end: datetime) -> QuerySet[Any]:
+        """Of that day alone: the index of times is of blocks, and cannot be read backwards."""
+        return super().last_of_day(rows.filter(shown_at__gte=start), start, end)
 
 
 # So that Django's admin finds it.

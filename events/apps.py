@@ -8,7 +8,9 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
         from accounts.privacy.cleaners import on_taste_reset  # noqa: PLC0415
+        from accounts.support import on_support  # noqa: PLC0415
         from events.attribution.checks import check_attribution  # noqa: PLC0415
+        from events.attribution.support import activity_section, lists_section  # noqa: PLC0415
         from events.list_invalidation import forget_user_on_commit  # noqa: PLC0415
         from events.merging import MOVIE_REFERENCES  # noqa: PLC0415
         from events.privacy import taste_delete  # noqa: PLC0415
@@ -20,3 +22,5 @@ class EventsConfig(AppConfig):
         register_references(*MOVIE_REFERENCES)
         on_taste_reset(taste_delete)
         on_user_delete(forget_user_on_commit)
+        on_support(activity_section)
+        on_support(lists_section)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from accounts.staff_log import view_log
 from events.attribution.selectors import COUNTS
 from events.models import Interaction, ListImpression, Rating, RecommendationStatistic, ServedRecommendation, Tag
 from events.services import interaction_record
@@ -73,6 +74,7 @@ def full_tables(cast: Cast) -> Cast:
         Interaction.objects.create(user=cast.bob, movie=movie, kind="like")
         Rating.objects.create(user=cast.bob, movie=movie, value=4)
         Tag.objects.create(user=cast.bob, movie=movie, text="good")
+        view_log(staff=cast.stan, user_id=cast.bob.pk, text="Opened the support page.")
         ServedRecommendation.objects.create(user=cast.bob, endpoint="recommendations", movie_ids=[1], scores=[0.5])
         ListImpression.objects.create(user=cast.bob, recommendation_id=uuid.uuid4(), count=1)
         sums = dict.fromkeys(COUNTS, n)
