@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import ngettext
+from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextInputWidget
 
 from movies import services
 from movies.models import Genre, Movie
@@ -19,13 +20,25 @@ from movies.models import Genre, Movie
 MAX_SELECTED = 5000
 
 
+def _genres_field() -> forms.ModelMultipleChoiceField:
+    return forms.ModelMultipleChoiceField(
+        Genre.objects.all(), required=False, widget=UnfoldAdminSelect2MultipleWidget, help_text="Type to choose."
+    )
+
+
+def _keywords_field() -> forms.CharField:
+    return forms.CharField(
+        required=False, max_length=2000, widget=UnfoldAdminTextInputWidget, help_text="Separated by commas."
+    )
+
+
 class TagForm(forms.Form):
     """Genres and keywords to add to the selected movies and to remove from them."""
 
-    add_genres = forms.ModelMultipleChoiceField(Genre.objects.all(), required=False)
-    remove_genres = forms.ModelMultipleChoiceField(Genre.objects.all(), required=False)
-    add_keywords = forms.CharField(required=False, max_length=2000, help_text="Separated by commas.")
-    remove_keywords = forms.CharField(required=False, max_length=2000, help_text="Separated by commas.")
+    add_genres = _genres_field()
+    remove_genres = _genres_field()
+    add_keywords = _keywords_field()
+    remove_keywords = _keywords_field()
 
     def clean_add_keywords(self) -> list[str]:
         """The keywords, split at commas."""

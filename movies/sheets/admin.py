@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from import_export.admin import ImportExportMixin
-from import_export.forms import ConfirmImportForm, ExportForm
+from import_export.forms import ConfirmImportForm
 from import_export.tmp_storages import CacheStorage
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from movies.models import Movie
 from movies.sheets.errors import SheetError
@@ -53,6 +54,7 @@ class MovieSheetAdmin(ImportExportMixin):
     resource_classes = [MovieResource]
     formats = FORMATS
     import_template_name = "admin/movie_import.html"
+    import_form_class = ImportForm
     confirm_form_class = ConfirmForm
     export_form_class = ExportForm
     tmp_storage_class = PreviewStorage

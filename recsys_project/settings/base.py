@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
+    "unfold.contrib.import_export",
     "recsys_project.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
