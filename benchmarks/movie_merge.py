@@ -31,12 +31,13 @@ _EVENTS = """
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=80_000)
+    parser.add_argument("--movies", type=int, default=60_000, help="in the catalogue, for the possible duplicates")
     options = parser.parse_args()
     with scratch_database("benchmark_movie_merge") as connection:
-        measure(connection, options.people)
+        measure(connection, options.people, options.movies)
 
 
-def measure(connection: Any, people: int) -> None:
+def measure(connection: Any, people: int, movies: int) -> None:
     """Fills the tables and times each step."""
     from django.test import Client  # noqa: PLC0415 -- after Django is set up.
 
@@ -54,12 +55,16 @@ def measure(connection: Any, people: int) -> None:
         cursor.execute(_RATINGS, {"movie": target.pk, "each": 2})
         cursor.execute(_EVENTS, {"movie": duplicate.pk})
         cursor.execute("ANALYZE")
+    Movie.objects.bulk_create(
+        (Movie(title=f"Movie {number // 2}", year=1950 + number % 70) for number in range(movies)), batch_size=5000
+    )
     staff = User.objects.create_superuser("root@example.org", "correct horse battery")
     client = Client()
     client.force_login(staff)
     page = f"/admin/movies/movie/{target.pk}/delete/"
     confirm = f"/admin/movies/movie/merge/?duplicate={duplicate.pk}&target={target.pk}"
 
+    timed("possible duplicates", lambda: client.get("/admin/movies/movie/duplicates/"))
     timed("the confirmation of a merge", lambda: client.get(confirm))
     merge = merge_request(duplicate_id=duplicate.pk, target_id=target.pk, reason="The same film.")
     timed("merge", merges_run_waiting)

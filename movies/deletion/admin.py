@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
@@ -59,7 +59,9 @@ class DeletionAdmin(AnnouncingAdmin):
         ids = [int(text) for text in given if text.isascii() and text.isdigit() and len(text) < 19]
         movies = list(Movie.objects.filter(pk__in=ids[:MAX_SELECTED]).only("title", "year", "status").order_by("pk"))
         if not movies:
-            raise Http404("There is no such movie.")
+            # As Django answers for something that does not exist.
+            self.message_user(request, "There is no such movie.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:index"))
         if request.method == "POST":
             return self._hide(request, movies) if "hide" in request.POST else self._delete(request, movies)
         counts = deletion_counts(movie_ids=[movie.pk for movie in movies])

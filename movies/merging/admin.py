@@ -11,7 +11,7 @@ from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 
@@ -181,7 +181,11 @@ class MovieMergeAdmin(AnnouncingAdmin):
         """Says what undoing will do, and does it."""
         if not self.has_undo_permission(request):
             raise PermissionDenied
-        merge = get_object_or_404(MovieMerge.objects.select_related("duplicate", "target"), pk=merge_id)
+        merge = MovieMerge.objects.select_related("duplicate", "target").filter(pk=merge_id).first()
+        if merge is None:
+            # As Django answers for something that does not exist.
+            self.message_user(request, "There is no such merge.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:index"))
         problems: list[str] = []
         if request.method == "POST":
             try:

@@ -81,6 +81,8 @@ WRITTEN_BY_SITE = {
     "popularmovie",
     "batchrecommendation",
     "tuningrun",
+    "moviemerge",
+    "moviedeletion",
 }
 ROWS: dict[str, Row] = {
     "": Row("GET POST PUT PATCH DELETE", OPEN),  # It only leads to the API's page.
@@ -156,6 +158,11 @@ ROWS: dict[str, Row] = {
     "admin/APP/MODEL/<path:object_id>/": Row("GET POST", STAFF),  # Leads to the page above.
     "admin/APP/MODEL/<path:object_id>/results/": Row("GET POST", PERMISSION),  # Of experiments.
     "admin/APP/MODEL/<path:object_id>/versions/": Row("GET POST", PERMISSION),  # Of scenarios.
+    "admin/APP/MODEL/merge/": Row("GET POST", PERMISSION),  # Of movies, as those that follow.
+    "admin/APP/MODEL/duplicates/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/see-duplicates/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/merge-into/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/delete/": Row("GET POST", PERMISSION),
     # And of those models that nobody changes there.
     "admin/APP/WRITTEN_BY_SITE/": Row("GET POST", PERMISSION),
     "admin/APP/WRITTEN_BY_SITE/preview/": Row("GET POST", PERMISSION),  # Of people's lists, and of drafts.
@@ -170,6 +177,8 @@ ROWS: dict[str, Row] = {
     "admin/APP/WRITTEN_BY_SITE/<path:object_id>/delete/": Row("GET POST", READ_ONLY),
     "admin/APP/WRITTEN_BY_SITE/<path:object_id>/change/": Row("GET POST", READ_ONLY),
     "admin/APP/WRITTEN_BY_SITE/<path:object_id>/": Row("GET POST", STAFF),
+    "admin/APP/WRITTEN_BY_SITE/<int:merge_id>/undo/": Row("GET POST", PERMISSION),  # Of merges.
+    "admin/APP/WRITTEN_BY_SITE/<path:object_id>/undo-merge/": Row("GET POST", PERMISSION),
 }
 
 
