@@ -59,7 +59,7 @@ def measure(connection: Any, people: int, movies: int) -> None:
         (Movie(title=f"Movie {number // 2}", year=1950 + number % 70) for number in range(movies)), batch_size=5000
     )
     staff = User.objects.create_superuser("root@example.org", "correct horse battery")
-    client = Client()
+    client = Client(headers={"host": "localhost"})
     client.force_login(staff)
     page = f"/admin/movies/movie/{target.pk}/delete/"
     confirm = f"/admin/movies/movie/merge/?duplicate={duplicate.pk}&target={target.pk}"
@@ -79,9 +79,11 @@ def measure(connection: Any, people: int, movies: int) -> None:
 
 
 def timed(name: str, step: Callable[[], Any]) -> None:
-    """Runs the step and prints its seconds."""
+    """Runs the step and prints its seconds. Raises RuntimeError if a page is refused."""
     started = time.perf_counter()
-    step()
+    answer = step()
+    if getattr(answer, "status_code", 200) >= 400:
+        raise RuntimeError(f"{name}: {answer.status_code}")
     print(f"{name}: {time.perf_counter() - started:.2f} s", flush=True)
 
 
