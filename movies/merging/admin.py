@@ -215,7 +215,7 @@ def _number(text: str) -> int:
 
 def _facts(duplicate: Movie, target: Movie) -> list[tuple[str, Any, Any]]:
     """(what, of the duplicate, of the target)."""
-    return [(label_for_field(name, Movie), getattr(duplicate, name), getattr(target, name)) for name in COMPARED]
+    return [(str(label_for_field(name, Movie)), getattr(duplicate, name), getattr(target, name)) for name in COMPARED]
 
 
 def _log(request: HttpRequest, merge: MovieMerge, message: str) -> None:
