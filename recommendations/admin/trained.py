@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.keyset_admin import KeysetAdmin
 from events.admin import ReadOnlyAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
