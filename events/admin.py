@@ -70,6 +70,13 @@ class PersonAdmin(KeysetAdmin):
             page = reverse("admin:accounts_user_support", args=[row.user_id]) if support and row.user_id else ""
             row.shown_person = format_html('<a href="{}">{}</a>', page, text) if page else text
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """That staff open a row about somebody is in their log."""
+        row = kwargs.get("obj")
+        if request.method == "GET" and row is not None and row.user_id is not None:
+            view_log(staff=request.user, user_id=row.user_id, text=f"Opened {self.opts.verbose_name} {row.pk}.")
+        return super().render_change_form(request, context, *args, **kwargs)
+
     @admin.display(description="person")
     def person(self, row: Any) -> str:
         return str(row.user_id) if not hasattr(row, "shown_person") else row.shown_person

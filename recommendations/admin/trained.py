@@ -44,7 +44,7 @@ class PopularMovieAdmin(TrainedAdmin):
 
 
 @admin.register(BatchRecommendation)
-class BatchRecommendationAdmin(PreviewAdmin, TrainedAdmin):
+class BatchRecommendationAdmin(PreviewAdmin, TrainedAdmin, KeysetAdmin):
     list_display = ["id", "user_id", "version_id", "length"]
     # An index finds one person's rows; any other search would read the whole table.
     search_fields = ["user__id__exact"]

@@ -98,8 +98,11 @@ def test_a_look_at_an_account_is_logged(cast, desk):
     page_of(desk, f"{PEOPLE}{cast.bob.pk}/change/")
     page_of(desk, "/admin/events/rating/", q="bob@example.org")
     page_of(desk, "/admin/events/rating/", q="heat")
+    served = serve_and_click(cast)
+    page_of(desk, f"/admin/events/servedrecommendation/{served.pk}/change/")
 
-    assert logged(cast.bob) == [(VIEW, "Opened the account."), (VIEW, "Searched ratings.")]
+    texts = ["Opened the account.", "Searched ratings.", f"Opened served recommendation {served.pk}."]
+    assert logged(cast.bob) == [(VIEW, text) for text in texts]
     assert "Searched ratings." in page_of(desk, "/admin/admin/logentry/", q="boss@x.org")
 
 
