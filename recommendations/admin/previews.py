@@ -65,6 +65,8 @@ def masked(email: str) -> str:
 class PreviewAdmin(ReadOnlyAdmin):
     """The pages of previews. Whoever may view people's nightly lists may open them."""
 
+    list_before_template = "admin/preview_links.html"
+
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         pages = (

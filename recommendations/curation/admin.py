@@ -154,6 +154,8 @@ class ScenarioForm(ModelForm):
 class CurationAdmin(AnnouncingAdmin):
     """Deleting changes lists, too."""
 
+    list_before_template = "admin/preview_links.html"
+
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         super().delete_model(request, obj)
         invalidate_catalogue_on_commit()

@@ -103,8 +103,12 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         path = f"{prefix}{name}"
         if isinstance(value, Mapping):
             found |= _flat(value, f"{path} ")
+        elif name == "stages":
+            continue
+        elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+            found |= _flat({str(place): one for place, one in enumerate(value, start=1)}, f"{path} ")
         elif isinstance(value, list):
-            found |= {} if name == "stages" else {path: ", ".join(map(str, value))}
+            found[path] = ", ".join(map(str, value))
         else:
             found[path] = value
     return found

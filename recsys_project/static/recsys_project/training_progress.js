@@ -16,7 +16,8 @@
     if (training.stage) parts.push(training.stage);
     parts.push(`${training.percent}%`);
     if (training.seconds !== null) parts.push(`for ${minutes(training.seconds)}`);
-    if (training.remaining_seconds !== null) parts.push(`about ${minutes(training.remaining_seconds)} left`);
+    if (training.remaining_seconds === 0) parts.push("longer than usual");
+    else if (training.remaining_seconds !== null) parts.push(`about ${minutes(training.remaining_seconds)} left`);
     if (training.attempts > 1) parts.push(`attempt ${training.attempts}`);
     if (training.not_before) parts.push(`not before ${new Date(training.not_before).toLocaleTimeString()}`);
     return parts.join(", ");

@@ -110,3 +110,11 @@ def test_the_button_saves_in_spite_of_conflicts(cast, staff):
     assert 'name="confirmed" value="on"' in acceptable
     assert 'name="confirmed"' not in serious
     assert "Conflicts that prevent saving" in serious
+
+
+def test_each_version_of_a_scenario_can_be_previewed(cast, staff):
+    live_scenario(places=5)
+
+    page = staff.get(reverse("admin:recommendations_scenario_versions", args=[Scenario.objects.get().pk]))
+
+    assert "?scenario=home&amp;scenario_version=1" in page.content.decode()

@@ -113,12 +113,12 @@ def test_what_is_better_is_marked(db):
 
 
 def test_only_different_hyperparameters_are_compared(db):
-    first = make_version("retired", hyperparameters={"ranker": {"l2": 1, "weights": [1, 2]}})
+    first = make_version("retired", hyperparameters={"ranker": {"l2": 1, "weights": [1, 2]}, "als": [{"n": 8}]})
     second = make_version(hyperparameters={"ranker": {"l2": 2, "weights": [1, 2]}}, serving={"blend": {"batch": 0.5}})
 
     found = [(value.name, value.first, value.second) for value in hyperparameters_compare(first, second)]
 
-    assert found == [("ranker l2", 1, 2), ("serving blend batch", None, 0.5)]
+    assert found == [("ranker l2", 1, 2), ("als 1 n", 8, None), ("serving blend batch", None, 0.5)]
 
 
 def test_quality_over_versions_is_in_order(db):
