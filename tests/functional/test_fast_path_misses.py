@@ -68,7 +68,7 @@ def test_a_missed_list_of_a_clients_user_is_computed(server):
     before = computed(server)
     answers = []
     for more in ({}, BY_DJANGO):
-        invalidate_user(User.objects.get(external_id="x").pk)
+        invalidate_user(User.objects.get(client__name="shop", external_id="x").pk)
         answers.append(line.get(f"{LIST}?user=x", headers | more))
 
     assert computed(server) == before + 1
