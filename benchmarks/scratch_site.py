@@ -41,7 +41,7 @@ def scratch_database(name: str, *, keep: bool = False) -> Iterator[Any]:
     settings.DATABASES["default"]["OPTIONS"].pop("pool", None)  # Kept connections would block dropping the database.
     connection.settings_dict["TEST"]["NAME"] = name
     configured = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, keepdb=keep)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
     try:
         yield connection
     finally:
