@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from movies.selectors import movie_cards
@@ -42,6 +43,7 @@ class MovieFeatureCache:
         self._made_at = time.monotonic()
         self._cards: dict[int, dict[str, Any] | None] = {}
         self._groups: dict[int, tuple[str, ...]] = {}
+        self._card_json: dict[int, orjson.Fragment] = {}
         self._vectors: dict[int, VersionVectors] = {}
         self._serving: dict[int, VersionServing] = {}
         self._popular: tuple[list[int], list[float]] | None = None
@@ -63,6 +65,13 @@ class MovieFeatureCache:
         except KeyError:
             self._fetch_cards(set(movie_ids) - cached.keys())
         return {movie_id: card for movie_id in movie_ids if (card := cached[movie_id]) is not None}
+
+    def card_json(self, card: dict[str, Any]) -> orjson.Fragment:
+        """A card of this cache as JSON, to be part of an object; rendered once."""
+        found = self._card_json.get(card["id"])
+        if found is None:
+            found = self._card_json[card["id"]] = orjson.Fragment(orjson.dumps(card))
+        return found
 
     def _fetch_cards(self, missing: set[int]) -> None:
         missing = with_id_blocks(missing) - self._cards.keys()

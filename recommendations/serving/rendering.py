@@ -49,7 +49,7 @@ def render(presented: PresentedList) -> RenderedList:
         # Without its closing brace, so that the items can be appended.
         orjson.dumps(head)[:-1],
         orjson.dumps(explanation(presented)),
-        tuple(orjson.dumps(item) for item in item_fields(presented)),
+        _items(presented),
     )
 
 
@@ -65,13 +65,20 @@ def list_fields(presented: PresentedList) -> dict[str, Any]:
     }
 
 
+def _items(presented: PresentedList) -> tuple[bytes, ...]:
+    """Each item as JSON, with its card as the cache of features has rendered it."""
+    features, cards = presented.gathered.request.features, presented.gathered.movies.cards
+    dumps, card_json = orjson.dumps, features.card_json
+    return tuple(dumps(_item_fields(item, card_json(cards[item.movie_id]))) for item in presented.items)
+
+
 def item_fields(presented: PresentedList) -> list[dict[str, Any]]:
     """The items with the API's fields. They share cards and reasons: do not change them in place."""
     cards = presented.gathered.movies.cards
     return [_item_fields(item, cards[item.movie_id]) for item in presented.items]
 
 
-def _item_fields(item: RankedItem, card: dict[str, Any]) -> dict[str, Any]:
+def _item_fields(item: RankedItem, card: dict[str, Any] | orjson.Fragment) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "movie": card,
         "score": item.score,

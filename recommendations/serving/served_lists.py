@@ -20,7 +20,7 @@ def source_of(item: RankedItem) -> int:
         return SOURCE_CODES["pinned"]
     if item.explored:
         return SOURCE_CODES["new"]
-    return _CODES[max(range(len(item.shares)), key=item.shares.__getitem__)]
+    return _CODES[item.shares.index(max(item.shares))]
 
 
 def served_list(

@@ -155,7 +155,7 @@ class ListRoute:
         _, _, data, fill = reply
         page = job.held
         if data is not None:
-            page = page_of(job, rendered_from(data))
+            page = page_of(job, rendered_from(data), User(pk=job.caller.user_id))
             self.keep(job, page)
         return None if page is None else page_found(job, page, fill)
 
@@ -171,9 +171,8 @@ class ListRoute:
             self._held_bytes -= len(self._pages.popitem(last=False)[1].body)
 
 
-def page_of(job: ListJob, rendered: RenderedList) -> Page:
-    """The first page of a list."""
-    user = User(pk=job.caller.user_id)
+def page_of(job: ListJob, rendered: RenderedList, user: User) -> Page:
+    """The first page of a list of that person."""
     body = page_body(rendered, user=user, start=0, limit=job.limit, filters=ListFilters(), continued=False)
     return Page(str(rendered.recommendation_id).encode(), body, log_members(job, rendered, "hit"))
 

@@ -92,7 +92,7 @@ def _compute(job: ListJob, reply: _NoList) -> Computed:
     user = User(pk=caller.user_id, client_id=caller.client_id)
     try:
         rendered, state = first_page_list(user=user, limit=job.limit, request_id=job.request_id, lookup=lookup)
-        return Computed(list(reply), page_of(job, rendered), log_members(job, rendered, state))
+        return Computed(list(reply), page_of(job, rendered, user), log_members(job, rendered, state))
     except BaseException:
         if caller.bucket is not None:
             give_back_tokens([caller.bucket])  # Django counts the request.
