@@ -27,7 +27,8 @@ _SEEN = """
     || ARRAY(SELECT movie_id FROM events_interaction
         WHERE user_id = %(user)s AND undone_at IS NULL AND kind <> ALL(%(not_seen_by)s::text[]))
 """
-_HISTORY = f"""
+# Movie, kind, value, time; the last row has the seen movies alone.
+HISTORY = f"""
     (SELECT movie_id, %(rating)s::text, value, rated_at, NULL::bigint[] FROM events_rating
         WHERE user_id = %(user)s ORDER BY rated_at DESC, movie_id DESC LIMIT %(newest)s)
     UNION ALL
@@ -39,7 +40,7 @@ _HISTORY = f"""
 """  # noqa: S608 -- no input in it.
 _HISTORIES = f"""
     SELECT person.id, history.* FROM unnest(%(users)s::bigint[]) person (id),
-    LATERAL ({_HISTORY.replace("%(user)s", "person.id")}) history
+    LATERAL ({HISTORY.replace("%(user)s", "person.id")}) history
 """  # noqa: S608 -- no input in it.
 
 
@@ -95,8 +96,13 @@ def history(user_id: int, limit: int) -> tuple[list[Signal], set[int]]:
     Of several events with one movie, the newest of the highest precedence counts: see ``events.kinds``.
     """
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_HISTORY, {"user": user_id, **_newest(limit)})
-        return _split_rows(cursor.fetchall(), limit)
+        cursor.execute(HISTORY, history_values(user_id, limit))
+        return history_of_rows(cursor.fetchall(), limit)
+
+
+def history_values(user_id: int, limit: int) -> dict[str, Any]:
+    """The parameters of HISTORY."""
+    return {"user": user_id, **_newest(limit)}
 
 
 def histories(user_ids: Collection[int], limit: int) -> dict[int, tuple[list[Signal], set[int]]]:
@@ -106,7 +112,7 @@ def histories(user_ids: Collection[int], limit: int) -> dict[int, tuple[list[Sig
         cursor.execute(_HISTORIES, {"users": list(user_ids), **_newest(limit)})
         for user_id, *row in cursor:
             rows.setdefault(user_id, []).append(tuple(row))
-    return {user_id: _split_rows(of_one, limit) for user_id, of_one in rows.items()}
+    return {user_id: history_of_rows(of_one, limit) for user_id, of_one in rows.items()}
 
 
 def _newest(limit: int) -> dict[str, Any]:
@@ -114,8 +120,8 @@ def _newest(limit: int) -> dict[str, Any]:
     return {"rating": Kind.RATING.value, "newest": 2 * limit, "not_seen_by": _NOT_SEEN_BY}
 
 
-def _split_rows(rows: Sequence[tuple[Any, ...]], limit: int) -> tuple[list[Signal], set[int]]:
-    """Splits the rows of one person into signals and seen movies, which are in the row without a movie."""
+def history_of_rows(rows: Sequence[tuple[Any, ...]], limit: int) -> tuple[list[Signal], set[int]]:
+    """``history`` from the rows of HISTORY: signals, and seen movies, which are in the row without a movie."""
     seen = next(row[4] for row in rows if row[0] is None)
     return latest_per_movie(Signal(*row[:4]) for row in rows if row[0] is not None)[:limit], set(seen)
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 from pgvector.django import CosineDistance
 
-from events.selectors import Signal
+from events.selectors import HISTORY, Signal, history_of_rows, history_values
 from movies.models import Credit, Movie
 from recommendations.models import LIVE_VERSION, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.retrieval.config import serving_config
@@ -39,6 +39,14 @@ _LIVE_MODEL_SQL = f"""
     FROM recommendations_modelversion version
     LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = %(user)s::bigint
     WHERE {LIVE_VERSION}
+"""  # noqa: S608 -- no input in it.
+# Both in one round trip; the model's row has its columns after those of the history, which are empty.
+_MODEL_AND_HISTORY_SQL = f"""
+    SELECT history.*, NULL::bigint, NULL::timestamptz, NULL::timestamptz,
+        NULL::int[], NULL::real[], NULL::real[]
+    FROM ({HISTORY}) history
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, live.* FROM ({_LIVE_MODEL_SQL}) live
 """  # noqa: S608 -- no input in it.
 # The same for a version that an arm of an experiment ranks with, while it has its vectors.
 _VERSION_MODEL_SQL = """
@@ -89,6 +97,16 @@ def live_model(user_id: int | None = None) -> LiveModel:
         cursor.execute(_LIVE_MODEL_SQL, {"user": user_id})
         row = cursor.fetchone()
     return LiveModel() if row is None else _model(row)
+
+
+def live_model_and_history(user_id: int, limit: int) -> tuple[LiveModel, list[Signal], set[int]]:
+    """``live_model``, and ``history`` of the newest ``limit`` signals. One query."""
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(_MODEL_AND_HISTORY_SQL, history_values(user_id, limit))
+        rows = cursor.fetchall()
+    models = [row for row in rows if row[4] is None and row[1] is None]
+    signals, seen = history_of_rows([row for row in rows if row[1] is not None or row[4] is not None], limit)
+    return LiveModel() if not models else _model(models[0][5:]), signals, seen
 
 
 def version_model(version_id: int, user_id: int) -> LiveModel | None:

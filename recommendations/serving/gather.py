@@ -140,7 +140,7 @@ def gather_for_user(
     placement: Placement | None = None,
     wanted: frozenset[int] = frozenset(),
 ) -> GatheredList:
-    """Read everything for one person's list. Two queries and a vector search when the movies' features are cached.
+    """Read everything for one person's list. One query and a vector search when the movies' features are cached.
 
     One more query each if movies rest, and if the watchlist is left out.
 
@@ -151,8 +151,7 @@ def gather_for_user(
     placement = placement or Placement(assignment)
     assignment = placement.assignment
     holdout = assignment.overrides.holdout
-    live = candidates.live_model() if holdout else _model_of(user_id, assignment)
-    signals, seen = history(user_id, SIGNALS_READ)
+    live, signals, seen = _person_state(user_id, assignment)
     features = features or feature_cache_for(catalogue_token())
     rules = placement.rules(filters or ListFilters())
     filters = placement.scenario.config.filters.under(filters or ListFilters())
@@ -174,14 +173,19 @@ def gather_for_user(
     return gather(request)
 
 
-def _model_of(user_id: int, assignment: Assignment) -> LiveModel:
-    """The version that ranks for the person: their arm's, or the live one, also where the arm's is gone."""
+def _person_state(user_id: int, assignment: Assignment) -> tuple[LiveModel, list[Signal], set[int]]:
+    """The version that ranks for the person, their signals, and the ids of movies they have seen.
+
+    The version is their arm's, or the live one, also where the arm's is gone; in a holdout without their nightly list.
+    """
+    if assignment.overrides.holdout:
+        return candidates.live_model(), *history(user_id, SIGNALS_READ)
     version_id = assignment.overrides.model_version
     if version_id is not None:
         if (found := candidates.version_model(version_id, user_id)) is not None:
-            return found
+            return found, *history(user_id, SIGNALS_READ)
         logger.warning("experiment_version_gone", experiment=assignment.experiment, version=version_id)
-    return candidates.live_model(user_id)
+    return candidates.live_model_and_history(user_id, SIGNALS_READ)
 
 
 def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> GatheredList:

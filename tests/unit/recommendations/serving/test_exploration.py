@@ -250,7 +250,7 @@ def test_cached_new_movies_cost_no_query(many, django_assert_num_queries):
     make_new(version, "New crime", (0.06, 0.01))
     ask(fan)
 
-    # Who asks, the model with the nightly list, what was done, the search, any other movies since
+    # Who asks, the model with the nightly list and what was done, the search, any other movies since
     # there are fewer than a list holds.
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert titles(client_of(fan).get(URL, {"exclude": 10**9}).json())[9] == "New crime"
