@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from events.list_invalidation import invalidate_users
 from events.models import Interaction
-from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, announced_key, invalidate_each
+from movies.caching.version_tokens import AVAILABILITY, CATALOGUE, TOKEN_SECONDS, announced_key, invalidate_each
 from movies.models import CacheInvalidation
 
 logger = structlog.get_logger(__name__)
@@ -35,6 +35,8 @@ _BATCH_SIZE = 5000
 # With more unannounced events than this, an import for example, one token makes all lists invalid.
 _MAX_UNANNOUNCED = 10_000
 _TOKENS_NOT_SET = "the tokens were not set"
+# Changes that each look-up of a list compares.
+_IN_THE_STATE = (CATALOGUE, AVAILABILITY)
 # Tokens of old changes become one row with the same meaning. One statement, so that no reader sees a state in between.
 _MERGED_AFTER = timedelta(hours=1)
 _MERGE = """
@@ -67,16 +69,17 @@ def changes_announce() -> int:
 
 
 def changes_merge() -> None:
-    """Merges the catalogue's changes of more than an hour ago into one row."""
+    """Merges the catalogue's changes of more than an hour ago into one row, and those of availability."""
     now = timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute(_MERGE, {"name": CATALOGUE, "before": now - _MERGED_AFTER, "now": now})
+        for name in _IN_THE_STATE:
+            cursor.execute(_MERGE, {"name": name, "before": now - _MERGED_AFTER, "now": now})
 
 
 def _recorded_announce() -> int:
     """Announces the recorded changes of people, some perhaps for the second time; returns how many."""
     with transaction.atomic():
-        changes = CacheInvalidation.objects.exclude(name=CATALOGUE).select_for_update(skip_locked=True)
+        changes = CacheInvalidation.objects.exclude(name__in=_IN_THE_STATE).select_for_update(skip_locked=True)
         found = list(changes.values_list("pk", "name"))
         if not invalidate_each((name, "") for _, name in found):
             raise RedisConnectionError(_TOKENS_NOT_SET)

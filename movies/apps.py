@@ -1,12 +1,15 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class MoviesConfig(AppConfig):
     name = "movies"
 
     def ready(self) -> None:
-        """Registers the lookup ``any_of``, and the tables that name movies."""
+        """Registers the lookup ``any_of``, the checks of the settings, and the tables that name movies."""
+        from movies.availability.regions import check_regions  # noqa: PLC0415 -- it needs the settings.
         from movies.db import lookups  # noqa: F401, PLC0415 -- it imports Django's models.
-        from movies.merging.references import CATALOGUE_REFERENCES, register  # noqa: PLC0415
+        from movies.merging import references  # noqa: PLC0415
 
-        register(*CATALOGUE_REFERENCES)
+        register(check_regions)
+        references.register(*references.CATALOGUE_REFERENCES)

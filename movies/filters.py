@@ -7,6 +7,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
+from movies.availability.selectors import available_in
 from movies.models import Genre, Movie
 from movies.text import search_key_typed
 
@@ -20,6 +21,7 @@ class MovieFilter:
     genres: of any of these genres, by slug. The ids of their movies are read once, as an array: a join of three tables
     reads every triple of rows while PostgreSQL's statistics count the tables as empty.
     year, year_from, year_to: year of release, both ends included. language: ISO 639-1, any case. max_runtime: minutes.
+    region: available there today; DEFAULT_REGION has no effect here.
     """
 
     title: str = ""
@@ -30,6 +32,7 @@ class MovieFilter:
     year_to: int | None = None
     language: str = ""
     max_runtime: int | None = None
+    region: str = ""
 
     @property
     def narrows(self) -> bool:
@@ -55,7 +58,8 @@ class MovieFilter:
             conditions.append(("language__iexact", self.language))
         if self.max_runtime is not None:
             conditions.append(("runtime_minutes__lte", self.max_runtime))
-        return Q(*((prefix + name, value) for name, value in conditions))
+        restriction = Q(*((prefix + name, value) for name, value in conditions))
+        return restriction & available_in(self.region, prefix) if self.region else restriction
 
     def condition(self, prefix: str = "") -> Q:
         """The ``restriction``, for published movies only."""

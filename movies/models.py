@@ -6,6 +6,8 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.utils import timezone
 
+# Django finds an app's models in its module models.
+from movies.availability.models import MovieAvailability as MovieAvailability  # noqa: PLC0414
 from movies.changes.models import MovieChange as MovieChange  # noqa: PLC0414 -- Django finds models here.
 from movies.countries import CountryField
 from movies.fields import Initials, LineField, NameKey, NFCNormalised, ProseField, SearchKey, Unaccented

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from recommendations.curation import active
 from recommendations.experiments import running
-from recommendations.retrieval import database_state, movie_features
+from recommendations.retrieval import availability, database_state, movie_features
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.event_weights import event_weights
 from tests import emptying, log_secrets
@@ -57,6 +57,7 @@ def _fresh_cache(request: pytest.FixtureRequest) -> None:
         movie_features.clear_cache()
         running.clear_cache()
         active.clear_cache()
+        availability.clear_cache()
         database_state.clear_cache()
 
 

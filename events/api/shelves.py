@@ -16,8 +16,10 @@ from events.kinds import Kind
 from events.models import Interaction
 from movies.api.expand import ExpandQuerySerializer, expansions_requested
 from movies.api.pagination import ListPagination
+from movies.availability.api import RegionQuerySerializer, available_rows
 
 _PARAMETERS: list[Any] = [ExpandQuerySerializer, UserQuerySerializer]
+_BY_REGION: list[Any] = [*_PARAMETERS, RegionQuerySerializer]
 
 
 class ShelfView(generics.ListAPIView):
@@ -29,9 +31,12 @@ class ShelfView(generics.ListAPIView):
     queryset = Interaction.objects.none()
     filter_backends: list[Any] = []
     kind: Kind
+    # Whether movies that are not available in the request's region are left out.
+    by_region = True
 
     def get_queryset(self) -> QuerySet[Interaction]:
-        return selectors.shelf_of(acting_user(self.request), self.kind)
+        shelf = selectors.shelf_of(acting_user(self.request), self.kind)
+        return available_rows(shelf, self.request, "movie__") if self.by_region else shelf
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         expand = expansions_requested(request)
@@ -52,10 +57,12 @@ class HiddenView(ShelfView):
     """Movies the person is not interested in."""
 
     kind = Kind.HIDE
+    # It is there to bring movies back.
+    by_region = False
 
 
 @extend_schema_view(
-    get=extend_schema(tags=["events"], summary="List your watchlist, newest first", parameters=_PARAMETERS)
+    get=extend_schema(tags=["events"], summary="List your watchlist, newest first", parameters=_BY_REGION)
 )
 class WatchlistView(ShelfView):
     """Movies the person wants to see."""
@@ -68,7 +75,7 @@ class WatchlistView(ShelfView):
         tags=["events"],
         summary="List what you began to watch, newest first",
         description="Each with the newest `progress`. Not those that were watched to the end, judged or hidden later.",
-        parameters=_PARAMETERS,
+        parameters=_BY_REGION,
     )
 )
 class BegunView(ShelfView):

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from movies.api.pagination import NEXT_CURSOR_HELP
+from movies.availability.api import AvailabilitySerializer
 from movies.models import Credit, Genre, MovieCertificate
 
 
@@ -63,6 +64,12 @@ class MovieSerializer(MovieCardSerializer):
         many=True, help_text="Age ratings by country (ISO 3166-1 alpha-2), such as R in US; empty if none is known."
     )
     movielens_id = serializers.IntegerField(allow_null=True)
+    # The queryset must have it: movies.availability.selectors.with_availability.
+    availability = AvailabilitySerializer(
+        many=True,
+        source="availability_windows",
+        help_text="Where and when, in days of UTC, a null day being no bound; empty where nothing is said about it.",
+    )
 
 
 class EnvelopeSerializer(serializers.Serializer):

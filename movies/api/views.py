@@ -16,13 +16,15 @@ from movies.api.filters import MovieFilterSet
 from movies.api.merged import movie_not_found
 from movies.api.pagination import ListPagination
 from movies.api.serializers import MovieCardSerializer, MovieSerializer
+from movies.availability.api import RegionQuerySerializer, available_rows
+from movies.availability.selectors import with_availability
 from movies.models import Movie
 
 
 @extend_schema(
     tags=["movies"],
     summary="Search and browse the published movies",
-    parameters=[ExpandQuerySerializer],
+    parameters=[ExpandQuerySerializer, RegionQuerySerializer],
 )
 class MovieListView(PublicView, generics.ListAPIView):
     """Published movies by title, a page at a time."""
@@ -37,7 +39,8 @@ class MovieListView(PublicView, generics.ListAPIView):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         expand = expansions_requested(request)
-        movies = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        available = available_rows(self.get_queryset(), request)
+        movies = self.paginate_queryset(self.filter_queryset(available)) or []
         return self.get_paginated_response(selectors.cards_listed([movie.pk for movie in movies], expand))
 
 
@@ -53,7 +56,7 @@ class MovieDetailView(PublicView, generics.RetrieveAPIView):
     filter_backends: list[type] = []
 
     def get_queryset(self) -> QuerySet[Movie]:
-        return selectors.movies_with_details()
+        return with_availability(selectors.movies_with_details())
 
     def get_object(self) -> Movie:
         try:

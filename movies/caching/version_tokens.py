@@ -29,6 +29,9 @@ logger = structlog.get_logger(__name__)
 # Longer than the hour that lists are cached: if a token expired first, an older list could become valid again.
 TOKEN_SECONDS = 2 * 3600
 CATALOGUE = "all"
+# The name of the changes of where movies are available, which a trigger records (migration movie_availability). There
+# is no token of that name in Redis: a change also changes the catalogue.
+AVAILABILITY = "availability"
 # Returns a token, which it sets if there is none. Key: the token. Arguments: a new token, its lifetime in seconds.
 GET_OR_SET = """
 local token = redis.call('get', KEYS[1])

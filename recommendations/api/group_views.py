@@ -35,6 +35,7 @@ class GroupListView(APIView):
             group_id=valid["group"],
             strategy=valid["strategy"],
             limit=valid["limit"],
+            region=valid.get("region", ""),
             request_id=getattr(request, "request_id", ""),
             expand=valid.get("expand", ()),
         )

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 from accounts.api.client_users import ExternalIdField, acting_user
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.serializers import MovieCardSerializer
+from movies.availability.api import RegionField
 from recommendations.api.query import SCENARIO_PATTERN
 from recommendations.api.serializers import (
     AssignmentSerializer,
@@ -26,6 +27,7 @@ class HomeQuerySerializer(ExpandQuerySerializer):
     scenario = serializers.RegexField(
         SCENARIO_PATTERN, default=HOME, max_length=24, help_text="The placement whose rows are shown."
     )
+    region = RegionField()
     user = ExternalIdField()
 
 
@@ -73,6 +75,7 @@ class HomeView(APIView):
         page = home_page(
             user=acting_user(request),
             scenario=query.validated_data["scenario"],
+            region=query.validated_data.get("region", ""),
             request_id=getattr(request, "request_id", ""),
             expand=query.validated_data.get("expand", ()),
         )

@@ -16,6 +16,7 @@ from events.selectors import Signal
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.fields import BoundedListField, ListedChoiceField, NumberField, UUIDTextField
 from movies.api.patterns import ID, separated
+from movies.availability.api import RegionField
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.algorithms.listing.group_aggregation import STRATEGIES
 from recommendations.api.fields import SearchTextField
@@ -94,12 +95,13 @@ class FilterSerializer(ExpandQuerySerializer):
     mood = SearchTextField(
         required=False, max_length=200, help_text="Free text; movies whose content is close to it rank higher."
     )
+    region = RegionField()
 
     def filters(self) -> ListFilters:
         """The filters of a valid query."""
         given: dict[str, Any] = {
             name: self.validated_data[name]
-            for name in ("year_from", "year_to", "language", "max_runtime", "exclude", "mood")
+            for name in ("year_from", "year_to", "language", "max_runtime", "exclude", "mood", "region")
             if name in self.validated_data
         }
         return ListFilters(genres=self.validated_data.get("genre", ()), **given)
@@ -194,6 +196,7 @@ class GroupSerializer(ExpandQuerySerializer):
         choices=list(STRATEGIES.items()),
         default="least_misery",
     )
+    region = RegionField()
 
 
 # With these parameters a caller would get more than one list a day, and could compare them.

@@ -10,6 +10,7 @@ from accounts.api.client_users import ExternalIdField, acting_user
 from movies.api.fields import BoundedListField
 from movies.api.pagination import envelope
 from movies.api.serializers import EnvelopeSerializer
+from movies.availability.api import RegionField
 from recommendations.serving.rank_movies import MAX_RANKED, rank_movies
 
 
@@ -23,6 +24,7 @@ class RankSerializer(serializers.Serializer):
         max_length=MAX_RANKED,
         help_text="Ids of movies, in any order; one that is there twice counts once.",
     )
+    region = RegionField()
     user = ExternalIdField()
 
 
@@ -41,6 +43,10 @@ class RankedListSerializer(EnvelopeSerializer):
     items = RankedMovieSerializer(many=True, help_text="Best first.")
     unknown = serializers.ListField(
         child=serializers.IntegerField(), help_text="The ids that no published movie has; they are not in the list."
+    )
+    unavailable = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="The ids of movies that are not available in the region; they are not in the list.",
     )
 
 
@@ -63,6 +69,7 @@ class RankView(APIView):
         answer = rank_movies(
             user=acting_user(request, body.validated_data.get("user")),
             movie_ids=body.validated_data["movie_ids"],
+            region=body.validated_data.get("region", ""),
             request_id=getattr(request, "request_id", ""),
         )
         return Response(envelope(**answer), headers={"Cache-Control": "private, no-store"})

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from events.kinds import KIND_TABLE
 from movies.api.expand import ExpandQuerySerializer
 from movies.api.serializers import EnvelopeSerializer, MovieCardSerializer, MovieSerializer
+from movies.availability.api import RegionField
 from recommendations.algorithms.listing.blending import LIST_SIZE, SOURCES
 from recommendations.retrieval import notices
 
@@ -19,6 +20,7 @@ class LimitSerializer(ExpandQuerySerializer):
     """The query of a list."""
 
     limit = serializers.IntegerField(min_value=1, max_value=LIST_SIZE, default=20, help_text="The number of movies.")
+    region = RegionField()
 
 
 class GenreQuerySerializer(LimitSerializer):

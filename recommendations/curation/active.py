@@ -1,23 +1,26 @@
-"""The scenarios and rules in force, without a query: each process keeps them under the database's state.
+"""The scenarios and rules in force, and which movies are available, without a query: each process keeps them under the
+database's state.
 
 A saved rule changes the state, so every process sees it within a second, and at once where it reads the catalogue's new
-token. A rule that begins or ends by the clock changes the ``token`` of cached lists, so that none outlives it.
+token. A rule that begins or ends by the clock changes the ``token`` of cached lists, so that none outlives it; so does
+a movie that becomes available or unavailable.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from time import time
 from typing import Any, NamedTuple
 
 import structlog
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
 
+from movies.availability import days
+from movies.availability.regions import effective_region
 from recommendations.curation.config import (
     ANY_EXPERIMENT,
     HOME,
@@ -28,6 +31,7 @@ from recommendations.curation.config import (
 )
 from recommendations.experiments.running import NO_ASSIGNMENT, Assignment, assigner, assignment_under
 from recommendations.models import CurationRule
+from recommendations.retrieval.availability import EVERYWHERE, Availability, active_availability
 from recommendations.retrieval.database_state import DatabaseState, current_state, state_under
 from recommendations.retrieval.filters import ListFilters
 
@@ -70,7 +74,10 @@ _READ = """
 
 
 class ListContext(NamedTuple):
-    """What the scope of a rule is compared with. genres: slugs that the list was asked for; arm: EXPERIMENT/ARM."""
+    """What the scope of a rule is compared with.
+
+    genres: slugs that the list was asked for; country: its region; arm: EXPERIMENT/ARM.
+    """
 
     scenario: str = HOME
     genres: tuple[str, ...] = ()
@@ -111,10 +118,9 @@ class Rule:
             and (not self.genre or not self.movies or self.genre in context.genres)
         )
 
-    @property
-    def for_all(self) -> bool:
-        """Whether it holds for every list."""
-        return not (self.scenario or self.genre or self.country or self.arm)
+    def for_all_in(self, region: str) -> bool:
+        """Whether it holds for every list of the region."""
+        return not (self.scenario or self.genre or self.arm) and self.country in ("", region)
 
     def mark(self) -> dict[str, Any]:
         """What an item of a list says of it."""
@@ -158,36 +164,43 @@ class LiveScenario:
 class Curation:
     """All rules that have not ended when it was read, the highest priority first, and the live scenarios by name.
 
-    moments: when rules begin or end after that, ascending; passed: the last such moment before, None without one.
+    moments: when rules begin or end after that, and when windows of availability open or close, ascending; passed: the
+    last such moment before, None without one. availability: which movies each region lacks.
     """
 
     rules: tuple[Rule, ...] = ()
     scenarios: Mapping[str, LiveScenario] = field(default_factory=dict)
     moments: tuple[float, ...] = ()
     passed: float | None = None
+    availability: Availability = EVERYWHERE
 
     def token(self, now: float | None = None) -> str:
         """A part of the version tokens of a cached list: another one after each moment. Without spaces."""
         passed = self.passed
-        if self.moments and (count := bisect_right(self.moments, time() if now is None else now)):
+        if self.moments and (count := bisect_right(self.moments, days.now() if now is None else now)):
             passed = self.moments[count - 1]
         return "" if passed is None else f"@{round(passed * 1000)}"
+
+    def next_moment(self, now: float) -> float:
+        """When the token changes next, in seconds of the epoch; infinite if it does not."""
+        at = bisect_right(self.moments, now)
+        return self.moments[at] if at < len(self.moments) else math.inf
 
     def rules_for(self, context: ListContext, now: float | None = None) -> ListRules:
         """The rules in force for that list."""
         if not self.rules:
             return NO_RULES
-        moment = time() if now is None else now
+        moment = days.now() if now is None else now
         found = tuple(rule for rule in self.rules if rule.in_force(moment) and rule.applies(context))
         blocked = frozenset(movie for rule in found if rule.kind == Kind.BLOCK for movie in rule.movies)
         return ListRules(found, blocked) if found else NO_RULES
 
-    def blocked(self, now: float | None = None) -> frozenset[int]:
-        """Ids of the movies that are blocked for everybody in every list."""
+    def blocked(self, region: str = "", now: float | None = None) -> frozenset[int]:
+        """Ids of the movies that are blocked for everybody in every list of the region."""
         if not self.rules:
             return frozenset()
-        moment = time() if now is None else now
-        everywhere = (rule for rule in self.rules if rule.kind == Kind.BLOCK and rule.for_all)
+        moment = days.now() if now is None else now
+        everywhere = (rule for rule in self.rules if rule.kind == Kind.BLOCK and rule.for_all_in(region))
         return frozenset(movie for rule in everywhere if rule.in_force(moment) for movie in rule.movies)
 
     def scenario(self, name: str) -> LiveScenario | None:
@@ -202,13 +215,14 @@ NO_CURATION = Curation()
 class Placement(NamedTuple):
     """One person's list in a scenario: the arm, whose overrides hold the scenario's, and what is in force.
 
-    token: a part of the version tokens of a cached list. Without spaces.
+    token: a part of the version tokens of a cached list, with its region. Without spaces.
     """
 
     assignment: Assignment = NO_ASSIGNMENT
     scenario: LiveScenario = HOME_BY_SETTINGS
     curation: Curation = NO_CURATION
     token: str = ""
+    region: str = ""
 
     @property
     def places(self) -> int:
@@ -230,7 +244,7 @@ def active_curation(state: DatabaseState) -> Curation:
         return Curation()
     held = _held
     if held is None or held[0] != state.text:
-        held = _held = state.text, _read()
+        held = _held = state.text, _read(active_availability(state))
     return held[1]
 
 
@@ -240,25 +254,35 @@ def curation_now() -> Curation:
     return active_curation(state if state.text else state_under(state.token))
 
 
-def blocked_everywhere() -> frozenset[int]:
-    """Ids of the movies that staff have blocked for everybody in every list; as old as ``curation_now``."""
-    return curation_now().blocked()
+def never_listed_in(region: str) -> frozenset[int]:
+    """Ids of the movies that no list of the region may have: not available there, or blocked by staff for everybody.
+
+    region: the effective one. As old as ``curation_now``.
+    """
+    curation = curation_now()
+    blocked, unavailable = curation.blocked(region), curation.availability.unavailable(region)
+    return unavailable | blocked if blocked else unavailable
 
 
-def placement_under(user_id: int, state: DatabaseState, scenario: str = HOME) -> Placement:
-    """The person's placement under that state. A scenario without a live version is "home"; see ``scenario_check``."""
+def placement_under(user_id: int, state: DatabaseState, scenario: str = HOME, region: str = "") -> Placement:
+    """The person's placement under that state. A scenario without a live version is "home"; see ``scenario_check``.
+
+    region: the effective one.
+    """
     curation = active_curation(state)
-    return placed(assignment_under(user_id, state), curation, curation.scenario(scenario) or LiveScenario())
+    live = curation.scenario(scenario) or LiveScenario()
+    return placed(assignment_under(user_id, state), curation, live, region)
 
 
-def placement_for(user_id: int, scenario: str = HOME) -> Placement:
+def placement_for(user_id: int, scenario: str = HOME, region: str = "") -> Placement:
     """The person's placement at this moment; as old as ``curation_now``."""
     state = current_state()
-    return placement_under(user_id, state if state.text else state_under(state.token), scenario)
+    return placement_under(user_id, state if state.text else state_under(state.token), scenario, region)
 
 
-def placer(state: DatabaseState) -> Callable[[int], Placement]:
-    """``placement_under`` in "home", for a state that has been read: no queries by the result's calls."""
+def placer(state: DatabaseState) -> Callable[[int, str], Placement]:
+    """``placement_under`` in "home", for a state that has been read, of a person and a region: no queries by the
+    result's calls."""
     curation = active_curation(state)
     assign = assigner(state)
     home = curation.scenario(HOME) or LiveScenario()
@@ -278,11 +302,13 @@ def scenario_check(name: str) -> None:
         raise ValidationError({"scenario": "There is no live scenario of this name."})
 
 
-def _place(assign: Callable[[int], Assignment], curation: Curation, home: LiveScenario, user_id: int) -> Placement:
-    return placed(assign(user_id), curation, home)
+def _place(
+    assign: Callable[[int], Assignment], curation: Curation, home: LiveScenario, user_id: int, region: str
+) -> Placement:
+    return placed(assign(user_id), curation, home, region)
 
 
-def placed(assignment: Assignment, curation: Curation, scenario: LiveScenario) -> Placement:
+def placed(assignment: Assignment, curation: Curation, scenario: LiveScenario, region: str = "") -> Placement:
     """The placement of somebody in that arm: the scenario's overrides under the arm's, if its experiment counts."""
     config = scenario.config
     if config.experiment not in (ANY_EXPERIMENT, assignment.experiment):
@@ -292,13 +318,14 @@ def placed(assignment: Assignment, curation: Curation, scenario: LiveScenario) -
         merged = overrides_over(config.overrides, assignment.overrides)
         assignment = replace(assignment, overrides=merged) if merged is not assignment.overrides else assignment
     named = "" if scenario.name == HOME else f"~{scenario.name}"
-    return Placement(assignment, scenario, curation, token + named + curation.token())
+    if region:
+        named += f"^{region}"
+    return Placement(assignment, scenario, curation, token + named + curation.token(), region)
 
 
 def list_context(scenario: str, filters: ListFilters, arm: str = "") -> ListContext:
     """What the scopes of rules are compared with. The country is the region that the request or the site names."""
-    country = getattr(filters, "region", "") or getattr(settings, "DEFAULT_REGION", "")
-    return ListContext(scenario, filters.genres, country.upper(), arm)
+    return ListContext(scenario, filters.genres, effective_region(filters.region), arm)
 
 
 def clear_cache() -> None:
@@ -307,15 +334,18 @@ def clear_cache() -> None:
     _held = None
 
 
-def _read() -> Curation:
+def _read(availability: Availability) -> Curation:
     """One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_READ, {"now": (now := time())})
+        cursor.execute(_READ, {"now": (now := days.now())})
         rules, versions, passed = cursor.fetchone()
     found = tuple(Rule(**{**row, "movies": tuple(row["movies"])}) for row in rules)
     moments = {moment for rule in found for moment in (rule.starts, rule.ends) if moment is not None and moment > now}
+    moments.update(edge for edge in availability.edges if edge > now)
+    edges_passed = [edge for edge in availability.edges if edge <= now]
+    last = max([*edges_passed, *([] if passed is None else [passed])], default=None)
     scenarios = {name: LiveScenario(name, number, _config(name, config)) for name, number, config in versions}
-    return Curation(found, scenarios, tuple(sorted(moments)), passed)
+    return Curation(found, scenarios, tuple(sorted(moments)), last, availability)
 
 
 def _config(name: str, value: object) -> ScenarioConfig:

@@ -3,27 +3,32 @@
 from collections.abc import Collection
 from typing import Any
 
+from movies.availability.regions import effective_region
 from movies.selectors import items_expanded, movie_cards
-from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.active import never_listed_in
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
 
 
-def popular_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> list[dict[str, Any]]:
+def popular_list(
+    *, genre: str | None = None, limit: int = 20, region: str = "", expand: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Movies popular with everyone, or within the genre of this slug: ``{"movie", "score", "rank"}``, ranked from 1.
 
+    region: only what is available there; DEFAULT_REGION without one.
     Cached for POPULAR_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError that names ``genre`` if
     there is no such genre.
     """
-    name = f"popular:{genre or ''}:{limit}"
-    items = cached(name, serving_config().popular_cache_seconds, lambda: _popular_list(genre, limit))
+    region = effective_region(region)
+    name = f"popular:{genre or ''}:{limit}:{region}"
+    items = cached(name, serving_config().popular_cache_seconds, lambda: _popular_list(genre, limit, region))
     return items_expanded(items, expand)
 
 
-def _popular_list(genre: str | None, limit: int) -> list[dict[str, Any]]:
-    ids, scores = candidates.popular_movies(limit, exclude=blocked_everywhere(), genre_id=genre_id_of(genre))
+def _popular_list(genre: str | None, limit: int, region: str) -> list[dict[str, Any]]:
+    ids, scores = candidates.popular_movies(limit, exclude=never_listed_in(region), genre_id=genre_id_of(genre))
     cards = movie_cards(ids)
     shown = [(cards[movie_id], score) for movie_id, score in zip(ids, scores, strict=True) if movie_id in cards]
     return [{"movie": card, "score": score, "rank": rank} for rank, (card, score) in enumerate(shown, start=1)]

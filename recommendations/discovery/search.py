@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
+from movies.availability.regions import effective_region
 from movies.filters import MovieFilter
 from movies.search import MAX_QUERY_LENGTH, TextMatch, movies_matching
 from movies.selectors import items_expanded, movie_cards
 from movies.text import normalise_query
-from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.active import never_listed_in
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.models import PopularMovie
@@ -35,6 +36,7 @@ def search_list(
     year_from: int | None = None,
     year_to: int | None = None,
     limit: int = 20,
+    region: str = "",
     expand: Collection[str] = (),
 ) -> dict[str, Any]:
     """Movies that match a typed query, best first: ``{"notices", "items": [{"movie", "score", "matched"}]}``.
@@ -43,26 +45,28 @@ def search_list(
     files: without them the other matchers still answer, and a notice says so. Scores are comparable within one list;
     ``matched`` names the matchers that found the movie.
 
-    Cached for SEARCH_CACHE_SECONDS, or until the catalogue changes.
+    region: only what is available there; DEFAULT_REGION without one. Cached for SEARCH_CACHE_SECONDS, or until the
+    catalogue changes.
     Raises ValidationError for a query longer than MAX_QUERY_LENGTH and for a genre that does not exist.
     """
     q = normalise_query(q)
     if len(q) > MAX_QUERY_LENGTH:
         raise ValidationError({"q": f"A search takes at most {MAX_QUERY_LENGTH} letters."})
-    request = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{q}"
+    region = effective_region(region)
+    request = f"{genre or ''}:{year_from or ''}:{year_to or ''}:{limit}:{region}:{q}"
     name = f"search:{hashlib.sha256(request.encode()).hexdigest()}"
     movie_filter = MovieFilter(genre_id=genre_id_of(genre), year_from=year_from, year_to=year_to)
-    found = cached(name, serving_config().search_cache_seconds, lambda: _search(q, movie_filter, limit))
+    found = cached(name, serving_config().search_cache_seconds, lambda: _search(q, movie_filter, limit, region))
     return found | {"items": items_expanded(found["items"], expand)}
 
 
-def _search(q: str, movie_filter: MovieFilter, limit: int) -> dict[str, Any]:
+def _search(q: str, movie_filter: MovieFilter, limit: int, region: str) -> dict[str, Any]:
     """The answer that is cached: cards without what ``expand`` adds."""
-    by_text = movies_matching(q, movie_filter)
-    meaning = text_meaning(q)
-    by_meaning = nearest_by_text(meaning, movie_filter)
+    by_text = movies_matching(q, replace(movie_filter, region=region))
+    meaning, never = text_meaning(q), never_listed_in(region)
+    by_meaning = nearest_by_text(meaning, movie_filter, never)
     scores: dict[int, float] = {}
-    for movie_id in (by_text.keys() | by_meaning.keys()) - blocked_everywhere():
+    for movie_id in (by_text.keys() | by_meaning.keys()) - never:
         cosine = by_meaning.get(movie_id, 0.0)
         text = by_text.get(movie_id)
         if text is not None or cosine >= MEANING_FLOOR:

@@ -1,7 +1,8 @@
 """A cache in Redis for responses that are the same for everyone.
 
-An entry is stored with a stamp: the catalogue's version token, the database's state, and when a rule of staff last
-began or ended, read before the entry was computed. It is valid until it expires or the stamp changes.
+An entry is stored with a stamp: the catalogue's version token, the database's state, and when a rule of staff or a
+window of availability last began or ended, read before the entry was computed. It is valid until it expires or the
+stamp changes.
 """
 
 import time
@@ -17,6 +18,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from events.list_invalidation import catalogue_token_key
+from movies.availability import days
 from movies.caching.version_tokens import flush_pending
 from recommendations.curation.active import active_curation
 from recommendations.retrieval.database_state import state_under
@@ -58,18 +60,21 @@ def cached(name: str, seconds: int, compute: Callable[[], Value]) -> Value:
         stored, token = get_redis_connection("default").mget([key, catalogue_token_key()])
         token = token or b"-"
         state = state_under(token)
-        stamp = f"{token.decode()} {state.text.decode()}{active_curation(state).token()}"
+        curation, now = active_curation(state), days.now()
+        stamp = f"{token.decode()} {state.text.decode()}{curation.token(now)}"
+        # Nothing that is held elsewhere outlives a rule or window that begins or ends by the clock.
+        changes = curation.next_moment(now)
         if stored is not None:
             stored_stamp, expires, value = orjson.loads(stored)
             if stored_stamp == stamp:
-                _note(expires)
+                _note(min(expires, changes))
                 return value
     except (RedisError, OSError) as error:
         logger.warning("stamped_cache_away", reason=type(error).__name__)
         _note(0.0)
         return compute()
     value, expires = compute(), time.time() + seconds
-    _note(expires)
+    _note(min(expires, changes))
     try:
         get_redis_connection("default").set(key, orjson.dumps([stamp, expires, value]), ex=seconds)
     except (RedisError, OSError) as error:

@@ -7,9 +7,10 @@ from typing import Any
 from django.utils import timezone
 
 from events.trends import Trend, movie_trends, newest_window_end
+from movies.availability.regions import effective_region
 from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
-from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.active import never_listed_in
 from recommendations.discovery.genres import genre_id_of
 from recommendations.discovery.stamped_cache import cached
 from recommendations.retrieval import candidates
@@ -18,20 +19,22 @@ from recommendations.retrieval.event_weights import event_weights
 from recommendations.retrieval.reasons import POPULAR, TRENDING
 
 
-def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collection[str] = ()) -> dict[str, Any]:
+def trending_list(
+    *, genre: str | None = None, limit: int = 20, region: str = "", expand: Collection[str] = ()
+) -> dict[str, Any]:
     """Movies that more people than usual voted for recently, filled up with popular ones to ``limit``.
 
     ``{"basis", "until", "items": [{"movie", "score", "rank", "reason"}]}``. The votes are those of the newest
     TRENDING_WINDOW_DAYS with TRENDING_MIN_VOTES votes by TRENDING_MIN_PEOPLE people. ``basis`` is "now" if these days
     end now, "history" if they are earlier ones, as after an import, and "popular" if no movie is trending.
     ``reason`` says whether an item is trending or popular; popular items come last and have no score.
-    Trends are cached for TRENDING_CACHE_SECONDS, or until the catalogue changes. Raises ValidationError for a genre
-    that does not exist.
+    region: only what is available there; DEFAULT_REGION without one. Trends are cached for TRENDING_CACHE_SECONDS, or
+    until the catalogue changes. Raises ValidationError for a genre that does not exist.
     """
     genre_id = genre_id_of(genre)
     trends = cached("trending", serving_config().trending_cache_seconds, _trends)
-    blocked = blocked_everywhere()
-    scores = {movie_id: score for movie_id, score in trends["items"] if movie_id not in blocked}
+    never = never_listed_in(effective_region(region))
+    scores = {movie_id: score for movie_id, score in trends["items"] if movie_id not in never}
     if genre_id is not None:
         in_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
         scores = {movie_id: score for movie_id, score in scores.items() if movie_id in in_genre}
@@ -39,7 +42,7 @@ def trending_list(*, genre: str | None = None, limit: int = 20, expand: Collecti
     popular: list[int] = []
     # Twice the limit, because movies of a cached list may be hidden by now.
     if len(rising) < 2 * limit:
-        popular, _ = candidates.popular_movies(limit, exclude={*rising, *blocked}, genre_id=genre_id)
+        popular, _ = candidates.popular_movies(limit, exclude=never.union(rising), genre_id=genre_id)
     cards = movie_cards([*rising, *popular])
     shown = [movie_id for movie_id in (*rising, *popular) if movie_id in cards][:limit]
     items = [

@@ -13,6 +13,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from accounts.models import User
 from events.kinds import Kind
 from events.selectors import shelf_of
+from movies.availability.selectors import available_in
 from recommendations.curation.active import Kind as RuleKind
 from recommendations.curation.active import ListRules, Rule
 from recommendations.curation.config import RowConfig
@@ -55,6 +56,11 @@ class PageRequest:
     @property
     def gathered(self) -> GatheredList:
         return self.presented.gathered
+
+    @property
+    def region(self) -> str:
+        """The region of the page."""
+        return self.gathered.request.filters.region
 
     def allowed(self, movie_ids: Sequence[int]) -> list[int]:
         """Those that may be listed for the person, in their order."""
@@ -101,7 +107,8 @@ def _continue_watching(config: RowConfig, page: PageRequest) -> list[RowCandidat
     if not page.user.personalisation:
         return []
     blocked = page.gathered.request.rules.blocked
-    ids = [event.movie_id for event in shelf_of(page.user, Kind.PARTIAL)[: config.places]]
+    shelf = shelf_of(page.user, Kind.PARTIAL).filter(available_in(page.region, "movie__"))
+    ids = [event.movie_id for event in shelf[: config.places]]
     title = config.title or "Continue watching"
     shown = [movie for movie in ids if movie not in blocked]
     return [RowCandidates("continue_watching", "continue_watching", title, config.places, shown, CONTINUE)]
@@ -137,14 +144,16 @@ def _because_you_liked(config: RowConfig, page: PageRequest) -> list[RowCandidat
 
 
 def _new_for_you(config: RowConfig, page: PageRequest) -> list[RowCandidates]:
-    newest = page.allowed([item["movie"]["id"] for item in latest_list(limit=config.places + _SPARE)])
+    newest = page.allowed(
+        [item["movie"]["id"] for item in latest_list(limit=config.places + _SPARE, region=page.region)]
+    )
     title = config.title or "New for you"
     ids = page.by_taste(newest)
     return [RowCandidates("new_for_you", "new_for_you", title, config.places, ids, reasons.NEW_HERE)]
 
 
 def _trending(config: RowConfig, page: PageRequest) -> list[RowCandidates]:
-    trends = trending_list(limit=config.places + _SPARE)
+    trends = trending_list(limit=config.places + _SPARE, region=page.region)
     popular = trends["basis"] == "popular"
     title = config.title or ("Popular" if popular else "Trending")
     ids = page.allowed([item["movie"]["id"] for item in trends["items"]])
@@ -163,7 +172,7 @@ def _genre_rows(config: RowConfig, page: PageRequest, taken: set[str]) -> list[R
     popular = candidates.popular_by_genre(slugs, ListFilters()) if slugs else {}
     rows = []
     for slug in slugs:
-        ids = [movie for movie, _ in popular.get(slug, [])][: config.places + _SPARE]
+        ids = page.allowed([movie for movie, _ in popular.get(slug, [])])[: config.places + _SPARE]
         name = names.get(slug) or slug.replace("-", " ").capitalize()
         title = config.title.replace("{}", name) or name
         reason = reasons.popular_in_genre(name, slug)

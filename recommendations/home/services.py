@@ -31,22 +31,24 @@ Shown = list[tuple[RowCandidates, list[int], UUID]]
 
 
 def home_page(
-    *, user: User, scenario: str = HOME, request_id: str = "", expand: Collection[str] = ()
+    *, user: User, scenario: str = HOME, region: str = "", request_id: str = "", expand: Collection[str] = ()
 ) -> dict[str, Any]:
     """A page of rows for the person, as the body of the response. No movie is on it twice.
 
     Rows and their order are those of the scenario's live version, with the curated rows of rules; a row without movies
     is left out. Each row is logged as a served list of the endpoint "home". Somebody who has paused personalisation
-    gets a guest's page, which is not logged. Raises ValidationError naming ``scenario``.
+    gets a guest's page, which is not logged. region: only what is available there; DEFAULT_REGION without one.
+    Raises ValidationError naming ``scenario``.
     """
     features = feature_cache_for(catalogue_token())
     scenario_check(scenario)
+    filters = ListFilters(region=region).effective()
     if user.personalisation:
-        placement = placement_for(user.pk, scenario)
-        gathered = gather_for_user(user.pk, features=features, placement=placement)
+        placement = placement_for(user.pk, scenario, filters.region)
+        gathered = gather_for_user(user.pk, filters, features=features, placement=placement)
     else:
         placement = guest_placement(scenario)
-        gathered = gather_for_guest([], set(), ListFilters(), scenario)
+        gathered = gather_for_guest([], set(), filters, scenario)
     presented = present(rank(gathered.pool, gathered.ranking), gathered)
     rules = gathered.request.rules
     configs = _with_rules(placement.scenario.config.rows or DEFAULT_ROWS, rules.of_kind(Kind.ROW))

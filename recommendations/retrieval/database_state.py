@@ -11,16 +11,18 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from movies.caching.version_tokens import CATALOGUE, read_token
+from movies.caching.version_tokens import AVAILABILITY, CATALOGUE, read_token
 from recommendations.models import LIVE_VERSION
 
 # How long a process caches the state: the maximum delay before it detects a change whose token was not set.
 CACHE_SECONDS = 1.0
-# The last two values change when a backup is restored, even if the rows are the same.
+# The third value changes when the availability of a movie does. The last two change when a backup is restored, even if
+# the rows are the same.
 _STATE_SQL = f"""
     SELECT
         (SELECT version.id FROM recommendations_modelversion version WHERE {LIVE_VERSION}),
         (SELECT bit_xor(token) FROM movies_cacheinvalidation WHERE name = %(catalogue)s),
+        (SELECT bit_xor(token) FROM movies_cacheinvalidation WHERE name = %(availability)s),
         pg_relation_filenode('movies_cacheinvalidation'),
         extract(epoch FROM pg_postmaster_start_time())
 """  # noqa: S608 -- no input in it.
@@ -32,6 +34,11 @@ class DatabaseState(NamedTuple):
     text: bytes
     token: bytes
     read_at: float
+
+    @property
+    def availability(self) -> bytes:
+        """Which windows of availability there are, and of which database; b"None" and more if there never were any."""
+        return b":".join(self.text.split(b":")[2:])
 
 
 # No token is empty, so the first lookup reads the state.
@@ -79,7 +86,7 @@ def _read(token: bytes) -> DatabaseState:
     # Before the query, so that the age of the state is never underestimated.
     read_at = time.monotonic()
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_STATE_SQL, {"catalogue": CATALOGUE})
+        cursor.execute(_STATE_SQL, {"catalogue": CATALOGUE, "availability": AVAILABILITY})
         row = cursor.fetchone()
     _held = state = DatabaseState(":".join(map(str, row)).encode(), token, read_at)
     return state

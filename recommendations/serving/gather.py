@@ -6,6 +6,7 @@ Only this phase waits for PostgreSQL or Redis. The next phases, ``rank`` and ``p
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from recommendations.curation.active import (
     ListRules,
     LiveScenario,
     Placement,
+    curation_now,
     guest_placement,
 )
 from recommendations.experiments.running import NO_ASSIGNMENT, Assignment
@@ -52,7 +54,8 @@ class ListRequest:
     whether new movies are inserted, which only logged lists do; wanted: ids of movies to rank in any case, if they are
     published; resting: ids of movies that were shown lately, which return at the end of a list that is too short, the
     longest ago first; watchlist: ids of movies to leave out because they are on the person's watchlist; assignment: the
-    arm of an experiment, whose overrides apply; scenario: where the list is shown; rules: of staff, in force for it.
+    arm of an experiment, whose overrides apply; scenario: where the list is shown; rules: of staff, in force for it;
+    unavailable: ids of movies that are not available in the region of the filters.
     """
 
     live: LiveModel
@@ -67,16 +70,18 @@ class ListRequest:
     assignment: Assignment = NO_ASSIGNMENT
     scenario: LiveScenario = HOME_BY_SETTINGS
     rules: ListRules = NO_RULES
+    unavailable: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def excluded(self) -> set[int]:
         """Ids of movies that are not candidates: those that must not be listed, and those that rest."""
         return self.never_listed.union(self.resting)
 
-    @property
+    @cached_property
     def never_listed(self) -> set[int]:
-        """Ids of movies that must not be listed: seen, on the watchlist, blocked, or excluded by the filters."""
-        return self.seen | self.filters.exclude | self.watchlist | self.rules.blocked
+        """Ids of movies that must not be listed: seen, on the watchlist, blocked, unavailable, or excluded by the
+        filters."""
+        return self.seen.union(self.filters.exclude, self.watchlist, self.rules.blocked, self.unavailable)
 
     @property
     def reranking(self) -> RerankConfig:
@@ -102,6 +107,7 @@ class LeftOut(NamedTuple):
     excluded: int
     of_batch_seen: int
     of_batch_filtered: int
+    of_batch_unavailable: int
     not_published: int
     resting: int
     watchlist: int
@@ -153,8 +159,9 @@ def gather_for_user(
     holdout = assignment.overrides.holdout
     live, signals, seen = _person_state(user_id, assignment)
     features = features or feature_cache_for(catalogue_token())
-    rules = placement.rules(filters or ListFilters())
-    filters = placement.scenario.config.filters.under(filters or ListFilters())
+    asked = (ListFilters() if filters is None else filters).effective()
+    rules = placement.rules(asked)
+    filters = placement.scenario.config.filters.under(asked)
     hours = serving_config().repeat_after_hours if filters.repeat_after is None else filters.repeat_after
     request = ListRequest(
         live,
@@ -169,6 +176,7 @@ def gather_for_user(
         scenario=placement.scenario,
         rules=rules,
         wanted=wanted,
+        unavailable=placement.curation.availability.unavailable(filters.region),
     )
     return gather(request)
 
@@ -188,16 +196,21 @@ def _person_state(user_id: int, assignment: Assignment) -> tuple[LiveModel, list
     return candidates.live_model_and_history(user_id, SIGNALS_READ)
 
 
-def gather_for_ranking(user_id: int | None, movie_ids: Collection[int]) -> GatheredList:
+def gather_for_ranking(user_id: int | None, movie_ids: Collection[int], region: str = "") -> GatheredList:
     """Read everything for ranking these movies for one person, seen ones too, among the candidates of their list.
+
+    region: movies that are not available there are left out; DEFAULT_REGION without one.
 
     The sources' scores are calibrated over all candidates, so the movies rank as they would in the person's list.
     Without ``user_id`` as for a guest who has done nothing.
     """
     live = candidates.live_model(user_id)
     signals, seen = history(user_id, SIGNALS_READ) if user_id is not None else ([], set())
-    wanted, features = frozenset(movie_ids), feature_cache_for(catalogue_token())
-    return gather(ListRequest(live, signals, seen - wanted, ListFilters(), features, wanted=wanted))
+    features, filters = feature_cache_for(catalogue_token()), ListFilters(region=region).effective()
+    unavailable = curation_now().availability.unavailable(filters.region)
+    wanted = frozenset(movie_ids) - unavailable
+    request = ListRequest(live, signals, seen - wanted, filters, features, wanted=wanted, unavailable=unavailable)
+    return gather(request)
 
 
 def gather_for_guest(
@@ -216,7 +229,7 @@ def gather_for_guest(
     live = candidates.live_model()
     newest = list(signals[:SIGNALS_READ])
     features = feature_cache_for(catalogue_token())
-    placement = placement or guest_placement(scenario)
+    placement, filters = placement or guest_placement(scenario), filters.effective()
     return gather(
         ListRequest(
             live,
@@ -227,6 +240,7 @@ def gather_for_guest(
             assignment=placement.assignment,
             scenario=placement.scenario,
             rules=placement.rules(filters),
+            unavailable=placement.curation.availability.unavailable(filters.region),
         )
     )
 
@@ -297,6 +311,7 @@ def _left_out(request: ListRequest, batch_filtered: set[int], fill: ScoredItems,
         excluded=len(request.filters.exclude),
         of_batch_seen=len(request.seen.intersection(request.live.movie_ids)),
         of_batch_filtered=len(batch_filtered - request.excluded),
+        of_batch_unavailable=len(request.unavailable.intersection(request.live.movie_ids)),
         not_published=not_published,
         resting=len(set(request.resting) - request.never_listed) - len(returned),
         watchlist=len(request.watchlist),
@@ -368,7 +383,9 @@ def _fill(request: ListRequest, listed: set[int]) -> ScoredItems:
     still_missing = missing - len(popular)
     if not still_missing:
         return popular
-    rest = candidates.catalogue_movies(still_missing, used.union(popular.item_ids.tolist()), request.filters)
+    # The query itself leaves out what is not available.
+    others = (used - request.unavailable).union(popular.item_ids.tolist())
+    rest = candidates.catalogue_movies(still_missing, others, request.filters)
     resting = _passing_in_order(request)[: still_missing - len(rest)]
     rest = [*rest, *resting]
     lowest = min([0.0, *popular.scores.tolist()])

@@ -19,11 +19,12 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from events.selectors import Signal, histories
+from movies.availability.regions import effective_region
 from recommendations.algorithms.listing.blending import LIST_SIZE, POPULAR_CANDIDATES, REALTIME_CANDIDATES
 from recommendations.algorithms.listing.group_aggregation import RankedGroup, Strategy, rank_group
 from recommendations.algorithms.listing.scoring import CandidatePool, RankingConfig, ScoredItems, candidate_ids
 from recommendations.algorithms.listing.session_query import UserProfile
-from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.active import never_listed_in
 from recommendations.retrieval import candidates, reasons
 from recommendations.retrieval.candidates import LiveModel
 from recommendations.retrieval.database_state import catalogue_token
@@ -88,13 +89,14 @@ def gather_group(user_ids: Sequence[int], unknown: Collection[int] = ()) -> Gath
     features = feature_cache_for(catalogue_token())
     _fetch_query_factors(features, live.version_id, {signal.movie_id for own in signals for signal in own})
     profiles = [_profiles(features, live, own) for own in signals]
-    blocked = blocked_everywhere()
-    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, blocked))
-    ids = candidate_ids([popular], _nearest(live.version_id, profiles), blocked)
+    # The list is for all regions, for a day: those of other regions get it without what they lack.
+    never = never_listed_in(effective_region())
+    popular = ScoredItems.of(*features.popular(POPULAR_CANDIDATES, never))
+    ids = candidate_ids([popular], _nearest(live.version_id, profiles), never)
     movies = features.collect(ids, live.version_id)
     if len(movies.cards) < LIST_SIZE:
         missing = LIST_SIZE - len(movies.cards)
-        ids = ids.union(candidates.catalogue_movies(missing, {*movies.cards, *blocked}, ListFilters()))
+        ids = ids.union(candidates.catalogue_movies(missing, {*movies.cards, *never}, ListFilters()))
         movies = features.collect(ids, live.version_id)
     item_ids = np.array(sorted(movies.cards), np.int64)
     has_factors, factors = movies.factors(item_ids)

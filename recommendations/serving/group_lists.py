@@ -16,10 +16,13 @@ from events.selectors import seen_movie_ids
 from events.served.entries import SOURCE_CODES, ServedList
 from events.served.list_ids import list_id_new
 from events.served.log import served_append
+from movies.availability.regions import effective_region
 from movies.selectors import items_expanded, movie_cards
 from recommendations.algorithms.listing.group_aggregation import Strategy
-from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.active import never_listed_in
 from recommendations.models import StoredGroupList
+from recommendations.retrieval.database_state import catalogue_token
+from recommendations.retrieval.movie_features import feature_cache_for
 from recommendations.retrieval.reasons import GROUP_REASONS
 from recommendations.serving.group import compute_group
 
@@ -34,12 +37,14 @@ def group_list(
     group_id: uuid.UUID,
     strategy: Strategy,
     limit: int,
+    region: str = "",
     request_id: str = "",
     expand: Collection[str] = (),
 ) -> dict[str, Any]:
     """The list of one of the person's groups, as the body of the response.
 
-    It leaves out what the person has seen, and nothing that only others have seen. Logged as served to the person.
+    It leaves out what the person has seen, and nothing that only others have seen; and what is not available in the
+    region, DEFAULT_REGION without one. Popular movies fill what is then missing. Logged as served to the person.
     Raises ValidationError naming ``group`` unless all members have accepted, and User.DoesNotExist if the person has
     been deleted.
     """
@@ -48,10 +53,16 @@ def group_list(
     if stored is None or not stored.movie_ids:
         stored = _compute(user, group_id, strategy)
     seen = seen_movie_ids(user.pk) if user.personalisation else set()
-    blocked = blocked_everywhere()
-    cards = movie_cards([movie for movie in stored.movie_ids if movie not in blocked])
+    absent = never_listed_in(effective_region(region))
+    never = seen | absent
+    cards = movie_cards([movie for movie in stored.movie_ids if movie not in never])
     pairs = zip(stored.movie_ids, stored.reasons, strict=True)
-    shown = [(movie, code) for movie, code in pairs if movie not in seen and movie in cards][:limit]
+    shown = [(movie, code) for movie, code in pairs if movie in cards][:limit]
+    if len(shown) < limit and not absent.isdisjoint(stored.movie_ids):
+        features = feature_cache_for(catalogue_token())
+        popular, _ = features.popular(limit - len(shown), never.union(stored.movie_ids))
+        cards |= features.cards(popular)
+        shown += [(movie, "popular") for movie in popular if movie in cards]
     recommendation_id = list_id_new()
     if user.personalisation:
         served_append(

@@ -4,9 +4,10 @@ A list is invalid when a version token changes (events.list_invalidation), or wh
 or another state of the catalogue (retrieval.database_state).
 
 A rendered list is stored once, under its recommendation id, so that a shorter list is a slice of it and its next pages
-never change. A person's entry names their current list: the tokens and the database's state read before the list was
-computed, the time until which it is fresh, how many movies it has, and its id. A hit takes one round trip, as does a
-miss that acquires the single-flight lock. The same round trip logs the list as served (events.served).
+never change. A person's entry of a scenario and region names their current list: the tokens and the database's state
+read before the list was computed, the time until which it is fresh, how many movies it has, and its id. A hit takes one
+round trip, as does a miss that acquires the single-flight lock. The same round trip logs the list as served
+(events.served).
 """
 
 import random
@@ -37,6 +38,7 @@ from events.served.stream import (
     queue_list,
     stream_key,
 )
+from movies.availability.regions import REGIONS
 from movies.caching.version_tokens import CATALOGUE, TOKEN_SECONDS, token_key
 from recommendations.curation.active import Placement, curation_now, placement_for, placement_under
 from recommendations.curation.config import HOME
@@ -67,7 +69,7 @@ _STATE_TRIES = 3
 # result is the current token alone, and the caller reads the state again. A lock is per person and tokens. 11-14 the
 # movies of the page that is logged if a list is found that the caller will show (0 to log nothing), the person's id,
 # the request's, and the most entries of the log, the fourth key; 15 the person's
-# placement: the arm of an experiment, and when a rule last began or ended.
+# placement: the arm of an experiment, the region, and when a rule or a window of availability last began or ended.
 _LOOKUP_SCRIPT = (
     SHOWN_LUA
     + """
@@ -131,8 +133,10 @@ class FirstPage(NamedTuple):
     request_id: str = ""
 
 
-def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None, scenario: str = HOME) -> Lookup:
-    """Look up the person's list of a scenario; it is valid if all tokens are those it was computed under.
+def lookup(
+    user_id: int, *, acquire: bool = True, page: FirstPage | None = None, scenario: str = HOME, region: str = ""
+) -> Lookup:
+    """Look up the person's list of a scenario and region; it is valid if all tokens are those it was computed under.
 
     One round trip; in each process another one after the catalogue's token changes. acquire: take the single-flight
     lock if there is no fresh list. page: what the request shows of a list that is found; it is logged, unless the
@@ -142,8 +146,8 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None,
     lock_token = secrets.token_hex(8) if acquire else ""
     token_keys = list_token_keys(user_id)
     if token_keys is None:
-        return Lookup(lock_token=lock_token, placement=placement_for(user_id, scenario))
-    keys = [_entry_key(user_id, scenario), *token_keys, stream_key()]
+        return Lookup(lock_token=lock_token, placement=placement_for(user_id, scenario, region))
+    keys = [_entry_key(user_id, scenario, region), *token_keys, stream_key()]
     arguments: list[Any] = [
         _list_key(""),
         _lock_key(user_id, b""),
@@ -159,7 +163,7 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None,
     state = current_state()
     try:
         for _ in range(_STATE_TRIES):
-            placement = placement_under(user_id, state, scenario)
+            placement = placement_under(user_id, state, scenario, region)
             shown = placement.places if logged.limit is None else logged.limit
             values = [*arguments, state.text, state.token, shown, *log, placement.token]
             answer = _script(_LOOKUP_SCRIPT)(keys, values, client=_redis())
@@ -170,7 +174,7 @@ def lookup(user_id: int, *, acquire: bool = True, page: FirstPage | None = None,
             return Lookup(lock_token=lock_token, placement=placement)
     except (RedisError, OSError) as error:
         logger.warning("list_cache_away", reason=type(error).__name__)
-        return Lookup(lock_token=lock_token, placement=placement_for(user_id, scenario))
+        return Lookup(lock_token=lock_token, placement=placement_for(user_id, scenario, region))
     tokens, data, fresh, acquired = answer
     rendered = None if data is None else _deserialize(data)
     stale = rendered is not None and not fresh
@@ -197,7 +201,9 @@ def store(rendered: RenderedList, *, user_id: int, own: Lookup | None = None, se
                 fresh = serving_config().list_cache_seconds * (1 - _JITTER * random.random())
                 length, list_id = len(rendered.movie_ids), str(rendered.recommendation_id).encode()
                 entry = b"%b\n%.0f\n%d\n%b" % (own.tokens, time.time() + fresh, length, list_id)
-                pipe.set(_entry_key(user_id, own.placement.scenario.name), entry, ex=int(fresh) + STALE_SECONDS)
+                placement = own.placement
+                key = _entry_key(user_id, placement.scenario.name, placement.region)
+                pipe.set(key, entry, ex=int(fresh) + STALE_SECONDS)
                 if own.lock_token is not None:
                     pipe.eval(_RELEASE_SCRIPT, 1, _lock_key(user_id, own.tokens), own.lock_token)
             if served is not None and is_on():
@@ -250,7 +256,7 @@ def release_lock(user_id: int, held: Lookup) -> None:
 
 
 def wait_for_list(
-    user_id: int, tokens: bytes | None, page: FirstPage | None = None, scenario: str = HOME
+    user_id: int, tokens: bytes | None, page: FirstPage | None = None, scenario: str = HOME, region: str = ""
 ) -> RenderedList | None:
     """Wait for the list that another request computes under the same tokens.
 
@@ -259,7 +265,7 @@ def wait_for_list(
     ends = time.monotonic() + LOCK_SECONDS / 2
     while time.monotonic() < ends:
         time.sleep(_POLL_SECONDS)
-        latest = lookup(user_id, acquire=False, page=page, scenario=scenario)
+        latest = lookup(user_id, acquire=False, page=page, scenario=scenario, region=region)
         if latest.rendered is not None:
             return latest.rendered
         if latest.tokens != tokens:
@@ -290,15 +296,17 @@ def _script(text: str) -> Script:
     return Script(_redis(), text)
 
 
-def _entry_key(user_id: int, scenario: str = HOME) -> str:
-    return str(
-        cache.make_key(f"list:{_FORMAT}:{user_id}" if scenario == HOME else f"list:{_FORMAT}:{user_id}:{scenario}")
-    )
+def _entry_key(user_id: int, scenario: str = HOME, region: str = "") -> str:
+    # No name of a scenario begins so.
+    of_region = f":@{region}" if region else ""
+    of_scenario = "" if scenario == HOME else f":{scenario}"
+    return str(cache.make_key(f"list:{_FORMAT}:{user_id}{of_scenario}{of_region}"))
 
 
 def _entry_keys(user_id: int) -> list[str]:
-    """Of the person's lists in all scenarios that are live; those of others cannot be read."""
-    return [_entry_key(user_id, scenario) for scenario in {HOME, *curation_now().scenarios}]
+    """Of the person's lists in all scenarios that are live, in all regions; those of others cannot be read."""
+    scenarios = {HOME, *curation_now().scenarios}
+    return [_entry_key(user_id, scenario, region) for scenario in scenarios for region in ("", *REGIONS)]
 
 
 def _list_key(recommendation_id: str) -> str:
@@ -309,10 +317,10 @@ def _lock_key(user_id: int, tokens: bytes) -> str:
     return str(cache.make_key(f"list-lock:{user_id}:{tokens.decode()}"))
 
 
-def page_keys(user_id: int) -> tuple[list[str], str]:
+def page_keys(user_id: int, region: str = "") -> tuple[list[str], str]:
     """For a look-up by another script: the keys of the person's entry, their token and the catalogue's; the prefix of
     lists."""
-    return [_entry_key(user_id), token_key(f"user:{user_id}"), token_key(CATALOGUE)], _list_key("")
+    return [_entry_key(user_id, HOME, region), token_key(f"user:{user_id}"), token_key(CATALOGUE)], _list_key("")
 
 
 def lock_prefix(user_id: int) -> str:

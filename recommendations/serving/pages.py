@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 from events.selectors import seen_movie_ids
 from movies.selectors import items_expanded, movie_cards
-from recommendations.curation.active import blocked_everywhere
+from recommendations.curation.active import never_listed_in
 from recommendations.curation.config import HOME
 from recommendations.retrieval.filters import ListFilters
 from recommendations.serving import list_cache
@@ -89,10 +89,11 @@ def page_body(
     """The JSON body of the response: the list's head, up to ``limit`` items from ``start`` on, ``next_cursor``.
 
     continued: the list was computed for an earlier request, so movies that the person has seen since, or that are no
-    longer published, are left out; and this page is logged as shown. expand: names from EXPANSIONS, read now.
+    longer published or available, are left out; and this page is logged as shown. expand: names from EXPANSIONS, read
+    now.
     cache_state: adds the explanation, with this as its ``cache`` (hit, miss and so on).
     """
-    positions, stop = _page_positions(rendered, start, limit, user if continued else None)
+    positions, stop = _page_positions(rendered, start, limit, user if continued else None, filters.region)
     if continued and user.personalisation:
         log_positions(rendered.recommendation_id, positions, user=user, request_id=request_id)
     items = [rendered.items[position] for position in positions]
@@ -110,18 +111,18 @@ def page_body(
 
 
 def _page_positions(
-    rendered: RenderedList, start: int, limit: int, recheck_for: User | None
+    rendered: RenderedList, start: int, limit: int, recheck_for: User | None, region: str
 ) -> tuple[Sequence[int], int]:
     """The positions of the page's items, and where the next page starts.
 
-    recheck_for: leave out movies that this person has seen, that are blocked or that are not published.
+    recheck_for: leave out movies that this person has seen, that are blocked, not published or not available.
     """
     ids = rendered.movie_ids
     if recheck_for is None:
         stop = min(start + limit, len(ids))
         return range(start, stop), stop
     seen = seen_movie_ids(recheck_for.pk) if recheck_for.personalisation else set()
-    allowed = movie_cards(ids[start:]).keys() - seen - blocked_everywhere()
+    allowed = movie_cards(ids[start:]).keys() - seen - never_listed_in(region)
     positions = [position for position in range(start, len(ids)) if ids[position] in allowed]
     page = positions[:limit]
     return page, page[-1] + 1 if len(positions) > limit else len(ids)

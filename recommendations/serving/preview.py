@@ -45,7 +45,7 @@ def preview_list(
     draft: what would be in force instead of what is; see ``curation_with``. version: the model version that would rank.
     Raises ValidationError naming a filter or the scenario.
     """
-    filters = filters or ListFilters()
+    filters = (ListFilters() if filters is None else filters).effective()
     filters.check()
     features = feature_cache_for(catalogue_token())
     curation = draft or curation_now()
@@ -55,7 +55,7 @@ def preview_list(
     if not user.personalisation:
         gathered = gather_for_guest([], set(), filters, scenario, placement=placed(NO_ASSIGNMENT, curation, where))
     else:
-        placement = placed(assignment_for(user.pk), curation, where)
+        placement = placed(assignment_for(user.pk), curation, where, filters.region)
         gathered = gather_for_user(user.pk, filters, features=features, placement=_with_version(placement, version))
     return present(rank(gathered.pool, gathered.ranking), gathered)
 

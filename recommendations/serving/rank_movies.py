@@ -17,15 +17,17 @@ from recommendations.serving.present import COLUMNS
 MAX_RANKED = 1000
 
 
-def rank_movies(*, user: User, movie_ids: Sequence[int], request_id: str = "") -> dict[str, Any]:
+def rank_movies(*, user: User, movie_ids: Sequence[int], region: str = "", request_id: str = "") -> dict[str, Any]:
     """These movies, best first for the person, as the body of the response; also those that the person has seen.
 
     They rank as in the person's list, without diversity and new movies. Movies about which no source says anything
-    follow by popularity. ``unknown`` names the ids without a published movie. The list is logged as served. For
-    somebody who has paused personalisation they rank as for a guest, and nothing is logged.
+    follow by popularity. ``unknown`` names the ids without a published movie, ``unavailable`` those that are not
+    available in the region, DEFAULT_REGION without one. The list is logged as served. For somebody who has paused
+    personalisation they rank as for a guest, and nothing is logged.
     """
-    gathered = gather_for_ranking(user.pk if user.personalisation else None, movie_ids)
+    gathered = gather_for_ranking(user.pk if user.personalisation else None, movie_ids, region)
     ranked = rank(gathered.pool, gathered.ranking)
+    unavailable = gathered.request.unavailable.intersection(movie_ids)
     wanted = gathered.request.wanted & gathered.movies.cards.keys()
     scores = {
         movie: score
@@ -62,5 +64,6 @@ def rank_movies(*, user: User, movie_ids: Sequence[int], request_id: str = "") -
             {"movie_id": movie, "score": scores[movie], "predicted_rating": rating}
             for movie, rating in zip(order, ratings, strict=True)
         ],
-        "unknown": sorted(set(movie_ids) - wanted),
+        "unknown": sorted(set(movie_ids) - wanted - unavailable),
+        "unavailable": sorted(unavailable),
     }

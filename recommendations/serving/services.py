@@ -48,7 +48,7 @@ def recommendation_list(
     Raises ValidationError naming a filter, the cursor or the scenario, and User.DoesNotExist if the person has been
     deleted.
     """
-    filters = filters or ListFilters()
+    filters = (ListFilters() if filters is None else filters).effective()
     filters.check()
     if scenario != HOME:
         catalogue_token()
@@ -61,11 +61,11 @@ def recommendation_list(
         rendered, state = _compute_impersonal(user, filters, scenario), "paused"
     elif filters:
         features = feature_cache_for(catalogue_token())
-        placement = placement_for(user.pk, scenario)
+        placement = placement_for(user.pk, scenario, filters.region)
         rendered = _compute(user, limit, request_id, filters, placement=placement, features=features)
         state = "filtered"
     else:
-        rendered, state = _get_or_compute(user, limit, request_id, scenario)
+        rendered, state = _get_or_compute(user, limit, request_id, scenario, filters.region)
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
     if (experiment := rendered.experiment) is not None:
@@ -96,21 +96,24 @@ def first_page_list(*, user: User, limit: int, request_id: str, lookup: list_cac
     ids are read. Raises User.DoesNotExist if the person has been deleted.
     """
     if lookup.lock_token is None:
-        return _get_or_compute(user, limit, request_id, lookup.placement.scenario.name)
+        placement = lookup.placement
+        return _get_or_compute(user, limit, request_id, placement.scenario.name, placement.region)
     return _compute_locked(user, limit, request_id, lookup), "miss"
 
 
-def _get_or_compute(user: User, limit: int | None, request_id: str, scenario: str) -> tuple[RenderedList, str]:
+def _get_or_compute(
+    user: User, limit: int | None, request_id: str, scenario: str, region: str
+) -> tuple[RenderedList, str]:
     """The person's list and its cache state. Of concurrent misses one computes; the others wait for its list.
 
-    The first ``limit`` movies are logged as shown, wherever the list came from.
+    The first ``limit`` movies are logged as shown, wherever the list came from. region: the effective one.
     """
     page = list_cache.FirstPage(limit, request_id)
-    lookup = list_cache.lookup(user.pk, page=page, scenario=scenario)
+    lookup = list_cache.lookup(user.pk, page=page, scenario=scenario, region=region)
     if lookup.rendered is not None and not lookup.stale:
         return lookup.rendered, "hit"
     if lookup.lock_token is None:
-        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens, page, scenario)
+        waited = lookup.rendered or list_cache.wait_for_list(user.pk, lookup.tokens, page, scenario, region)
         if waited is not None:
             return waited, "stale" if lookup.rendered else "shared"
     return _compute_locked(user, limit, request_id, lookup), "miss"
@@ -121,7 +124,8 @@ def _compute_locked(user: User, limit: int | None, request_id: str, lookup: list
     try:
         features = feature_cache_for(lookup.catalogue_token)
         placement = lookup.placement
-        return _compute(user, limit, request_id, ListFilters(), lookup, placement=placement, features=features)
+        filters = ListFilters(region=placement.region)
+        return _compute(user, limit, request_id, filters, lookup, placement=placement, features=features)
     except BaseException:
         list_cache.release_lock(user.pk, lookup)
         raise

@@ -1,5 +1,6 @@
 """The movies near one movie, with how near they are by taste and by content."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,10 @@ class Neighbours:
     by_content: NDArray[np.float32]
 
 
-def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | None:
+def similar_movies(version_id: int, movie_id: int, limit: int, exclude: Collection[int] = ()) -> Neighbours | None:
     """The union of the ``limit`` published movies nearest to one by taste and the ``limit`` nearest by content.
 
+    exclude: ids of movies to leave out, beside the movie itself.
     None if the version has no vectors for the movie. At most four queries.
     """
     own = (
@@ -38,11 +40,11 @@ def similar_movies(version_id: int, movie_id: int, limit: int) -> Neighbours | N
     if own is None:
         return None
     query = None if own[0] is None else _few_shot_query(own[0])
-    content = parse_vector(own[1])
-    by_content = dict(nearest_by_content(version_id, content, limit, [movie_id]))
+    content, never = parse_vector(own[1]), {movie_id, *exclude}
+    by_content = dict(nearest_by_content(version_id, content, limit, never))
     by_taste = {}
     if query is not None and query.any():
-        by_taste = dict(nearest_by_factors(version_id, query, limit, [movie_id]))
+        by_taste = dict(nearest_by_factors(version_id, query, limit, never))
     # Each search returns one of the two scores; the database computes the other where it is missing.
     known = by_taste if query is not None else by_content
     rows = MovieEmbedding.objects.filter(version_id=version_id, movie_id__any_of=by_content.keys() ^ known.keys())

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -144,17 +145,17 @@ def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32] | None:
     return np.asarray(vector / length, np.float32) if length > 0 else None
 
 
-def nearest_by_text(meaning: TextMeaning, wanted: MovieFilter) -> dict[int, float]:
+def nearest_by_text(meaning: TextMeaning, wanted: MovieFilter, exclude: Collection[int] = ()) -> dict[int, float]:
     """The movies whose content vectors are nearest to the text's, with their cosine, 0 to 1; empty without a vector.
 
-    Filters before it sorts, so a filter never costs rows. Two queries.
+    exclude: ids of movies to leave out. Filters before it sorts, so a filter never costs rows. Two queries.
     """
     if meaning.vector is None:
         return {}
     passing = None if wanted == MovieFilter() else Movie.objects.filter(wanted.condition()).order_by().values("pk")
     found = [
         (i, cosine)
-        for i, cosine in nearest_by_content(meaning.version_id, meaning.vector, MAX_NEAREST, passing=passing)
+        for i, cosine in nearest_by_content(meaning.version_id, meaning.vector, MAX_NEAREST, exclude, passing)
         if cosine > 0
     ]
     # Almost nothing is written about these, so that a single word makes up their whole vector.

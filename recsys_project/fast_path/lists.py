@@ -16,6 +16,7 @@ from django.conf import settings
 from accounts.models import User
 from events.served.entries import REQUEST_ID_LENGTH
 from events.served.stream import SHOWN_LUA, is_on, stream_key
+from movies.availability.regions import REGIONS, effective_region
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.api.conditional import entity_tag, list_headers, matches
 from recommendations.curation.active import Placement
@@ -34,13 +35,13 @@ _LIMIT = re.compile(rb"[1-9][0-9]{0,2}")
 # Keys: the person's entry, their token, the catalogue's token, the bucket, the log of served lists, the entries of
 # access. Arguments: 1 the prefix of lists; 2 the time; 3-4 the database's state and the catalogue's token read before
 # it; 5 the id of the list whose page the caller holds, or ""; 6-7 the microseconds in which a token of the bucket
-# refills and the burst, 0 without a limit; 8 the person's arm of an experiment; 9-12 for the log the movies of the page
-# (0 to log nothing), the person's id, the request's, and the most entries; 13-15 the prefix of the lock of who computes
-# the list, its token and its milliseconds; then the values of access. A token of the bucket is taken if there is an
-# answer or none to be found: Django counts the others. Returns what was found (routes.OUTCOMES); for ANSWER also the
-# list's id, the list unless the caller holds it, and the microseconds until the bucket is full; for NO_LIST the
-# microseconds, the tokens to store a list under, and whether the lock was taken. See list_cache for entries and locks,
-# token_bucket for buckets, access for access.
+# refills and the burst, 0 without a limit; 8 the person's arm of an experiment, and the region; 9-12 for the log the
+# movies of the page (0 to log nothing), the person's id, the request's, and the most entries; 13-15 the prefix of the
+# lock of who computes the list, its token and its milliseconds; then the values of access. A token of the bucket is
+# taken if there is an answer or none to be found: Django counts the others. Returns what was found (routes.OUTCOMES);
+# for ANSWER also the list's id, the list unless the caller holds it, and the microseconds until the bucket is full; for
+# NO_LIST the microseconds, the tokens to store a list under, and whether the lock was taken. See list_cache for entries
+# and locks, token_bucket for buckets, access for access.
 SCRIPT = (
     SHOWN_LUA
     + """
@@ -114,7 +115,7 @@ class ListRoute:
     headers = list_headers(ETAG_PLACE)
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
+        self._pages: OrderedDict[tuple[int, int, str], Page] = OrderedDict()
         self._held_bytes = 0
         # Unique among all processes, at the cost of a number.
         self._lock_tokens, self._numbers = f"{secrets.token_hex(8)}-", count()
@@ -126,16 +127,17 @@ class ListRoute:
         authorization = head.headers.get(b"authorization")
         if query is None or authorization is None:
             return "caller_unknown"
-        asked_limit, external_id = query
+        asked_limit, external_id, region = query
+        region = effective_region(region)
         limit = asked_limit or known.places
         caller = callers.person(authorization) if external_id is None else callers.user(authorization, external_id)
         if caller is None:
             return "caller_unknown"
-        held = self._pages.get((caller.user_id, limit))
-        keys, prefix = page_keys(caller.user_id)
+        held = self._pages.get((caller.user_id, limit, region))
+        keys, prefix = page_keys(caller.user_id, region)
         keys += [caller.bucket_key, stream_key(), *(key for key, _ in caller.entries)]
         logged = limit if is_on() else 0
-        placement = known.assign(caller.user_id)
+        placement = known.assign(caller.user_id, region)
         lock_token = f"{self._lock_tokens}{next(self._numbers)}"
         command = (
             *("EVALSHA", SCRIPT_SHA, len(keys), *keys),
@@ -162,7 +164,7 @@ class ListRoute:
     def keep(self, job: ListJob, page: Page) -> None:
         """Holds the page until memory is full: a list never changes under its id, nor does its cursor's end matter,
         since the list expires before."""
-        place = (job.caller.user_id, job.limit)
+        place = (job.caller.user_id, job.limit, job.placement.region)
         if (old := self._pages.pop(place, None)) is not None:
             self._held_bytes -= len(old.body)
         self._pages[place] = page
@@ -173,7 +175,8 @@ class ListRoute:
 
 def page_of(job: ListJob, rendered: RenderedList, user: User) -> Page:
     """The first page of a list of that person."""
-    body = page_body(rendered, user=user, start=0, limit=job.limit, filters=ListFilters(), continued=False)
+    filters = ListFilters(region=job.placement.region)
+    body = page_body(rendered, user=user, start=0, limit=job.limit, filters=filters, continued=False)
     return Page(str(rendered.recommendation_id).encode(), body, log_members(job, rendered, "hit"))
 
 
@@ -192,10 +195,11 @@ def page_found(job: ListJob, page: Page, fill: int, log: str = "") -> Found:
     return Found(page.body, log or page.log, fill, etag, same)
 
 
-def read_query(query: bytes) -> tuple[int | None, str | None] | None:
-    """The limit if there is one, and the client's id of a user if there is one; None for any other query."""
+def read_query(query: bytes) -> tuple[int | None, str | None, str] | None:
+    """The limit if there is one, the client's id of a user if there is one, and the region or ""; None for any other
+    query."""
     limit: int | None = None
-    user = None
+    user, region = None, ""
     seen = set()
     for part in query.split(b"&") if query else ():
         name, _, value = part.partition(b"=")
@@ -206,6 +210,8 @@ def read_query(query: bytes) -> tuple[int | None, str | None] | None:
             limit = int(value)
         elif name == b"user" and value:
             user = unquote_plus(value.decode())
+        elif name == b"region" and value.decode() in REGIONS:
+            region = value.decode()
         else:
             return None
-    return limit, user
+    return limit, user, region

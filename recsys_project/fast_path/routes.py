@@ -16,10 +16,11 @@ ANSWER, ACCESS_UNKNOWN, NO_LIST = 0, 1, 3
 
 
 class Known(NamedTuple):
-    """What the watch has read: the database's state, and the scenario and arm of a person's list under it."""
+    """What the watch has read: the database's state, and the scenario and arm of a person's list in a region under
+    it."""
 
     state: DatabaseState
-    assign: Callable[[int], Placement]
+    assign: Callable[[int, str], Placement]
     # How many movies a request without a limit gets.
     places: int = DEFAULT_PLACES
 

@@ -93,7 +93,7 @@ class Watch(threading.Thread):
         token = redis.get(key) or redis.eval(GET_OR_SET, 1, key, secrets.token_hex(8), TOKEN_SECONDS)
         state = state_read(token)
         # When PostgreSQL's tables were made and it was started: its numbers of transactions are of that time.
-        database = b":".join(state.text.split(b":")[2:]).decode()
+        database = b":".join(state.text.split(b":")[-2:]).decode()
         if database != self._database:
             self._database, self._xmin, self._seen = database, None, set()
         self._block_changes()

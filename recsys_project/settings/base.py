@@ -5,6 +5,7 @@ import os
 from recsys_project.settings.api import *  # noqa: F403
 from recsys_project.settings.attribution import *  # noqa: F403
 from recsys_project.settings.auth import *  # noqa: F403
+from recsys_project.settings.availability import *  # noqa: F403
 from recsys_project.settings.cache import *  # noqa: F403
 from recsys_project.settings.celery import *  # noqa: F403
 from recsys_project.settings.database import *  # noqa: F403

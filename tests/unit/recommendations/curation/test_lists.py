@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events.served.entries import SOURCE_CODES
 from events.services import interaction_record
-from recommendations.curation import active
+from movies.availability import days
 from recommendations.curation.services import rule_end, scenario_rollback
 from recommendations.models import Scenario
 from recommendations.retrieval.filters import ListFilters
@@ -154,7 +154,7 @@ def test_a_rule_begins_and_ends_by_the_clock(committed_cast, monkeypatch):
 
     seen = []
     for moment in (now, starts + timedelta(seconds=1), ends + timedelta(seconds=1)):
-        monkeypatch.setattr(active, "time", moment.timestamp)
+        monkeypatch.setattr(days, "now", moment.timestamp)
         popular = titles(client_of().get(URL + "popular/").json())
         seen.append((titles(served(cast.alice))[0], "Toy Story" in popular))
 

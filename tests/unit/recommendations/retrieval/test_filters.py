@@ -17,6 +17,7 @@ VALUES: dict[str, Any] = {
     "year_to": 1995,
     "language": "en",
     "max_runtime": 1995,
+    "region": "SE",
     "exclude": frozenset({1, 2}),
     "mood": "heat",
     "repeat_after": 0,
