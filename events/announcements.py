@@ -37,17 +37,20 @@ _MAX_UNANNOUNCED = 10_000
 _TOKENS_NOT_SET = "the tokens were not set"
 # Changes that each look-up of a list compares.
 _IN_THE_STATE = (CATALOGUE, AVAILABILITY)
-# Tokens of old changes become one row with the same meaning. One statement, so that no reader sees a state in between.
+# Tokens of old changes become one row of each name with the same meaning. One statement, so that no reader sees a state
+# in between.
 _MERGED_AFTER = timedelta(hours=1)
 _MERGE = """
     WITH old AS (
-        DELETE FROM movies_cacheinvalidation
-        WHERE name = %(name)s AND created_at < %(before)s
-        AND 1 < (SELECT count(*) FROM movies_cacheinvalidation WHERE name = %(name)s AND created_at < %(before)s)
-        RETURNING token
+        DELETE FROM movies_cacheinvalidation change
+        WHERE name = ANY(%(names)s) AND created_at < %(before)s AND 1 < (
+            SELECT count(*) FROM movies_cacheinvalidation other
+            WHERE other.name = change.name AND created_at < %(before)s
+        )
+        RETURNING name, token
     )
     INSERT INTO movies_cacheinvalidation (name, token, created_at)
-    SELECT %(name)s, bit_xor(token), %(now)s FROM old HAVING count(*) > 0
+    SELECT name, bit_xor(token), %(now)s FROM old GROUP BY name
 """
 
 
@@ -69,11 +72,10 @@ def changes_announce() -> int:
 
 
 def changes_merge() -> None:
-    """Merges the catalogue's changes of more than an hour ago into one row, and those of availability."""
+    """Merges the catalogue's changes of more than an hour ago into one row, and those of availability into another."""
     now = timezone.now()
     with connection.cursor() as cursor:
-        for name in _IN_THE_STATE:
-            cursor.execute(_MERGE, {"name": name, "before": now - _MERGED_AFTER, "now": now})
+        cursor.execute(_MERGE, {"names": list(_IN_THE_STATE), "before": now - _MERGED_AFTER, "now": now})
 
 
 def _recorded_announce() -> int:

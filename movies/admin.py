@@ -10,6 +10,7 @@ from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 
 from movies import services
+from movies.availability.admin import AvailabilityInline, set_availability
 from movies.bulk_admin import MovieBulkAdmin
 from movies.caching.announcing import AnnouncingAdmin
 from movies.changes.admin import MovieHistoryAdmin
@@ -68,8 +69,11 @@ class MovieAdmin(
     paginator = EstimatedCountPaginator
     autocomplete_fields = ["genres"]
     readonly_fields = ["poster", "created_at", "content_changed_at"]
-    inlines = [CreditInline, CertificateInline, DatasetMovieInline]
-    actions = ["publish_selected", "hide_selected", "tag_selected", "undo_selected", "merge_selected", "delete_movies"]
+    inlines = [CreditInline, CertificateInline, AvailabilityInline, DatasetMovieInline]
+    actions = [
+        *("publish_selected", "hide_selected", "tag_selected", "undo_selected", "merge_selected", "delete_movies"),
+        set_availability,
+    ]
     fieldsets = [
         (None, {"fields": ["title", "year", "status", "genres", "overview", "keywords"]}),
         ("Details", {"fields": ["runtime_minutes", "language", "poster_url", "poster"]}),

@@ -38,6 +38,7 @@ CLIENT_EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
                 "generated_at": _AT,
                 "model_version": 12,
                 "unknown": [999999],
+                "unavailable": [],
                 "items": [
                     {"movie_id": 16, "score": 0.93, "predicted_rating": 4.3},
                     {"movie_id": 6, "score": 0.4, "predicted_rating": None},

@@ -217,6 +217,7 @@ EXAMPLES: dict[tuple[str, str], Mapping[str, Mapping[str, Json]]] = {
                 "certificates": [{"country": "DE", "certificate": "16"}, {"country": "US", "certificate": "R"}],
                 "movielens_id": 6,
                 "predicted_rating": 4.3,
+                "availability": [{"region": "SE", "available_from": "2026-03-01", "available_to": None}],
             }
         }
     },

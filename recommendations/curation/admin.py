@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from movies.availability.admin import country_field
 from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
@@ -74,6 +75,7 @@ class RuleForm(_MoviesForm):
 
     previewing = False
     films = _movies_field(CurationRule, required=False)
+    country = country_field(required=False, help_text="Only in lists of this country. Empty: everywhere.")
     # Sent by the button "Save anyway".
     confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
 

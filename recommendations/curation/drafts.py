@@ -12,6 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from movies.availability.regions import REGIONS, region_error
+from movies.availability.selectors import available_in
+from movies.models import Movie
 from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.models import CuratedRow, CurationRule, CurationRuleMovie, Scenario
 from recommendations.models.curation import MAX_FACTOR
@@ -50,7 +53,8 @@ class RuleDraft:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two rules that cannot both have their way. text: names both; rule_id: of the other one, None without one.
+    """Two rules that cannot both have their way, or one that cannot. text: names both; rule_id: of the other one, None
+    without one.
 
     serious: saving is refused; otherwise staff confirm it.
     """
@@ -81,8 +85,8 @@ def _scope_errors(draft: RuleDraft) -> dict[str, str]:
         errors["ends_at"] = "It must be after the start."
     elif draft.ends_at and draft.ends_at <= timezone.now():
         errors["ends_at"] = "This is in the past."
-    if draft.country and not (len(draft.country) == 2 and draft.country.isascii() and draft.country.isalpha()):
-        errors["country"] = "Two letters, such as SE."
+    if draft.country and draft.country.upper() not in REGIONS:
+        errors["country"] = region_error(draft.country)
     if draft.arm and (draft.arm.count("/") != 1 or "" in draft.arm.split("/")):
         errors["arm"] = "EXPERIMENT/ARM."
     if len(set(draft.movie_ids)) < len(draft.movie_ids):
@@ -150,13 +154,14 @@ _KIND_CHECKS = {
 def rule_conflicts(draft: RuleDraft, *, rule_id: int | None = None) -> list[Conflict]:
     """The conflicts of the draft with saved rules, the serious ones first. rule_id: of the rule that it would replace.
 
-    Only rules with a common list and a common time conflict. Two queries.
+    Only rules with a common list and a common time conflict; a rule that puts movies also conflicts with where they are
+    available today. Two queries, three with a country.
     """
     if not draft.enabled:
         return []
     others = CurationRule.objects.filter(_meets(draft), enabled=True).exclude(pk=rule_id or 0).select_related("genre")
     found = [conflict for other in others.prefetch_related("entries__movie") for conflict in _between(draft, other)]
-    found += _over_the_cap(draft)
+    found += [*_over_the_cap(draft), *_not_available(draft)]
     return sorted(found, key=lambda conflict: not conflict.serious)
 
 
@@ -165,8 +170,9 @@ def _meets(draft: RuleDraft) -> Q:
     times = Q(ends_at=None) | Q(ends_at__gt=max(draft.starts_at or timezone.now(), timezone.now()))
     if draft.ends_at is not None:
         times &= Q(starts_at=None) | Q(starts_at__lt=draft.ends_at)
-    for name, empty in (("scenario", None), ("country", ""), ("arm", "")):
-        if value := getattr(draft, name):
+    scope = (("scenario", draft.scenario, None), ("country", draft.country.upper(), ""), ("arm", draft.arm, ""))
+    for name, value, empty in scope:
+        if value:
             times &= Q(**{name: value}) | Q(**{name: empty})
     if draft.genre is not None and draft.movie_ids:
         named = Exists(CurationRuleMovie.objects.filter(rule=OuterRef("pk")))
@@ -210,6 +216,17 @@ def _over_the_cap(draft: RuleDraft) -> list[Conflict]:
         text = f"This pin and the cap: rules take at most {slots} of {RUN} places; the rest moves down."
         return [Conflict(text, None, False)]
     return []
+
+
+def _not_available(draft: RuleDraft) -> list[Conflict]:
+    """Whether movies that the draft puts are not available in its country."""
+    if not draft.country or draft.kind not in (Kind.PIN, Kind.BOOST):
+        return []
+    country = draft.country.upper()
+    absent = Movie.objects.filter(~available_in(country), pk__any_of=list(draft.movie_ids)).order_by("pk")
+    titles = list(absent.values_list("title", flat=True))
+    text = f"This {draft.kind} and availability: {_listed(titles)} is not available in {REGIONS[country]} today."
+    return [Conflict(text, None, False)] if titles else []
 
 
 def _listed(titles: Sequence[str]) -> str:

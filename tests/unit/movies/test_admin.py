@@ -46,6 +46,8 @@ def movie_form(movie: Movie, **changes) -> dict:
         "certificates-TOTAL_FORMS": 0,
         "certificates-INITIAL_FORMS": 0,
         "dataset_ids-TOTAL_FORMS": 0,
+        "availability-TOTAL_FORMS": 0,
+        "availability-INITIAL_FORMS": 0,
         "dataset_ids-INITIAL_FORMS": 0,
     }
     return form | changes

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from movies.availability.services import Window, availability_set
 from recommendations.curation.drafts import RuleDraft, rule_conflicts
 from recommendations.curation.services import rule_end, rule_save
 from recommendations.models import CurationRule, Scenario
@@ -32,6 +33,7 @@ def draft(kind, *movies, **fields):
         ({"kind": "block", "weight": 2.0}, "weight"),
         ({"kind": "row"}, "row"),
         ({"kind": "block", "country": "Sweden"}, "country"),
+        ({"kind": "block", "country": "XX"}, "country"),
         ({"kind": "block", "arm": "treatment"}, "arm"),
         ({"kind": "block", "reason": " "}, "reason"),
     ],
@@ -75,6 +77,25 @@ def test_priority_settles_a_place_after_confirmation(cast):
         rule_save(draft=higher)
 
     assert rule_save(draft=higher, confirmed=True).pk
+
+
+def test_rules_of_two_countries_have_no_conflict(cast):
+    make_rule("pin", cast["Heat"], place=1, country="SE")
+
+    assert rule_conflicts(draft("pin", cast["Babe"], place=1, country="NO")) == []
+    assert rule_conflicts(draft("pin", cast["Babe"], place=1, country="se"))[0].serious
+    assert rule_conflicts(draft("pin", cast["Babe"], place=1))[0].serious
+
+
+def test_a_pin_of_what_a_country_lacks_conflicts(cast):
+    availability_set(movie_ids=[cast["Heat"].pk], windows=[Window("NO")])
+
+    (conflict,) = rule_conflicts(draft("pin", cast["Heat"], cast["Babe"], place=1, country="SE"))
+
+    assert (conflict.serious, conflict.rule_id) == (False, None)
+    assert "Heat is not available in Sweden" in conflict.text
+    assert rule_conflicts(draft("block", cast["Heat"], country="SE")) == []
+    assert rule_conflicts(draft("pin", cast["Heat"], place=1, country="NO")) == []
 
 
 def test_a_block_of_a_pinned_movie_conflicts(cast):

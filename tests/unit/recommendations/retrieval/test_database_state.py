@@ -9,7 +9,7 @@ from django_redis import get_redis_connection
 
 from events.announcements import changes_merge
 from events.list_invalidation import catalogue_token_key
-from movies.caching.version_tokens import CATALOGUE, record_invalidation
+from movies.caching.version_tokens import AVAILABILITY, CATALOGUE, record_invalidation
 from movies.models import CacheInvalidation, Movie
 from recommendations.discovery.popular import popular_list
 from recommendations.discovery.similar import similar_list
@@ -127,12 +127,14 @@ def test_changes_of_people_leave_the_state_alone(cast):
 def test_merged_changes_mean_the_same(cast):
     for _ in range(3):
         record_invalidation(CATALOGUE)
+        record_invalidation(AVAILABILITY)
     record_invalidation("user:7")
     before = state_under(b"one").text
     CacheInvalidation.objects.update(created_at=timezone.now() - timedelta(hours=2))
     record_invalidation(CATALOGUE)
     after = state_under(b"two").text
     changes_merge()
+    assert CacheInvalidation.objects.filter(name=AVAILABILITY).count() == 1
 
     assert CacheInvalidation.objects.filter(name=CATALOGUE).count() == 2
     assert state_under(b"three").text == after != before

@@ -161,7 +161,7 @@ def _redis_away(monkeypatch):
 
 
 def test_a_hung_redis_is_waited_for_only_once(cast, monkeypatch):
-    monkeypatch.setattr(list_cache, "lookup", lambda user_id, page, scenario: Lookup(lock_token=""))
+    monkeypatch.setattr(list_cache, "lookup", lambda user_id, **_: Lookup(lock_token=""))
     asked = []
     monkeypatch.setattr(gather, "catalogue_token", lambda: asked.append(None))
 

@@ -56,9 +56,10 @@ def test_an_unusual_head_is_left_to_django(data):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (b"", (None, None)),
-        (b"limit=100", (100, None)),
-        (b"user=caf%C3%A9+1&limit=3", (3, "café 1")),
+        (b"", (None, None, "")),
+        (b"limit=100", (100, None, "")),
+        (b"user=caf%C3%A9+1&limit=3", (3, "café 1", "")),
+        (b"region=SE&limit=3", (3, None, "SE")),
     ],
 )
 def test_a_plain_query_is_read(query, expected):
@@ -77,6 +78,9 @@ def test_a_plain_query_is_read(query, expected):
             b"limit",
             b"limit=1&limit=1",
             b"user=",
+            b"region=",
+            b"region=XX",
+            b"region=se",
             b"a=b",
         ),
         *(b"limit=5&", b"limit=5;user=a", b"%6Cimit=5", b"cursor=x", b"explain=true", b"format=json", b"user=a&user=a"),
