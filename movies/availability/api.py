@@ -22,7 +22,8 @@ class RegionField(serializers.CharField):
     """The code of a region, in capital letters."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"required": False, "help_text": REGION_HELP} | kwargs)
+        kwargs = {"required": False, "help_text": REGION_HELP} | kwargs
+        super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)

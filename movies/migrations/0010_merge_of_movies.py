@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('movies', '0008_history_and_certificates'),
+        ('movies', '0009_movie_availability'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

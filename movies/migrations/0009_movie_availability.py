@@ -32,7 +32,7 @@ EVENTS = {"insert": "NEW", "update": "NEW", "delete": "OLD"}
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("movies", "0007_search_initials"),
+        ("movies", "0008_history_and_certificates"),
     ]
 
     operations = [
