@@ -12,8 +12,8 @@ from movies.models import Movie
 from movies.selectors import items_expanded, movie_cards
 from recommendations.curation.active import never_listed_in
 from recommendations.discovery.genres import genre_id_of
+from recommendations.discovery.popular import popular_in
 from recommendations.discovery.stamped_cache import cached
-from recommendations.retrieval import candidates
 from recommendations.retrieval.config import serving_config
 from recommendations.retrieval.event_weights import event_weights
 from recommendations.retrieval.reasons import POPULAR, TRENDING
@@ -33,7 +33,8 @@ def trending_list(
     """
     genre_id = genre_id_of(genre)
     trends = cached("trending", serving_config().trending_cache_seconds, _trends)
-    never = never_listed_in(effective_region(region))
+    region = effective_region(region)
+    never = never_listed_in(region)
     scores = {movie_id: score for movie_id, score in trends["items"] if movie_id not in never}
     if genre_id is not None:
         in_genre = set(Movie.objects.filter(pk__in=scores, genres=genre_id).values_list("pk", flat=True))
@@ -42,7 +43,7 @@ def trending_list(
     popular: list[int] = []
     # Twice the limit, because movies of a cached list may be hidden by now.
     if len(rising) < 2 * limit:
-        popular, _ = candidates.popular_movies(limit, exclude=never.union(rising), genre_id=genre_id)
+        popular, _ = popular_in(region, limit, exclude=set(rising), genre_id=genre_id)
     cards = movie_cards([*rising, *popular])
     shown = [movie_id for movie_id in (*rising, *popular) if movie_id in cards][:limit]
     items = [

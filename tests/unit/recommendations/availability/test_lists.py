@@ -101,6 +101,18 @@ def test_a_list_stays_full_where_movies_are_unavailable(committed_cast):
     assert not {movie.pk for movie in more[:60]} & set(found)
 
 
+@pytest.mark.parametrize("path", ["popular/", "trending/"])
+def test_popular_movies_of_a_region_are_filled(committed_cast, path):
+    popular = list(committed_cast.movies.values())
+    for movie in popular[1:]:
+        windows(movie, Window("SE"))
+    others = [make_movie(year=2000 + n) for n in range(4)]
+
+    found = listed(client_of().get(f"{LIST}{path}", {"region": "NO", "limit": 4}))
+
+    assert found == [popular[0].pk, *(movie.pk for movie in reversed(others[1:]))]
+
+
 def test_a_cached_list_of_one_region_is_not_anothers(committed_cast):
     alice, heat = client_of(committed_cast.alice), committed_cast["Heat"]
     windows(heat, Window("SE"))
