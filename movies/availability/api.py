@@ -22,7 +22,8 @@ class RegionField(serializers.CharField):
     """The code of a region, in capital letters."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs = {"required": False, "help_text": REGION_HELP} | kwargs
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("help_text", REGION_HELP)
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
