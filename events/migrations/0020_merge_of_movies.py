@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('events', '0019_daily_event_counts'),
-        ('movies', '0009_merge_of_movies'),
+        ('movies', '0010_merge_of_movies'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
