@@ -13,11 +13,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
 from accounts import totp
 from recsys_project.admin_login import login_form
-from recsys_project.staff_search import pages_named
+from recsys_project.staff.page_search import pages_named
+from recsys_project.staff.pages import dashboard_context, readiness_page, task_run
 
 MAX_RESULTS = 50
 
@@ -35,6 +37,23 @@ class AdminSite(UnfoldAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Without the colours, which would be written into a style element; staff.css has them."""
         return {**super().each_context(request), "colors": None, "border_radius": None}
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The dashboard."""
+        context = {**dashboard_context(request), **(extra_context or {})}
+        response: TemplateResponse = super().index(request, context)
+        return response
+
+    def extra_urls(self) -> list[URLPattern]:
+        """The site's own pages; called by django-unfold."""
+        return [
+            path("readiness/", self.admin_view(self.readiness), name="readiness"),
+            path("tasks/<int:entry_id>/run/", self.admin_view(task_run), name="task_run"),
+        ]
+
+    def readiness(self, request: HttpRequest) -> TemplateResponse:
+        """What the catalogue's movies lack."""
+        return readiness_page(request, self.each_context(request))
 
     def search(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """The pages with what was typed in their names. django-unfold's own search keeps what it found in Redis and

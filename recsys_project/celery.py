@@ -56,7 +56,10 @@ def _log_as_json(**kwargs: Any) -> None:
 
 @signals.celeryd_init.connect
 def _start_worker(**kwargs: Any) -> None:
+    from recsys_project.staff import task_signals  # noqa: PLC0415 -- it needs the settings.
+
     _structlog_receiver.connect_worker_signals()
+    task_signals.connect()
     multiprocess.wipe_dead(multiprocess.prepare("worker"))
 
 

@@ -26,4 +26,5 @@ class ReadinessFilter(admin.SimpleListFilter):
         return queryset.filter(movies_lacking(str(self.value())), status=Movie.Status.PUBLISHED)
 
 
-MovieAdmin.list_filter = [*MovieAdmin.list_filter, ReadinessFilter]
+_filters: list[Any] = [*MovieAdmin.list_filter, ReadinessFilter]
+MovieAdmin.list_filter = _filters

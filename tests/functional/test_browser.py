@@ -63,7 +63,7 @@ def test_every_list_of_the_admin_loads(server, page):
 
     page.open(f"{server.url}/admin/")
     page.submit("#login-form", username="head.of.browser@example.org", password=PASSWORD)
-    paths = page.run("[...document.querySelectorAll('#content-main th a, .addlink')].map(link => link.href)")
+    paths = page.run("[...document.querySelectorAll('#nav-sidebar-apps a')].map(link => link.href)")
     for path in dict.fromkeys(paths):
         page.open(path)
         assert page.run("document.querySelector('#content') !== null"), path

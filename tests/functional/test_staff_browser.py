@@ -1,12 +1,15 @@
 """The admin in a real browser: no page asks for what the Content-Security-Policy refuses."""
 
+from pathlib import Path
+
 import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.core.management import call_command
-from django.test import override_settings
+from django.test import Client, override_settings
 
-from tests.factories import PASSWORD, make_user
+from recsys_project.staff.snapshot import section_forget
+from tests.factories import make_user, make_version
 from tests.functional.browser import CHROMIUM, Browser, browser
 from tests.functional.web_server import WebServer, web_server
 
@@ -15,6 +18,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium on this machine."),
 ]
 ADDRESS = "desk.of.staff@example.org"
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +37,24 @@ def server(tmp_path_factory, django_db_setup, django_db_blocker) -> WebServer:
 
 
 @pytest.fixture(scope="module")
-def desk(server, tmp_path_factory, django_db_blocker) -> Browser:
-    """A browser in which a superuser is signed in."""
-    with django_db_blocker.unblock(), browser(tmp_path_factory.mktemp("chromium")) as page:
-        make_user(ADDRESS, is_staff=True, is_superuser=True)
-        page.open(f"{server.url}/admin/")
-        page.submit("#login-form", username=ADDRESS, password=PASSWORD)
+def chromium(tmp_path_factory) -> Browser:
+    with browser(tmp_path_factory.mktemp("chromium")) as page:
         yield page
+
+
+@pytest.fixture
+def desk(server, chromium) -> Browser:
+    """A browser in which a superuser is signed in. Each test begins with an empty database."""
+    client = Client()
+    client.force_login(make_user(ADDRESS, is_staff=True, is_superuser=True))
+    chromium.complaints.clear()
+    chromium._send("Network.setCookie", name="sessionid", value=client.cookies["sessionid"].value, url=server.url)
+    return chromium
+
+
+def clear_sections() -> None:
+    for name in ("model", "traffic", "catalogue", "work"):
+        section_forget(name)
 
 
 def test_no_page_breaks_the_policy(server, desk):
@@ -48,3 +63,56 @@ def test_no_page_breaks_the_policy(server, desk):
         desk.wait("window.Alpine && !document.documentElement.hasAttribute('x-cloak')")
 
     assert desk.complaints == []
+
+
+def test_the_dashboard_draws_its_plots(server, desk):
+    for quality in (0.21, 0.23):
+        make_version("retired", metrics={"ndcg@10": quality, "popularity": {"ndcg@10": 0.12}})
+    clear_sections()
+    desk.open(f"{server.url}/admin/")
+    desk.wait("document.querySelectorAll('.desk-numbers tbody tr').length > 0")
+
+    assert desk.run("Chart.getChart('plot-quality').data.datasets[0].data") == [0.21, 0.23]
+    assert desk.run("document.querySelector('#plot-clicks').closest('section').innerText").find("Nothing yet.") > 0
+    # A click on a point opens its version.
+    desk.run("(() => { const c = Chart.getChart('plot-quality'); c.options.onClick({}, [{index: 1}]); })()")
+    desk.wait("location.pathname.includes('/modelversion/')")
+    assert desk.complaints == []
+
+
+def test_the_menus_work_under_the_policy(server, desk):
+    desk.open(f"{server.url}/admin/accounts/user/")
+    desk.wait("!document.documentElement.hasAttribute('x-cloak')")
+    icons = "[...document.querySelectorAll('#header-inner .material-symbols-outlined')]"
+    desk.run(f"{icons}.find(one => one.innerText.trim() === 'dock_to_right').click()")
+    desk.wait("localStorage.getItem('sidebarDesktopOpen') === '0'")
+    desk.run("localStorage.removeItem('sidebarDesktopOpen')")
+    desk.run("window.dispatchEvent(new KeyboardEvent('keydown', {key: 'k', ctrlKey: true}))")
+    desk.wait("document.activeElement.id === 'search-input-command'")
+    desk.run("document.activeElement.value = 'genres'")
+    desk.run("document.activeElement.dispatchEvent(new KeyboardEvent('keyup', {key: 's', bubbles: true}))")
+    desk.wait("document.querySelector('#command-results-list a')")
+    assert desk.run("document.querySelector('#command-results-list a').pathname") == "/admin/movies/genre/"
+
+    assert desk.complaints == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("path", ["", "readiness/", "movies/movie/", "movies/movie/add/", "login/"])
+def test_axe_finds_nothing_serious(server, desk, path, dark):
+    address = f"{server.url}/admin/{path}"
+    if path == "login/":
+        desk._send("Network.clearBrowserCookies")
+    desk.open(address)
+    desk.run(f"localStorage.setItem('_x_adminTheme', JSON.stringify('{'dark' if dark else 'light'}'))")
+    desk.open(address)
+    desk.wait("!document.documentElement.hasAttribute('x-cloak')")
+    desk.run(AXE)
+    desk.run("axe.run().then(found => { window.violations = found.violations; })")
+    desk.wait("window.violations")
+    serious = desk.run(
+        "violations.filter(one => ['serious', 'critical'].includes(one.impact))"
+        ".map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 200))])"
+    )
+
+    assert serious == []

@@ -8,7 +8,7 @@
   const REWRITTEN = [
     [
       "x-on:click",
-      /^sidebarDesktopOpen = !sidebarDesktopOpen;/,
+      /^sidebarDesktopOpen = !sidebarDesktopOpen; localStorage[\s\S]*$/,
       "[sidebarDesktopOpen = !sidebarDesktopOpen, localStorage.setItem('sidebarDesktopOpen', sidebarDesktopOpen ? '1' : '0')]",
     ],
     // The click above stores the state of the sidebar; nothing else changes it.
@@ -22,6 +22,17 @@
 
   // Sets before htmx starts: its style element and its eval are refused, and nothing here uses them.
   if (window.htmx) Object.assign(htmx.config, { includeIndicatorStyles: false, allowEval: false });
+
+  // Select2's own field for typing has no name, which a screen reader needs.
+  const nameFields = () => {
+    for (const field of document.querySelectorAll(".select2-search__field:not([aria-label])")) {
+      const select = field.closest(".select2-container")?.parentElement.querySelector("select");
+      field.setAttribute("aria-label", select?.labels[0]?.innerText.replace("*", "").trim() || "Search");
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    if (document.querySelector(".admin-autocomplete")) new MutationObserver(nameFields).observe(document.body, { childList: true, subtree: true });
+  });
 
   document.addEventListener("alpine:init", () => {
     Alpine.data("theme", (...given) => ({

@@ -1,0 +1,1 @@
+"""The admin's own pages: the dashboard, the catalogue's readiness, and the navigation."""

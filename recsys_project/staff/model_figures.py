@@ -1,0 +1,113 @@
+"""The dashboard's figures of models: the live version, quality over versions, and the last nights."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from recommendations.models import ModelVersion
+from recommendations.training.gate import MEASURE
+
+Status = ModelVersion.Status
+SHOWN_VERSIONS = 30
+SHOWN_NIGHTS = 14
+# Verdicts in words that fit under a bar.
+_VERDICTS = {
+    Status.REQUESTED: "waiting",
+    Status.TRAINING: "training",
+    Status.READY: "ready",
+    Status.LIVE: "live",
+    Status.RETIRED: "was live",
+    Status.REFUSED: "refused",
+    Status.FAILED: "failed",
+}
+
+
+def model_figures() -> dict[str, Any]:
+    """The live version and the newest ones. Two queries."""
+    now = timezone.now()
+    columns = ModelVersion.objects.defer("hyperparameters", "artefacts", "serving")
+    versions = list(columns[:SHOWN_VERSIONS])
+    live = next((version for version in versions if version.status == Status.LIVE), None) or columns.live().first()
+    measured = [version for version in reversed(versions) if _quality(version) is not None]
+    return {
+        "live": None if live is None else _live(live, now),
+        "training": [_progress(version, now) for version in versions if version.status in _UNFINISHED],
+        "quality": {
+            "versions": [version.pk for version in measured],
+            "model": [_quality(version) for version in measured],
+            "popularity": [_popularity(version) for version in measured],
+        },
+        "nights": [_night(version) for version in versions[:SHOWN_NIGHTS]],
+    }
+
+
+_UNFINISHED = (Status.REQUESTED, Status.TRAINING)
+
+
+def _live(version: ModelVersion, now: datetime) -> dict[str, Any]:
+    quality, popularity = _quality(version), _popularity(version)
+    return {
+        "id": version.pk,
+        "since": version.live_at or version.finished_at or version.created_at,
+        "trained": version.finished_at or version.created_at,
+        "age_hours": (now - (version.finished_at or version.created_at)).total_seconds() / 3600,
+        "quality": quality,
+        "popularity": popularity,
+        "gain_percent": f"{quality / popularity - 1:+.0%}" if quality and popularity else "",
+        "people": version.people,
+        "movies": version.movies,
+        "interactions": version.interactions,
+        "overruled": version.refusal,
+    }
+
+
+def _night(version: ModelVersion) -> dict[str, Any]:
+    """One training: when, how long (minutes), its verdict and the reason."""
+    return {
+        "id": version.pk,
+        "trigger": version.trigger,
+        "created": version.created_at,
+        "minutes": _minutes(version.started_at, version.finished_at),
+        "verdict": _VERDICTS[Status(version.status)],
+        "reason": version.refusal or version.error,
+        "attempts": version.attempts,
+    }
+
+
+def _progress(version: ModelVersion, now: datetime) -> dict[str, Any]:
+    """A training that waits or runs, with the time it is likely to end or to start."""
+    left = None
+    if version.status == Status.TRAINING and version.started_at and version.progress > 0.02:
+        elapsed = (now - version.started_at).total_seconds()
+        left = timedelta(seconds=elapsed * (1 - version.progress) / version.progress)
+    return {
+        "id": version.pk,
+        "state": _VERDICTS[Status(version.status)],
+        "stage": version.stage,
+        "progress": version.progress,
+        "attempts": version.attempts,
+        "cause": version.error,
+        "starts": version.not_before if version.status == Status.REQUESTED else None,
+        "ends": None if left is None else now + left,
+    }
+
+
+def _minutes(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() / 60 if start and end else None
+
+
+def _quality(version: ModelVersion) -> float | None:
+    return _number(version.metrics.get(MEASURE))
+
+
+def _popularity(version: ModelVersion) -> float | None:
+    popularity = version.metrics.get("popularity")
+    return _number(popularity.get(MEASURE)) if isinstance(popularity, dict) else None
+
+
+def _number(value: Any) -> float | None:
+    """A measure as a number; None where there is none."""
+    return float(value) if isinstance(value, int | float) else None
