@@ -97,8 +97,9 @@ def _in_batches() -> list[MovieReference]:
 @transaction.atomic
 def _delete_batch(deletion: MovieDeletion, reference: MovieReference) -> int:
     table, column = reference.table, reference.column
+    # Not every table has an id; a row that is updated meanwhile is in the next batch.
     statement = f"""
-        DELETE FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM {table} WHERE {column} = %s LIMIT %s))
+        DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} = %s LIMIT %s))
     """  # noqa: S608 -- names of our own.
     with connection.cursor() as cursor:
         cursor.execute(statement, [deletion.movie_id, BATCH])

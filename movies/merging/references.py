@@ -83,6 +83,9 @@ CATALOGUE_REFERENCES = (
     ),
     MovieReference(table="movies_moviecertificate", label="certificates", unique=("country",)),
     MovieReference(
+        table="movies_movieavailability", label="windows of availability", moves=False, why="The target has its own."
+    ),
+    MovieReference(
         table="movies_moviechange", label="entries of the history", moves=False, why="They are of its own fields."
     ),
     MovieReference(

@@ -22,5 +22,4 @@ def test_every_variable_that_is_read_is_documented(source):
     read = set(READ.findall((SETTINGS / source).read_text()))
     documented = set(re.findall(r"[A-Z_]{4,}", " ".join((PROJECT_DIR / page).read_text() for page in PAGES)))
 
-    assert read
     assert sorted(read - documented) == []

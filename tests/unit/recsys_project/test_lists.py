@@ -220,7 +220,8 @@ def test_a_movie_of_its_own_has_its_card_and_the_rest(shown):
     movie = client_of().get(f"/api/movies/{shown['Heat'].pk}/").json()
     listed = client_of().get("/api/movies/", {"search": "heat", "expand": EXPAND}).json()["items"][0]
 
-    assert movie == listed | {"keywords": [], "movielens_id": None, "predicted_rating": None}
+    more = {"keywords": [], "movielens_id": None, "predicted_rating": None, "availability": [], "certificates": []}
+    assert movie == listed | more
 
 
 def test_genres_count_their_published_movies(cast, api_client):
