@@ -63,7 +63,7 @@ def masked(email: str) -> str:
 
 
 class PreviewAdmin(ReadOnlyAdmin):
-    """The pages of previews. Whoever may view people's nightly lists may open them."""
+    """The pages of previews, for whoever may preview people's lists."""
 
     list_before_template = "admin/preview_links.html"
 
@@ -137,7 +137,7 @@ class PreviewAdmin(ReadOnlyAdmin):
         return self._movie_page(request, "Neighbours of a movie", "admin/preview_neighbours.html", "neighbours")
 
     def _check(self, request: HttpRequest) -> None:
-        if not self.has_view_permission(request):
+        if not request.user.has_perm("recommendations.preview_lists"):
             raise PermissionDenied
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:

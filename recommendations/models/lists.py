@@ -31,6 +31,8 @@ class BatchRecommendation(models.Model):
 
     class Meta:
         db_table = "batch_recommendations"
+        # Of the previews in the admin, which show one person's list, or who would like a movie.
+        permissions = [("preview_lists", "Can preview the lists of people")]
         constraints = [
             # Consumer: serving, which reads one person's row of the live version.
             models.UniqueConstraint(fields=["user", "version"], name="batch_user_version"),

@@ -212,13 +212,13 @@ def test_previews_need_the_right_to_view_lists(cast, page):
     assert client.get(page).status_code == 403
     assert client.post(page).status_code == 403
 
-    clerk.user_permissions.add(Permission.objects.get(codename="view_batchrecommendation"))
+    clerk.user_permissions.add(Permission.objects.get(codename="preview_lists"))
     assert client.get(page).status_code in (200, 302)
 
 
 def test_a_draft_needs_the_right_to_change_rules(cast):
     clerk, client = make_user(is_staff=True), Client()
-    clerk.user_permissions.add(Permission.objects.get(codename="view_batchrecommendation"))
+    clerk.user_permissions.add(Permission.objects.get(codename="preview_lists"))
     client.force_login(clerk)
 
     assert client.post(RULE, draft(cast["Heat"], place=1)).status_code == 403

@@ -115,6 +115,8 @@ def test_each_other_page_opens_for_the_roles_of_its_row_alone(staff, who):
             page = reverse(f"admin:{name}")
         except NoReverseMatch:
             page = reverse(f"admin:{name}", args=[row.pk])
-        found[name] = client.get(page).status_code != 403
+        answer = client.get(page)
+        # Some pages only answer to a form.
+        found[name] = (client.post(page) if answer.status_code in (302, 405) else answer).status_code != 403
 
     assert found == {name: who in roles for name, roles in PAGES.items()}
