@@ -57,7 +57,10 @@ def test_staff_are_warned_if_redis_did_not_answer(committed_cast, retired, clien
         "edit": (f"movies/genre/{heat.genres.first().pk}/change/", {"name": "Noir", "slug": "noir"}),
         "delete": (f"movies/movie/{heat.pk}/delete/", {"post": "yes"}),
         "rating": (f"events/rating/{rating.pk}/delete/", {"post": "yes"}),
-        "live": ("recommendations/modelversion/", {"action": "make_live", "_selected_action": retired.pk, "reason": "Better."}),
+        "live": (
+            "recommendations/modelversion/",
+            {"action": "make_live", "_selected_action": retired.pk, "reason": "Better."},
+        ),
     }[what]
     if away:
         request.getfixturevalue("redis_away")
