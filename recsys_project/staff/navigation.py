@@ -11,7 +11,13 @@ from django.urls import reverse
 
 # By group: the models' labels and their icons, in order.
 GROUPS: dict[str, dict[str, str]] = {
-    "Movies": {"movies.movie": "movie", "movies.genre": "category", "movies.person": "recent_actors"},
+    "Movies": {
+        "movies.movie": "movie",
+        "movies.genre": "category",
+        "movies.person": "recent_actors",
+        "movies.moviemerge": "merge",
+        "movies.moviedeletion": "delete_sweep",
+    },
     "Curation": {
         "recommendations.curationrule": "push_pin",
         "recommendations.curatedrow": "view_carousel",
@@ -40,6 +46,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "django_celery_beat.intervalschedule": "timer",
         "accounts.client": "apps",
         "accounts.clientkey": "key",
+        "admin.logentry": "history",
     },
 }
 OTHERS, OTHER_ICON = "More", "table"
