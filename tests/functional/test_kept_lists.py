@@ -179,7 +179,7 @@ def test_a_title_edited_in_the_admin_shows_at_once(cinema: Cinema):
         "poster_url": "",
         "imdb_id": "",
     }
-    for inline in ("credits", "dataset_ids", "availability"):
+    for inline in ("credits", "certificates", "dataset_ids", "availability"):
         form |= {f"{inline}-TOTAL_FORMS": 0, f"{inline}-INITIAL_FORMS": 0}
     path = f"/admin/movies/movie/{movie.pk}/change/"
 

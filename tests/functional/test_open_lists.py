@@ -165,7 +165,7 @@ def test_latest_shows_a_movie_at_the_request_after_its_creation(cinema: Cinema):
     genre = cinema.movies["War"][0].genres.get().pk
     form = {"title": "The Newest", "year": 2024, "status": "published", "genres": genre}
     form |= {"overview": "", "keywords": "", "language": "", "poster_url": "", "imdb_id": ""}
-    for inline in ("credits", "dataset_ids", "availability"):
+    for inline in ("credits", "certificates", "dataset_ids", "availability"):
         form |= {f"{inline}-TOTAL_FORMS": 0, f"{inline}-INITIAL_FORMS": 0}
 
     staff.post("/admin/movies/movie/add/", **form)

@@ -21,8 +21,8 @@ def test_a_poster_of_a_trusted_host_is_shown(page):
 
     assert '<img src="https://image.tmdb.org/t/p/w185/heat.jpg"' in response.text
     policy = response.headers["Content-Security-Policy"]
-    assert "img-src 'self' data: https://image.tmdb.org;" in policy
-    assert "script-src 'self';" in policy
+    assert "img-src 'self' data: https://image.tmdb.org" in policy
+    assert policy.count("tmdb") == 1
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_movie_added_in_the_admin_is_found_after_the_sweep(committed_world, ad
     crime = committed_world.crime[0].genres.get()
     form = {"title": "The Vault", "year": 2020, "status": "published", "genres": [crime.pk]}
     form |= {"overview": "a thief and police", "keywords": "", "language": "", "poster_url": "", "imdb_id": ""}
-    for inline in ("credits", "dataset_ids", "availability"):
+    for inline in ("credits", "certificates", "dataset_ids", "availability"):
         form |= {f"{inline}-TOTAL_FORMS": 0, f"{inline}-INITIAL_FORMS": 0}
     assert titles(api_client.get(LATEST))[0] != "The Vault"
 
