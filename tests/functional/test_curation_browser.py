@@ -171,7 +171,7 @@ def test_every_preview_opens_without_complaints(cinema, server, desk):
         f"{PREVIEW}audience/?movie={movie.pk}": "document.querySelector('#audience')",
         f"/admin/recommendations/modelversion/compare/?first={live.pk}&second=": "document.querySelector('.errorlist')",
         "/admin/recommendations/modelversion/": "!document.querySelector('[data-training-none]').hidden",
-        "/admin/django_celery_beat/periodictask/": "document.querySelector('#result_list')",
+        "/admin/django_celery_beat/periodictask/": "document.querySelector('#changelist')",
     }
     for page, condition in pages.items():
         desk.open(server.url + page)
