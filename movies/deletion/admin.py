@@ -117,8 +117,8 @@ class MovieDeletionAdmin(StaffModelAdmin):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Who may delete movies may see how far that is."""
-        return request.user.has_perm("movies.delete_movie")
+        """Who may delete movies may see how far that is, too."""
+        return request.user.has_perm("movies.delete_movie") or super().has_view_permission(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -23,7 +23,7 @@ MODELS: dict[str, dict[Role, str]] = {
     "events.Tag": {ADMINISTRATOR: _ALL},
     "movies.Genre": {CURATOR: _ALL, ANALYST: "v", ADMINISTRATOR: _ALL},
     "movies.Movie": {CURATOR: _ALL, ANALYST: "v", ADMINISTRATOR: _ALL},
-    "movies.MovieDeletion": {CURATOR: "v", ADMINISTRATOR: "v"},
+    "movies.MovieDeletion": {CURATOR: "v", ANALYST: "v", ADMINISTRATOR: "v"},
     "movies.MovieMerge": {CURATOR: "v", ANALYST: "v", ADMINISTRATOR: "v"},
     "movies.Person": {CURATOR: _ALL, ANALYST: "v", ADMINISTRATOR: _ALL},
     "recommendations.BatchRecommendation": {ADMINISTRATOR: "v"},

@@ -132,7 +132,7 @@ def test_staff_publish_a_refused_version_and_see_its_reason(world, admin_client:
     url = reverse("admin:recommendations_modelversion_changelist")
     assert "35 interactions" in admin_client.get(url).content.decode()
 
-    data = {"action": "make_live", "_selected_action": [version.pk]}
+    data = {"action": "make_live", "_selected_action": [version.pk], "reason": "Deliberate."}
     page = admin_client.post(url, data, follow=True).content.decode()
 
     assert "although it had been refused" in page
