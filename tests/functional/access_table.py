@@ -73,6 +73,7 @@ class Row:
 
 
 WRITTEN_BY_SITE = {
+    "logentry",
     "interaction",
     "listimpression",
     "recommendationstatistic",
@@ -147,6 +148,9 @@ ROWS: dict[str, Row] = {
     "admin/jsi18n/": Row("GET POST", STAFF),
     "admin/r/<path:content_type_id>/<path:object_id>/": Row("GET POST", NO_PAGE),
     "admin/accounts/user/<id>/password/": Row("GET POST", PERMISSION),
+    "admin/search/": Row("GET POST", STAFF),  # Finds only pages that the caller may open.
+    "admin/readiness/": Row("GET POST", PERMISSION),
+    "admin/tasks/<int:entry_id>/run/": Row("POST", PERMISSION),
     "admin/APP/": Row("GET POST", HIDDEN),
     "admin/(?P<url>.*)$": Row("GET POST", NO_PAGE),
     # These pages of each model.
@@ -158,6 +162,15 @@ ROWS: dict[str, Row] = {
     "admin/APP/MODEL/<path:object_id>/": Row("GET POST", STAFF),  # Leads to the page above.
     "admin/APP/MODEL/<path:object_id>/results/": Row("GET POST", PERMISSION),  # Of experiments.
     "admin/APP/MODEL/<path:object_id>/versions/": Row("GET POST", PERMISSION),  # Of scenarios.
+    "admin/APP/MODEL/<path:object_id>/rotate/": Row("GET POST", PERMISSION),  # Of clients' keys.
+    "admin/APP/MODEL/<path:object_id>/support/": Row("GET POST", PERMISSION),  # Of people, as those that follow.
+    "admin/APP/MODEL/<path:object_id>/sign-out/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/export/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/erase/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/<path:object_id>/undo/": Row("POST", PERMISSION),  # Of a movie's last change.
+    "admin/APP/MODEL/import/": Row("GET POST", PERMISSION),
+    "admin/APP/MODEL/process_import/": Row("POST", PERMISSION),
+    "admin/APP/MODEL/export/": Row("GET POST", PERMISSION),
     "admin/APP/MODEL/merge/": Row("GET POST", PERMISSION),  # Of movies, as those that follow.
     "admin/APP/MODEL/duplicates/": Row("GET POST", PERMISSION),
     "admin/APP/MODEL/see-duplicates/": Row("GET POST", PERMISSION),
