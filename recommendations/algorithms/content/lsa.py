@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recommendations.algorithms.model_files import load_arrays, save_arrays
-
-if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import TfidfVectorizer
 
 _KIND = "lsa"
 _WORD = re.compile(r"[^\W_]{2,}")
@@ -62,19 +60,21 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
-def _tokens(content: MovieContent, singulars: bool = True) -> list[str]:
-    """The tokens of a movie: words (singular if ``singulars``) and pairs of neighbouring words of the text, and each
-    genre, person, keyword and decade as one token that differs from every word."""
-    # Most processes never need scikit-learn, which is a quarter of what they would import.
+def _stop_words() -> frozenset[str]:
+    # Only training needs scikit-learn, which is a quarter of what each process would import.
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # noqa: PLC0415
 
+    return frozenset(ENGLISH_STOP_WORDS)
+
+
+def _tokens(content: MovieContent, stop_words: Collection[str], singulars: bool = True) -> list[str]:
+    """The tokens of a movie: words (singular if ``singulars``) and pairs of neighbouring words of the text, and each
+    genre, person, keyword and decade as one token that differs from every word."""
     text = _WORD.findall(f"{content.title} {content.overview}".lower())
-    words = [singular(word) if singulars else word for word in text if word not in ENGLISH_STOP_WORDS]
+    words = [singular(word) if singulars else word for word in text if word not in stop_words]
     # A pair may be a name: often only the text names the director or writer.
     pairs = (
-        f"{first} {second}"
-        for first, second in pairwise(text)
-        if first not in ENGLISH_STOP_WORDS and second not in ENGLISH_STOP_WORDS
+        f"{first} {second}" for first, second in pairwise(text) if first not in stop_words and second not in stop_words
     )
     named: Iterator[str] = (
         f"{field}:{' '.join(value.lower().split())}"
@@ -98,19 +98,34 @@ class LsaEncoder:
         self.random_state = random_state
         # Encoders saved by earlier releases treat plurals as separate words.
         self._singulars = True
-        self._vectorizer: TfidfVectorizer | None = None
+        self._stop_words: frozenset[str] = frozenset()
+        # Each word's column, its weight, shape (words,), and the directions, shape (up to dimensions, words).
+        self._vocabulary: dict[str, int] = {}
+        self._idf: NDArray[np.float32] = np.zeros(0, np.float32)
         self._components: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
     def fit(self, contents: Sequence[MovieContent]) -> Self:
         """Learn vocabulary, word weights and directions; an empty catalogue gives an encoder of zeros."""
-        self._vectorizer, self._components = None, np.zeros((0, 0), np.float32)
-        documents = [_tokens(content) for content in contents]
+        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 -- as in _stop_words.
+
+        self._vocabulary, self._idf, self._components = {}, np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+        self._stop_words = _stop_words()
+        documents = [_tokens(content, self._stop_words) for content in contents]
         if not any(documents):
             return self
         # A word that only one movie has relates it to no other; but in a tiny catalogue every word may be like that.
         repeated = len(documents) > 100
-        self._vectorizer = self._new_vectorizer(min_df=2 if repeated else 1, max_features=self.max_features)
-        matrix = self._vectorizer.fit_transform(documents)
+        vectorizer = TfidfVectorizer(
+            # Documents are lists of tokens already.
+            analyzer=_identity,
+            sublinear_tf=True,
+            dtype=np.float32,
+            min_df=2 if repeated else 1,
+            max_features=self.max_features,
+        )
+        matrix = vectorizer.fit_transform(documents)
+        self._vocabulary = {word: int(column) for word, column in vectorizer.vocabulary_.items()}
+        self._idf = np.asarray(vectorizer.idf_, np.float32)
         self._components = self._directions(csr_array(matrix))
         return self
 
@@ -121,7 +136,7 @@ class LsaEncoder:
             # Exact: one of the two sides is small.
             _, S, Vt = np.linalg.svd(matrix.toarray(), full_matrices=False)
         else:
-            from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415 -- as in _tokens.
+            from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415 -- as in _stop_words.
 
             _, S, Vt = randomized_svd(matrix, self.dimensions, n_iter=4, random_state=self.random_state)
         rank = min(self.dimensions, np.count_nonzero(S / S[0] > 1e-6))
@@ -129,20 +144,28 @@ class LsaEncoder:
         signs = np.sign(Vt[np.arange(len(Vt)), np.abs(Vt).argmax(axis=1)])
         return np.asarray(Vt[:rank] * signs[:rank, None], np.float32)
 
-    @staticmethod
-    def _new_vectorizer(**options: object) -> TfidfVectorizer:
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 -- as in _tokens.
+    def _weights(self, documents: Sequence[Sequence[str]]) -> csr_array:
+        """The TF-IDF of tokens, shape (documents, words), float32, rows of unit length or zero.
 
-        # Documents are lists of tokens already, so the analyzer returns them unchanged.
-        return TfidfVectorizer(analyzer=_identity, sublinear_tf=True, dtype=np.float32, **options)
+        The same as TfidfVectorizer's in ``fit``, without scikit-learn: web processes encode searches.
+        """
+        column = self._vocabulary
+        rows = [sorted(Counter(column[token] for token in tokens if token in column).items()) for tokens in documents]
+        starts = np.cumsum([0, *map(len, rows)])
+        columns = np.array([place for row in rows for place, _ in row], np.int32)
+        counts = np.array([count for row in rows for _, count in row], np.float32)
+        values = (1 + np.log(counts)) * self._idf[columns]
+        row_of = np.repeat(np.arange(len(rows)), np.diff(starts))
+        values /= np.sqrt(np.bincount(row_of, values.astype(np.float64) ** 2, len(rows)))[row_of]
+        return csr_array((values, columns, starts), shape=(len(rows), len(column)))
 
     def transform(self, contents: Sequence[MovieContent]) -> NDArray[np.float32]:
         """Vectors of known or new movies, shape (movies, dimensions), float32, unit length (or zero)."""
         vectors = np.zeros((len(contents), self.dimensions), np.float32)
-        if self._vectorizer is None or not len(contents):
+        if not self._vocabulary or not len(contents):
             return vectors
-        matrix = self._vectorizer.transform([_tokens(content, self._singulars) for content in contents])
-        projected = matrix @ self._components.T
+        documents = [_tokens(content, self._stop_words, self._singulars) for content in contents]
+        projected = self._weights(documents) @ self._components.T
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         np.divide(projected, lengths, out=projected, where=lengths > 1e-6)
         projected[lengths[:, 0] <= 1e-6] = 0
@@ -151,8 +174,7 @@ class LsaEncoder:
 
     def save(self, path: Path) -> None:
         """Write the encoder as .npz: the vocabulary is an array of text, no pickle."""
-        words: list[str] = [] if self._vectorizer is None else list(self._vectorizer.get_feature_names_out())
-        idf = np.zeros(0, np.float32) if self._vectorizer is None else self._vectorizer.idf_
+        words = sorted(self._vocabulary, key=self._vocabulary.__getitem__)
         save_arrays(
             path,
             _KIND,
@@ -161,9 +183,9 @@ class LsaEncoder:
                 "max_features": np.array(self.max_features),
                 "random_state": np.array(self.random_state),
                 "singulars": np.array(self._singulars),
-                # One UTF-8 blob: an array of str pads every word to the longest.
-                "vocabulary": np.frombuffer("\n".join(words).encode(), np.uint8),
-                "idf": np.asarray(idf, np.float32),
+                "vocabulary": _packed(words),
+                "stop_words": _packed(sorted(self._stop_words)),
+                "idf": self._idf,
                 "components": self._components,
             },
         )
@@ -174,12 +196,21 @@ class LsaEncoder:
         arrays = load_arrays(path, _KIND)
         encoder = cls(*(int(arrays[name]) for name in ("dimensions", "max_features", "random_state")))
         encoder._singulars = "singulars" in arrays and bool(arrays["singulars"])
+        # Files of earlier releases lack them.
+        encoder._stop_words = frozenset(_unpacked(arrays["stop_words"])) if "stop_words" in arrays else _stop_words()
         if len(arrays["idf"]):
-            words = arrays["vocabulary"].tobytes().decode().split("\n")
-            encoder._vectorizer = cls._new_vectorizer(vocabulary=words)
-            encoder._vectorizer.idf_ = arrays["idf"]
-            encoder._components = arrays["components"]
+            encoder._vocabulary = {word: column for column, word in enumerate(_unpacked(arrays["vocabulary"]))}
+            encoder._idf, encoder._components = arrays["idf"], arrays["components"]
         return encoder
+
+
+def _packed(words: Sequence[str]) -> NDArray[np.uint8]:
+    """One UTF-8 blob: an array of str pads every word to the longest."""
+    return np.frombuffer("\n".join(words).encode(), np.uint8)
+
+
+def _unpacked(blob: NDArray[np.uint8]) -> list[str]:
+    return blob.tobytes().decode().split("\n")
 
 
 def _identity(tokens: list[str]) -> list[str]:

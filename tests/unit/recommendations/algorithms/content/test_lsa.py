@@ -1,5 +1,9 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recommendations.algorithms.content.lsa import LsaEncoder, MovieContent
 from recommendations.algorithms.model_files import ModelFileError
@@ -124,3 +128,50 @@ def test_an_encoder_of_an_earlier_release_keeps_its_own_words(tmp_path):
     texts = [MovieContent(9, "", overview="robots"), MovieContent(9, "", overview="robot")]
     assert loaded.transform(texts) == pytest.approx(encoder.transform(texts), abs=1e-5)
     assert loaded.transform(texts)[0] != pytest.approx(loaded.transform(texts)[1], abs=1e-3)
+
+
+def test_the_stop_words_are_saved(tmp_path):
+    encoder = LsaEncoder(dimensions=8).fit(CATALOGUE)
+    encoder.save(tmp_path / "encoder.npz")
+    with np.load(tmp_path / "encoder.npz") as stored:
+        old = {name: stored[name] for name in stored.files if name != "stop_words"}
+    np.savez(tmp_path / "old.npz", **old)
+
+    texts = [MovieContent(9, "", overview=text) for text in ("the", "against corrupt detective", "and in to a")]
+    for name in ("encoder.npz", "old.npz"):
+        vectors = LsaEncoder.load(tmp_path / name).transform(texts)
+        assert np.array_equal(vectors, encoder.transform(texts))
+        assert list(vectors.any(axis=1)) == [False, True, False]
+
+
+def test_the_weights_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    words = [f"word{n}" for n in range(40)]
+    documents = [[str(word) for word in rng.choice(words, 25)] for _ in range(30)]
+    encoder = LsaEncoder(dimensions=8).fit([MovieContent(n, " ".join(tokens)) for n, tokens in enumerate(documents)])
+    reference = TfidfVectorizer(
+        analyzer=list, sublinear_tf=True, dtype=np.float32, vocabulary=list(encoder._vocabulary)
+    )
+    reference.idf_ = encoder._idf[list(encoder._vocabulary.values())]
+    unseen = [*documents, [], ["word3", "nowhere"], ["nowhere"]]
+
+    expected = reference.transform(unseen).toarray()
+    found = encoder._weights(unseen).toarray()[:, list(encoder._vocabulary.values())]
+
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_a_saved_encoder_needs_no_scikit_learn(tmp_path):
+    LsaEncoder(dimensions=8).fit(CATALOGUE).save(tmp_path / "encoder.npz")
+    program = (
+        "import sys; from pathlib import Path;"
+        "from recommendations.algorithms.content.lsa import LsaEncoder, MovieContent;"
+        "vectors = LsaEncoder.load(Path(sys.argv[1])).transform([MovieContent(9, 'detective')]);"
+        "print(vectors.any(), 'sklearn' in sys.modules)"
+    )
+
+    command = [sys.executable, "-c", program, str(tmp_path / "encoder.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.split() == ["True", "False"]
