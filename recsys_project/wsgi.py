@@ -1,6 +1,5 @@
 """The WSGI entry point of the web process."""
 
-import importlib
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -12,8 +11,6 @@ application = get_wsgi_application()
 from recommendations.retrieval.config import serving_config  # noqa: E402 -- after the settings are chosen.
 from recsys_project.contract import contract  # noqa: E402 -- after the settings are chosen.
 
-# Otherwise the first search by meaning would wait for it, in each process.
-importlib.import_module("sklearn.feature_extraction.text")
 # Gunicorn runs no system checks, so this finds wrong settings before the first request.
 serving_config()
 # Imports all views and generates the schema before the first request. Nothing here may open a connection or start a
