@@ -21,6 +21,8 @@ from movies.changes.wording import change_in_words
 from movies.models import Movie
 
 MAX_SHOWN = 200
+# Movies of one action: each is undone by itself, within the time of a request.
+MAX_UNDONE = 200
 
 
 class MovieHistoryAdmin(admin.ModelAdmin):
@@ -104,8 +106,13 @@ class MovieHistoryAdmin(admin.ModelAdmin):
     @admin.action(description="Undo the last change of the selected movies", permissions=["change"])
     def undo_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         """Undoes the last change of each movie where that is possible, and says where it is not."""
+        chosen = list(queryset.order_by("pk")[: MAX_UNDONE + 1])
+        if len(chosen) > MAX_UNDONE:
+            text = f"Nothing is changed: select at most {MAX_UNDONE} movies at once, for example by a filter."
+            self.message_user(request, text, messages.ERROR)
+            return
         undone, refused = 0, []
-        for movie in queryset.order_by("pk")[:MAX_SHOWN]:
+        for movie in chosen:
             try:
                 change_undo(movie_id=movie.pk, user_id=request.user.pk)
             except ValidationError as error:

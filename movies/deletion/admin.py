@@ -78,7 +78,7 @@ class DeletionAdmin(AnnouncingAdmin):
     def _hide(self, request: HttpRequest, movies: list[Movie]) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
-        services.movies_hide(movie_ids=[movie.pk for movie in movies])
+        services.movies_hide(movie_ids=[movie.pk for movie in movies], user_id=request.user.pk)
         _log(request, movies, CHANGE, "Set to hidden.")
         self.message_user(request, "Hidden. Nothing is deleted.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:movies_movie_changelist"))

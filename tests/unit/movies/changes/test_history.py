@@ -9,6 +9,7 @@ from django_redis import get_redis_connection
 
 from accounts.models import User
 from movies.caching.version_tokens import CATALOGUE, token_key
+from movies.changes import admin
 from movies.changes.models import MovieChange
 from movies.changes.services import changes_recorded
 from movies.changes.undo import change_undo
@@ -217,6 +218,19 @@ def test_the_action_undoes_each_movies_last_change(client, staff, heat):
     assert "Changes undone: 1." in page
     assert "Other (1990): There is no change to undo." in page
     assert Movie.objects.get(pk=heat.pk).status == "published"
+
+
+def test_the_action_refuses_too_many_movies(client, staff, heat, monkeypatch):
+    monkeypatch.setattr(admin, "MAX_UNDONE", 1)
+    other = make_movie("Casino", 1995)
+    movies_hide(movie_ids=[heat.pk, other.pk], user_id=staff.pk)
+    client.force_login(staff)
+
+    selected = {"action": "undo_selected", "_selected_action": [heat.pk, other.pk]}
+    page = client.post(CHANGELIST, selected, follow=True)
+
+    assert "Nothing is changed: select at most 1 movies at once" in page.text
+    assert Movie.objects.filter(status="hidden").count() == 2
 
 
 def test_whoever_may_only_look_cannot_undo(client, staff, heat):

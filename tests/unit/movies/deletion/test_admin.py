@@ -50,6 +50,7 @@ def test_hiding_instead_deletes_nothing(cast, staff, heat):
     assert Movie.objects.get(pk=heat.pk).status == "hidden"
     assert Interaction.objects.count() == 2
     assert not MovieDeletion.objects.exists()
+    assert [change.user for change in heat.changes.all()] == [cast.stan]
 
 
 def test_deleting_is_logged(cast, staff, heat):
