@@ -56,13 +56,6 @@ _VERSION_MODEL_SQL = """
     WHERE version.id = %(version)s::bigint AND version.status IN ('ready', 'live', 'retired', 'refused')
         AND EXISTS (SELECT FROM recommendations_movieembedding vectors WHERE vectors.version_id = version.id)
 """
-_LIVE_MODELS_SQL = f"""
-    SELECT person.id, version.id, version.finished_at, version.started_at,
-        own.movie_ids, own.scores, own.predicted_ratings
-    FROM unnest(%(users)s::bigint[]) person (id)
-    JOIN recommendations_modelversion version ON {LIVE_VERSION}
-    LEFT JOIN batch_recommendations own ON own.version_id = version.id AND own.user_id = person.id
-"""  # noqa: S608 -- no input in it.
 
 
 @dataclass(frozen=True)
@@ -120,18 +113,6 @@ def version_model(version_id: int, user_id: int) -> LiveModel | None:
 def _model(row: Sequence[Any]) -> LiveModel:
     version_id, trained_at, read_from, movie_ids, scores, ratings = row
     return LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
-
-
-def live_models(user_ids: Collection[int]) -> dict[int, LiveModel]:
-    """The live version with each person's nightly list, by user id. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LIVE_MODELS_SQL, {"users": list(user_ids)})
-        rows = cursor.fetchall()
-    found = {
-        user_id: LiveModel(version_id, movie_ids or [], scores or [], ratings or [], trained_at, read_from)
-        for user_id, version_id, trained_at, read_from, movie_ids, scores, ratings in rows
-    }
-    return {user_id: found.get(user_id, LiveModel()) for user_id in user_ids}
 
 
 class MovieVectors(NamedTuple):
