@@ -23,7 +23,6 @@ from accounts import log_admin  # noqa: F401 -- it registers its model.
 from accounts.addresses import validated
 from accounts.clients import admin as client_admin  # noqa: F401 -- it registers its models.
 from accounts.deletion import user_delete
-from accounts.keyset_admin import KeysetAdmin
 from accounts.models import User
 from accounts.people_search import SEARCH_HELP, people_found
 from accounts.privileges import PRIVILEGES, is_superuser, may_touch, rights_given_by, roles_given_by
@@ -31,6 +30,7 @@ from accounts.roles import Role
 from accounts.staff_log import view_log
 from accounts.support_admin import SupportAdmin
 from recsys_project.staff_admin import StaffModelAdmin
+from recsys_project.staff_admin.keyset import KeysetAdmin
 
 
 class EmailLoginForm(forms.ModelForm):

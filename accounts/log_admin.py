@@ -1,22 +1,21 @@
 """The staff log: who looked at and changed what in the admin."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from accounts.keyset_admin import KeysetAdmin
 from accounts.people_search import people_named
 from accounts.staff_log import VIEW
+from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.keyset import KeysetAdmin
 
 _WORDS = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted", VIEW: "looked at"}
 
 
 @admin.register(LogEntry)
-class LogEntryAdmin(KeysetAdmin):
-    """A log: nobody adds, edits or deletes lines."""
+class LogEntryAdmin(ReadOnlyAdmin, KeysetAdmin):
+    """Lines are deleted only with the member of staff whose they are."""
 
     list_display = ("action_time", "user", "done", "content_type", "object_repr", "get_change_message")
     list_display_links = None
@@ -39,14 +38,3 @@ class LogEntryAdmin(KeysetAdmin):
     @admin.display(description="what")
     def done(self, line: LogEntry) -> str:
         return _WORDS.get(line.action_flag, "?")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only with the member of staff whose lines they are."""
-        page = (request.resolver_match and request.resolver_match.url_name) or ""
-        return not page.startswith("admin_logentry_") and super().has_delete_permission(request, obj)

@@ -160,7 +160,7 @@ def pages() -> Iterator[Page]:
     from django.contrib import admin  # noqa: PLC0415
     from django.urls import reverse  # noqa: PLC0415
 
-    from accounts.keyset_admin import KeysetAdmin  # noqa: PLC0415
+    from recsys_project.staff_admin.keyset import KeysetAdmin  # noqa: PLC0415
 
     for model, model_admin in admin.site._registry.items():
         base = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")

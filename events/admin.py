@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,7 +15,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldForeignKeyRawIdWidget
 
-from accounts.keyset_admin import KeysetAdmin
 from accounts.people_search import people_named
 from accounts.staff_log import view_log
 from events.attribution.followed import (
@@ -33,7 +32,8 @@ from events.served.list_ids import time_of
 from movies.caching.announcing import AnnouncingAdmin
 from movies.models import Movie
 from movies.text import search_key_typed
-from recsys_project.staff_admin import StaffModelAdmin
+from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.keyset import KeysetAdmin
 
 MAX_MATCHES = 1_000
 # Titles of a list in the table of lists.
@@ -117,22 +117,6 @@ class BigTableAdmin(PersonAdmin):
         titled = Movie.objects.filter(search_title__contains=search_key_typed(term)).order_by("pk")
         movies = titled.values_list("pk", flat=True)[:MAX_MATCHES]
         return queryset.filter(Q(user_id__in=people) | Q(movie_id__in=list(movies))), False
-
-
-class ReadOnlyAdmin(StaffModelAdmin):
-    """A log: nobody adds or edits rows here. They are deleted with their person or movie."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only as part of deleting another object, whose page asks this for every row deleted with it."""
-        page = (request.resolver_match and request.resolver_match.url_name) or ""
-        own = f"{self.opts.app_label}_{self.opts.model_name}_"
-        return not page.startswith(own) and super().has_delete_permission(request, obj)
 
 
 @admin.register(Interaction)

@@ -1,11 +1,10 @@
 """What staff do to many movies at once: publish, hide, tag."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextInpu
 
 from movies import services
 from movies.models import Genre, Movie
+from recsys_project.staff_admin.log import rows_log
 
 # Movies changed by one request: more would take longer than a request may.
 MAX_SELECTED = 5000
@@ -83,7 +83,7 @@ class MovieBulkAdmin(admin.ModelAdmin):
             except ValidationError as error:
                 form.add_error(None, error)
             else:
-                self._log(request, chosen, "Changed genres or keywords.")
+                rows_log(request, chosen, "Changed genres or keywords.")
                 text = ngettext("%(n)d movie was tagged.", "%(n)d movies were tagged.", changed)
                 self.message_user(request, text % {"n": changed}, messages.SUCCESS)
                 return None
@@ -105,7 +105,7 @@ class MovieBulkAdmin(admin.ModelAdmin):
             return
         service = services.movies_publish if done == "published" else services.movies_hide
         changed = service(movie_ids=[movie.pk for movie in chosen], user_id=request.user.pk)
-        self._log(request, chosen, f"Set to {done}.")
+        rows_log(request, chosen, f"Set to {done}.")
         text = ngettext("%(n)d movie was %(done)s.", "%(n)d movies were %(done)s.", changed)
         self.message_user(request, text % {"n": changed, "done": done}, messages.SUCCESS)
 
@@ -117,11 +117,3 @@ class MovieBulkAdmin(admin.ModelAdmin):
         text = f"Nothing is changed: select at most {MAX_SELECTED:,} movies at once, for example by a filter."
         self.message_user(request, text, messages.ERROR)
         return None
-
-    def _log(self, request: HttpRequest, chosen: list[Movie], message: str) -> None:
-        LogEntry.objects.log_actions(
-            user_id=cast(int, request.user.pk),
-            queryset=cast(Any, chosen),
-            action_flag=CHANGE,
-            change_message=message,
-        )

@@ -3,19 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from events.attribution.models import RecommendationStatistic
 from events.attribution.selectors import statistics_as_of, statistics_total
 from movies.paginator import EstimatedCountPaginator
-from recsys_project.staff_admin import StaffModelAdmin
+from recsys_project.staff_admin import ReadOnlyAdmin
 
 
 @admin.register(RecommendationStatistic)
-class RecommendationStatisticAdmin(StaffModelAdmin):
-    """Counted from the log of lists: nobody adds, edits or deletes rows here."""
+class RecommendationStatisticAdmin(ReadOnlyAdmin):
+    """Counted from the log of lists."""
 
     change_list_template = "admin/events/recommendationstatistic/change_list.html"
     list_display = [
@@ -64,15 +63,6 @@ class RecommendationStatisticAdmin(StaffModelAdmin):
                 context["sums_watch_through"] = _percent(sums.watches, sums.impressions)
             context["as_of"] = statistics_as_of()
         return response
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 def _percent(part: int, whole: int) -> str:

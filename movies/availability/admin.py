@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet
@@ -26,6 +25,7 @@ from movies.availability.regions import REGIONS
 from movies.availability.services import Window, availability_set
 from movies.models import Movie
 from recsys_project.staff_admin import StaffTabularInline
+from recsys_project.staff_admin.log import rows_log
 
 # Movies that one action changes at most, within the time of a request.
 MAX_MOVIES = 10_000
@@ -135,12 +135,8 @@ def set_availability(
         keep = form.cleaned_data["others"] == _KEEP
         windows = form.windows()
         changed = availability_set(movie_ids=[movie.pk for movie in movies], windows=windows, keep_other_regions=keep)
-        LogEntry.objects.log_actions(
-            user_id=cast(int, request.user.pk),
-            queryset=cast(Any, movies),
-            action_flag=CHANGE,
-            change_message=f"Availability: {_said(windows)}{' beside other countries' if keep else ''}.",
-        )
+        beside = " beside other countries" if keep else ""
+        rows_log(request, movies, f"Availability: {_said(windows)}{beside}.")
         text = ngettext("The availability of %d movie is set.", "The availability of %d movies is set.", changed)
         model_admin.message_user(request, text % changed, messages.SUCCESS)
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import DELETION
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +17,8 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.deletion.models import MovieDeletion
 from movies.deletion.services import MAX_AT_ONCE, deletion_counts, movie_delete
 from movies.models import Movie
-from recsys_project.staff_admin import StaffModelAdmin
+from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.log import rows_log
 
 MAX_SELECTED: Final = 100
 
@@ -79,13 +80,13 @@ class DeletionAdmin(AnnouncingAdmin):
         if not self.has_change_permission(request):
             raise PermissionDenied
         services.movies_hide(movie_ids=[movie.pk for movie in movies], user_id=request.user.pk)
-        _log(request, movies, CHANGE, "Set to hidden.")
+        rows_log(request, movies, "Set to hidden.")
         self.message_user(request, "Hidden. Nothing is deleted.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:movies_movie_changelist"))
 
     def _delete(self, request: HttpRequest, movies: list[Movie]) -> HttpResponse:
         # The log quotes the movie, so it comes first.
-        _log(request, movies, DELETION, "")
+        rows_log(request, movies, "", flag=DELETION)
         deletions = [movie_delete(movie_id=movie.pk, user=request.user) for movie in movies]
         if all(one.finished_at for one in deletions):
             self.message_user(request, "Deleted.", messages.SUCCESS)
@@ -95,7 +96,7 @@ class DeletionAdmin(AnnouncingAdmin):
 
 
 @admin.register(MovieDeletion)
-class MovieDeletionAdmin(StaffModelAdmin):
+class MovieDeletionAdmin(ReadOnlyAdmin):
     """Deletions with their progress, to read."""
 
     list_display = ["title", "movie_id", "progress", "rows", "deleted", "requested_by", "requested_at", "finished_at"]
@@ -107,25 +108,9 @@ class MovieDeletionAdmin(StaffModelAdmin):
     def progress(self, deletion: MovieDeletion) -> str:
         return f"{deletion.percent} %"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may delete movies may see how far that is, too."""
         return request.user.has_perm("movies.delete_movie") or super().has_view_permission(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
-
-
-def _log(request: HttpRequest, movies: list[Movie], flag: int, message: str) -> None:
-    given: Any = movies
-    LogEntry.objects.log_actions(
-        user_id=int(request.user.pk or 0), queryset=given, action_flag=flag, change_message=message
-    )

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
@@ -22,6 +21,8 @@ from movies.merging.references import references
 from movies.merging.services import IN_FORCE, merge_plan, merge_progress, merge_request, merge_undo_request
 from movies.merging.suggestions import MAX_SUGGESTIONS, duplicate_suggestions
 from movies.models import Movie
+from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.log import rows_log
 
 MAX_DIGITS = 19
 # Beside the counts, what the confirmation compares.
@@ -108,7 +109,7 @@ class MergingAdmin(AnnouncingAdmin):
         return render(request, "admin/movies/duplicates.html", self.admin_site.each_context(request) | context)
 
     def _merged(self, request: HttpRequest, merge: MovieMerge) -> HttpResponse:
-        _log(request, merge, f"Merged into movie {merge.target_id}: {merge.reason}")
+        rows_log(request, _movies_of(merge), f"Merged into movie {merge.target_id}: {merge.reason}")
         waits = merge.state == MovieMerge.State.REQUESTED
         text = "The merge runs in the background; see its progress here." if waits else "The movies are merged."
         self.message_user(request, text, messages.SUCCESS)
@@ -116,7 +117,7 @@ class MergingAdmin(AnnouncingAdmin):
 
 
 @admin.register(MovieMerge)
-class MovieMergeAdmin(AnnouncingAdmin):
+class MovieMergeAdmin(ReadOnlyAdmin, AnnouncingAdmin):
     """The merges, to read and to undo."""
 
     list_display = ["id", "duplicate", "target", "state", "progress", "reason", "requested_by", "requested_at"]
@@ -132,15 +133,6 @@ class MovieMergeAdmin(AnnouncingAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MovieMerge]:
         return super().get_queryset(request).defer("duplicate__search_document", "target__search_document")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may see movies may see their merges."""
@@ -193,7 +185,7 @@ class MovieMergeAdmin(AnnouncingAdmin):
             except ValidationError as error:
                 problems = error.messages
             else:
-                _log(request, merge, f"Merge into movie {merge.target_id} undone.")
+                rows_log(request, _movies_of(merge), f"Merge into movie {merge.target_id} undone.")
                 waits = merge.state == MovieMerge.State.UNDO_REQUESTED
                 text = "The merge is being undone in the background." if waits else "The merge is undone."
                 self.message_user(request, text, messages.SUCCESS)
@@ -218,8 +210,5 @@ def _facts(duplicate: Movie, target: Movie) -> list[tuple[str, Any, Any]]:
     return [(str(label_for_field(name, Movie)), getattr(duplicate, name), getattr(target, name)) for name in COMPARED]
 
 
-def _log(request: HttpRequest, merge: MovieMerge, message: str) -> None:
-    movies: Any = Movie.objects.filter(pk__in=[merge.duplicate_id, merge.target_id]).only("pk", "title", "year")
-    LogEntry.objects.log_actions(
-        user_id=int(request.user.pk or 0), queryset=movies, action_flag=CHANGE, change_message=message
-    )
+def _movies_of(merge: MovieMerge) -> QuerySet[Movie]:
+    return Movie.objects.filter(pk__in=[merge.duplicate_id, merge.target_id]).only("pk", "title", "year")

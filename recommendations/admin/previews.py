@@ -18,7 +18,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts.models import User
-from events.admin import ReadOnlyAdmin
 from recommendations.admin.preview_forms import ListForm, MovieForm, PersonListForm
 from recommendations.curation.active import Curation, curation_now
 from recommendations.curation.config import HOME, ConfigError, scenario_config_read
@@ -31,6 +30,7 @@ from recommendations.serving.present import PresentedList
 from recommendations.serving.preview import PreviewRow, curation_with, preview_diff, preview_list
 from recommendations.serving.preview_items import preview_items
 from recommendations.serving.rendering import explanation
+from recsys_project.staff_admin import ReadOnlyAdmin
 
 logger = structlog.get_logger(__name__)
 

@@ -11,15 +11,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.keyset_admin import KeysetAdmin
-from events.admin import ReadOnlyAdmin
 from movies.models import Movie
 from movies.paginator import EstimatedCountPaginator
 from movies.text import search_key_typed
 from recommendations.admin.previews import PreviewAdmin
 from recommendations.admin.tables import values_table
 from recommendations.models import BatchRecommendation, PopularMovie, TuningRun, TuningTrial
-from recsys_project.staff_admin import StaffTabularInline
+from recsys_project.staff_admin import ReadOnlyAdmin, StaffTabularInline
+from recsys_project.staff_admin.keyset import KeysetAdmin
 
 
 class TrainedAdmin(ReadOnlyAdmin):

@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 from celery import current_app
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -26,6 +25,7 @@ from recsys_project.staff.model_figures import model_figures
 from recsys_project.staff.snapshot import Section, section, section_forget
 from recsys_project.staff.traffic_figures import traffic_figures
 from recsys_project.staff.work_figures import OWN_TASKS, work_figures
+from recsys_project.staff_admin.log import rows_log
 
 logger = structlog.get_logger(__name__)
 
@@ -86,12 +86,7 @@ def task_run(request: HttpRequest, entry_id: int) -> HttpResponse:
         logger.warning("task_not_sent", task=entry.task, reason=type(error).__name__)
         messages.error(request, f"{entry.name}: the queue did not take it. Nothing was started.")
     else:
-        LogEntry.objects.log_actions(
-            user_id=request.user.pk,  # type: ignore[arg-type]  # Signed in.
-            queryset=[entry],
-            action_flag=CHANGE,
-            change_message="Started by hand.",
-        )
+        rows_log(request, [entry], "Started by hand.")
         messages.success(request, f"{entry.name}: sent to the workers.")
         section_forget("work")
     back = "admin:readiness" if request.POST.get("next") == "readiness" else "admin:index"

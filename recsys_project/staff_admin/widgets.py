@@ -1,4 +1,4 @@
-"""Choices by autocomplete that take forged values. Imported through staff_admin alone."""
+"""Choices by autocomplete that take forged values. Imported through the package alone."""
 
 from typing import Any
 

@@ -1,17 +1,19 @@
 """The base classes of all pages of the admin: django-unfold's, with what the project's pages share.
 
-An app may import this module, although it belongs to the project's package (see the import contracts): it imports no
-app.
+An app may import this package, although it is the project's (see the import contracts): it imports no app. ``keyset``
+is for tables of millions of rows, ``log`` for actions on several rows at once.
 """
 
 from typing import Any
 
+from django.db.models import Model
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
-from recsys_project.staff_widgets import StaffAutocompleteSelect, StaffAutocompleteSelectMultiple
+from recsys_project.staff_admin.widgets import StaffAutocompleteSelect, StaffAutocompleteSelectMultiple
 
 __all__ = [
+    "ReadOnlyAdmin",
     "StaffAutocompleteSelect",
     "StaffAutocompleteSelectMultiple",
     "StaffModelAdmin",
@@ -44,6 +46,22 @@ class StaffModelAdmin(_StaffForms, ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     list_filter_submit = True
+
+
+class ReadOnlyAdmin(StaffModelAdmin):
+    """Rows that only the site writes: nobody adds or edits them here. They are deleted with what they belong to."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Only as part of deleting another object, whose page asks this for every row deleted with it."""
+        page = (request.resolver_match and request.resolver_match.url_name) or ""
+        own = f"{self.opts.app_label}_{self.opts.model_name}_"
+        return not page.startswith(own) and super().has_delete_permission(request, obj)
 
 
 class StaffTabularInline(_StaffForms, TabularInline):
