@@ -69,6 +69,7 @@ class MovieAdmin(
     paginator = EstimatedCountPaginator
     autocomplete_fields = ["genres"]
     readonly_fields = ["poster", "created_at", "content_changed_at"]
+    change_form_before_template = "admin/movie_previews.html"
     inlines = [CreditInline, CertificateInline, AvailabilityInline, DatasetMovieInline]
     actions = [
         *("publish_selected", "hide_selected", "tag_selected", "undo_selected", "merge_selected", "delete_movies"),

@@ -226,3 +226,25 @@ def test_a_draft_needs_the_right_to_change_rules(cast):
     page = client.get(LIST, {"user": cast.alice.pk})
     assert titles(page)[0] == "Heat"
     assert "alice@example.org" not in page.content.decode()
+
+
+def test_a_movie_leads_to_its_previews(cast, staff):
+    heat = cast["Heat"]
+    links = {f"{page}?movie={heat.pk}" for page in (AUDIENCE, NEIGHBOURS)}
+
+    page = staff.get(f"/admin/movies/movie/{heat.pk}/change/").content.decode()
+
+    assert all(f'href="{link}"' in page for link in links)
+    assert "movie-previews" not in staff.get("/admin/movies/movie/add/").content.decode()
+
+
+def test_a_movie_hides_previews_from_who_may_not_open_them(cast):
+    analyst = make_user(is_staff=True)
+    analyst.user_permissions.set(Permission.objects.filter(codename="view_movie"))
+    client = Client()
+    client.force_login(analyst)
+
+    page = client.get(f"/admin/movies/movie/{cast['Heat'].pk}/change/")
+
+    assert page.status_code == 200
+    assert "movie-previews" not in page.content.decode()
