@@ -43,6 +43,9 @@ ISSUES = (
     ),
 )
 
+# Known only after a count.
+COUNTED = ("few_ratings", "never_listed")
+
 _COUNT = f"""
     WITH rated AS (
         SELECT movie_id, count(*) AS number FROM events_rating GROUP BY 1

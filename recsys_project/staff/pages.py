@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 from kombu.utils.json import loads
 from redis.exceptions import RedisError
 
-from recommendations.training.readiness import ISSUES, catalogue_readiness
+from recommendations.training.readiness import COUNTED, ISSUES, catalogue_readiness
 from recsys_project.staff.model_figures import model_figures
 from recsys_project.staff.snapshot import Section, section, section_forget
 from recsys_project.staff.traffic_figures import traffic_figures
@@ -117,6 +117,8 @@ def _issues(found: Section) -> list[dict[str, Any]]:
             "number": (number := found.values["lacking"].get(issue.key, 0)),
             "percent": 100 * number / published if published else 0.0,
             "link": f"{movies}?lacking={issue.key}",
+            # Before the first count every movie would seem to lack ratings and places.
+            "counted": issue.key not in COUNTED or found.values["counted_at"] is not None,
         }
         for issue in ISSUES
     ]

@@ -8,8 +8,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events.models import ServedRecommendation
 from recommendations.models import ModelVersion
+from recommendations.training.readiness import readiness_count
 from recsys_project.staff import pages, snapshot, task_board, work_figures
-from tests.factories import make_user, make_version
+from tests.factories import make_movie, make_user, make_version
 
 pytestmark = pytest.mark.django_db
 SECTIONS = ("model", "traffic", "catalogue", "work")
@@ -164,3 +165,19 @@ def test_nobody_reads_it_without_signing_in():
     for path in ("/admin/", "/admin/readiness/"):
         assert Client().get(path).status_code == 302
     assert desk_of().get("/admin/readiness/").status_code == 403
+
+
+def test_figures_before_the_first_count_are_no_numbers():
+    make_movie("Unseen", 1999)
+    desk = desk_of(is_superuser=True)
+
+    before = desk.get("/admin/readiness/").content.decode()
+    assert before.count("not counted yet") == 3  # Ratings, places, and the line below the table.
+    assert "lacking=few_ratings" not in before
+    assert "lacking=no_overview" in before
+
+    readiness_count()
+    forget()
+    after = desk.get("/admin/readiness/").content.decode()
+    assert "not counted yet" not in after
+    assert "lacking=few_ratings" in after
