@@ -18,6 +18,13 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium on this machine."),
 ]
 ADDRESS = "desk.of.staff@example.org"
+# Forms with what the browser's own libraries draw: choices by autocomplete, of many, and in tables.
+FORMS = [
+    "accounts/clientkey/add/",
+    "recommendations/curationrule/add/",
+    "recommendations/experiment/add/",
+    "recommendations/batchrecommendation/preview/",
+]
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 
 
@@ -98,15 +105,16 @@ def test_the_menus_work_under_the_policy(server, desk):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("path", ["", "readiness/", "movies/movie/", "movies/movie/add/", "login/"])
+@pytest.mark.parametrize("path", ["", "readiness/", "movies/movie/", "movies/movie/add/", *FORMS, "login/"])
 def test_axe_finds_nothing_serious(server, desk, path, dark):
     address = f"{server.url}/admin/{path}"
     if path == "login/":
         desk._send("Network.clearBrowserCookies")
     desk.open(address)
-    desk.run(f"localStorage.setItem('_x_adminTheme', JSON.stringify('{'dark' if dark else 'light'}'))")
+    desk.run(f"localStorage.setItem('adminTheme', JSON.stringify('{'dark' if dark else 'light'}'))")
     desk.open(address)
     desk.wait("!document.documentElement.hasAttribute('x-cloak')")
+    assert desk.run("document.documentElement.classList.contains('dark')") == dark
     desk.run(AXE)
     desk.run("axe.run().then(found => { window.violations = found.violations; })")
     desk.wait("window.violations")
@@ -116,3 +124,15 @@ def test_axe_finds_nothing_serious(server, desk, path, dark):
     )
 
     assert serious == []
+
+
+def test_no_form_is_wider_than_a_phone(server, desk):
+    person = make_user("wide.of.staff@example.org")
+    desk._send("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    try:
+        for path in (*FORMS, "movies/movie/add/", f"accounts/user/{person.pk}/change/"):
+            desk.open(f"{server.url}/admin/{path}")
+            desk.wait("!document.documentElement.hasAttribute('x-cloak')")
+            assert desk.run("document.documentElement.scrollWidth") <= 390, path
+    finally:
+        desk._send("Emulation.clearDeviceMetricsOverride")

@@ -23,16 +23,45 @@
   // Sets before htmx starts: its style element and its eval are refused, and nothing here uses them.
   if (window.htmx) Object.assign(htmx.config, { includeIndicatorStyles: false, allowEval: false });
 
-  // Select2's own field for typing has no name, which a screen reader needs.
+  // What a screen reader needs and Select2 does not give: names of the fields and of the empty choice, and a list that
+  // holds only its choices.
   const nameFields = () => {
+    for (const box of document.querySelectorAll(".select2-container:not([data-named])")) {
+      const select = box.parentElement.querySelector("select");
+      if (!select) continue;
+      box.dataset.named = "";
+      const name = select.labels[0]?.innerText.replace("*", "").trim() || select.name;
+      for (const part of box.querySelectorAll('[role="combobox"], [role="textbox"]')) {
+        part.setAttribute("aria-label", name);
+        part.removeAttribute("aria-labelledby");
+      }
+    }
     for (const field of document.querySelectorAll(".select2-search__field:not([aria-label])")) {
       const select = field.closest(".select2-container")?.parentElement.querySelector("select");
       field.setAttribute("aria-label", select?.labels[0]?.innerText.replace("*", "").trim() || "Search");
     }
+    for (const clear of document.querySelectorAll("ul.select2-selection__rendered > .select2-selection__clear")) {
+      const entry = document.createElement("li");
+      entry.className = "select2-clear";
+      clear.before(entry);
+      entry.append(clear);
+    }
+  };
+  // Fields in the tables of related rows have a column, and no label.
+  const nameCells = () => {
+    for (const field of document.querySelectorAll("td[data-label] :is(input, select, textarea):not([type='hidden'], [aria-label])")) {
+      if (!field.labels?.length) field.setAttribute("aria-label", field.closest("td").dataset.label);
+    }
   };
   document.addEventListener("DOMContentLoaded", () => {
-    if (document.querySelector(".admin-autocomplete")) new MutationObserver(nameFields).observe(document.body, { childList: true, subtree: true });
+    const name = () => { nameCells(); nameFields(); };
+    name();
+    if (document.querySelector(".admin-autocomplete, td[data-label]")) new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
   });
+  // Django's choice of many gives its marks a name, but no role; it is built when the page has loaded.
+  addEventListener("load", () => setTimeout(() => {
+    for (const mark of document.querySelectorAll(".help-tooltip[aria-label]")) mark.setAttribute("role", "img");
+  }));
 
   document.addEventListener("alpine:init", () => {
     Alpine.data("theme", (...given) => ({
