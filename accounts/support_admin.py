@@ -155,7 +155,7 @@ class SupportAdmin(StaffModelAdmin):
             "title": f"{title}: user {person.pk}",
             "opts": self.opts,
             "person": person,
-            "address": (person.email or "no address") if whole else masked(person.email),
+            "address": str(person) if whole else masked(person.email),
         }
 
     def _ask(self, request: HttpRequest, person: User, form: forms.Form, act: str, text: str) -> HttpResponse:

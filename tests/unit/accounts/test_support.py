@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.roles import Role
 from accounts.staff_log import VIEW
 from events.models import Interaction, RecommendationOutcome, ServedRecommendation
-from tests.factories import client_of, make_user
+from tests.factories import client_of, make_imported_user, make_user
 from tests.served import list_id_at
 
 PEOPLE = "/admin/accounts/user/"
@@ -201,3 +201,11 @@ def test_the_log_of_lists_shows_titles_sources_and_what_followed(cast, desk):
     assert [one.pk for one in by_experiment] == [served.pk]
     for text in ("Heat (1990)", "popular with everybody", "click at"):
         assert text in page
+
+
+def test_each_page_names_a_person_without_an_address(desk):
+    imported = make_imported_user("ml-named")
+
+    for page in ("support", "export", "sign-out", "erase"):
+        shown = desk.get(f"{PEOPLE}{imported.pk}/{page}/").content.decode()
+        assert f"ml-named #{imported.dataset_user_id}</strong>, user {imported.pk}" in shown
