@@ -61,6 +61,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [{"title": "", "items": first}]
     for title, models in GROUPS.items():
         items = [{**pages.pop(label), "icon": icon} for label, icon in models.items() if label in pages]
+        if title == "Curation" and request.user.has_perm("recommendations.preview_lists"):
+            items.append({"title": "Previews", "icon": "preview", "link": reverse("admin:recommendations_preview")})
         groups.append({"title": title, "separator": True, "items": items})
     # Pages of models that nobody has put into a group.
     groups.append(

@@ -9,6 +9,7 @@ from recsys_project.staff.navigation import GROUPS, navigation
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
+PREVIEWS = "/admin/recommendations/batchrecommendation/preview/"
 
 
 def links(user) -> dict[str, set[str]]:
@@ -21,7 +22,7 @@ def test_every_page_is_in_it():
     found = set().union(*links(make_user(is_staff=True, is_superuser=True)).values())
 
     pages = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry}
-    assert pages | {"/admin/", "/admin/readiness/"} == found
+    assert pages | {"/admin/", "/admin/readiness/", PREVIEWS} == found
 
 
 def test_groups_name_models_that_have_a_page():
@@ -35,3 +36,10 @@ def test_it_has_only_what_one_may_open():
     staff.user_permissions.set(Permission.objects.filter(codename="view_curationrule"))
 
     assert links(staff) == {"": {"/admin/"}, "Curation": {"/admin/recommendations/curationrule/"}}
+
+
+def test_who_may_preview_lists_finds_the_previews():
+    staff = make_user(is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="preview_lists"))
+
+    assert links(staff) == {"": {"/admin/"}, "Curation": {PREVIEWS}}
