@@ -107,6 +107,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["recsys_project.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 # Files that replace those of installed packages: Alpine's build for a strict policy instead of the usual one.
