@@ -17,7 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from django.contrib.sessions.models import Session
 from django.core.exceptions import FieldDoesNotExist
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import CASCADE, Model
+from django.db.models import CASCADE, Model, Q
 from django.utils import timezone
 
 from accounts.deletion import sessions_of
@@ -43,10 +43,10 @@ Left out are values that let somebody sign in, such as the hash of the password,
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one model that belong to a person: ``lookup`` leads from the model to the user."""
+    """The rows of one model that belong to a person: each of ``lookups`` leads from the model to the user."""
 
     model: type[Model]
-    lookup: str
+    lookups: tuple[str, ...]
     columns: tuple[str, ...]
 
     @property
@@ -55,8 +55,8 @@ class Table:
 
 
 def export_tables() -> list[Table]:
-    """The tables with rows of a person, in the order of their names: the user first, then all that refer to it."""
-    found = {("", User._meta.db_table): Table(User, "pk", _columns(User))}
+    """The tables with rows of a person, in the order of their names: the user, and all that refer to it."""
+    lookups: dict[tuple[type[Model], tuple[str, ...]], list[str]] = {(User, _columns(User)): ["pk"]}
     relations: list[Any] = User._meta.get_fields(include_hidden=True)
     for relation in relations:
         if not relation.auto_created or relation.concrete or not (relation.one_to_many or relation.one_to_one):
@@ -64,8 +64,9 @@ def export_tables() -> list[Table]:
         model, field = relation.related_model, relation.field
         # Rows that outlive the person are not theirs: it is exported only which ones they are.
         columns = _columns(model) if relation.on_delete is CASCADE else (model._meta.pk.name,)
-        found[model._meta.db_table, field.name] = Table(model, field.name, columns)
-    return [found[key] for key in sorted(found)]
+        lookups.setdefault((model, columns), []).append(field.name)
+    found = [Table(model, tuple(sorted(names)), columns) for (model, columns), names in lookups.items()]
+    return sorted(found, key=lambda table: table.name)
 
 
 def export_write(*, user: User) -> IO[bytes]:
@@ -103,7 +104,8 @@ def _has_title(field: Any) -> bool:
 
 
 def _rows(table: Table, user: User) -> Iterator[dict[str, Any]]:
-    rows = table.model._base_manager.filter(**{table.lookup: user.pk}).order_by("pk")
+    own = Q(*((lookup, user.pk) for lookup in table.lookups), _connector=Q.OR)
+    rows = table.model._base_manager.filter(own).order_by("pk")
     return rows.values(*table.columns).iterator(chunk_size=_ROWS)
 
 

@@ -17,7 +17,8 @@ from accounts.privacy.export import INDIRECT, export_tables
 from accounts.services import tokens_issue
 from events.models import Tag
 from events.services import interaction_record
-from tests.factories import client_of, make_group, make_user
+from movies.models import MovieMerge
+from tests.factories import client_of, make_group, make_movie, make_user
 from tests.served import drain
 
 pytestmark = pytest.mark.django_db
@@ -57,11 +58,21 @@ def test_every_table_about_a_person_is_exported():
     assert tables_about_users() | {User._meta.db_table} == names
     archive = exported(make_user())
     assert {f"{kind}/{name}.{kind}" for name in names for kind in ("json", "csv")} <= set(archive.namelist())
+    # Of two files of one name most programs show one.
+    assert len(archive.namelist()) == len(set(archive.namelist()))
+
+
+def test_a_row_that_names_a_person_twice_is_exported_once():
+    user = make_user()
+    heat, double = make_movie("Heat", 1995), make_movie("Heat (US)", 1995)
+    merge = MovieMerge.objects.create(duplicate=double, target=heat, requested_by=user, undone_by=user)
+
+    assert rows(exported(user), "movies_moviemerge") == [{"id": merge.pk}]
 
 
 def test_a_table_below_a_persons_rows_is_exported_or_named():
     """A table that refers to a person's rows, and not to the person, needs an entry in INDIRECT."""
-    own = {table.model for table in export_tables() if table.lookup != "pk" and len(table.columns) > 1}
+    own = {table.model for table in export_tables() if table.lookups != ("pk",) and len(table.columns) > 1}
     below = {
         model._meta.label_lower
         for model in apps.get_models(include_auto_created=True)
