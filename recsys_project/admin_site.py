@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
@@ -22,6 +23,9 @@ from recsys_project.staff.page_search import pages_named
 from recsys_project.staff.pages import dashboard_context, readiness_page, task_run
 
 MAX_RESULTS = 50
+
+# Years that a date can have.
+_YEAR = forms.IntegerField(min_value=1, max_value=9999, required=False)
 
 View = Callable[..., HttpResponseBase]
 
@@ -80,6 +84,7 @@ class AdminSite(UnfoldAdminSite):
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if isinstance(model_admin, admin.ModelAdmin):
                 _check_hidden_fields(request, model_admin)
+                _check_years(request)
                 _check_initial_values(request, model_admin)
             response: HttpResponseBase = view(request, *args, **kwargs)
             return response
@@ -93,6 +98,18 @@ def _check_hidden_fields(request: HttpRequest, model_admin: admin.ModelAdmin) ->
         _check_value(model_admin.opts.pk, selected)
     if "" in (request.GET.get(TO_FIELD_VAR), request.POST.get(TO_FIELD_VAR)):
         raise BadRequest(f"{TO_FIELD_VAR} is empty.")
+
+
+def _check_years(request: HttpRequest) -> None:
+    """Raises BadRequest if a filter by a date names a year that no date has; reading the list would fail on it."""
+    for name, values in request.GET.lists():
+        if {"year", "iso_year"}.isdisjoint(name.split("__")[1:]):
+            continue
+        for value in values:
+            try:
+                _YEAR.clean(value)
+            except ValidationError as error:
+                raise BadRequest(f"{value[:100]!r} is no year.") from error
 
 
 def _check_initial_values(request: HttpRequest, model_admin: admin.ModelAdmin) -> None:

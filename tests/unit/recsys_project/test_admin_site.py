@@ -39,6 +39,14 @@ def test_a_form_opened_with_senseless_values_is_no_500(desk, page):
     assert desk.get(f"{page}add/", fields).status_code in (200, 400, 403)
 
 
+@pytest.mark.parametrize("year", ["0", "-1", "99999", "a", "9" * 30])
+def test_a_year_that_no_date_has_is_a_400(desk, year):
+    for page in ("/admin/accounts/client/", "/admin/movies/movie/"):
+        assert desk.get(page, {"created_at__year": year}).status_code == 400
+        assert desk.get(page, {"created_at__year__gt": year, "o": "1"}).status_code == 400
+        assert desk.get(page, {"created_at__year": "2024"}).status_code == 200
+
+
 @pytest.mark.parametrize(("permissions", "shown"), [(["add_rating"], False), (["add_rating", "view_user"], True)])
 def test_only_who_may_view_people_reads_their_address(permissions, shown):
     staff, ada = make_user("staff@x.org", is_staff=True), make_user("ada@example.org")
