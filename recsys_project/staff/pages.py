@@ -82,7 +82,7 @@ def task_run(request: HttpRequest, entry_id: int) -> HttpResponse:
         raise Http404
     try:
         current_app.send_task(entry.task, loads(entry.args), loads(entry.kwargs), retry=False)
-    except (OperationalError, RedisError, OSError, ValueError) as error:
+    except (OperationalError, RedisError, OSError, TypeError, ValueError) as error:
         logger.warning("task_not_sent", task=entry.task, reason=type(error).__name__)
         messages.error(request, f"{entry.name}: the queue did not take it. Nothing was started.")
     else:
@@ -145,5 +145,8 @@ def _revived(values: Any) -> Any:
     if isinstance(values, list):
         return [_revived(value) for value in values]
     if isinstance(values, str) and _TIME.fullmatch(values):
-        return datetime.fromisoformat(values)
+        try:
+            return datetime.fromisoformat(values)
+        except ValueError:  # A reason that only looks like a time.
+            return values
     return values

@@ -181,3 +181,12 @@ def test_figures_before_the_first_count_are_no_numbers():
     after = desk.get("/admin/readiness/").content.decode()
     assert "not counted yet" not in after
     assert "lacking=few_ratings" in after
+
+
+def test_a_reason_that_looks_like_a_time_is_shown():
+    make_version(status=ModelVersion.Status.REFUSED, refusal="2026-13-40T00:00:00Z")
+
+    answer = desk_of(is_superuser=True).get("/admin/")
+
+    assert answer.status_code == 200
+    assert "2026-13-40T00:00:00Z" in answer.text

@@ -148,3 +148,14 @@ def test_a_queue_that_is_away_is_an_answer(entry, monkeypatch):
 
     assert "Nothing was started" in answer.content.decode()
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("arguments", [{"kwargs": "[1]"}, {"args": "5"}, {"args": "{"}])
+def test_arguments_of_another_form_are_an_answer(entry, arguments):
+    PeriodicTask.objects.filter(pk=entry.pk).update(**arguments)
+    client = with_rights("change_periodictask", "view_periodictask")
+
+    answer = client.post(run_page(entry), follow=True)
+
+    assert "Nothing was started" in answer.content.decode()
+    assert not LogEntry.objects.exists()
