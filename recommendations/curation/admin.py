@@ -158,6 +158,15 @@ class CurationAdmin(AnnouncingAdmin):
 
     list_before_template = "admin/preview_links.html"
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Says what contradicts if something changed between the check of the form and the saving; nothing is saved."""
+        try:
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except ValidationError as error:
+            self.message_user(request, f"Nothing is saved. {' '.join(error.messages)}", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         super().delete_model(request, obj)
         invalidate_catalogue_on_commit()

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
+from movies.db.advisory_locks import transaction_lock
 from movies.models import Genre, Movie
 from recommendations.curation.config import ConfigError, ScenarioConfig, scenario_config_read
 from recommendations.curation.drafts import RuleDraft, rule_check, rule_conflicts
@@ -114,6 +115,8 @@ def rule_save(
     ``confirmed``.
     """
     rule_check(draft)
+    # Two rules that are saved at once see each other.
+    transaction_lock("curation-rules")
     conflicts = rule_conflicts(draft, rule_id=None if rule is None else rule.pk)
     refused = [conflict.text for conflict in conflicts if conflict.serious or not confirmed]
     if refused:

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from recommendations.curation import admin as curation_admin
 from recommendations.models import CuratedRow, CurationRule, Scenario
 from tests.unit.recommendations.curation.rules import live_scenario, make_rule
 
@@ -118,3 +119,15 @@ def test_each_version_of_a_scenario_can_be_previewed(cast, staff):
     page = staff.get(reverse("admin:recommendations_scenario_versions", args=[Scenario.objects.get().pk]))
 
     assert "?scenario=home&amp;scenario_version=1" in page.content.decode()
+
+
+def test_a_conflict_that_comes_while_saving_is_said(cast, staff, monkeypatch):
+    """The form finds none; another rule is saved before this one is."""
+    first = make_rule("pin", cast["Heat"], place=1)
+    monkeypatch.setattr(curation_admin, "rule_conflicts", lambda *args, **options: [])
+
+    page = staff.post(ADD, form(cast["Babe"], place=1), follow=True)
+
+    assert "Nothing is saved." in page.text
+    assert f"#{first.pk} pin" in page.text
+    assert list(CurationRule.objects.all()) == [first]
