@@ -44,14 +44,14 @@ def version_publish_because(*, version: ModelVersion, reason: str, user: User | 
     return live
 
 
-def version_rollback_because(*, reason: str, user: User | None = None) -> ModelVersion:
-    """Make the version before the live one live again; see ``version_rollback``. Raises ValidationError.
+def version_rollback_because(*, reason: str, user: User | None = None, to: ModelVersion | None = None) -> ModelVersion:
+    """Make the version before the live one, or ``to``, live again; see ``version_rollback``. Raises ValidationError.
 
     The reason is kept with both versions.
     """
     text = reason_check(reason)
     left = ModelVersion.objects.live().first()
-    live = version_rollback()
+    live = version_rollback(to=to)
     decision_record(version=live, kind=Kind.RESTORED, reason=text, user=user)
     if left is not None and left.pk != live.pk:
         decision_record(version=left, kind=Kind.WITHDRAWN, reason=text, user=user)
