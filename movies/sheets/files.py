@@ -120,9 +120,10 @@ def _table(rows: Iterable[list[str]]) -> Table:
     """Splits the header from the rows and checks their number and width."""
     header: list[str] | None = None
     table: list[list[str]] = []
+    # Empty rows count only before others, so that a file of empty lines takes no memory.
+    empty = 0
     for number, cells in enumerate(rows, start=1):
-        while cells and not cells[-1].strip():
-            cells = cells[:-1]  # noqa: PLW2901 -- spreadsheets add empty cells.
+        cells = _without_empty_end(cells)  # noqa: PLW2901
         if header is None:
             header = _header(cells)
             continue
@@ -130,14 +131,25 @@ def _table(rows: Iterable[list[str]]) -> Table:
             raise SheetError(f"Row {number} has {len(cells)} cells, and the header has {len(header)}.")
         if any(len(cell) > MAX_CELL_LETTERS for cell in cells):
             raise SheetError(f"A cell of row {number} has more than {MAX_CELL_LETTERS:,} letters.")
-        table.append([*cells, *[""] * (len(header) - len(cells))])
-        if len(table) > MAX_ROWS and any(table[-1]):
+        if not cells:
+            empty += 1
+            continue
+        if len(table) + empty >= MAX_ROWS:
             raise SheetError(f"The file has more than {MAX_ROWS:,} rows: split it.")
-    while table and not any(table[-1]):
-        table.pop()
+        table += [[""] * len(header) for _ in range(empty)]
+        table.append([*cells, *[""] * (len(header) - len(cells))])
+        empty = 0
     if not header or not table:
         raise SheetError("The file has no rows below its header.")
     return header, table
+
+
+def _without_empty_end(cells: list[str]) -> list[str]:
+    """The cells up to the last one with a text: spreadsheets add empty ones, and a file may hold millions."""
+    end = len(cells)
+    while end and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
 
 
 def _header(cells: list[str]) -> list[str]:

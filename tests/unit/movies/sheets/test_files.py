@@ -1,6 +1,7 @@
 """Hostile and damaged sheets are refused before they cost memory or time."""
 
 import io
+import tracemalloc
 import zipfile
 
 import openpyxl
@@ -83,3 +84,27 @@ def test_sizes_are_limited(monkeypatch):
         read_xlsx(workbook([f"c{number}" for number in range(40)], [1]))
     with pytest.raises(SheetError, match="more than 5 MB"):
         read_csv(b"id\n" + b"1" * (5 << 20))
+
+
+@pytest.mark.parametrize("line", [",", ", "])
+def test_millions_of_empty_cells_cost_one_pass(line):
+    """Cutting them off one by one would copy the row for each."""
+    assert read_csv(b"id\n1" + line.encode() * 1_000_000 + b"\n") == (["id"], [["1"]])
+
+
+def test_millions_of_empty_lines_take_no_memory():
+    names = ",".join(f"c{number}" for number in range(files.MAX_COLUMNS))
+    tracemalloc.start()
+    try:
+        assert len(read_csv(names.encode() + b"\n1" + b"\n" * 500_000)[1]) == 1
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 20_000_000
+
+
+def test_empty_lines_between_rows_keep_the_numbers():
+    assert read_csv(b"id\n1\n\n\n2\n\n") == (["id"], [["1"], [""], [""], ["2"]])
+    with pytest.raises(SheetError, match="more than 5,000 rows"):
+        read_csv(b"id\n1\n" + b"\n" * 5_000 + b"2\n")
