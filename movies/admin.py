@@ -14,6 +14,7 @@ from movies.availability.admin import AvailabilityInline, set_availability
 from movies.bulk_admin import MovieBulkAdmin
 from movies.caching.announcing import AnnouncingAdmin
 from movies.changes.admin import MovieHistoryAdmin
+from movies.changes.frozen import movies_frozen
 from movies.deletion.admin import DeletionAdmin
 from movies.merging.admin import MergingAdmin
 from movies.models import Credit, DatasetMovie, Genre, Movie, MovieCertificate, Person
@@ -105,15 +106,23 @@ class MovieAdmin(
             services.movies_content_changed(movies=Movie.objects.filter(pk=form.instance.pk))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A merged movie is only shown: undoing the merge brings it back."""
-        merged = isinstance(obj, Movie) and obj.status == Movie.Status.MERGED
-        return not merged and super().has_change_permission(request, obj)
+        """A merged movie is only shown: undoing the merge brings it back. So is one that is being deleted."""
+        if isinstance(obj, Movie) and obj.pk and obj.status != Movie.Status.PUBLISHED and _is_frozen(obj):
+            return False
+        return bool(super().has_change_permission(request, obj))
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A movie becomes a merged one only by merging it."""
         if db_field.name == "status":
             kwargs["choices"] = [pair for pair in Movie.Status.choices if pair[0] != Movie.Status.MERGED]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+
+def _is_frozen(movie: Any) -> bool:
+    """Whether it cannot be changed; a published movie can be. Read once for each instance."""
+    if not hasattr(movie, "is_frozen"):
+        movie.is_frozen = bool(movies_frozen([movie.pk]))
+    return bool(movie.is_frozen)
 
 
 @admin.register(Genre)

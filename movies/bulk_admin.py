@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextInputWidget
 
 from movies import services
+from movies.changes.frozen import movies_frozen
 from movies.models import Genre, Movie
 from recsys_project.staff_admin.log import rows_log
 
@@ -83,7 +84,7 @@ class MovieBulkAdmin(admin.ModelAdmin):
             except ValidationError as error:
                 form.add_error(None, error)
             else:
-                rows_log(request, chosen, "Changed genres or keywords.")
+                rows_log(request, self._changeable(request, chosen), "Changed genres or keywords.")
                 text = ngettext("%(n)d movie was tagged.", "%(n)d movies were tagged.", changed)
                 self.message_user(request, text % {"n": changed}, messages.SUCCESS)
                 return None
@@ -105,7 +106,7 @@ class MovieBulkAdmin(admin.ModelAdmin):
             return
         service = services.movies_publish if done == "published" else services.movies_hide
         changed = service(movie_ids=[movie.pk for movie in chosen], user_id=request.user.pk)
-        rows_log(request, chosen, f"Set to {done}.")
+        rows_log(request, self._changeable(request, chosen), f"Set to {done}.")
         text = ngettext("%(n)d movie was %(done)s.", "%(n)d movies were %(done)s.", changed)
         self.message_user(request, text % {"n": changed, "done": done}, messages.SUCCESS)
 
@@ -117,3 +118,12 @@ class MovieBulkAdmin(admin.ModelAdmin):
         text = f"Nothing is changed: select at most {MAX_SELECTED:,} movies at once, for example by a filter."
         self.message_user(request, text, messages.ERROR)
         return None
+
+    def _changeable(self, request: HttpRequest, chosen: list[Movie]) -> list[Movie]:
+        """Those of the chosen movies that such an action changes; says which it leaves as they are."""
+        frozen = movies_frozen([movie.pk for movie in chosen])
+        for text in list(frozen.values())[:5]:
+            self.message_user(request, f"Not changed. {text}", messages.WARNING)
+        if len(frozen) > 5:
+            self.message_user(request, f"Not changed: {len(frozen) - 5} more.", messages.WARNING)
+        return [movie for movie in chosen if movie.pk not in frozen]

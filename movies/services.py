@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
+from movies.changes.frozen import movies_frozen
 from movies.changes.models import MovieChange
 from movies.changes.services import changes_recorded
 from movies.models import Genre, Movie, MovieDeletion
@@ -61,6 +62,8 @@ def movies_tag(
 ) -> int:
     """Adds genres and keywords to these movies and removes others; returns how many movies changed.
 
+    Those that were merged or are being deleted stay as they are.
+
     Keywords are compared ignoring case, and keep their order. Raises ValidationError for a genre or keyword that is
     both added and removed, a keyword that is too long, and for more than MAX_KEYWORDS of a movie; then nothing changes.
     """
@@ -72,6 +75,8 @@ def movies_tag(
         raise ValidationError(f"{both[0]} cannot be added and removed at once.")
     ids = list(movie_ids)
     with changes_recorded(movie_ids=ids, user_id=user_id, kind=MovieChange.Kind.BULK, fields=["genres", "keywords"]):
+        frozen = movies_frozen(ids)
+        ids = [movie_id for movie_id in ids if movie_id not in frozen]
         changed = _genres_change(ids, add_genres, remove_genres) | _keywords_change(ids, add_keywords, removed)
         if changed:
             movies_content_changed(movies=Movie.objects.filter(pk__any_of=list(changed)))

@@ -134,7 +134,12 @@ def set_availability(
     if form.is_bound and form.is_valid():
         keep = form.cleaned_data["others"] == _KEEP
         windows = form.windows()
-        changed = availability_set(movie_ids=[movie.pk for movie in movies], windows=windows, keep_other_regions=keep)
+        ids = [movie.pk for movie in movies]
+        try:
+            changed = availability_set(movie_ids=ids, windows=windows, keep_other_regions=keep)
+        except ValidationError as error:  # One was deleted meanwhile.
+            model_admin.message_user(request, f"Nothing is changed. {' '.join(error.messages)}", messages.ERROR)
+            return None
         beside = " beside other countries" if keep else ""
         rows_log(request, movies, f"Availability: {_said(windows)}{beside}.")
         text = ngettext("The availability of %d movie is set.", "The availability of %d movies is set.", changed)

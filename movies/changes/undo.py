@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from movies.changes.frozen import movies_frozen
 from movies.changes.models import MovieChange
 from movies.changes.services import changes_record, movies_lock
 from movies.changes.snapshots import COLUMNS, Snapshot, movie_snapshots, same
@@ -24,11 +25,13 @@ def change_undo(*, movie_id: int, change_id: int | None = None, user_id: int | N
     """Gives the fields of the movie's last change the values from before it; returns the change that does so.
 
     change_id: the change that the user saw as the last one. Raises Movie.DoesNotExist, and ValidationError, in words
-    for staff, if there is nothing to undo, a newer change came in between, a field has another value by now, or a genre
-    or a person of before no longer exists. Then nothing changes.
+    for staff, if the movie is merged or being deleted, there is nothing to undo, a newer change came in between, a
+    field has another value by now, or a genre or a person of before no longer exists. Then nothing changes.
     """
     if not movies_lock([movie_id]):
         raise Movie.DoesNotExist
+    if frozen := movies_frozen([movie_id]):
+        raise ValidationError(frozen[movie_id])
     change = change_to_undo(movie_id=movie_id)
     if change is None:
         raise ValidationError("There is no change to undo.")

@@ -80,6 +80,8 @@ def merge_request(*, duplicate_id: int, target_id: int, reason: str, user: Any =
     """
     if not reason.strip():
         raise ValidationError({"reason": "Say why, for other staff."})
+    if "\0" in reason:
+        raise ValidationError({"reason": "Null characters are not allowed."})
     plan = merge_plan(duplicate_id=duplicate_id, target_id=target_id)
     try:
         with transaction.atomic():
@@ -217,16 +219,22 @@ def _checked(found: dict[int, Movie], duplicate_id: int, target_id: int) -> tupl
             raise ValidationError(f"There is no movie {movie_id}.")
         if (into := found[movie_id].merged_into_id) is not None:
             raise ValidationError(f"Movie {movie_id} is merged into movie {into} already.")
-    going = MovieDeletion.objects.filter(movie_id__in=[duplicate_id, target_id], finished_at=None).first()
-    if going is not None:
-        raise ValidationError(f"Movie {going.movie_id} is being deleted.")
+    _deletion_check(duplicate_id, target_id)
     return found[duplicate_id], found[target_id]
 
 
+def _deletion_check(*movie_ids: int) -> None:
+    """Raises ValidationError if one of the movies is being deleted: part of its rows may be gone."""
+    going = MovieDeletion.objects.filter(movie_id__in=movie_ids, finished_at=None).first()
+    if going is not None:
+        raise ValidationError(f"Movie {going.movie_id} is being deleted.")
+
+
 def _undo_check(merge: MovieMerge) -> None:
-    """Raises ValidationError naming what contradicts undoing. Three queries at most."""
+    """Raises ValidationError naming what contradicts undoing. Four queries at most."""
     if merge.state not in IN_FORCE:
         raise ValidationError(f"This merge is {merge.get_state_display().lower()}, so there is nothing to undo.")
+    _deletion_check(merge.duplicate_id, merge.target_id)
     above = MovieMerge.objects.filter(duplicate=merge.target_id, state__in=IN_FORCE).first()
     if above is not None:
         raise ValidationError(

@@ -1,5 +1,6 @@
 """Movies as rows of a sheet, for django-import-export."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from import_export import fields, resources, results, widgets
 
+from movies.changes.frozen import movies_frozen
 from movies.changes.services import movies_lock
 from movies.db.advisory_locks import transaction_lock
 from movies.models import Genre, Movie
@@ -21,6 +23,8 @@ from movies.sheets.writing import rows_write
 # Rows that the preview shows; all are counted.
 MAX_SHOWN = 200
 _LOCK = "sheet-import"
+# What XML cannot hold, so neither an XLSX file. Ids, languages and URLs are stored as they were typed.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class _Cell(widgets.Widget):
@@ -36,7 +40,7 @@ class _Cell(widgets.Widget):
         return self.column.read(value)
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return escaped(self.column.write(value))
+        return escaped(_NOT_IN_XML.sub("", self.column.write(value)))
 
 
 class _Diff(resources.Diff):
@@ -101,6 +105,7 @@ class MovieResource(resources.ModelResource):
             field.saves_null_values = field.column_name not in ("status", "id")
         self.headers: list[str] = []
         self.genre_names: dict[str, str] = {}
+        self._frozen: dict[int, str] = {}
         self._by: dict[str, dict[Any, list[Movie]]] = {key: defaultdict(list) for key in KEYS}
         self._rows: dict[Any, int] = {}
         self._number = 0
@@ -125,7 +130,7 @@ class MovieResource(resources.ModelResource):
         return super().import_data_inner(dataset, *args, **kwargs)
 
     def before_import(self, dataset: tablib.Dataset, **kwargs: Any) -> None:
-        """Reads every movie that the file names, in five queries; a real import locks them."""
+        """Reads every movie that the file names, in seven queries; a real import locks them."""
         transaction_lock(_LOCK)
         for name in Genre.objects.values_list("name", flat=True):
             self.genre_names[name.casefold()] = name
@@ -142,6 +147,7 @@ class MovieResource(resources.ModelResource):
             self._by["id"][movie.pk].append(movie)
             self._by["movielens_id"][movie.movielens_id].append(movie)
             self._by["imdb_id"][movie.imdb_id].append(movie)
+        self._frozen = movies_frozen(list(self._by["id"]))
 
     def before_import_row(self, row: dict[str, str], **kwargs: Any) -> None:
         self._number = kwargs["row_number"] + 1
@@ -155,17 +161,23 @@ class MovieResource(resources.ModelResource):
             raise ValidationError(f"Give one of {', '.join(KEYS)}, which say which movie the row is about.")
         found: list[Movie] = []
         for key, value in keys.items():
-            found = found or self._by[key].get(value, [])
+            found = found or self._living(self._by[key].get(value, []))
             if key == "id" and not found:
                 raise ValidationError({"id": [f"There is no movie with the id {value}."]})
             if len(found) > 1:
                 raise ValidationError({key: [f"{len(found)} movies have {value}: name one by its id."]})
+            if found and found[0].pk in self._frozen:
+                raise ValidationError({key: [self._frozen[found[0].pk]]})
         names = [("id", movie.pk) for movie in found] or [item for item in keys.items() if item[0] != "id"]
         for name in names:
             if name in self._rows:
                 raise ValidationError(f"Row {self._rows[name]} is about the same movie.")
         self._rows |= dict.fromkeys(names, self._number)
         return found[0] if found else None
+
+    def _living(self, movies: list[Movie]) -> list[Movie]:
+        """The movies that a row may be about: without merged ones, whose ids their targets have, if others are left."""
+        return [movie for movie in movies if movie.pk not in self._frozen] or movies
 
     def init_instance(self, row: dict[str, str] | None = None) -> Movie:
         movie = Movie(status=Movie.Status.DRAFT)

@@ -181,3 +181,10 @@ def test_staff_without_the_right_merge_nothing(cast, client, twins):
     assert client.post(f"{MERGES}{done.pk}/undo/").status_code == 403
     assert client.get(MERGES).status_code == 200
     assert MovieMerge.objects.get().state == "done"
+
+
+def test_null_characters_in_a_reason_are_named(cast, staff, twins):
+    page = staff.post(MERGE, ids(*twins) | {"reason": "Twice\x00"})
+
+    assert "Null characters are not allowed." in page.text
+    assert not MovieMerge.objects.exists()

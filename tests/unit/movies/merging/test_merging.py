@@ -244,6 +244,8 @@ def test_a_merge_waits_for_an_import(monkeypatch):
             monkeypatch.undo()
             with pytest.raises(ValidationError, match="An import"):
                 merge(make_movie("Third"), heat)
+            # Closing alone would free it only after a while.
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_NAMESPACE, _key(IMPORT_LOCK)])
     finally:
         imports.close()
 

@@ -115,3 +115,12 @@ def test_export_needs_the_right_to_view(client, db):
     client.force_login(person)
 
     assert client.post(EXPORT, {"format": "0"}).status_code == 403
+
+
+def test_an_xlsx_holds_what_xml_cannot(staff):
+    make_movie("Heat", 1995, language="e\x01n", imdb_id="tt\x0b1", overview="a\uffffb")
+    response = staff.post(EXPORT, {"format": "1"})
+
+    (names, row) = openpyxl.load_workbook(io.BytesIO(response.content)).active.iter_rows(values_only=True)
+    exported = dict(zip(names, row, strict=True))
+    assert (exported["language"], exported["imdb_id"], exported["overview"]) == ("en", "tt1", "ab")
