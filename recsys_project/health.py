@@ -1,11 +1,14 @@
 """``/health/live``: the process answers. ``/health/ready``: the services that it needs answer too."""
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
 
@@ -28,28 +31,41 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 with the live model's version, or 503 in the error shape, naming each check that fails.
+    """200 with the live model, or 503 in the error shape. ``checks`` says what each check found, ``failed`` names those
+    that found a problem.
 
-    Without the model's files, lists still work, and only moods, search by meaning and new movies are incomplete. That
-    is 200 with ``degraded``: with 503, a load balancer would remove a machine that can still answer.
+    Without a live version or its files, lists still work, and only moods, search by meaning and new movies are
+    incomplete. That is 200 with ``degraded``: with 503, a load balancer would remove a machine that can still answer.
     """
-    problems: dict[str, list[str]] = {}
+    problems: dict[str, str] = {}
     checks = {}
     for name, check in _CHECKS.items():
         problem = check() if not (name == "migrations" and "database" in problems) else "unknown without the database"
         checks[name] = problem or "ok"
         if problem:
-            problems[name] = [problem]
+            problems[name] = problem
     if problems:
-        body = error_body(request, code="not_ready", message=f"Not ready: {', '.join(problems)}.", fields=problems)
-        return JsonResponse(body | {"checks": checks}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        fields = {name: [problem] for name, problem in problems.items()}
+        body = error_body(request, code="not_ready", message=f"Not ready: {', '.join(problems)}.", fields=fields)
+        found = {"status": "not_ready", "checks": checks, "failed": list(problems)}
+        return JsonResponse(body | found, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     version = live_version()
-    lacking = artefacts_problem(version=version) if version is not None else ""
+    lacking = "there is no live version" if version is None else artefacts_problem(version=version)
     checks["model_files"] = lacking or "ok"
-    broken = " ".join(experiment_problems())
-    checks["experiments"] = broken or "ok"
-    status = "degraded" if lacking or broken else "ok"
-    return JsonResponse({"status": status, "checks": checks, "model_version": version and version.pk})
+    checks["experiments"] = " ".join(experiment_problems()) or "ok"
+    failed = [name for name, found in checks.items() if found != "ok"]
+    status = "degraded" if failed else "ok"
+    return JsonResponse({"status": status, "checks": checks, "failed": failed, **_model(version)})
+
+
+def _model(version: ModelVersion | None) -> dict[str, Any]:
+    """The live version's number, the end of its training, and how many seconds ago that was; None without one."""
+    trained_at = None if version is None else trained_time(version)
+    return {
+        "model_version": version and version.pk,
+        "trained_at": trained_at and trained_at.isoformat(),
+        "age_seconds": trained_at and max(0, round((timezone.now() - trained_at).total_seconds())),
+    }
 
 
 def _database() -> str:
@@ -91,8 +107,13 @@ def _guarded(name: str, check: Callable[[], str]) -> str:
 
 
 def live_version() -> ModelVersion | None:
-    """The live version with only its id and artefacts loaded; None without one."""
-    return ModelVersion.objects.live().only("pk", "artefacts").first()
+    """The live version with only its id, times and artefacts loaded; None without one."""
+    return ModelVersion.objects.live().only("pk", "artefacts", "created_at", "finished_at").first()
+
+
+def trained_time(version: ModelVersion) -> datetime:
+    """When the version's training ended."""
+    return version.finished_at or version.created_at
 
 
 _CHECKS: dict[str, Callable[[], str]] = {"database": _database, "redis": _redis, "migrations": _migrations}

@@ -1,10 +1,12 @@
 """Liveness and readiness."""
 
 import hashlib
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.vectors import artefacts
@@ -57,13 +59,34 @@ def test_ready_names_the_live_model(model_file):
     assert response.json()["model_version"] == version.pk
     assert response.json()["status"] == "ok"
     assert set(response.json()["checks"].values()) == {"ok"}
+    assert response.json()["failed"] == []
 
 
-def test_ready_without_a_model_says_so_and_is_ready():
+def test_ready_says_when_the_model_was_trained(model_file):
+    ended = timezone.now() - timedelta(hours=5)
+    ModelVersion.objects.update(finished_at=ended, created_at=ended - timedelta(hours=1))
+
+    answer = Client().get("/health/ready").json()
+
+    assert datetime.fromisoformat(answer["trained_at"]) == ended
+    assert 5 * 3600 <= answer["age_seconds"] < 5 * 3600 + 60
+
+
+def test_a_training_that_ends_in_the_future_has_no_age(model_file):
+    ModelVersion.objects.update(finished_at=timezone.now() + timedelta(hours=1))
+
+    assert Client().get("/health/ready").json()["age_seconds"] == 0
+
+
+def test_ready_without_a_model_is_degraded():
     response = Client().get("/health/ready")
 
+    # Popular movies are listed without one.
     assert response.status_code == 200
-    assert response.json()["model_version"] is None
+    assert response.json()["status"] == "degraded"
+    assert response.json()["failed"] == ["model_files"]
+    assert response.json()["checks"]["model_files"] == "there is no live version"
+    assert [response.json()[name] for name in ("model_version", "trained_at", "age_seconds")] == [None] * 3
     assert readable() == []
 
 
@@ -77,6 +100,7 @@ def test_model_files_that_cannot_be_read_are_reported(model_file, how):
     # Lists answer without them: a machine that is taken away answers nobody.
     assert response.status_code == 200
     assert response.json()["status"] == "degraded"
+    assert response.json()["failed"] == ["model_files"]
     assert f"encoder.npz is {how}".replace("is cannot", "cannot") in response.json()["checks"]["model_files"]
     assert str(model_file.parent) not in response.content.decode()
     assert readable() == ["recsys_model_artefacts_readable 0.0"]
@@ -118,6 +142,7 @@ def test_without_redis_the_process_is_live_and_not_ready(settings):
     assert response.json()["error"]["code"] == "not_ready"
     assert response.json()["error"]["fields"] == {"redis": ["unreachable"]}
     assert response.json()["checks"] == {"database": "ok", "redis": "unreachable", "migrations": "ok"}
+    assert (response.json()["status"], response.json()["failed"]) == ("not_ready", ["redis"])
     assert int(response["Retry-After"]) >= 1
     assert Client().get("/health/live").status_code == 200
 
