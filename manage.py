@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 
+from recsys_project.doctor.report import report_unconfigured
 from recsys_project.embedded import addresses
 
 
@@ -21,6 +22,8 @@ def main() -> None:
         # An error of the operator: a traceback would hide the message that says what to set.
         if "--traceback" in sys.argv:
             raise
+        if sys.argv[1:2] == ["doctor"]:
+            sys.exit(report_unconfigured(error, machine="--json" in sys.argv))
         sys.exit(f"{error}")
     except OperationalError:
         if os.environ.get("DATABASE_URL") or _postgres_listens():

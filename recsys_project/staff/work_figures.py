@@ -57,12 +57,16 @@ def work_figures() -> dict[str, Any]:
     }
 
 
+def broker_connection() -> Any:
+    """A connection to the broker that gives up after BROKER_SECONDS; a context manager."""
+    waits = {"socket_timeout": BROKER_SECONDS, "socket_connect_timeout": BROKER_SECONDS, "max_retries": 0}
+    return current_app.connection_for_read(transport_options={**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **waits})
+
+
 def _queues() -> dict[str, int] | None:
     """How many messages wait in each queue; None if the broker does not answer or is no Redis."""
-    waits = {"socket_timeout": BROKER_SECONDS, "socket_connect_timeout": BROKER_SECONDS, "max_retries": 0}
-    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **waits}
     try:
-        with current_app.connection_for_read(transport_options=options) as connection:
+        with broker_connection() as connection:
             channel = connection.channel()
             client = getattr(channel, "client", None)
             return None if client is None else {name: int(client.llen(name)) for name in QUEUES}
