@@ -85,10 +85,11 @@ def error_of(answer: Answer, status: int) -> dict[str, Any]:
 
 @contextmanager
 def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
-    """Runs ``gunicorn recsys_project.wsgi`` with the Procfile's configuration until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    """Runs ``gunicorn recsys_project.wsgi`` with the Procfile's configuration until the block ends.
+
+    It listens on a free port, or on PORT of the environment.
+    """
+    port = environment.get("PORT") or str(free_port())
     log = folder / "web.log"
     # The script, as in the Procfile: Gunicorn starts itself again by the path it was started with.
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
@@ -112,6 +113,13 @@ def web_server(folder: Path, **environment: str) -> Iterator[WebServer]:
         process.terminate()
         process.wait(timeout=30)
         log_secrets.check(log.read_text(errors="replace"), "the server's log")
+
+
+def free_port() -> int:
+    """A port on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def running_database_url() -> str:
