@@ -22,7 +22,10 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
 }
 # Frequent statements are prepared once per connection. Poolers in transaction mode, like PgBouncer before 1.21, do not
 # support that.
-DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if env.bool("DATABASE_PREPARE", default=True) else None
+_prepare = env.bool("DATABASE_PREPARE", default=True)
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1 if _prepare else None
+# Nor cursors that outlive a transaction, with which long results are read in parts.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = not _prepare
 # The statement timeout; none by default, but recsys_project/gunicorn.py sets one for web requests.
 if (seconds := env.int("DATABASE_STATEMENT_SECONDS", default=0)) > 0:
     given = DATABASES["default"]["OPTIONS"].get("options", "")
