@@ -135,8 +135,10 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
     """Prints addresses and passwords, and runs until Ctrl-C."""
     url = processes.url
     say = steps.console.print
-    say(f"\n[bold]API[/]      {url}/api/docs/\n[bold]Admin[/]    {url}/admin/\n[bold]Health[/]   {url}/health/ready")
-    say(f"[bold]Metrics[/]  {url}/metrics\n\nSign in with:")
+    say("")
+    for name, where in addresses_of(url):
+        say(f"[bold]{name:<11}[/] {where}")
+    say("\nSign in with:")
     for email, password in passwords.items():
         say(f"   {email:<22} {password}", highlight=False, markup=False)
     if settings.REGISTRATION == "immediate":
@@ -149,6 +151,17 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
         processes.wait()
     except KeyboardInterrupt:
         say("")
+
+
+def addresses_of(url: str) -> list[tuple[str, str]]:
+    """What a reader may open on a running demo, and where."""
+    return [
+        ("API", f"{url}/api/docs/"),
+        ("Admin", f"{url}/admin/"),
+        ("Dashboard", f"{url}/admin/ (the home page, after signing in)"),
+        ("Metrics", f"{url}/metrics"),
+        ("Health", f"{url}/health/ready"),
+    ]
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,33 @@
+"""Links between the pages of the documentation lead to files and headings that exist."""
+
+import re
+
+import pytest
+
+from recsys_project.embedded.addresses import PROJECT_DIR
+
+PAGES = sorted([*PROJECT_DIR.glob("*.md"), *(PROJECT_DIR / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def anchors(text):
+    """The anchors of a page's headings, as GitHub makes them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+def is_broken(page, link):
+    name, _, anchor = link.partition("#")
+    target = (page.parent / name) if name else page
+    return not target.exists() or bool(anchor and anchor not in anchors(target.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    assert [link for link in LINK.findall(page.read_text()) if is_broken(page, link)] == []
+
+
+def test_the_readme_lists_a_page_for_each_reader():
+    text = (PROJECT_DIR / "README.md").read_text()
+
+    assert [name for name in ("api", "staff", "operations", "maintaining") if f"(docs/{name}.md)" not in text] == []
