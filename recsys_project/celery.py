@@ -7,6 +7,7 @@ import logging.config
 import os
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,24 @@ class Loader(AppLoader):
         super().init_worker()
 
 
+class App(Celery):
+    """Celery with the project's worker and beat, which print nothing."""
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 -- Celery's name.
+        return self.subclass_with_self("recsys_project.celery_programs:Worker")  # type: ignore[arg-type]  # It takes names, too.
+
+    @cached_property
+    def Beat(self) -> Any:  # noqa: N802 -- Celery's name.
+        return self.subclass_with_self("recsys_project.celery_programs:Beat")  # type: ignore[arg-type]  # It takes names, too.
+
+
 # Workers and beat log as JSON even before logging is set up; other commands print plain text.
 if "celery" in Path(sys.argv[0]).parts[-2:] and {"worker", "beat"} & set(sys.argv[1:]):
     configure_structlog()
     log_everything()
 
-app = Celery("recsys_project", loader="recsys_project.celery:Loader")
+app = App("recsys_project", loader="recsys_project.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"])
 
@@ -56,8 +69,10 @@ def _log_as_json(**kwargs: Any) -> None:
 
 @signals.celeryd_init.connect
 def _start_worker(**kwargs: Any) -> None:
+    from recsys_project.celery_programs import log_signals  # noqa: PLC0415 -- of workers only.
     from recsys_project.staff import task_signals  # noqa: PLC0415 -- it needs the settings.
 
+    log_signals()
     _structlog_receiver.connect_worker_signals()
     task_signals.connect()
     multiprocess.wipe_dead(multiprocess.prepare("worker"))

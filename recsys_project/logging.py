@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import threading
+import warnings
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -94,7 +95,8 @@ class LoggedLines(io.TextIOBase):
 def log_everything() -> None:
     """Logs everything in a server: warnings, uncaught exceptions (also in threads and finalizers), records from before
     logging is configured, and output on standard error."""
-    logging.captureWarnings(True)
+    # Python's own logging of warnings writes one text of several lines.
+    warnings.showwarning = _log_warning  # type: ignore[assignment]  # It never gets its last two arguments by name.
     handler = StderrHandler()
     handler.setFormatter(json_formatter())
     # For loggers without a handler and, until logging is configured, for all loggers.
@@ -106,6 +108,12 @@ def log_everything() -> None:
     sys.unraisablehook = _unraisable
     if not isinstance(sys.stderr, LoggedLines):
         sys.stderr = LoggedLines(sys.stderr)
+
+
+def _log_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    """A warning as one line, with its kind and its place as fields."""
+    given = {"warning": category.__name__, "at": f"{filename}:{lineno}"}
+    logging.getLogger("py.warnings").warning("%s", message, extra=given)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -17,6 +17,7 @@ from django.utils.http import escape_leading_slashes
 
 from accounts.authentication import token_user_id
 from recsys_project.exceptions import bad_request, error_response, is_api, with_error_shape
+from recsys_project.log_sampling import is_sampled
 
 logger = structlog.get_logger(__name__)
 
@@ -66,6 +67,12 @@ class RequestContextMiddleware:
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
         status = response.status_code
+        share: float = settings.LOG_CACHED_SAMPLE
+        given: dict[str, Any] = {}
+        if share < 1 and status < 400 and structlog.contextvars.get_contextvars().get("list") == "hit":
+            if not is_sampled(request.request_id, share):  # type: ignore[attr-defined]
+                return
+            given["sample"] = share
         log = logger.error if status >= 500 else logger.warning if status >= 400 else logger.info
         log(
             "request_finished",
@@ -73,6 +80,7 @@ class RequestContextMiddleware:
             status=status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             user_id=_user_id(request),
+            **given,
         )
 
 

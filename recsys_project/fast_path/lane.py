@@ -195,14 +195,14 @@ class Lane:
         """Answers with what is found, or leaves the request to Django. word: the outcome to count."""
         try:
             found = find()
-            answer = None if found is None else self._answer(waiting, found)
+            answer = None if found is None else self._answer(waiting, found, cached=word != "computed")
         except Exception:
             logger.exception("fast_path_failed")
             answer = None
         self._records.count(word)
         self._done(waiting.connection, answer)
 
-    def _answer(self, waiting: _Waiting, found: Found) -> bytes:
+    def _answer(self, waiting: _Waiting, found: Found, *, cached: bool) -> bytes:
         caller = waiting.job.caller
         responses = self._responses[waiting.route.route, caller.is_guest]
         limit = _limit(caller, found.fill)
@@ -211,12 +211,12 @@ class Lane:
             answer, status, size = responses.not_modified(**given), 304, 0  # type: ignore[arg-type]
         else:
             answer, status, size = responses.found(found.body, **given), 200, len(found.body)  # type: ignore[arg-type]
-        self._record(waiting, found, status, size)
+        self._record(waiting, found, status, size, cached=cached)
         return answer
 
-    def _record(self, waiting: _Waiting, found: Found, status: int, size: int) -> None:
+    def _record(self, waiting: _Waiting, found: Found, status: int, size: int, *, cached: bool) -> None:
         seconds = time.monotonic() - waiting.began
-        given = {"status": status, "seconds": seconds, "size": size, "members": found.log}
+        given = {"status": status, "seconds": seconds, "size": size, "members": found.log, "cached": cached}
         self._records.add(waiting.route, request_id=waiting.request_id, **given)  # type: ignore[arg-type]
 
     def _route_of(self, data: bytearray) -> Route | None:

@@ -6,10 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django_prometheus.middleware import Metrics
 from prometheus_client import Counter as Metric
 
 from recsys_project.fast_path.routes import Route
+from recsys_project.log_sampling import is_sampled
 from recsys_project.logging import LineWriter
 
 # Metrics are added up for this long.
@@ -34,15 +36,22 @@ class Records:
         self._flushed_at = 0.0
         self._transport = transport
         self._metrics = Metrics.get_instance()
+        self._share: float = settings.LOG_CACHED_SAMPLE
+        # What a line says about the sample that it is of.
+        self._sample = f'"sample": {self._share}, ' if self._share < 1 else ""
 
-    def add(self, route: Route, *, status: int, seconds: float, size: int, members: str, request_id: str) -> None:
-        """An answer. size: of its body, in bytes; members: of the log line, as JSON."""
+    def add(
+        self, route: Route, *, status: int, seconds: float, size: int, members: str, request_id: str, cached: bool
+    ) -> None:
+        """An answer. size: of its body, in bytes; members: of the log line, as JSON; cached: whether it was not
+        computed, so that only LOG_CACHED_SAMPLE of its lines are written."""
         self._observed.setdefault((route.view, status), []).append((seconds, size))
-        if self._writer.is_on:
+        if self._writer.is_on and not (cached and self._sample and not is_sampled(request_id, self._share)):
+            sample = self._sample if cached else ""
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             self._lines.append(
                 f'{{"route": "{route.route}", "status": {status}, "duration_ms": {round(seconds * 1000, 2)}, '
-                f'{members}, "event": "request_finished", "request_id": "{request_id}", "method": "GET", '
+                f'{members}, {sample}"event": "request_finished", "request_id": "{request_id}", "method": "GET", '
                 f'"logger": "{_LOGGER}", "level": "info", "timestamp": "{now}"}}\n'
             )
 

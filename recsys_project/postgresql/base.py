@@ -1,13 +1,18 @@
 """The database engine; the package's docstring describes it."""
 
+import re
 import select
 from typing import Any
 
+import structlog
+from django.conf import settings
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper
 from psycopg import Connection, Cursor
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -16,6 +21,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     psycopg's pool tries one connection after the other and waits 1, 2 and 4 seconds in between. With several dead
     connections in a process, requests ended as 503 although PostgreSQL was available.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(with_request_id)
 
     @property
     def pool(self) -> ConnectionPool | None:
@@ -37,6 +46,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor = Cursor(self.connection)
             cursor.format = Format.BINARY
             return self._prepare_cursor(cursor)  # type: ignore[attr-defined]  # Missing from the stubs.
+
+
+def with_request_id(execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Adds ``/* request_id=... */`` to a statement if SQL_REQUEST_ID is set, in a request or its tasks.
+
+    Prepared statements stay without: a comment would make each a new statement, to be planned again.
+    """
+    if settings.SQL_REQUEST_ID and isinstance(sql, str) and context["cursor"].cursor.format != Format.BINARY:
+        request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
+        # Ids come from clients: nothing else may end the comment or hold a placeholder.
+        if _ID.fullmatch(request_id):
+            sql = f"{sql} /* request_id={request_id} */"
+    return execute(sql, params, many, context)
 
 
 def _check(connection: Connection[Any]) -> None:

@@ -8,6 +8,10 @@ from recsys_project.settings.environment import env
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 configure_structlog()
 LOGGING = logging_config(LOG_LEVEL)
+# The share of the answers from the cache that are logged, 0 to 1; all others always are, and metrics count all.
+LOG_CACHED_SAMPLE = env.float("LOG_CACHED_SAMPLE", default=1.0)
+# Adds the id of its request to each statement, as a comment that PostgreSQL's log and pg_stat_activity show.
+SQL_REQUEST_ID = env.bool("SQL_REQUEST_ID", default=False)
 # The token that /metrics requires as "Authorization: Bearer …". If it is unset, only this machine may read metrics.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 # Hours after which manage.py doctor calls the live model too old: a night, and two hours for its training.

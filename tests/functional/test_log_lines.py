@@ -87,15 +87,12 @@ def test_bad_hosts_and_broken_requests_are_logged_as_json(tmp_path: Path):
 )
 def test_workers_and_beat_log_json_from_start_to_end(tmp_path: Path, command: str):
     log = tmp_path / "log"
-    celery = [sys.executable, "-m", "celery", "--app", "recsys_project", "--quiet", *command.split()]
+    celery = [sys.executable, "-m", "celery", "--app", "recsys_project", *command.split()]
     given = {"DATABASE_URL": running_database_url(), "RECSYS_VAR": str(tmp_path), "PYTHONWARNINGS": "default"}
     # A queue of its own: nobody gets what beat may send.
     given["CELERY_BROKER_URL"] = "memory://"
-    with log.open("wb") as output:
-        # On standard output Celery says that it ends.
-        process = subprocess.Popen(
-            celery, stdout=subprocess.DEVNULL, stderr=output, cwd=settings.BASE_DIR, env=os.environ | given
-        )
+    with log.open("wb") as output, (tmp_path / "printed").open("wb") as printed:
+        process = subprocess.Popen(celery, stdout=printed, stderr=output, cwd=settings.BASE_DIR, env=os.environ | given)
         deadline = time.monotonic() + 60
         while not any(sign in log.read_text() for sign in ("a-test ready", "beat: Starting")):
             assert process.poll() is None, log.read_text()
@@ -104,7 +101,11 @@ def test_workers_and_beat_log_json_from_start_to_end(tmp_path: Path, command: st
         process.terminate()
         assert process.wait(timeout=60) == 0
 
-    assert lines_of(log.read_text())
+    lines = lines_of(log.read_text())
+    assert (tmp_path / "printed").read_text() == ""
+    assert len({json.dumps(line) for line in lines}) == len(lines)
+    if command.startswith("worker"):
+        assert [line["level"] for line in lines if "Warm shutdown" in line["event"]] == ["info"]
 
 
 @pytest.mark.parametrize(

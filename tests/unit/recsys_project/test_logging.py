@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils.log import log_response
 
+from recsys_project.log_sampling import is_sampled
 from recsys_project.logging import LoggedLines
 
 
@@ -101,7 +102,8 @@ def test_what_nobody_logs_is_json_too(setup):
     exceptions = [line["exception"].splitlines()[-1] for line in lines if "exception" in line]
     assert exceptions == ["ZeroDivisionError: division by zero", "KeyError: 'in a finalizer'", "ValueError: the end"]
     assert [line["thread_name"] for line in lines if "thread_name" in line] == ["busy"]
-    assert any("a warning" in line["event"] for line in lines if line["logger"] == "py.warnings")
+    (warning,) = [line for line in lines if line["logger"] == "py.warnings"]
+    assert (warning["event"], warning["warning"], warning["at"]) == ("a warning", "UserWarning", "<string>:10")
 
 
 def test_lines_that_two_threads_print_at_once_stay_apart(log_lines):
@@ -138,3 +140,15 @@ def test_no_line_has_the_token_of_a_mailed_link(log_lines, kind):
     assert refused.status_code == 403
     assert sum(f"/accounts/{kind}/…/" in line for line in lines) == 2
     assert not any(part in line for line in lines for part in token.split(":"))
+
+
+def test_the_sample_of_cached_answers_follows_their_ids():
+    ids = [f"request-{number}" for number in range(1000)]
+
+    sampled = [one for one in ids if is_sampled(one, 0.1)]
+
+    assert 50 < len(sampled) < 150
+    assert sampled == [one for one in ids if is_sampled(one, 0.1)]
+    assert set(sampled) < {one for one in ids if is_sampled(one, 0.5)}
+    assert [one for one in ids if is_sampled(one, 0)] == []
+    assert [one for one in ids if is_sampled(one, 1)] == ids

@@ -7,7 +7,8 @@ import uuid
 import pytest
 from django.test import Client
 
-from tests.factories import client_of, make_user
+from recsys_project.log_sampling import is_sampled
+from tests.factories import client_of, make_movie, make_popular, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.unit.recsys_project.urls_that_fail")]
 
@@ -79,3 +80,23 @@ def test_an_id_does_not_leak_into_the_next_request_or_beyond(browser, log_lines)
     browser.get("/api/fine/")
 
     assert "first" not in json.dumps(log_lines())
+
+
+def test_lists_from_the_cache_are_logged_as_a_sample(log_lines, settings):
+    settings.LOG_CACHED_SAMPLE = 0
+    make_popular([make_movie()])
+    client = client_of(make_user())
+    for _ in range(2):
+        assert client.get("/api/recommendations/").status_code == 200
+    assert client.get("/api/recommendations/?limit=none").status_code == 400
+
+    lines = [line for line in log_lines() if line["event"] == "request_finished"]
+
+    assert [(line["status"], line.get("list")) for line in lines] == [(200, "miss"), (400, None)]
+    settings.LOG_CACHED_SAMPLE = 0.5
+    ids = [f"request-{number}" for number in range(20)]
+    for request_id in ids:
+        client.get("/api/recommendations/", HTTP_X_REQUEST_ID=request_id)
+    lines = [line for line in log_lines() if line["event"] == "request_finished"]
+    assert [line["request_id"] for line in lines] == [one for one in ids if is_sampled(one, 0.5)]
+    assert {line["sample"] for line in lines} == {0.5}

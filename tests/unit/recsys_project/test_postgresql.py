@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+import structlog
 from django.db import OperationalError, connection
 from psycopg_pool import ConnectionPool
 
@@ -73,3 +74,35 @@ def test_a_connection_that_postgresql_ended_is_not_handed_out(pool):
     with pool.connection() as one, pool.connection() as two:
         assert not {one.info.backend_pid, two.info.backend_pid} & set(ended)
         assert one.execute("SELECT 1").fetchone() == (1,)
+
+
+def running_text() -> str:
+    """The text of a statement with a parameter, as PostgreSQL got it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_query(), %s", [1])
+        return str(cursor.fetchone()[0])
+
+
+def test_statements_carry_the_id_of_their_request(settings):
+    with structlog.contextvars.bound_contextvars(request_id="a-b.c_1"):
+        assert "request_id" not in running_text()
+        settings.SQL_REQUEST_ID = True
+        assert running_text().endswith("/* request_id=a-b.c_1 */")
+    assert "request_id" not in running_text()
+
+
+@pytest.mark.parametrize("given", ["*/ DROP TABLE x; /*", "%s", "a\nb", "", "x" * 129])
+def test_no_other_text_gets_into_a_statement(settings, given):
+    settings.SQL_REQUEST_ID = True
+
+    with structlog.contextvars.bound_contextvars(request_id=given):
+        assert "/*" not in running_text()
+
+
+def test_prepared_statements_survive_request_ids(settings):
+    settings.SQL_REQUEST_ID = True
+    for number in range(3):
+        with structlog.contextvars.bound_contextvars(request_id=f"request-{number}"):
+            assert ask(number) == (number,)
+
+    assert [statement for statement in planned() if "AS hot" in statement] == ["SELECT $1::bigint AS hot"]
