@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 from django.core.checks import register
 
@@ -12,6 +13,10 @@ class RecsysProjectConfig(AppConfig):
         from recsys_project.fast_path.access import access_changed  # noqa: PLC0415 -- it needs the settings.
         from recsys_project.ratelimits import check_rates  # noqa: PLC0415 -- it needs the apps loaded.
 
+        if settings.OTEL_ENABLED:
+            from recsys_project.tracing import start_tracing  # noqa: PLC0415 -- optional.
+
+            start_tracing()
         register(check_rates)
         on_access_change(access_changed)
 
