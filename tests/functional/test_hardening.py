@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -101,6 +102,11 @@ def test_a_file_counts_as_a_body_in_the_admin(server):
     assert status == 413
 
 
+def without_cursor(body: bytes) -> bytes:
+    """A cursor holds the second in which it was made."""
+    return re.sub(rb'"next_cursor":"[^"]*"', b"", body)
+
+
 @pytest.mark.parametrize("header", FORGED)
 def test_no_header_of_a_stranger_is_believed(server, header):
     plain = {
@@ -114,7 +120,7 @@ def test_no_header_of_a_stranger_is_believed(server, header):
         assert forged[1].get("Location") == headers.get("Location")
         assert "evil" not in f"{forged[1]} {forged[2]!r}"
         if b"request_id" not in body:
-            assert forged[2] == body
+            assert without_cursor(forged[2]) == without_cursor(body)
 
 
 def test_no_header_opens_the_metrics_or_another_method(server):

@@ -82,7 +82,7 @@ def test_an_account_is_deleted_once_by_many_requests(cinema: Cinema):
     answers = at_once([lambda: person.ask("DELETE", ME, {"password": PASSWORD}).status] * 4)
 
     assert 204 in answers
-    assert set(answers) <= {204, 401}
+    assert set(answers) <= {204, 401, 503}  # 503: more passwords at once than a process hashes.
     assert person.get(ME).status == 401
     assert not User.objects.filter(pk=person.user.pk).exists()
     assert rows_about(person.user.pk) == 0

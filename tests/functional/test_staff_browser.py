@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.management import call_command
 from django.test import Client, override_settings
 
+from accounts.models import User
 from recsys_project.staff.snapshot import section_forget
 from tests.factories import make_user, make_version
 from tests.functional.browser import CHROMIUM, Browser, browser
@@ -51,8 +52,9 @@ def chromium(tmp_path_factory) -> Browser:
 
 @pytest.fixture
 def desk(server, chromium) -> Browser:
-    """A browser in which a superuser is signed in. Each test begins with an empty database."""
+    """A browser in which a superuser is signed in."""
     client = Client()
+    User.objects.filter(email=ADDRESS).delete()  # While the cinema is open, rows stay.
     client.force_login(make_user(ADDRESS, is_staff=True, is_superuser=True))
     chromium.complaints.clear()
     chromium._send("Network.setCookie", name="sessionid", value=client.cookies["sessionid"].value, url=server.url)
