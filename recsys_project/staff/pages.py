@@ -10,8 +10,7 @@ import structlog
 from celery import current_app
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -74,12 +73,14 @@ def readiness_page(request: HttpRequest, context: dict[str, Any]) -> TemplateRes
 
 @require_POST
 def task_run(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """Sends a task of the schedule now, once, and goes back to the page. Raises PermissionDenied and Http404."""
+    """Sends a task of the schedule now, once, and goes back to the page. Raises PermissionDenied."""
     if not request.user.has_perm("django_celery_beat.change_periodictask"):
         raise PermissionDenied
-    entry = get_object_or_404(PeriodicTask, pk=entry_id)
-    if not entry.task.startswith(OWN_TASKS):
-        raise Http404
+    back = "admin:readiness" if request.POST.get("next") == "readiness" else "admin:index"
+    entry = PeriodicTask.objects.filter(pk=entry_id, task__startswith=OWN_TASKS).first()
+    if entry is None:
+        messages.error(request, "The schedule has no such task any more. Nothing was started.")
+        return HttpResponseRedirect(reverse(back))
     try:
         current_app.send_task(entry.task, loads(entry.args), loads(entry.kwargs), retry=False)
     except (OperationalError, RedisError, OSError, TypeError, ValueError) as error:
@@ -89,7 +90,6 @@ def task_run(request: HttpRequest, entry_id: int) -> HttpResponse:
         rows_log(request, [entry], "Started by hand.")
         messages.success(request, f"{entry.name}: sent to the workers.")
         section_forget("work")
-    back = "admin:readiness" if request.POST.get("next") == "readiness" else "admin:index"
     return HttpResponseRedirect(reverse(back))
 
 

@@ -56,6 +56,7 @@ def window(tmp_path_factory, django_db_setup, django_db_blocker) -> Browser:
 
 def sign_in(server: WebServer, window: Browser, role: Role, email: str) -> None:
     roles_sync()
+    User.objects.filter(email=email).delete()  # While the cinema is open, rows of other tests stay.
     make_user(email, is_staff=True).groups.add(Group.objects.get(name=role))
     window.open(f"{server.url}/admin/login/")
     if window.run("document.querySelector('#logout-form') !== null"):

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db
 STORED = {
     "event_id",
     "kind",
+    "q",  # Invisible characters alone are blank.
     "scenario",
     "user",
     "cursor",
