@@ -115,7 +115,7 @@ def _finish(deletion: MovieDeletion) -> None:
     if movie is not None:
         with connection.cursor() as cursor:
             for one in _in_batches():
-                cursor.execute(f"DELETE FROM {one.table} WHERE {one.column} = %s", [movie.pk])  # noqa: S608
+                cursor.execute(f"DELETE FROM {one.table} WHERE {one.column} = %s", [movie.pk])  # noqa: S608  # nosec B608
         movie.delete()
     deletion.deleted, deletion.finished_at = deletion.rows, timezone.now()
     deletion.save(update_fields=["deleted", "finished_at"])
