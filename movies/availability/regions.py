@@ -1,24 +1,15 @@
-"""Regions: countries by their ISO 3166-1 alpha-2 codes, with the names that the time zone database has."""
+"""Regions: where movies are available, which are countries."""
 
-from collections.abc import Mapping
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from movies.countries import COUNTRIES
+
 DEFAULTS = ("everywhere", "nowhere")
-
-
-def _read() -> Mapping[str, str]:
-    text = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return MappingProxyType({row[0]: row[1] for row in rows})
-
-
 # Names by code.
-REGIONS = _read()
+REGIONS = COUNTRIES
 
 
 def effective_region(asked: str = "") -> str:
