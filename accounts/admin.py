@@ -19,16 +19,16 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts import log_admin  # noqa: F401 -- it registers its model.
 from accounts.addresses import validated
 from accounts.clients import admin as client_admin  # noqa: F401 -- it registers its models.
 from accounts.deletion import user_delete
 from accounts.models import User
-from accounts.people_search import SEARCH_HELP, people_found
-from accounts.privileges import PRIVILEGES, is_superuser, may_touch, rights_given_by, roles_given_by
-from accounts.roles import Role
-from accounts.staff_log import view_log
-from accounts.support_admin import SupportAdmin
+from accounts.staff import log_admin  # noqa: F401 -- it registers its model.
+from accounts.staff.log import view_log
+from accounts.staff.people_search import SEARCH_HELP, people_found
+from accounts.staff.privileges import PRIVILEGES, is_superuser, may_touch, rights_given_by, roles_given_by
+from accounts.staff.roles import Role
+from accounts.staff.support_admin import SupportAdmin
 from recsys_project.staff_admin import StaffModelAdmin
 from recsys_project.staff_admin.keyset import KeysetAdmin
 
@@ -92,7 +92,7 @@ class OriginFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(SupportAdmin, DjangoUserAdmin, KeysetAdmin):
-    """Users. Who gives rights, and who changes or deletes somebody who has any, is in ``accounts.privileges``."""
+    """Users. Who gives rights, and who changes or deletes somebody who has any, is in ``accounts.staff.privileges``."""
 
     form = UserEditForm
     add_form = UserAddForm
@@ -186,7 +186,7 @@ admin.site.unregister([TOTPDevice, StaticDevice])
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, StaffModelAdmin):
     """Groups, which only superusers change: a member of staff could add any right to a group of their own. Nobody
-    changes the roles, which each migration sets (``accounts.roles``)."""
+    changes the roles, which each migration sets (``accounts.staff.roles``)."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and is_superuser(request.user)

@@ -24,7 +24,7 @@ class AccountsConfig(AppConfig):
 
 def _roles_follow(app_config: AppConfig, apps: Any = site_apps, **kwargs: Any) -> None:
     """Brings the roles in step with the permissions of the app that was migrated."""
-    from accounts.roles import ROLE_APPS, roles_sync  # noqa: PLC0415 -- it needs the apps loaded.
+    from accounts.staff.roles import ROLE_APPS, roles_sync  # noqa: PLC0415 -- it needs the apps loaded.
 
     if app_config.label not in ROLE_APPS:
         return

@@ -15,8 +15,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldForeignKeyRawIdWidget
 
-from accounts.people_search import people_named
-from accounts.staff_log import view_log
+from accounts.staff.log import view_log
+from accounts.staff.people_search import people_named
 from events.attribution.followed import (
     Followed,
     followed_by_list,

@@ -8,7 +8,7 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import on_user_delete  # noqa: PLC0415 -- it needs the apps loaded.
         from accounts.privacy.cleaners import on_taste_reset  # noqa: PLC0415
-        from accounts.support import on_support  # noqa: PLC0415
+        from accounts.staff.support import on_support  # noqa: PLC0415
         from events.attribution.checks import check_attribution  # noqa: PLC0415
         from events.attribution.support import activity_section, lists_section  # noqa: PLC0415
         from events.list_invalidation import forget_user_on_commit  # noqa: PLC0415

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from accounts.models import User
-from accounts.support import SupportSection
+from accounts.staff.support import SupportSection
 from events.attribution.followed import followed_by_list, followed_text, source_words, sources_text, title_in, titles_of
 from events.models import Interaction, Rating, ServedRecommendation
 

@@ -1,8 +1,7 @@
 """Staff's pages of recommending. Importing this package registers them."""
 
-from recommendations.admin import trained, versions
+from recommendations.admin import readiness_filter, trained, versions
 from recommendations.curation import admin as curation
 from recommendations.experiments import admin as experiments
-from recommendations.training import readiness_filter
 
 __all__ = ["curation", "experiments", "readiness_filter", "trained", "versions"]

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from accounts.models import User
-from accounts.roles import Role, roles_sync
 from accounts.signins import tokens_issue
+from accounts.staff.roles import Role, roles_sync
 from tests.factories import PASSWORD, make_user
 from tests.functional.browser import CHROMIUM, Browser, browser
 from tests.functional.web_server import WebServer, web_server

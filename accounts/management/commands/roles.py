@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
-from accounts.roles import Role, role_grant, roles_sync
+from accounts.staff.roles import Role, role_grant, roles_sync
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from accounts.models import User
-from accounts.roles import Role
+from accounts.staff.roles import Role
 from tests.factories import make_cast, make_user
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,6 @@
 """Which role may do what on which page of the admin. A page without a row fails ``test_role_matrix.py``."""
 
-from accounts.roles import Role
+from accounts.staff.roles import Role
 
 CURATOR, ANALYST, OPERATOR, ADMINISTRATOR = Role
 _ALL = "vacd"

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from accounts.staff_log import view_log
+from accounts.staff.log import view_log
 from events.attribution.selectors import COUNTS
 from events.models import Interaction, ListImpression, Rating, RecommendationStatistic, ServedRecommendation, Tag
 from events.services import interaction_record

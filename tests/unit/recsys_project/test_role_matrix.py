@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, resolve, reverse
 
 from accounts.models import User
-from accounts.roles import Role
+from accounts.staff.roles import Role
 from tests.factories import make_user
 from tests.unit.recsys_project.role_matrix import ACTIONS, MODELS, PAGES
 from tests.unit.recsys_project.test_query_counts import full_tables  # noqa: F401 -- a fixture.

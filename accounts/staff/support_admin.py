@@ -15,10 +15,10 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.privacy.export import export_write
-from accounts.privileges import may_touch
 from accounts.signins import sign_ins_end
-from accounts.staff_log import act_log, view_log
-from accounts.support import masked, support_sections
+from accounts.staff.log import act_log, view_log
+from accounts.staff.privileges import may_touch
+from accounts.staff.support import masked, support_sections
 from recsys_project.staff_admin import StaffModelAdmin
 
 _NO_STORE = {"Cache-Control": "no-store"}

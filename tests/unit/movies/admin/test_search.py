@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from movies.admin.search import movies_found, people_found
 from movies.models import Credit, Movie, Person
-from movies.staff_search import movies_found, people_found
 from tests.factories import make_movie
 
 CHANGELIST = "/admin/movies/movie/"

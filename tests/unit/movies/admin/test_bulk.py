@@ -2,7 +2,7 @@
 
 import pytest
 
-from movies import bulk_admin
+from movies.admin import bulk
 from movies.models import Movie
 from tests.factories import make_genre, make_movie
 
@@ -78,7 +78,7 @@ def test_all_movies_of_a_filter_are_tagged(cast, staff):
 
 @pytest.mark.parametrize("action", ["hide_selected", "tag_selected"])
 def test_too_many_movies_are_refused(cast, staff, monkeypatch, action):
-    monkeypatch.setattr(bulk_admin, "MAX_SELECTED", 1)
+    monkeypatch.setattr(bulk, "MAX_SELECTED", 1)
     form = {"action": action, "_selected_action": [cast["Heat"].pk, cast["Casino"].pk], "apply": "1"}
     page = staff.post(CHANGELIST, {**form, "add_keywords": "x"}, follow=True)
 

@@ -10,8 +10,10 @@ from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 
 from movies import services
+from movies.admin.bulk import MovieBulkAdmin
+from movies.admin.poster import PosterAdmin
+from movies.admin.search import movies_found, people_found
 from movies.availability.admin import AvailabilityInline, set_availability
-from movies.bulk_admin import MovieBulkAdmin
 from movies.caching.announcing import AnnouncingAdmin
 from movies.changes.admin import MovieHistoryAdmin
 from movies.changes.frozen import movies_frozen
@@ -19,9 +21,7 @@ from movies.deletion.admin import DeletionAdmin
 from movies.merging.admin import MergingAdmin
 from movies.models import Credit, DatasetMovie, Genre, Movie, MovieCertificate, Person
 from movies.paginator import EstimatedCountPaginator
-from movies.poster_admin import PosterAdmin
 from movies.sheets.admin import MovieSheetAdmin
-from movies.staff_search import movies_found, people_found
 from movies.text import normalise_query
 from recsys_project.staff_admin import StaffTabularInline
 

@@ -5,8 +5,8 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from accounts.people_search import people_named
-from accounts.staff_log import VIEW
+from accounts.staff.log import VIEW
+from accounts.staff.people_search import people_named
 from recsys_project.staff_admin import ReadOnlyAdmin
 from recsys_project.staff_admin.keyset import KeysetAdmin
 

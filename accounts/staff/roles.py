@@ -81,7 +81,7 @@ ROLE_PERMISSIONS: Final[dict[Role, tuple[str, ...]]] = {
         "accounts.add_clientkey",
         "accounts.change_clientkey",
     ),
-    # Everything, people among it. Which rights they may give is in accounts.privileges.
+    # Everything, people among it. Which rights they may give is in accounts.staff.privileges.
     Role.ADMINISTRATOR: (
         "accounts.*",
         "movies.*",

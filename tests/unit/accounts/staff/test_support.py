@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.roles import Role
-from accounts.staff_log import VIEW
+from accounts.staff.log import VIEW
+from accounts.staff.roles import Role
 from events.models import Interaction, RecommendationOutcome, ServedRecommendation
 from tests.factories import client_of, make_imported_user, make_user
 from tests.served import list_id_at

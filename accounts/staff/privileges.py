@@ -1,7 +1,7 @@
 """Who may give rights, and who may touch somebody who has some.
 
-Superusers may do everything. Administrators (``accounts.roles``) give and take the other roles, and touch people who
-have nothing beyond those. Other staff, whatever permissions they have, give no rights and touch nobody who has any.
+Superusers may do everything. Administrators (``accounts.staff.roles``) give and take the other roles, and touch people
+who have nothing beyond those. Other staff, whatever permissions they have, give no rights and touch nobody who has any.
 """
 
 from typing import Any, Final
@@ -10,8 +10,8 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 
 from accounts.models import User
-from accounts.roles import Role
 from accounts.selectors import has_privileges
+from accounts.staff.roles import Role
 
 # The fields of a user that are rights.
 PRIVILEGES: Final = ("is_staff", "is_superuser", "groups", "user_permissions")

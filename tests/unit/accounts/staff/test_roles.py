@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import User
-from accounts.roles import ROLE_PERMISSIONS, Role, role_grant, roles_sync
+from accounts.staff.roles import ROLE_PERMISSIONS, Role, role_grant, roles_sync
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""What staff may do, what they see of people and do for them, and the log of both."""
