@@ -17,7 +17,7 @@ class MoviesBusyError(ValidationError):
     """The movies cannot be locked now; trying again later may succeed."""
 
 
-def movies_lock(*, movie_ids: Collection[int]) -> dict[int, Movie]:
+def movies_lock_to_merge(*, movie_ids: Collection[int]) -> dict[int, Movie]:
     """Locks these movies (FOR UPDATE) until the transaction ends, and returns those that exist, by id.
 
     Nobody can record an event of them meanwhile. Raises MoviesBusyError if an import runs or they stay busy. Call it

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.merging.filling import filling_apply, filling_plan, filling_undo
-from movies.merging.locking import MoviesBusyError, movies_lock
+from movies.merging.locking import MoviesBusyError, movies_lock_to_merge
 from movies.merging.models import MergedRows, MovieMerge
 from movies.merging.moving import array_replace, rows_count, rows_move, rows_move_back
 from movies.merging.references import MovieReference, arrays, references
@@ -144,7 +144,7 @@ def merge_progress(merge: MovieMerge) -> str:
 def _merge(merge: MovieMerge) -> None:
     """In a transaction; the merge's row is new or locked."""
     duplicate_id, target_id = merge.duplicate_id, merge.target_id
-    duplicate, target = _checked(movies_lock(movie_ids=[duplicate_id, target_id]), duplicate_id, target_id)
+    duplicate, target = _checked(movies_lock_to_merge(movie_ids=[duplicate_id, target_id]), duplicate_id, target_id)
     merge.duplicate_status = duplicate.status
     Movie.objects.filter(pk=duplicate_id).update(status=Movie.Status.MERGED, merged_into=target)
     Movie.objects.filter(merged_into=duplicate_id).update(merged_into=target)
@@ -164,7 +164,7 @@ def _merge(merge: MovieMerge) -> None:
 def _undo(merge: MovieMerge) -> None:
     """In a transaction; the merge's row is locked."""
     duplicate_id, target_id = merge.duplicate_id, merge.target_id
-    found = movies_lock(movie_ids=[duplicate_id, target_id])
+    found = movies_lock_to_merge(movie_ids=[duplicate_id, target_id])
     _undo_check(merge)
     duplicate, target = found[duplicate_id], found[target_id]
     merge.state, merge.undone_at = MovieMerge.State.UNDONE, timezone.now()

@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts.models import User
+from accounts.staff.support import masked
 from recommendations.admin.preview_forms import ListForm, MovieForm, PersonListForm
 from recommendations.curation.active import Curation, curation_now
 from recommendations.curation.config import HOME, ConfigError, scenario_config_read
@@ -54,12 +55,6 @@ class Trial:
     scenario: str = HOME
     filters: ListFilters | None = None
     notes: tuple[str, ...] = ()
-
-
-def masked(email: str) -> str:
-    """An e-mail address of which only the first letter and the domain can be read; "" for none."""
-    name, _, domain = email.partition("@")
-    return f"{name[:1]}…@{domain}" if domain else ""
 
 
 class PreviewAdmin(ReadOnlyAdmin):
@@ -152,7 +147,7 @@ class PreviewAdmin(ReadOnlyAdmin):
             movie = form.cleaned_data["movie"]
             if name == "people":
                 fans = audience_of(movie=movie, limit=50)
-                found = None if fans is None else [(fan, masked(fan.email)) for fan in fans]
+                found = None if fans is None else [(fan, masked(fan.email) if fan.email else "") for fan in fans]
                 context |= {"movie": movie, name: found}
                 logger.info("audience_previewed", movie=movie.pk, staff=request.user.pk)
             else:

@@ -13,6 +13,8 @@ from recommendations.models import ModelVersion
 Status = ModelVersion.Status
 # The finished trainings whose durations the next one is expected to take.
 _MEASURED = 5
+# Less says nothing of how long the rest takes.
+_LEAST_PROGRESS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class TrainingNow:
 def trainings_now() -> list[TrainingNow]:
     """The trainings that wait or run, the oldest first. Two queries; one without any.
 
-    The remaining time is that of the median of the last trainings.
+    The remaining time is that of the median of the last trainings; without any, what the progress so far leaves.
     """
     rows = list(
         ModelVersion.objects.filter(status__in=[Status.REQUESTED, Status.TRAINING, Status.READY]).order_by("pk")
@@ -45,7 +47,11 @@ def trainings_now() -> list[TrainingNow]:
 def _now(row: ModelVersion, usual: float | None) -> TrainingNow:
     running = row.status != Status.REQUESTED and row.started_at is not None
     seconds = (timezone.now() - row.started_at).total_seconds() if running and row.started_at else None
-    remaining = None if seconds is None or usual is None else max(0.0, usual - seconds)
+    remaining = None
+    if seconds is not None and usual is not None:
+        remaining = max(0.0, usual - seconds)
+    elif seconds is not None and row.progress > _LEAST_PROGRESS:
+        remaining = seconds * (1 - row.progress) / row.progress
     return TrainingNow(
         row.pk, row.status, row.stage, row.progress, row.attempts, row.not_before, row.error, seconds, remaining
     )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from recommendations.models import ModelVersion
 from recommendations.training.gate import MEASURE
+from recommendations.training.status import TrainingNow, trainings_now
 
 Status = ModelVersion.Status
 SHOWN_VERSIONS = 30
@@ -26,7 +27,7 @@ _VERDICTS = {
 
 
 def model_figures() -> dict[str, Any]:
-    """The live version and the newest ones. Two queries."""
+    """The live version and the newest ones. Four queries at most."""
     now = timezone.now()
     columns = ModelVersion.objects.defer("hyperparameters", "artefacts", "serving")
     versions = list(columns[:SHOWN_VERSIONS])
@@ -34,7 +35,7 @@ def model_figures() -> dict[str, Any]:
     measured = [version for version in reversed(versions) if _quality(version) is not None]
     return {
         "live": None if live is None else _live(live, now),
-        "training": [_progress(version, now) for version in versions if version.status in _UNFINISHED],
+        "training": [_progress(training, now) for training in trainings_now()],
         "quality": {
             "versions": [version.pk for version in measured],
             "model": [_quality(version) for version in measured],
@@ -42,9 +43,6 @@ def model_figures() -> dict[str, Any]:
         },
         "nights": [_night(version) for version in versions[:SHOWN_NIGHTS]],
     }
-
-
-_UNFINISHED = (Status.REQUESTED, Status.TRAINING)
 
 
 def _live(version: ModelVersion, now: datetime) -> dict[str, Any]:
@@ -77,21 +75,18 @@ def _night(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _progress(version: ModelVersion, now: datetime) -> dict[str, Any]:
+def _progress(training: TrainingNow, now: datetime) -> dict[str, Any]:
     """A training that waits or runs, with the time it is likely to end or to start."""
-    left = None
-    if version.status == Status.TRAINING and version.started_at and version.progress > 0.02:
-        elapsed = (now - version.started_at).total_seconds()
-        left = timedelta(seconds=elapsed * (1 - version.progress) / version.progress)
+    left = training.remaining
     return {
-        "id": version.pk,
-        "state": _VERDICTS[Status(version.status)],
-        "stage": version.stage,
-        "progress": version.progress,
-        "attempts": version.attempts,
-        "cause": version.error,
-        "starts": version.not_before if version.status == Status.REQUESTED else None,
-        "ends": None if left is None else now + left,
+        "id": training.version_id,
+        "state": _VERDICTS[Status(training.status)],
+        "stage": training.stage,
+        "progress": training.progress,
+        "attempts": training.attempts,
+        "cause": training.error,
+        "starts": training.not_before if training.status == Status.REQUESTED else None,
+        "ends": None if left is None else now + timedelta(seconds=left),
     }
 
 

@@ -1,14 +1,18 @@
 """The dashboard: who sees what, and that nothing which is away takes the page with it."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import DatabaseError
 from django.test import Client
+from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events.models import ServedRecommendation
 from recommendations.models import ModelVersion
 from recommendations.training.readiness import readiness_count
+from recommendations.training.status import trainings_now
 from recsys_project.staff import pages, snapshot, task_board, work_figures
 from tests.factories import make_movie, make_user, make_version
 
@@ -100,6 +104,17 @@ def test_a_running_training_has_an_end(django_user_model):
 
     assert (training["stage"], training["progress"]) == ("fit", 0.5)
     assert training["ends"] is not None
+
+
+def test_the_end_of_a_training_is_that_of_the_page_of_versions():
+    began = timezone.now() - timedelta(hours=1)
+    make_version(started_at=began, finished_at=began + timedelta(minutes=10))
+    make_version("training", progress=0.9, started_at=timezone.now() - timedelta(minutes=1))
+
+    (training,) = desk_of(is_superuser=True).get("/admin/").context["desk"]["model"]["training"]
+    (followed,) = trainings_now()
+
+    assert timedelta(minutes=8) < training["ends"] - timezone.now() <= timedelta(seconds=followed.remaining + 60)
 
 
 def test_empty_lists_and_fallbacks_have_shares():
