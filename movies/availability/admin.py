@@ -136,7 +136,8 @@ def set_availability(
         windows = form.windows()
         ids = [movie.pk for movie in movies]
         try:
-            changed = availability_set(movie_ids=ids, windows=windows, keep_other_regions=keep)
+            user_id = request.user.pk
+            changed = availability_set(movie_ids=ids, windows=windows, keep_other_regions=keep, user_id=user_id)
         except ValidationError as error:  # One was deleted meanwhile.
             model_admin.message_user(request, f"Nothing is changed. {' '.join(error.messages)}", messages.ERROR)
             return None

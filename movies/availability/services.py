@@ -13,7 +13,8 @@ from django.db import transaction
 from movies.availability.models import MovieAvailability
 from movies.availability.regions import REGIONS, region_error
 from movies.caching.version_tokens import invalidate_catalogue
-from movies.models import Movie
+from movies.changes.models import MovieChange
+from movies.changes.services import changes_recorded
 
 logger = structlog.get_logger(__name__)
 
@@ -34,9 +35,16 @@ class Window:
             raise ValidationError({"available_to": "The last day must not be before the first one."})
 
 
-@transaction.atomic
-def availability_set(*, movie_ids: Collection[int], windows: Sequence[Window], keep_other_regions: bool = False) -> int:
+def availability_set(
+    *,
+    movie_ids: Collection[int],
+    windows: Sequence[Window],
+    keep_other_regions: bool = False,
+    user_id: int | None = None,
+) -> int:
     """Gives each of these movies these windows in place of its own; returns how many movies there are.
+
+    The change is in the history of each movie as user_id's.
 
     Without windows a movie is available as AVAILABILITY_DEFAULT says. keep_other_regions: windows of regions that
     ``windows`` does not name stay. Raises ValidationError naming ``region``, ``available_to`` or ``movies``.
@@ -45,12 +53,18 @@ def availability_set(*, movie_ids: Collection[int], windows: Sequence[Window], k
         window.check()
     if len({(window.region, window.available_from) for window in windows}) < len(windows):
         raise ValidationError({"region": "Two windows of one region begin on the same day."})
-    known = list(
-        Movie.objects.filter(pk__in=list(movie_ids)).order_by("pk").select_for_update().values_list("pk", flat=True)
-    )
-    if unknown := sorted(set(movie_ids) - set(known)):
-        raise ValidationError({"movies": f"There is no movie of the id {unknown[0]}."})
-    old = MovieAvailability.objects.filter(movie_id__any_of=known)
+    with changes_recorded(
+        movie_ids=movie_ids, user_id=user_id, kind=MovieChange.Kind.BULK, fields=["availability"]
+    ) as known:
+        if unknown := sorted(set(movie_ids) - set(known)):
+            raise ValidationError({"movies": f"There is no movie of the id {unknown[0]}."})
+        _replace(known, windows, keep_other_regions)
+    logger.info("availability_set", movies=len(known), windows=len(windows))
+    return len(known)
+
+
+def _replace(movie_ids: Sequence[int], windows: Sequence[Window], keep_other_regions: bool) -> None:
+    old = MovieAvailability.objects.filter(movie_id__any_of=movie_ids)
     if keep_other_regions:
         old = old.filter(region__in={window.region for window in windows})
     old.delete()
@@ -62,14 +76,12 @@ def availability_set(*, movie_ids: Collection[int], windows: Sequence[Window], k
                 available_from=window.available_from,
                 available_to=window.available_to,
             )
-            for movie_id in known
+            for movie_id in movie_ids
             for window in windows
         ],
         batch_size=5000,
     )
     availability_changed()
-    logger.info("availability_set", movies=len(known), windows=len(windows))
-    return len(known)
 
 
 def availability_changed() -> None:

@@ -55,7 +55,10 @@ class MovieHistoryAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The changes, newest first, and what the admin logged before changes were recorded."""
+        """The changes with their values, and below them the whole admin log of the movie; both newest first.
+
+        The log repeats the edits: it alone has merges, and what was done before changes were recorded.
+        """
         movie = self.get_object(request, unquote(object_id))
         if movie is None:
             missing = cast(Any, self)._get_obj_does_not_exist_redirect(request, self.opts, object_id)
@@ -66,15 +69,13 @@ class MovieHistoryAdmin(admin.ModelAdmin):
         shown = [{"change": change, "fields": change_in_words(change)} for change in changes]
         content_type = ContentType.objects.get_for_model(Movie)
         logged = LogEntry.objects.filter(content_type=content_type, object_id=str(movie.pk))
-        if changes:
-            logged = logged.filter(action_time__lt=changes[-1].changed_at)
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {movie}",
             "opts": self.opts,
             "object": movie,
             "shown": shown,
-            "logged": logged.select_related("user").order_by("-action_time")[:MAX_SHOWN],
+            "logged": logged.select_related("user").order_by("-action_time", "-pk")[:MAX_SHOWN],
             "last": change_to_undo(movie_id=movie.pk) if self.has_change_permission(request, movie) else None,
             **(extra_context or {}),
         }

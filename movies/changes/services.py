@@ -21,15 +21,15 @@ def movies_lock(movie_ids: Iterable[int]) -> list[int]:
 @contextmanager
 def changes_recorded(
     *, movie_ids: Iterable[int], user_id: int | None, kind: str, fields: Collection[str] = FIELDS
-) -> Iterator[None]:
-    """Records what its body changes of these fields of the movies, in one transaction with it.
+) -> Iterator[list[int]]:
+    """Records what its body changes of these fields of the movies, in one transaction with it; yields their ids.
 
     The movies are locked first, so that each value before is the one that was replaced.
     """
     with transaction.atomic():
         ids = movies_lock(movie_ids)
         before = movie_snapshots(ids, fields)
-        yield
+        yield ids
         changes_record(before=before, after=movie_snapshots(ids, fields), user_id=user_id, kind=kind)
 
 

@@ -1,13 +1,16 @@
 """The values of movies as JSON, so that two states of a movie can be compared and an earlier one restored.
 
 A snapshot maps names of fields to values: those of the movie's own columns as they are, ``genres`` as ``[[id, name]]``,
-``credits`` as ``[[person id, name, role, position]]`` and ``certificates`` as ``{country: certificate}``. Names stand
-beside ids for readers; only ids are compared.
+``credits`` as ``[[person id, name, role, position]]``, ``certificates`` as ``{country: certificate}`` and
+``availability`` as ``[[region, first day, last day]]`` with days as ISO 8601 or None. Names stand beside ids for readers;
+only ids are compared.
 """
 
 from collections.abc import Collection, Iterable
+from datetime import date
 from typing import Any
 
+from movies.availability.models import MovieAvailability
 from movies.models import Credit, Movie, MovieCertificate
 
 Snapshot = dict[str, Any]
@@ -16,7 +19,7 @@ COLUMNS = (
     *("title", "year", "status", "overview", "keywords", "runtime_minutes", "language", "poster_url"),
     *("movielens_id", "imdb_id", "tmdb_id"),
 )
-RELATED = ("genres", "credits", "certificates")
+RELATED = ("genres", "credits", "certificates", "availability")
 FIELDS = (*COLUMNS, *RELATED)
 
 
@@ -41,7 +44,15 @@ def movie_snapshots(movie_ids: Iterable[int], fields: Collection[str] = FIELDS) 
         for movie_id, country, certificate in certificates.values_list("movie_id", "country", "certificate"):
             if movie_id in found:
                 found[movie_id]["certificates"][country] = certificate
+    if "availability" in fields:
+        windows = MovieAvailability.objects.filter(movie_id__any_of=ids).order_by("region", "available_from", "pk")
+        days = windows.values_list("movie_id", "region", "available_from", "available_to")
+        _fill(found, "availability", ((pk, region, _iso(first), _iso(last)) for pk, region, first, last in days))
     return found
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _fill(found: dict[int, Snapshot], name: str, rows: Iterable[tuple[Any, ...]]) -> None:

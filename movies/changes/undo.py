@@ -5,6 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from movies.availability.models import MovieAvailability
+from movies.availability.services import availability_changed
 from movies.changes.frozen import movies_frozen
 from movies.changes.models import MovieChange
 from movies.changes.services import changes_record, movies_lock
@@ -89,6 +91,13 @@ def _restore(movie: Movie, values: Snapshot) -> None:
             MovieCertificate(movie=movie, country=country, certificate=certificate)
             for country, certificate in values["certificates"].items()
         )
+    if "availability" in values:
+        MovieAvailability.objects.filter(movie=movie).delete()
+        MovieAvailability.objects.bulk_create(
+            MovieAvailability(movie=movie, region=region, available_from=first, available_to=last)
+            for region, first, last in values["availability"]
+        )
+        availability_changed()
 
 
 def _check_present(model: Any, rows: list[Any]) -> None:

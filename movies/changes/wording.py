@@ -60,6 +60,8 @@ def _entries(name: str, value: Any) -> list[str]:
         return [row[1] for row in value]
     if name == "credits":
         return [f"{person} ({role} {position})" for _, person, role, position in value]
+    if name == "availability":
+        return [f"{region} {first or '…'} to {last or '…'}" for region, first, last in value]
     if isinstance(value, dict):
         return [f"{country} {certificate}" for country, certificate in value.items()]
     return [str(entry) for entry in value]

@@ -1,6 +1,6 @@
 """What staff change of a movie is in its history, with the values before and after, and the last change is undone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django_redis import get_redis_connection
 
 from accounts.models import User
+from movies.availability.models import MovieAvailability
+from movies.availability.services import Window, availability_set
 from movies.caching.version_tokens import CATALOGUE, token_key
 from movies.changes import admin
 from movies.changes.models import MovieChange
@@ -103,6 +105,37 @@ def test_the_page_shows_who_when_and_what(edit, client, staff, heat):
     assert "<ins>&lt;b&gt;A thief.&lt;/b&gt;</ins>" in page
     assert "<del>Crime</del> <ins>Noir</ins>" in page
     assert "Undo the last change" in page
+
+
+def test_the_page_shows_merges_after_an_edit(edit, client, heat):
+    edit(year=1996)
+    other = make_movie("Ronin")
+    form = {"duplicate": make_movie("Heat again").pk, "target": heat.pk, "reason": "the same film"}
+    client.post(f"{CHANGELIST}merge/", form)
+    page = client.get(f"{CHANGELIST}{heat.pk}/history/").text
+
+    assert "the same film" in page
+    assert "the same film" not in client.get(f"{CHANGELIST}{other.pk}/history/").text
+
+
+def test_availability_is_recorded_and_undone(edit, client, staff, heat):
+    MovieAvailability.objects.create(movie=heat, region="NO")
+    availability_set(movie_ids=[heat.pk], windows=[Window("SE", None, date(2026, 5, 10))], user_id=staff.pk)
+    change = MovieChange.objects.get()
+
+    assert (change.kind, change.user) == ("bulk", staff)
+    assert change.after == {"availability": [["SE", None, "2026-05-10"]]}
+    page = client.get(f"{CHANGELIST}{heat.pk}/history/").text
+    assert "<del>NO … to …</del> <ins>SE … to 2026-05-10</ins>" in page
+    undo(client, heat)
+    assert list(heat.availability.values_list("region", "available_to")) == [("NO", None)]
+
+
+def test_availability_that_stays_records_nothing(staff, heat):
+    MovieAvailability.objects.create(movie=heat, region="NO")
+    availability_set(movie_ids=[heat.pk], windows=[Window("NO")], user_id=staff.pk)
+
+    assert not MovieChange.objects.exists()
 
 
 def test_undo_restores_every_field(client, staff, heat, django_capture_on_commit_callbacks):
