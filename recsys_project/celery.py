@@ -1,6 +1,7 @@
 """The Celery application, configured by Django's settings with the prefix ``CELERY_``.
 
-The hooks here apply to all tasks: JSON logs, the request id inherited from the sender, and metrics.
+The hooks here apply to all tasks: JSON logs, the request id inherited from the sender, and the folder of metrics, which
+workers.task_metrics counts.
 """
 
 import logging.config
@@ -51,7 +52,7 @@ if "celery" in Path(sys.argv[0]).parts[-2:] and {"worker", "beat"} & set(sys.arg
     configure_structlog()
     log_everything()
 
-app = App("recsys_project", loader="recsys_project.celery:Loader")
+app = App("recsys_project", loader="recsys_project.celery:Loader", task_cls="workers.task_metrics:MeasuredTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workers"])
 
@@ -75,7 +76,7 @@ def _start_worker(**kwargs: Any) -> None:
     log_signals()
     _structlog_receiver.connect_worker_signals()
     task_signals.connect()
-    multiprocess.wipe_dead(multiprocess.prepare("worker"))
+    multiprocess.begin(multiprocess.prepare("worker"))
 
 
 def _inherit(context: dict[str, Any], **kwargs: Any) -> None:
@@ -86,16 +87,21 @@ def _inherit(context: dict[str, Any], **kwargs: Any) -> None:
 modify_context_before_task_publish.connect(_inherit)
 
 
-@signals.task_prerun.connect
-def _start_clock(task: Any, **kwargs: Any) -> None:
-    task.request._started_at = time.perf_counter()
+@signals.before_task_publish.connect
+def _say_when(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """Notes in the message when it was sent, for the age of queues and the wait of tasks."""
+    if isinstance(headers, dict):
+        headers.setdefault("sent_at", time.time())
+
+
+@signals.worker_process_init.connect
+def _merge_ended(**kwargs: Any) -> None:
+    """A child that replaces an ended one merges its metrics, so that their files do not grow in number."""
+    multiprocess.merge_ended(multiprocess.prepare("worker"))
 
 
 @signals.task_postrun.connect
-def _count(task: Any, state: str | None, **kwargs: Any) -> None:
-    from recsys_project.metrics import TASK_SECONDS, TASKS  # noqa: PLC0415 -- the client is imported after prepare().
+def _observe_process(**kwargs: Any) -> None:
+    from recsys_project.metrics.processes import observe_process  # noqa: PLC0415 -- imported after prepare().
 
-    TASKS.labels(task=task.name, state=state or "UNKNOWN").inc()
-    started = getattr(task.request, "_started_at", None)
-    if started is not None:
-        TASK_SECONDS.labels(task=task.name).observe(time.perf_counter() - started)
+    observe_process()

@@ -73,8 +73,8 @@ _metrics = multiprocess.prepare(f"web-{os.environ.get('PORT', '8000')}")
 
 
 def on_starting(server: Any) -> None:
-    """Removes metrics of ended processes before the first worker starts; not at a reload, where counts continue."""
-    multiprocess.wipe_dead(_metrics)
+    """Removes the metrics of an earlier start before the first worker starts; not at a reload, where counts go on."""
+    multiprocess.begin(_metrics)
 
 
 def when_ready(server: Any) -> None:
@@ -95,8 +95,6 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Removes the gauges of a worker that has exited; its counters are kept."""
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 -- after the folder is set.
-
-    mark_process_dead(worker.pid)
+    """Removes the gauges of a worker that has exited, and merges its counts with those of others."""
+    multiprocess.merge_ended(_metrics)
     counts.remove(worker.pid)

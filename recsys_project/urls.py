@@ -8,7 +8,8 @@ from recommendations.api.discovery_views import GenreListView, SearchView, Simil
 from recommendations.api.home_views import HomeView
 from recommendations.api.rank_views import RankView
 from recommendations.api.views import MoviePageView
-from recsys_project import health, metrics
+from recsys_project import health
+from recsys_project.metrics.view import metrics
 from recsys_project.schema import DocsView, SchemaView
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
-    path("metrics", metrics.metrics, name="metrics"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/", include("accounts.pages.urls")),
     path("api/auth/", include("accounts.api.urls")),
     path("api/users/", include("accounts.api.client_urls")),

@@ -1,21 +1,22 @@
-"""The base class of all tasks: retries and redelivery. Metrics and logging are in recsys_project.celery."""
+"""The base class of all tasks: retries and redelivery. Logging is in recsys_project.celery."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import structlog
-from celery import Task
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
+
+from workers.task_metrics import MeasuredTask
 
 logger = structlog.get_logger(__name__)
 
 _DAY = 86_400
 
 
-class BaseTask(Task):
+class BaseTask(MeasuredTask):
     """A task calls one service and is idempotent.
 
     It is retried while the database is unavailable. A task whose process is killed returns to the queue; one that kills
@@ -30,9 +31,10 @@ class BaseTask(Task):
     retry_jitter = True
     max_deliveries = 3
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.request.called_directly or self._deliveries() <= self.max_deliveries:
+    def run_delivered(self, *args: Any, **kwargs: Any) -> Any:
+        if self._deliveries() <= self.max_deliveries:
             return self.run(*args, **kwargs)
+        self.mark_dropped()
         logger.error("task_dropped", task=self.name, deliveries=self.max_deliveries)
         return None
 

@@ -9,9 +9,9 @@ from django_redis import get_redis_connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from recsys_project.broker import broker_client
 from recsys_project.doctor.database import first_line
 from recsys_project.doctor.findings import Finding, Level
-from recsys_project.staff.work_figures import broker_connection
 
 # The share of maxmemory from which Redis soon evicts, or refuses to write.
 _FULL = 0.9
@@ -39,10 +39,9 @@ def cache_findings() -> Iterator[Finding]:
 def broker_findings() -> Iterator[Finding]:
     """The broker of CELERY_BROKER_URL, if it is a Redis."""
     try:
-        with broker_connection() as link:
-            client = getattr(link.channel(), "client", None)
+        with broker_client() as client:
             if client is None:
-                yield Finding("broker", Level.OK, f"The broker ({link.transport.driver_name}) answers.")
+                yield Finding("broker", Level.OK, "The broker answers; it is no Redis.")
                 return
             started = time.perf_counter()
             client.ping()

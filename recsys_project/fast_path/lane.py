@@ -84,7 +84,7 @@ class Lane:
             for one in routes
             for guest in (False, True)
         }
-        self._records = Records("https" if self._secure else "http")
+        self._records = Records()
         # Whether a connection's address is its client's, or that of a proxy in front of the site.
         self.sees_addresses = True
         self._hosts: dict[bytes, bool] = {}
@@ -208,15 +208,15 @@ class Lane:
         limit = _limit(caller, found.fill)
         given = {"limit": limit, "etag": found.etag, "request_id": waiting.request_id}
         if found.not_modified:
-            answer, status, size = responses.not_modified(**given), 304, 0  # type: ignore[arg-type]
+            answer, status = responses.not_modified(**given), 304  # type: ignore[arg-type]
         else:
-            answer, status, size = responses.found(found.body, **given), 200, len(found.body)  # type: ignore[arg-type]
-        self._record(waiting, found, status, size, cached=cached)
+            answer, status = responses.found(found.body, **given), 200  # type: ignore[arg-type]
+        self._record(waiting, found, status, cached=cached)
         return answer
 
-    def _record(self, waiting: _Waiting, found: Found, status: int, size: int, *, cached: bool) -> None:
+    def _record(self, waiting: _Waiting, found: Found, status: int, *, cached: bool) -> None:
         seconds = time.monotonic() - waiting.began
-        given = {"status": status, "seconds": seconds, "size": size, "members": found.log, "cached": cached}
+        given = {"status": status, "seconds": seconds, "members": found.log, "cached": cached}
         self._records.add(waiting.route, request_id=waiting.request_id, **given)  # type: ignore[arg-type]
 
     def _route_of(self, data: bytearray) -> Route | None:

@@ -1,18 +1,17 @@
 """The log lines and metrics of answers that no middleware sees: the same as the middleware's, written in batches."""
 
-import bisect
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 from django.conf import settings
-from django_prometheus.middleware import Metrics
 from prometheus_client import Counter as Metric
 
 from recsys_project.fast_path.routes import Route
 from recsys_project.log_sampling import is_sampled
 from recsys_project.logging import LineWriter
+from recsys_project.metrics.processes import observe_process
+from recsys_project.metrics.requests import observe
 
 # Metrics are added up for this long.
 FLUSH_SECONDS = 0.2
@@ -25,27 +24,23 @@ OUTCOMES = Metric(
 
 
 class Records:
-    """Collects what the lane's answers add to the log and to the metrics of django-prometheus."""
+    """Collects what the lane's answers add to the log and to the metrics of requests."""
 
-    def __init__(self, transport: str) -> None:
+    def __init__(self) -> None:
         self._lines: list[str] = []
         self._writer = LineWriter(_LOGGER)
-        # By view and status: seconds and bytes.
-        self._observed: dict[tuple[str, int], list[tuple[float, int]]] = {}
+        # Seconds of each answer, by view and status.
+        self._observed: dict[tuple[str, int], list[float]] = {}
         self._outcomes: Counter[str] = Counter()
         self._flushed_at = 0.0
-        self._transport = transport
-        self._metrics = Metrics.get_instance()
         self._share: float = settings.LOG_CACHED_SAMPLE
         # What a line says about the sample that it is of.
         self._sample = f'"sample": {self._share}, ' if self._share < 1 else ""
 
-    def add(
-        self, route: Route, *, status: int, seconds: float, size: int, members: str, request_id: str, cached: bool
-    ) -> None:
-        """An answer. size: of its body, in bytes; members: of the log line, as JSON; cached: whether it was not
-        computed, so that only LOG_CACHED_SAMPLE of its lines are written."""
-        self._observed.setdefault((route.view, status), []).append((seconds, size))
+    def add(self, route: Route, *, status: int, seconds: float, members: str, request_id: str, cached: bool) -> None:
+        """An answer. members: of the log line, as JSON; cached: whether it was not computed, so that only
+        LOG_CACHED_SAMPLE of its lines are written."""
+        self._observed.setdefault((route.view, status), []).append(seconds)
         if self._writer.is_on and not (cached and self._sample and not is_sampled(request_id, self._share)):
             sample = self._sample if cached else ""
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -71,33 +66,9 @@ class Records:
                 OUTCOMES.labels(outcome).inc(count)
             observed, self._observed = self._observed, {}
             for (view, status), answers in observed.items():
-                self._count(view, status, answers)
+                observe(view, status, answers)
+            observe_process()
 
     @property
     def unwritten(self) -> bool:
         return bool(self._outcomes)
-
-    def _count(self, view: str, status: int, observed: list[tuple[float, int]]) -> None:
-        """What PrometheusBeforeMiddleware and PrometheusAfterMiddleware count for a GET."""
-        metrics, count = self._metrics, len(observed)
-        labels = {"view": view, "method": "GET"}
-        seconds = [one[0] for one in observed]
-        metrics.requests_total.inc(count)
-        metrics.responses_total.inc(count)
-        _observe(metrics.requests_latency_before, seconds)
-        metrics.requests_by_method.labels(method="GET").inc(count)
-        metrics.requests_by_transport.labels(transport=self._transport).inc(count)
-        _observe(metrics.requests_body_bytes, [0.0] * count)
-        metrics.requests_by_view_transport_method.labels(transport=self._transport, **labels).inc(count)
-        metrics.responses_by_status.labels(status=str(status)).inc(count)
-        metrics.responses_by_status_view_method.labels(status=str(status), **labels).inc(count)
-        metrics.responses_by_charset.labels(charset="utf-8").inc(count)
-        _observe(metrics.responses_body_bytes, [float(one[1]) for one in observed])
-        _observe(metrics.requests_latency_by_view_method.labels(**labels), seconds)
-
-
-def _observe(histogram: Any, values: list[float]) -> None:
-    """Histogram.observe for several values at once; the client has no such call, and each costs microseconds."""
-    histogram._sum.inc(sum(values))
-    for bucket, count in Counter(bisect.bisect_left(histogram._upper_bounds, value) for value in values).items():
-        histogram._buckets[bucket].inc(count)

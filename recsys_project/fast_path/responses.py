@@ -21,7 +21,7 @@ _SETS_HEADERS = (
 _COVERED = frozenset(
     (
         "recsys_project.middleware.RequestContextMiddleware",
-        "django_prometheus.middleware.PrometheusBeforeMiddleware",
+        "recsys_project.metrics.requests.RequestMetricsMiddleware",
         "recsys_project.middleware.BodyLimitMiddleware",
         "recsys_project.probes.ProbeMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -35,7 +35,6 @@ _COVERED = frozenset(
         "recsys_project.ratelimits.RateLimitMiddleware",
         "recsys_project.contract.ContractMiddleware",
         "recsys_project.fast_path.learning.LearningMiddleware",
-        "django_prometheus.middleware.PrometheusAfterMiddleware",
         *_SETS_HEADERS,
     )
 )

@@ -47,7 +47,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_celery_beat",
     "import_export",
-    "django_prometheus",
     "django_structlog",
     # Before accounts, which takes their models out of the admin.
     "django_otp",
@@ -63,7 +62,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "recsys_project.middleware.RequestContextMiddleware",
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "recsys_project.metrics.requests.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "recsys_project.security_headers.SecurityHeadersMiddleware",
@@ -83,7 +82,6 @@ MIDDLEWARE = [
     "recsys_project.ratelimits.RateLimitMiddleware",
     "recsys_project.contract.ContractMiddleware",
     "recsys_project.fast_path.learning.LearningMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "recsys_project.urls"
@@ -112,4 +110,3 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 # Files that replace those of installed packages: Alpine's build for a strict policy instead of the usual one.
 STATICFILES_DIRS = [BASE_DIR / "recsys_project" / "static_overrides"]
-PROMETHEUS_EXPORT_MIGRATIONS = False

@@ -63,6 +63,11 @@ def run_note(run: TaskRun) -> None:
     _write("runs", run.task, {**asdict(run), "cause": run.cause[:_MAX_CAUSE]})
 
 
+def success_note(task: str, *, at: float) -> None:
+    """Notes when the task last succeeded, in seconds since 1970."""
+    _write("successes", task, at)
+
+
 def worker_note(worker: Worker) -> None:
     """Notes that the worker is there."""
     _write("workers", worker.name, {**asdict(worker), "queues": list(worker.queues)})
@@ -81,6 +86,12 @@ def runs_read() -> Mapping[str, TaskRun]:
     return {name: TaskRun(**noted) for name, noted in _read("runs").items()}
 
 
+def successes_read() -> Mapping[str, float]:
+    """When each task last succeeded, in seconds since 1970, by name. One round trip. Raises RedisError."""
+    noted = get_redis_connection("default").hgetall(_key("successes"))
+    return {name.decode(): float(orjson.loads(text)) for name, text in noted.items()}
+
+
 def workers_read() -> list[Worker]:
     """The workers of the last day, by name. One round trip. Raises RedisError."""
     workers = [Worker(**{**noted, "queues": tuple(noted["queues"])}) for noted in _read("workers").values()]
@@ -88,7 +99,7 @@ def workers_read() -> list[Worker]:
     return sorted((worker for worker in workers if worker.seen_at > oldest), key=lambda worker: worker.name)
 
 
-def _write(board: str, name: str, noted: Mapping[str, Any]) -> None:
+def _write(board: str, name: str, noted: Mapping[str, Any] | float) -> None:
     try:
         get_redis_connection("default").hset(_key(board), name, orjson.dumps(noted))
     except (RedisError, OSError) as error:

@@ -16,6 +16,7 @@ from recsys_project.staff.task_board import (
     TaskRun,
     Worker,
     run_note,
+    success_note,
     worker_forget,
     worker_note,
 )
@@ -41,6 +42,7 @@ def _started(task: Any, **kwargs: Any) -> None:
 
 def _done(sender: Any, **kwargs: Any) -> None:
     _finish(sender, DONE)
+    success_note(sender.name, at=time.time())
 
 
 def _failed(sender: Any, exception: BaseException | None = None, **kwargs: Any) -> None:

@@ -6,21 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from celery import current_app
-from django.conf import settings
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from events.served.selectors import stream_state
+from recsys_project.broker import QUEUES, broker_client
 from recsys_project.staff.task_board import TaskRun, runs_read, workers_read
 
 logger = structlog.get_logger(__name__)
 
-QUEUES = (settings.CELERY_TASK_DEFAULT_QUEUE, "train")
-# Seconds to wait for the broker; the page waits for it.
-BROKER_SECONDS = 0.5
 # Beat writes the times of its entries into the table only every three minutes.
 BEAT_SILENT_SECONDS = 600
 OWN_TASKS = "workers.tasks."
@@ -57,18 +53,10 @@ def work_figures() -> dict[str, Any]:
     }
 
 
-def broker_connection() -> Any:
-    """A connection to the broker that gives up after BROKER_SECONDS; a context manager."""
-    waits = {"socket_timeout": BROKER_SECONDS, "socket_connect_timeout": BROKER_SECONDS, "max_retries": 0}
-    return current_app.connection_for_read(transport_options={**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **waits})
-
-
 def _queues() -> dict[str, int] | None:
     """How many messages wait in each queue; None if the broker does not answer or is no Redis."""
     try:
-        with broker_connection() as connection:
-            channel = connection.channel()
-            client = getattr(channel, "client", None)
+        with broker_client() as client:
             return None if client is None else {name: int(client.llen(name)) for name in QUEUES}
     except (OperationalError, RedisError, OSError) as error:
         logger.warning("queues_not_read", reason=type(error).__name__)

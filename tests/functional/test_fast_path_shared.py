@@ -270,7 +270,7 @@ def test_the_metrics_name_the_route(server, movies):
     def counted() -> float:
         time.sleep(0.4)
         text = server.request("GET", "/metrics").body.decode()
-        name = "django_http_requests_total_by_view_transport_method_total"
+        name = "recsys_http_requests_total"
         found = [one for one in text.splitlines() if one.startswith(name) and '"movie-similar"' in one]
         return sum(float(one.rpartition(" ")[2]) for one in found)
 

@@ -127,7 +127,7 @@ def test_no_header_opens_the_metrics_or_another_method(server):
     assert ask(server, "GET", "/metrics", {})[0] == 200  # This machine may read them.
     for header in ("X-Real-IP", "X-Forwarded-For", "Forwarded", "Via", "X-Client-IP"):
         status, _, body = ask(server, "GET", "/metrics", {header: "127.0.0.1"})
-        assert (status, b"django_http" in body) == (403, False), header
+        assert (status, b"recsys_http" in body) == (403, False), header
 
 
 def test_a_forged_https_header_sets_no_secure_url(server):

@@ -147,8 +147,7 @@ def test_metrics_need_the_token_and_count_all_processes(server):
     (count,) = [
         float(line.rpartition(" ")[2])
         for line in metrics.body.decode().splitlines()
-        if line.startswith('django_http_responses_total_by_status_view_method_total{method="GET",status="200"')
-        and 'view="movies:list"' in line
+        if line.startswith('recsys_http_requests_total{route="movies:list",status="2xx"}')
     ]
     assert count >= 8
 

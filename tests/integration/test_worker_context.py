@@ -65,15 +65,16 @@ def lines_of(folder, event: str) -> list[dict]:
     raise AssertionError((folder / "worker.log").read_text())
 
 
-def counts_beside(web_folder) -> dict[str, float]:
-    """What a web process that keeps its own metrics there reads of the worker's task, once it has been counted."""
+def counts_in(worker_folder) -> dict[str, float]:
+    """What a scrape reads of the worker's task, once it has been counted."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        metrics = MultiProcessCollector.merge(multiprocess.all_files(web_folder))
+        with multiprocess.reading([worker_folder]) as files:
+            metrics = MultiProcessCollector.merge(files)
         samples = [sample for metric in metrics for sample in metric.samples]
         counted = {each.name: each.value for each in samples if each.labels.get("task") == "celery.backend_cleanup"}
         # The duration is counted last, and a metric's file exists before its first value is in it.
-        if counted.get("celery_task_duration_seconds_count"):
+        if counted.get("recsys_task_seconds_total"):
             return counted
         time.sleep(0.1)
     raise AssertionError("The task was not counted.")
@@ -97,6 +98,5 @@ def test_a_task_is_counted_and_logs_its_requests_id(worker):
         # What describes the request and not the task stays behind.
         assert "route" not in line
         assert "method" not in line
-    counted = counts_beside(worker / "prometheus" / "web-8000")
-    assert counted["celery_tasks_total"] == 1
-    assert counted["celery_task_duration_seconds_count"] == 1
+    counted = counts_in(worker / "prometheus" / "worker")
+    assert counted["recsys_tasks_total"] == 1

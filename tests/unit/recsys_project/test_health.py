@@ -178,7 +178,7 @@ def test_metrics_stay_closed_to_others_whatever_the_host_is():
     for host in ("localhost", "127.0.0.1", "unheard-of.example"):
         response = Client(REMOTE_ADDR="203.0.113.9").get("/metrics", headers={"host": host})
         assert response.status_code == 403
-        assert b"django_http" not in response.content
+        assert b"recsys_http" not in response.content
 
 
 def test_no_limit_and_no_session_is_in_the_way_of_a_probe(settings, django_assert_num_queries):

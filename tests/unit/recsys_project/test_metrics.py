@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from recsys_project import metrics, multiprocess
+from recsys_project.metrics import view
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ def test_this_machine_may_read_them():
     response = read(REMOTE_ADDR="127.0.0.1")
 
     assert response.status_code == 200
-    assert b"django_http_requests_before_middlewares_total" in response.content
+    assert b"recsys_http_requests_total" in response.content
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_nobody_else_may(headers):
 
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "permission_denied"
-    assert b"django_http" not in response.content
+    assert b"recsys_http" not in response.content
 
 
-@pytest.mark.parametrize("header", metrics._PROXY_HEADERS)
+@pytest.mark.parametrize("header", view._PROXY_HEADERS)
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_a_proxy_on_this_machine_reveals_itself(settings, header, proxies):
     settings.TRUSTED_PROXIES = proxies
@@ -64,26 +64,3 @@ def test_a_token_opens_them_to_its_holder_only(settings):
         refused = read(REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=header)
         assert refused.status_code == 401
         assert refused["WWW-Authenticate"].startswith("Bearer")
-
-
-def test_only_files_of_ended_processes_are_removed(tmp_path):
-    ended, living, other = (tmp_path / name for name in ("counter_999999999.db", "counter_1.db", "notes.txt"))
-    for file in (ended, living, other):
-        file.touch()
-
-    multiprocess.wipe_dead(tmp_path)
-
-    assert not ended.exists()
-    assert living.exists()
-    assert other.exists()
-
-
-def test_web_metrics_take_in_the_workers(tmp_path):
-    for kind in ("web-8000", "web-8001", "worker"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "counter_1.db").write_bytes(bytes(8))
-        (tmp_path / kind / "counter_2.db").touch()  # Made this moment by a process that starts.
-
-    files = multiprocess.all_files(tmp_path / "web-8000")
-
-    assert files == [str(tmp_path / kind / "counter_1.db") for kind in ("web-8000", "worker")]

@@ -5,14 +5,19 @@ from django.db import DatabaseError
 from prometheus_client import CollectorRegistry, generate_latest
 
 from events.attribution.services import statistics_refresh
-from recsys_project import recommendation_metrics
-from recsys_project.recommendation_metrics import RecommendationOutcomes
+from recsys_project.metrics import outcomes
+from recsys_project.metrics.state import DATABASE, Source, StateCollector
+from recsys_project.metrics.view import STATE
 from tests.unit.events.attribution.rows import BATCH, NEW, act, ago, show
 
 
-def scrape(collector: RecommendationOutcomes | None = None) -> str:
+def collector_of() -> StateCollector:
+    return StateCollector([Source("outcomes", DATABASE, outcomes.outcome_metrics)])
+
+
+def scrape(collector: StateCollector | None = None) -> str:
     registry = CollectorRegistry()
-    registry.register(collector or RecommendationOutcomes())
+    registry.register(collector or collector_of())
     return generate_latest(registry).decode()
 
 
@@ -38,11 +43,11 @@ def test_rates_of_a_day_by_source_and_arm(counted):
 
 
 def test_without_statistics_there_are_no_gauges(db):
-    assert scrape() == ""
+    assert "recsys_recommendation" not in scrape()
 
 
 def test_a_second_scrape_runs_no_query(counted, django_assert_num_queries):
-    collector = RecommendationOutcomes()
+    collector = collector_of()
     first = scrape(collector)
 
     with django_assert_num_queries(0):
@@ -53,13 +58,16 @@ def test_a_scrape_without_the_database_has_no_gauges(monkeypatch):
     def fail() -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(recommendation_metrics, "statistics_as_of", fail)
+    monkeypatch.setattr(outcomes, "statistics_as_of", fail)
 
-    assert scrape() == ""
+    text = scrape()
+    assert 'recsys_collector_up{source="outcomes"} 0.0' in text
+    assert "recsys_recommendation" not in text
 
 
-def test_the_page_has_the_gauges(counted, client, monkeypatch):
-    monkeypatch.setattr(recommendation_metrics, "CACHE_SECONDS", 0)
+def test_the_page_has_the_gauges(counted, client):
+    for source in STATE.sources:
+        source.forget()
 
     page = client.get("/metrics", REMOTE_ADDR="127.0.0.1").content.decode()
 

@@ -1,39 +1,31 @@
-"""``/metrics`` for Prometheus, and the counters of Celery tasks."""
+"""``/metrics`` for Prometheus: who may read it, and whose metrics it shows."""
 
 import hmac
 import os
-from collections.abc import Iterable
-from pathlib import Path
 
-import structlog
 from django.conf import settings
-from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
 from accounts.authentication import bearer_credentials
-from recommendations.vectors.artefacts import artefacts_problem
 from recsys_project import multiprocess
 from recsys_project.client_address import client_address
 from recsys_project.exceptions import error_response
-from recsys_project.health import live_version
-from recsys_project.recommendation_metrics import RecommendationOutcomes
-from recsys_project.served_log_metrics import ServedLogStream
-
-logger = structlog.get_logger(__name__)
-
-# Labels have few values: never a host, a user or a task's id.
-TASKS = Counter("celery_tasks_total", "Celery tasks by name and final state.", ["task", "state"])
-TASK_SECONDS = Histogram(
-    "celery_task_duration_seconds",
-    "How long Celery tasks ran.",
-    ["task"],
-    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
+from recsys_project.metrics import outcomes
+from recsys_project.metrics.models import list_variety_metrics, model_file_metrics, model_metrics
+from recsys_project.metrics.outcomes import outcome_metrics
+from recsys_project.metrics.processes import MergedFiles, Processes
+from recsys_project.metrics.served_log import served_log_metrics
+from recsys_project.metrics.state import BROKER, DATABASE, MACHINE, REDIS, Source, StateCollector
+from recsys_project.metrics.work import (
+    backlog_metrics,
+    disk_metrics,
+    postgresql_metrics,
+    queue_metrics,
+    redis_metrics,
+    task_metrics,
 )
 
 # Headers with which proxies say that they pass a request on, and for whom.
@@ -59,37 +51,26 @@ _PROXY_HEADERS = (
 )
 
 
-class _ModelFiles(Collector):
-    """Whether this machine can read the live version's files, checked by the process that is scraped.
-
-    Missing without a live version or while the database is unavailable.
-    """
-
-    def collect(self) -> Iterable[Metric]:
-        try:
-            version = live_version()
-        except Error as error:
-            logger.warning("model_files_not_checked", reason=type(error).__name__)
-            return
-        if version is not None:
-            readable = not artefacts_problem(version=version)
-            text = "Whether this machine can read the live model's files: 1 or 0."
-            yield GaugeMetricFamily("recsys_model_artefacts_readable", text, value=float(readable))
-
-
-# A registry of its own, so that no other scrape queries the database or Redis.
+# A registry of its own, so that no other scrape queries the database or Redis. Services in this order: what a service
+# that is down has no answer for is not asked again.
+STATE = StateCollector(
+    [
+        Source("models", DATABASE, model_metrics),
+        Source("model_files", DATABASE, model_file_metrics),
+        Source("list_variety", DATABASE, list_variety_metrics, seconds=60),
+        Source("outcomes", DATABASE, outcome_metrics, seconds=outcomes.CACHE_SECONDS),
+        Source("backlog", DATABASE, backlog_metrics),
+        Source("postgresql", DATABASE, postgresql_metrics, seconds=60),
+        Source("tasks", REDIS, task_metrics),
+        Source("served_log", REDIS, served_log_metrics, seconds=2),
+        Source("redis", REDIS, redis_metrics),
+        Source("queues", BROKER, queue_metrics),
+        Source("disk", MACHINE, disk_metrics, seconds=60),
+    ]
+)
 _MACHINE = CollectorRegistry()
-_MACHINE.register(_ModelFiles())
-_MACHINE.register(ServedLogStream())
-_MACHINE.register(RecommendationOutcomes())
-
-
-class _AllProcesses(Collector):
-    """Sums the metrics of all processes on this machine, web and worker."""
-
-    def collect(self) -> Iterable[Metric]:
-        folder = Path(os.environ[multiprocess.VARIABLE])
-        yield from MultiProcessCollector.merge(multiprocess.all_files(folder), accumulate=True)
+_MACHINE.register(STATE)
+_MACHINE.register(Processes())
 
 
 @require_safe
@@ -101,7 +82,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     registry = REGISTRY
     if os.environ.get(multiprocess.VARIABLE):
         registry = CollectorRegistry()
-        registry.register(_AllProcesses())
+        registry.register(MergedFiles())
     return HttpResponse(generate_latest(registry) + generate_latest(_MACHINE), content_type=CONTENT_TYPE_LATEST)
 
 

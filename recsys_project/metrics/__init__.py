@@ -1,0 +1,1 @@
+"""Metrics: what processes count (``requests``, ``processes``), and what the scraped one reads (``state``)."""
