@@ -19,6 +19,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from events.event_metrics import observe_visible
 from events.list_invalidation import invalidate_users
 from events.models import Interaction
 from movies.caching.version_tokens import AVAILABILITY, CATALOGUE, TOKEN_SECONDS, announced_key, invalidate_each
@@ -104,17 +105,18 @@ def _events_announce() -> int:
     since = min(started, datetime.fromtimestamp(float(swept), UTC))
     lost = 0
     received = Interaction.objects.filter(received_at__gt=since - _OVERLAP, received_at__lte=started - _GRACE)
-    rows = received.order_by("received_at").values_list("pk", "user_id").iterator(chunk_size=_BATCH_SIZE)
+    rows = received.order_by("received_at").values_list("pk", "user_id", "received_at").iterator(chunk_size=_BATCH_SIZE)
     while batch := list(islice(rows, _BATCH_SIZE)):
-        marks = redis.zmscore(announced_key(), [str(pk) for pk, _ in batch])
+        marks = redis.zmscore(announced_key(), [str(pk) for pk, _, _ in batch])
         unmarked = [row for row, mark in zip(batch, marks, strict=True) if mark is None]
         lost += len(unmarked)
         if lost > _MAX_UNANNOUNCED:
             if not invalidate_each([(CATALOGUE, "")]):
                 raise RedisConnectionError(_TOKENS_NOT_SET)
             break
-        if not invalidate_users(unmarked):
+        if not invalidate_users((pk, user_id) for pk, user_id, _ in unmarked):
             raise RedisConnectionError(_TOKENS_NOT_SET)
+        observe_visible([received_at for _, _, received_at in unmarked])
     _sweep_record(redis, started)
     return lost
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.privacy.pausing import users_lock_to_record
+from events.event_metrics import count_events, observe_visible
 from events.kinds import Kind
 from events.list_invalidation import invalidate_users_on_commit
 from events.models import Interaction
@@ -108,7 +110,12 @@ def interactions_record(
         with transaction.atomic():
             for place, result in _record(rows, refused, received_at).items():
                 results[place] = result
-    return [result for result in results if result is not None]
+    found = [result for result in results if result is not None]
+    received = [result.event.received_at for result in found if result.outcome is Outcome.CREATED and result.event]
+    # After the tokens, which the transaction's commit sets.
+    transaction.on_commit(partial(observe_visible, received))
+    transaction.on_commit(partial(count_events, found))
+    return found
 
 
 def _record(

@@ -27,6 +27,7 @@ from accounts.totp import code_accepted
 from recsys_project import known_devices, login_gate
 from recsys_project.client_address import client_network
 from recsys_project.exceptions import RETRY_AFTER_SECONDS, LimitExceededError, error_response, is_api
+from recsys_project.metrics.refusals import LOGINS_REFUSED, RATE_LIMITED, count_store_away
 from recsys_project.middleware import GetResponse
 from recsys_project.token_bucket import Bucket, BucketState, give_back_tokens, parse_bucket_rate, take_tokens
 
@@ -145,10 +146,14 @@ class LimitedLoginBackend(ModelBackend):
         request = _request.get() or request  # REST framework wraps the request that the middleware knows.
         account = User.objects.normalize_email(username)
         counters = _account_counters(request, account)
-        count_all(counters, closed=True)
+        counted = _count(counters, closed=True)
+        if counted.error is not None:
+            LOGINS_REFUSED.labels("limit").inc()
+            raise counted.error
         try:
             user = self._verified(request, username, password, kwargs)
         except HashingBusyError:
+            LOGINS_REFUSED.labels("busy").inc()
             _give_back(counters)
             raise
         if user is not None:
@@ -161,11 +166,14 @@ class LimitedLoginBackend(ModelBackend):
     ) -> User | None:
         """The user with this password and, if the form asks for one (the admin's), this code of a second factor."""
         user = super().authenticate(request, username=username, password=password)
+        if user is None:
+            LOGINS_REFUSED.labels("credentials").inc()
         if user is not None and "otp_token" in credentials:
             # A device that is known to the account guesses no more codes than a stranger.
             guesses = [Counter("login_account", f"code of user {user.pk}")]
             count_all(guesses, closed=True)
             if not code_accepted(user=user, code=credentials["otp_token"]):
+                LOGINS_REFUSED.labels("code").inc()
                 return None
             _give_back(guesses)
         return user
@@ -214,6 +222,7 @@ def _count(counters: Sequence[Counter], *, closed: bool) -> Count:
     if buckets:
         result = take_tokens(buckets)
         if result is None:
+            count_store_away(unavailable.error)
             return unavailable
         taken, states = result
         counted.usages += [_bucket_usage(state, counters) for state in states]
@@ -223,6 +232,7 @@ def _count(counters: Sequence[Counter], *, closed: bool) -> Count:
     for counter in counters:
         for rate in counter.all_rates():
             if parse_bucket_rate(rate) is None and not _count_window(counter, rate, counted):
+                count_store_away(unavailable.error)
                 return unavailable
             if counted.error is not None:
                 return counted
@@ -240,6 +250,7 @@ def _count_window(counter: Counter, rate: str, counted: Count) -> bool:
     left = max(0, usage["limit"] - usage["count"])
     counted.usages.append(Usage(_policy(counter, window), usage["limit"], window, left, max(0, usage["time_left"])))
     if usage["should_limit"]:
+        RATE_LIMITED.labels(counter.name).inc()
         kind = SiteBusyError if counter.name in _SITE_LIMITS else LimitExceededError
         counted.error = kind(max(1, usage["time_left"]))
     return True
@@ -263,6 +274,8 @@ def _bucket_usage(state: BucketState, counters: Sequence[Counter]) -> Usage:
 
 def _bucket_error(states: Sequence[BucketState]) -> LimitExceededError:
     empty = [state for state in states if state.wait > 0]
+    for name in {state.bucket.name for state in empty}:
+        RATE_LIMITED.labels(name).inc()
     kind = SiteBusyError if all(state.bucket.name in _SITE_LIMITS for state in empty) else LimitExceededError
     return kind(max([1, *(state.wait for state in empty)]))
 

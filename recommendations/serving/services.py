@@ -20,6 +20,7 @@ from recommendations.retrieval.filters import ListFilters
 from recommendations.retrieval.movie_features import MovieFeatureCache, feature_cache_for
 from recommendations.serving import list_cache
 from recommendations.serving.gather import gather_for_guest, gather_for_user
+from recommendations.serving.list_metrics import LISTS, StageClock, count_computed
 from recommendations.serving.pages import list_at_cursor, page_body
 from recommendations.serving.present import present
 from recommendations.serving.rendering import RenderedList, item_fields, list_fields, render
@@ -66,6 +67,7 @@ def recommendation_list(
         state = "filtered"
     else:
         rendered, state = _get_or_compute(user, limit, request_id, scenario, filters.region)
+    LISTS.labels(state).inc()
     # For this request's line in the log.
     structlog.contextvars.bind_contextvars(recommendation_id=str(rendered.recommendation_id), list=state)
     if (experiment := rendered.experiment) is not None:
@@ -97,8 +99,11 @@ def first_page_list(*, user: User, limit: int, request_id: str, lookup: list_cac
     """
     if lookup.lock_token is None:
         placement = lookup.placement
-        return _get_or_compute(user, limit, request_id, placement.scenario.name, placement.region)
-    return _compute_locked(user, limit, request_id, lookup), "miss"
+        found = _get_or_compute(user, limit, request_id, placement.scenario.name, placement.region)
+    else:
+        found = _compute_locked(user, limit, request_id, lookup), "miss"
+    LISTS.labels(found[1]).inc()
+    return found
 
 
 def _get_or_compute(
@@ -146,9 +151,13 @@ def _compute(
     lookup: of an unfiltered list, which becomes the person's current one under the tokens of the lookup; without it the
     list is cached for its next pages only. placement: the scenario, its rules and the person's arm of an experiment.
     """
+    clock = StageClock()
     gathered = gather_for_user(user.pk, filters, features=features, placement=placement)
+    clock.end("gather")
     ranked = rank(gathered.pool, gathered.ranking)
+    clock.end("rank")
     presented = present(ranked, gathered)
+    clock.end("present")
     rendered = render(presented)
     served = served_list(
         presented,
@@ -161,6 +170,8 @@ def _compute(
         arm=placement.assignment.arm,
     )
     list_cache.store(rendered, user_id=user.pk, own=lookup, served=served)
+    clock.end("store")
+    count_computed(presented)
     return rendered
 
 
@@ -198,6 +209,7 @@ def session_list(
     gathered = gather_for_guest(signals, seen, filters)
     ranked = rank(gathered.pool, gathered.ranking)
     presented = present(ranked, gathered)
+    count_computed(presented)
     recommendation_id = list_id_new()
     served_append(
         served_list(

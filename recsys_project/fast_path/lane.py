@@ -35,6 +35,8 @@ SCRIPTS = (lists.SCRIPT, shared.SCRIPT)
 _TARGET = re.compile(rb"GET (/api/[a-z0-9/-]{1,60})[ ?]")
 _LISTS = "/api/recommendations/"
 _MICROSECONDS = 1_000_000
+# Outcomes with which a list came from the cache; others are counted where they are computed.
+_HITS = ("answered", "access_read")
 _MAX_HOSTS = 1000
 
 
@@ -199,6 +201,8 @@ class Lane:
         except Exception:
             logger.exception("fast_path_failed")
             answer = None
+        if answer is not None and word in _HITS and waiting.route is self._lists:
+            self._records.count_hit()
         self._records.count(word)
         self._done(waiting.connection, answer)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from prometheus_client import Counter as Metric
 
+from recommendations.serving.list_metrics import LISTS
 from recsys_project.fast_path.routes import Route
 from recsys_project.log_sampling import is_sampled
 from recsys_project.logging import LineWriter
@@ -32,6 +33,7 @@ class Records:
         # Seconds of each answer, by view and status.
         self._observed: dict[tuple[str, int], list[float]] = {}
         self._outcomes: Counter[str] = Counter()
+        self._hits = 0
         self._flushed_at = 0.0
         self._share: float = settings.LOG_CACHED_SAMPLE
         # What a line says about the sample that it is of.
@@ -54,6 +56,10 @@ class Records:
         """A request that was answered, or left to Django."""
         self._outcomes[outcome] += 1
 
+    def count_hit(self) -> None:
+        """A person's list that was answered from the cache."""
+        self._hits += 1
+
     def write(self, *, now: bool = False) -> None:
         """Writes the lines, and the metrics every FLUSH_SECONDS or ``now``."""
         if self._lines:
@@ -64,6 +70,9 @@ class Records:
             outcomes, self._outcomes = self._outcomes, Counter()
             for outcome, count in outcomes.items():
                 OUTCOMES.labels(outcome).inc(count)
+            if self._hits:
+                LISTS.labels("hit").inc(self._hits)
+                self._hits = 0
             observed, self._observed = self._observed, {}
             for (view, status), answers in observed.items():
                 observe(view, status, answers)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from events.attribution.dimensions import Dimension
-from events.attribution.selectors import Outcomes, outcomes_by, statistics_as_of
+from events.attribution.selectors import outcomes_by, statistics_as_of
 
 WINDOW = timedelta(hours=24)
 # Statistics change once an hour; scrapes come every few seconds.
@@ -15,11 +15,6 @@ CACHE_SECONDS = 60
 # Each is a series in every gauge; those that were shown most come first.
 MAX_ROWS = 30
 _LABELS = ["source", "experiment", "arm"]
-_GAUGES = {
-    "impressions": "Movies shown to people in lists in the last 24 hours.",
-    "click_through": "The share of these movies that were clicked or viewed.",
-    "watch_through": "The share of these movies that were watched to the end.",
-}
 
 
 def outcome_metrics() -> Iterable[Metric]:
@@ -31,13 +26,15 @@ def outcome_metrics() -> Iterable[Metric]:
     text = "Seconds since the statistics of recommendations were counted last."
     yield GaugeMetricFamily("recsys_recommendation_statistics_age_seconds", text, (now - as_of).total_seconds())
     rows = outcomes_by(Dimension.SOURCE_ARM, since=now - WINDOW, until=now)[:MAX_ROWS]
-    for name, text in _GAUGES.items():
-        yield _gauge(name, text, rows)
-
-
-def _gauge(name: str, text: str, rows: Iterable[Outcomes]) -> Metric:
-    gauge = GaugeMetricFamily(f"recsys_recommendation_{name}", text, labels=_LABELS)
+    text = "Movies shown to people in lists in the last 24 hours."
+    shown = GaugeMetricFamily("recsys_recommendation_impressions", text, labels=_LABELS)
+    text = "The share of these movies that were clicked or viewed."
+    clicked = GaugeMetricFamily("recsys_recommendation_click_through", text, labels=_LABELS)
+    text = "The share of these movies that were watched to the end."
+    watched = GaugeMetricFamily("recsys_recommendation_watch_through", text, labels=_LABELS)
     for row in rows:
-        if (value := getattr(row, name)) is not None:
-            gauge.add_metric([row.value, row.experiment, row.arm], float(value))
-    return gauge
+        values = ((shown, row.impressions), (clicked, row.click_through), (watched, row.watch_through))
+        for family, value in values:
+            if value is not None:
+                family.add_metric([row.value, row.experiment, row.arm], float(value))
+    yield from (shown, clicked, watched)

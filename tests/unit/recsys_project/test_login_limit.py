@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from django.core.cache import caches
 from django.test import Client
+from prometheus_client import REGISTRY
 
 from tests.factories import PASSWORD, make_user
 
@@ -164,3 +165,20 @@ def test_with_redis_away_nobody_guesses_in_the_admin(ada, settings):
     assert answer["Content-Type"].startswith("text/html")
     assert int(answer["Retry-After"]) >= 1
     assert guess(in_json(password=PASSWORD)).status_code == 503
+
+
+def test_refused_sign_ins_are_counted_by_reason(ada):
+    def counted() -> list[float]:
+        samples = [
+            ("recsys_logins_refused_total", {"reason": "credentials"}),
+            ("recsys_logins_refused_total", {"reason": "limit"}),
+            ("recsys_rate_limit_refusals_total", {"limit": "login_account"}),
+        ]
+        return [REGISTRY.get_sample_value(name, labels) or 0.0 for name, labels in samples]
+
+    before = counted()
+
+    statuses = [guess(in_json()).status_code for _ in range(LIMIT + 2)]
+
+    assert statuses == [401] * LIMIT + [429] * 2
+    assert [new - old for new, old in zip(counted(), before, strict=True)] == [LIMIT, 2, 2]
