@@ -166,7 +166,11 @@ def test_the_metrics_count_both_alike(server):
     def counted() -> dict[str, float]:
         time.sleep(0.4)
         text = server.request("GET", "/metrics").body.decode()
-        lines = [one for one in text.splitlines() if one.startswith("recsys_http_") and "seconds" not in one]
+        lines = [
+            one
+            for one in text.splitlines()
+            if one.startswith(("recsys_http_", "recsys_lists_")) and "seconds" not in one
+        ]
         return {name: float(value) for name, _, value in (one.rpartition(" ") for one in lines)}
 
     def added(more: dict[str, str]) -> dict[str, float]:
@@ -180,6 +184,7 @@ def test_the_metrics_count_both_alike(server):
     by_django = added(BY_DJANGO)
     assert added({}) == by_django
     assert any("recommendations:list" in name and value == 5 for name, value in by_django.items())
+    assert by_django['recsys_lists_total{state="hit"}'] == 5
 
 
 # What ends a person's access, as services do it in another process.
