@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from django.conf import settings
+from django_prometheus.db import metrics as database_metrics
+from prometheus_client.metrics import MetricWrapperBase
 
 BEGIN, END = "<!-- metrics: begin -->", "<!-- metrics: end -->"
 _TYPES = {
@@ -41,7 +43,8 @@ class Described:
 
 def described_metrics() -> list[Described]:
     """All metrics of the project, by name."""
-    return sorted({metric for path in _sources() for metric in _metrics_of(path)})
+    own = {metric for path in _sources() for metric in _metrics_of(path)}
+    return sorted(own | set(_of_the_database()))
 
 
 def table() -> str:
@@ -51,6 +54,14 @@ def table() -> str:
         for metric in described_metrics()
     ]
     return "\n".join(["| metric | type | labels | what it says |", "|---|---|---|---|", *rows])
+
+
+def _of_the_database() -> Iterator[Described]:
+    """What django-prometheus counts in ``recsys_project.postgresql``."""
+    for metric in vars(database_metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            name = f"{metric._name}_total" if metric._type == "counter" else metric._name
+            yield Described(name, metric._type, metric._labelnames, metric._documentation)
 
 
 def _sources() -> Iterator[Path]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper
+from django_prometheus.db.backends.postgresql import base
 from psycopg import Connection, Cursor
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
@@ -15,8 +15,8 @@ from psycopg_pool import ConnectionPool
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's PostgreSQL backend, whose pool checks all its connections when it finds a dead one.
+class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # Without type information.
+    """django-prometheus' PostgreSQL backend, whose pool checks all its connections when it finds a dead one.
 
     psycopg's pool tries one connection after the other and waits 1, 2 and 4 seconds in between. With several dead
     connections in a process, requests ended as 503 although PostgreSQL was available.
@@ -38,7 +38,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """A cursor for statements that most requests run: server-side prepared, with binary results, in half the time.
 
         Parameters are bound by the server, so one whose type PostgreSQL cannot infer needs a cast, and a list is
-        written as ``= ANY(%s::bigint[])``. With ``prepare_threshold`` None, statements are not prepared.
+        written as ``= ANY(%s::bigint[])``. With ``prepare_threshold`` None, statements are not prepared. The metrics
+        ``django_db_*`` leave out what this cursor executes.
         """
         self.close_if_health_check_failed()
         self.ensure_connection()

@@ -31,7 +31,7 @@ def test_no_metric_on_the_page_is_missing():
 
 def test_names_follow_prometheus_conventions():
     for metric in described_metrics():
-        assert metric.name.startswith(("recsys_", "process_"))
+        assert metric.name.startswith(("recsys_", "process_", "django_db_"))
         assert metric.name.endswith("_total") == (metric.kind == "counter")
         if metric.kind == "histogram":
             assert metric.name.endswith("_seconds")
