@@ -2,8 +2,8 @@
 
 A snapshot maps names of fields to values: those of the movie's own columns as they are, ``genres`` as ``[[id, name]]``,
 ``credits`` as ``[[person id, name, role, position]]``, ``certificates`` as ``{country: certificate}`` and
-``availability`` as ``[[region, first day, last day]]`` with days as ISO 8601 or None. Names stand beside ids for readers;
-only ids are compared.
+``availability`` as ``[[region, first day, last day]]`` with days as ISO 8601 or None. Names stand beside ids for
+readers; only ids are compared.
 """
 
 from collections.abc import Collection, Iterable
