@@ -68,6 +68,11 @@ class StateCollector(Collector):
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
 
+    def forget(self) -> None:
+        """Has the next scrape read every source again."""
+        for source in self.sources:
+            source.forget()
+
     def collect(self) -> Iterable[Metric]:
         text = "Whether what this source reads could be read: 1 or 0."
         up = GaugeMetricFamily("recsys_collector_up", text, labels=["source"])

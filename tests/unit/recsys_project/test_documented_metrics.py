@@ -24,6 +24,9 @@ def test_no_metric_on_the_page_is_missing():
     own = ("python_", "process_")
 
     for family in text_string_to_metric_families(text):
+        # django-prometheus defines families that nothing counts in.
+        if not family.samples:
+            continue
         name = f"{family.name}_total" if family.type == "counter" else family.name
         assert name in described or family.name.startswith(own) or family.name.endswith("_created"), name
     assert len(described) > 50

@@ -11,6 +11,7 @@ from django.utils import timezone
 from recommendations.models import ModelVersion, MovieEmbedding
 from recommendations.vectors import artefacts
 from recsys_project import health
+from recsys_project.metrics.view import STATE
 from tests.factories import make_embedding, make_movie, make_version
 from tests.unit.recommendations.experiments.factories import running
 
@@ -46,6 +47,7 @@ def spoil(path: Path, how: str) -> None:
 
 def readable() -> list[str]:
     """The metric's lines of numbers."""
+    STATE.forget()
     lines = Client().get("/metrics", REMOTE_ADDR="127.0.0.1").content.decode().splitlines()
     return [line for line in lines if line.startswith("recsys_model_artefacts_readable")]
 

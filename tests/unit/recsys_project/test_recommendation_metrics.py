@@ -66,8 +66,7 @@ def test_a_scrape_without_the_database_has_no_gauges(monkeypatch):
 
 
 def test_the_page_has_the_gauges(counted, client):
-    for source in STATE.sources:
-        source.forget()
+    STATE.forget()
 
     page = client.get("/metrics", REMOTE_ADDR="127.0.0.1").content.decode()
 

@@ -12,11 +12,9 @@ def written(log_lines, *, cached: bool) -> list[dict]:
     """The lines of 200 answers."""
     route = SharedRoutes().at("/api/movies/7/")
     assert route is not None
-    records = Records("http")
+    records = Records()
     for request_id in IDS:
-        records.add(
-            route, status=200, seconds=0.001, size=9, members='"user_id": 7', request_id=request_id, cached=cached
-        )
+        records.add(route, status=200, seconds=0.001, members='"user_id": 7', request_id=request_id, cached=cached)
     records.write()
     return log_lines()
 
