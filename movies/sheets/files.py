@@ -18,6 +18,8 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 5_000
 MAX_COLUMNS = 30
 MAX_CELL_LETTERS = 20_000
+# The last row that a sheet can have.
+_LAST_ROW = 1_048_576
 # Of an XLSX file, which is a zip: its members, and what they hold once they are inflated.
 MAX_MEMBERS = 200
 MAX_INFLATED = 40 * 1024 * 1024
@@ -63,8 +65,9 @@ def read_xlsx(content: bytes) -> Table:
         sheet = book.worksheets[0]
         # A sheet says itself how large it is; only the bounds given here are believed.
         sheet.reset_dimensions()
-        rows = sheet.iter_rows(max_row=MAX_ROWS + 3, max_col=MAX_COLUMNS + 1, values_only=True)
-        return _table([_text(value) for value in row] for row in rows)
+        rows = sheet.iter_rows(max_row=_LAST_ROW, max_col=MAX_COLUMNS + 1, values_only=True)
+        # Rows that the file leaves out come as rows without values; there may be a million.
+        return _table([] if row.count(None) == len(row) else [_text(value) for value in row] for row in rows)
     except SheetError:
         raise
     except (*_DAMAGE, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError) as error:
@@ -135,7 +138,8 @@ def _table(rows: Iterable[list[str]]) -> Table:
             empty += 1
             continue
         if len(table) + empty >= MAX_ROWS:
-            raise SheetError(f"The file has more than {MAX_ROWS:,} rows: split it.")
+            empty_too = ", empty ones before it included: delete those, or" if empty else ":"
+            raise SheetError(f"The file has more than {MAX_ROWS:,} rows, up to row {number}{empty_too} split it.")
         table += [[""] * len(header) for _ in range(empty)]
         table.append([*cells, *[""] * (len(header) - len(cells))])
         empty = 0

@@ -108,3 +108,14 @@ def test_empty_lines_between_rows_keep_the_numbers():
     assert read_csv(b"id\n1\n\n\n2\n\n") == (["id"], [["1"], [""], [""], ["2"]])
     with pytest.raises(SheetError, match="more than 5,000 rows"):
         read_csv(b"id\n1\n" + b"\n" * 5_000 + b"2\n")
+
+
+def test_rows_below_a_gap_are_not_lost():
+    book = openpyxl.Workbook()
+    for row, value in ((1, "id"), (2, 1), (6_000, 2)):
+        book.active.cell(row=row, column=1, value=value)
+    content = io.BytesIO()
+    book.save(content)
+
+    with pytest.raises(SheetError, match="up to row 6000, empty ones before it included"):
+        read_xlsx(content.getvalue())
