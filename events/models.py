@@ -38,6 +38,11 @@ def clamp_to_now(moment: datetime, field: str) -> datetime:
     return min(moment, now)
 
 
+def _movie_of(row: "Interaction | Rating") -> str:
+    """The movie's title if it is loaded, otherwise its id; runs no query."""
+    return str(row.movie) if "movie" in row._state.fields_cache else f"movie {row.movie_id}"
+
+
 class Interaction(models.Model):
     """One event: what one person did with one movie. Append-only: a change of mind is a new row."""
 
@@ -122,7 +127,7 @@ class Interaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.kind} {self.movie_id}"
+        return f"{_movie_of(self)}: {self.kind} by user {self.user_id}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Inserts; an existing interaction is never rewritten."""
@@ -152,7 +157,7 @@ class Rating(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} gave {self.movie_id} {self.value}"
+        return f"{_movie_of(self)}: {self.value:g} by user {self.user_id}"
 
     def clean(self) -> None:
         """Refuses a time in the future, for forms."""

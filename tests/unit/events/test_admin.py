@@ -44,6 +44,17 @@ def test_events_and_served_lists_cannot_be_rewritten(staff):
     assert Interaction.objects.get().kind == "like"
 
 
+@pytest.mark.parametrize(("model", "about"), [(Rating, "4"), (Interaction, "like")])
+def test_a_page_is_named_after_its_movie(cast, staff, django_assert_num_queries, model, about):
+    row = model.objects.filter(user=cast.bob).get()
+    page = staff.get(f"/admin/events/{model._meta.model_name}/{row.pk}/change/")
+
+    assert f"{cast['Heat']}: {about} by user {cast.bob.pk}" in page.text
+    # Elsewhere, such as in logs, a name runs no query.
+    with django_assert_num_queries(0):
+        assert str(row) == f"movie {cast['Heat'].pk}: {about} by user {cast.bob.pk}"
+
+
 @pytest.mark.parametrize("table", ["servedrecommendation", "listimpression"])
 def test_lists_are_found_by_person_or_list(cast, staff, table):
     def found(term: str) -> int:
