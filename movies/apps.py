@@ -4,6 +4,8 @@ from django.core.checks import register
 
 class MoviesConfig(AppConfig):
     name = "movies"
+    # Stands before the model in the heading of each page: "Catalogue > Movies".
+    verbose_name = "Catalogue"
 
     def ready(self) -> None:
         """Registers the lookup ``any_of``, the checks of the settings, and the tables that name movies."""
