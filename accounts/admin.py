@@ -25,7 +25,7 @@ from accounts.deletion import user_delete
 from accounts.models import User
 from accounts.staff import log_admin  # noqa: F401 -- it registers its model.
 from accounts.staff.log import view_log
-from accounts.staff.people_search import SEARCH_HELP, people_found
+from accounts.staff.people_search import SEARCH_HELP, users_found
 from accounts.staff.privileges import PRIVILEGES, is_superuser, may_touch, rights_given_by, roles_given_by
 from accounts.staff.roles import Role
 from accounts.staff.support_admin import SupportAdmin
@@ -121,7 +121,7 @@ class UserAdmin(SupportAdmin, DjangoUserAdmin, KeysetAdmin):
         """Finds by what has an index."""
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(pk__in=people_found(search_term)), False
+        return queryset.filter(pk__in=users_found(search_term)), False
 
     def get_list_display(self, request: HttpRequest) -> Any:
         may = request.user.has_perm("accounts.support_user")

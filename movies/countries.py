@@ -18,7 +18,7 @@ def _read() -> Mapping[str, str]:
 COUNTRIES = _read()
 
 
-def validate_country(code: str) -> None:
+def country_validate(code: str) -> None:
     """Raises ValidationError unless the text is the code of a country, in capitals."""
     if code not in COUNTRIES:
         raise ValidationError(f"{code[:20]} is no country: give two letters of ISO 3166, such as SE.", code="country")
@@ -28,7 +28,7 @@ class CountryField(models.CharField):
     """The two capital letters of a country; small letters from forms are raised."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(**({"max_length": 2, "validators": [validate_country]} | options))  # type: ignore[arg-type]
+        super().__init__(**({"max_length": 2, "validators": [country_validate]} | options))  # type: ignore[arg-type]
 
     def to_python(self, value: object) -> str | None:
         """The trimmed text in capitals."""

@@ -11,7 +11,7 @@ SEARCH_HELP: Final = "The beginning of an e-mail address, the id of a person, or
 _MAX_DIGITS = 18
 
 
-def people_found(term: str) -> list[int]:
+def users_found(term: str) -> list[int]:
     """The ids of people whose address begins with the term, whose id it is, or who are SOURCE:ID of a data set or a
     client application. Three queries at most, each by an index; at most MAX_FOUND ids."""
     term = term.replace("\x00", "").strip()

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='MovieCertificate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('country', movies.countries.CountryField(help_text='Two letters, such as SE.', max_length=2, validators=[movies.countries.validate_country])),
+                ('country', movies.countries.CountryField(help_text='Two letters, such as SE.', max_length=2, validators=[movies.countries.country_validate])),
                 ('certificate', movies.fields.LineField(help_text="As the country's board writes it, such as PG-13.", max_length=20)),
             ],
             options={

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
-from movies.countries import validate_country
+from movies.countries import country_validate
 from movies.models import Movie
 from movies.movielens.titles import MAX_YEAR, MIN_YEAR
 from movies.services import MAX_KEYWORDS
@@ -121,7 +121,7 @@ def read_certificates(cell: str) -> dict[str, str]:
         country, colon, certificate = (piece.strip() for piece in part.partition(":"))
         country = country.upper()
         try:
-            validate_country(country)
+            country_validate(country)
         except ValidationError as error:
             raise ValueError(error.message) from None
         if not colon or not certificate:
