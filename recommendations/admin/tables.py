@@ -7,17 +7,11 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from recommendations.training.comparison import flat, stage_seconds
+from recommendations.training.figures import figure_text
+
 
 def values_table(values: dict[str, Any]) -> SafeString:
-    """Render nested numbers as a table of names and values."""
-    return format_html("<table>{}</table>", format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", _flat(values)))
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    lines: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        if name == "stages":
-            lines += [(f"seconds {stage}", seconds) for stage, seconds in value]
-        else:
-            lines += _flat(value, f"{prefix}{name} ") if isinstance(value, dict) else [(f"{prefix}{name}", value)]
-    return lines
+    """Renders nested values as a table of names and rounded values."""
+    lines = ((name, figure_text(value)) for name, value in (flat(values) | stage_seconds(values)).items())
+    return format_html("<table>{}</table>", format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", lines))

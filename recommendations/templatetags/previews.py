@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from recommendations.training.figures import difference_text, figure_text
+
 register = template.Library()
+register.filter("figure", figure_text)
+register.filter("difference", difference_text)
 
 # Each is clear on white and on black.
 _COLORS = {"batch": "#3b82f6", "realtime": "#16a34a", "popular": "#d97706", "mood": "#a855f7"}
-
-
-@register.filter
-def figure(value: Any) -> str:
-    """A number with four significant digits, anything else as it is; "-" for None."""
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-@register.filter
-def difference(value: float | None) -> str:
-    """A difference with its sign; "" without one."""
-    if not value:
-        return "" if value is None else "0"
-    return f"{value:+.4g}" if isinstance(value, float) else f"{value:+,}"
 
 
 @register.filter

@@ -42,9 +42,17 @@ class VersionPoint:
     popularity: float | None
 
 
+def version_point(version: ModelVersion) -> VersionPoint | None:
+    """The quality of a version; None if it was not evaluated."""
+    value = _number(version.metrics.get(MEASURE))
+    popularity = version.metrics.get("popularity")
+    beside = _number(popularity.get(MEASURE)) if isinstance(popularity, Mapping) else None
+    return None if value is None else VersionPoint(version.pk, version.status, value, beside)
+
+
 def metrics_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedValue]:
     """Each measurement of either version, by its path in the metrics."""
-    return _compare(_flat(first.metrics), _flat(second.metrics), judged=True)
+    return _compare(flat(first.metrics), flat(second.metrics), judged=True)
 
 
 def facts_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedValue]:
@@ -54,17 +62,14 @@ def facts_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedVal
 
 def hyperparameters_compare(first: ModelVersion, second: ModelVersion) -> list[ComparedValue]:
     """The hyperparameters, of training and of serving, that differ."""
-    sides = [_flat({**version.hyperparameters, "serving": version.serving}) for version in (first, second)]
+    sides = [flat({**version.hyperparameters, "serving": version.serving}) for version in (first, second)]
     return [value for value in _compare(*sides, judged=False) if value.differs]
 
 
 def quality_over_versions(limit: int = 30) -> list[VersionPoint]:
     """The newest ``limit`` evaluated versions, the oldest first. One query."""
     rows = ModelVersion.objects.filter(metrics__has_key=MEASURE).only("status", "metrics").order_by("-pk")[:limit]
-    return [
-        VersionPoint(row.pk, row.status, row.metrics[MEASURE], row.metrics.get("popularity", {}).get(MEASURE))
-        for row in reversed(rows)
-    ]
+    return [point for row in reversed(rows) if (point := version_point(row)) is not None]
 
 
 def rankable_versions() -> list[ModelVersion]:
@@ -92,23 +97,31 @@ def _compared(name: str, first: Any, second: Any, *, judged: bool) -> ComparedVa
 
 
 def _facts(version: ModelVersion) -> dict[str, Any]:
-    sizes = {name: getattr(version, name) for name in ("people", "movies", "interactions", "peak_memory_mib")}
-    return {**sizes, **{f"seconds {stage}": seconds for stage, seconds in version.metrics.get("stages", [])}}
+    sizes = {name: getattr(version, name) for name in ("people", "movies", "interactions")}
+    return {**sizes, "peak memory (MiB)": version.peak_memory_mib, **stage_seconds(version.metrics)}
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by their path; without the stages, which are facts, and lists as texts."""
+def stage_seconds(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """How long each stage of a training took, in seconds, by a name with the unit."""
+    return {f"{stage} (seconds)": seconds for stage, seconds in metrics.get("stages", [])}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by their path; without the stages, which ``stage_seconds`` reads."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         path = f"{prefix}{name}"
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{path} ")
+            found |= flat(value, f"{path} ")
         elif name == "stages":
             continue
         elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
-            found |= _flat({str(place): one for place, one in enumerate(value, start=1)}, f"{path} ")
-        elif isinstance(value, list):
-            found[path] = ", ".join(map(str, value))
+            found |= flat({str(place): one for place, one in enumerate(value, start=1)}, f"{path} ")
         else:
             found[path] = value
     return found
+
+
+def _number(value: Any) -> float | None:
+    """A measure as a number; None where there is none."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from recommendations.models import ModelVersion
-from recommendations.training.gate import MEASURE
+from recommendations.training.comparison import version_point
 from recommendations.training.status import TrainingNow, trainings_now
 
 Status = ModelVersion.Status
@@ -32,21 +32,22 @@ def model_figures() -> dict[str, Any]:
     columns = ModelVersion.objects.defer("hyperparameters", "artefacts", "serving")
     versions = list(columns[:SHOWN_VERSIONS])
     live = next((version for version in versions if version.status == Status.LIVE), None) or columns.live().first()
-    measured = [version for version in reversed(versions) if _quality(version) is not None]
+    points = [point for version in reversed(versions) if (point := version_point(version)) is not None]
     return {
         "live": None if live is None else _live(live, now),
         "training": [_progress(training, now) for training in trainings_now()],
         "quality": {
-            "versions": [version.pk for version in measured],
-            "model": [_quality(version) for version in measured],
-            "popularity": [_popularity(version) for version in measured],
+            "versions": [point.version_id for point in points],
+            "model": [point.value for point in points],
+            "popularity": [point.popularity for point in points],
         },
         "nights": [_night(version) for version in versions[:SHOWN_NIGHTS]],
     }
 
 
 def _live(version: ModelVersion, now: datetime) -> dict[str, Any]:
-    quality, popularity = _quality(version), _popularity(version)
+    point = version_point(version)
+    quality, popularity = (point.value, point.popularity) if point else (None, None)
     return {
         "id": version.pk,
         "since": version.live_at or version.finished_at or version.created_at,
@@ -92,17 +93,3 @@ def _progress(training: TrainingNow, now: datetime) -> dict[str, Any]:
 
 def _minutes(start: datetime | None, end: datetime | None) -> float | None:
     return (end - start).total_seconds() / 60 if start and end else None
-
-
-def _quality(version: ModelVersion) -> float | None:
-    return _number(version.metrics.get(MEASURE))
-
-
-def _popularity(version: ModelVersion) -> float | None:
-    popularity = version.metrics.get("popularity")
-    return _number(popularity.get(MEASURE)) if isinstance(popularity, dict) else None
-
-
-def _number(value: Any) -> float | None:
-    """A measure as a number; None where there is none."""
-    return float(value) if isinstance(value, int | float) else None

@@ -108,7 +108,7 @@ def test_what_is_better_is_marked(db):
         "rating rmse": "first",
     }
     assert found["ndcg@10"].difference == pytest.approx(0.1)
-    [stage] = [value for value in facts_compare(first, second) if value.name == "seconds fitting"]
+    [stage] = [value for value in facts_compare(first, second) if value.name == "fitting (seconds)"]
     assert (stage.first, stage.second) == (None, 2)
 
 
