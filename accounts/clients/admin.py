@@ -20,6 +20,7 @@ from accounts.clients.models import Client, ClientKey
 from accounts.clients.scopes import Scope
 from accounts.clients.services import key_revoke, key_rotate, key_seal
 from recsys_project.staff_admin import StaffModelAdmin
+from recsys_project.staff_admin.confirm import Confirmation, confirm_page
 
 
 class KeyAddForm(forms.ModelForm):
@@ -128,7 +129,13 @@ class ClientKeyAdmin(StaffModelAdmin):
         return self._show(request, obj, obj.text)  # type: ignore[attr-defined]
 
     def _show(self, request: HttpRequest, key: ClientKey, text: str) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "title": "The new key", "key": key, "text": text}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The new key",
+            "opts": self.opts,
+            "key": key,
+            "text": text,
+        }
         response = render(request, "admin/client_key_created.html", context)
         response["Cache-Control"] = "no-store"
         return response
@@ -150,14 +157,17 @@ class ClientKeyAdmin(StaffModelAdmin):
             self.log_change(request, key, f"Rotated: its successor is {made.prefix}.")
             self.log_addition(request, made, f"Successor of {key.prefix}.")
             return self._show(request, made, text)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Rotate the key {key.prefix}",
-            "key": key,
-            "form": form,
-        }
-        response: HttpResponse = render(request, "admin/client_key_rotate.html", context)
-        return response
+        page = Confirmation(
+            title=f"Rotate the key {key.prefix}",
+            consequences=[
+                f"{key.client} gets a new key with the scopes, the rate and the end of {key.prefix}. It is shown once."
+            ],
+            act="Rotate",
+            back=reverse("admin:accounts_clientkey_changelist"),
+            back_text="All keys",
+            form_id="key-rotate",
+        )
+        return confirm_page(request, self, page, form=form)
 
     @admin.action(description="Revoke the selected keys at once", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ClientKey]) -> None:

@@ -1,7 +1,5 @@
 """The support page of a person in the admin, and what staff do there on a person's request."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
@@ -10,7 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldBooleanWidget
 
 from accounts.deletion import user_delete
 from accounts.models import User
@@ -20,6 +18,8 @@ from accounts.staff.log import act_log, view_log
 from accounts.staff.privileges import may_touch
 from accounts.staff.support import masked, support_sections
 from recsys_project.staff_admin import StaffModelAdmin
+from recsys_project.staff_admin.confirm import Confirmation, confirm_page
+from recsys_project.staff_admin.reasons import ReasonField
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -27,10 +27,8 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class RequestForm(forms.Form):
     """Why staff do it: who asked, and how that person was recognised."""
 
-    reason = forms.CharField(
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="Who asked and how you know that it was them. Other staff read it; write no address here.",
+    reason = ReasonField(
+        help_text="Who asked and how you know that it was them. Other staff read it; write no address here."
     )
 
     def clean_reason(self) -> str:
@@ -80,11 +78,17 @@ class SupportAdmin(StaffModelAdmin):
             "change": self.has_view_or_change_permission(request, person),
         }
         context = {
-            **self._context(request, person, "Support"),
+            **self.admin_site.each_context(request),
+            "title": f"Support: user {person.pk}",
+            "opts": self.opts,
+            "person": person,
+            "address": self._address(request, person),
             "sections": support_sections(person),
             "links": [(name, reverse(f"admin:accounts_user_{name}", args=[person.pk])) for name in may if may[name]],
         }
-        return self._answer(request, "admin/person_support.html", context)
+        response: HttpResponse = render(request, "admin/person_support.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
 
     def export_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """Everything stored of the person, as they would get it themselves."""
@@ -126,7 +130,7 @@ class SupportAdmin(StaffModelAdmin):
         form = EraseForm(request.POST or None)
         if request.method != "POST" or not form.is_valid():
             text = "The account, all events, ratings and lists are deleted, in restored backups too. Export first?"
-            return self._ask(request, person, form, "Erase this person", text)
+            return self._ask(request, person, form, "Erase this person", text, danger=True)
         number = person.pk
         user_delete(user_id=number)
         # After the deletion, which empties the lines about the person.
@@ -147,22 +151,23 @@ class SupportAdmin(StaffModelAdmin):
             raise Http404
         return person
 
-    def _context(self, request: HttpRequest, person: User, title: str) -> dict[str, Any]:
-        """An address is shown to who may read people's accounts, and its first letter and domain to others."""
-        whole = request.user.has_perm("accounts.view_user")
-        return {
-            **self.admin_site.each_context(request),
-            "title": f"{title}: user {person.pk}",
-            "opts": self.opts,
-            "person": person,
-            "address": str(person) if whole else masked(person.email),
-        }
+    def _address(self, request: HttpRequest, person: User) -> str:
+        """The address, for who may read people's accounts; its first letter and domain for others."""
+        return str(person) if request.user.has_perm("accounts.view_user") else masked(person.email)
 
-    def _ask(self, request: HttpRequest, person: User, form: forms.Form, act: str, text: str) -> HttpResponse:
-        context = {**self._context(request, person, act), "form": form, "act": act, "text": text}
-        return self._answer(request, "admin/person_request.html", context)
-
-    def _answer(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        response: HttpResponse = render(request, template, context)
+    def _ask(
+        self, request: HttpRequest, person: User, form: forms.Form, act: str, text: str, *, danger: bool = False
+    ) -> HttpResponse:
+        address = self._address(request, person)
+        page = Confirmation(
+            title=f"{act}: user {person.pk}",
+            consequences=[f"{address}, user {person.pk}", text],
+            act=act,
+            danger=danger,
+            back=reverse("admin:accounts_user_support", args=[person.pk]),
+            back_text="Back to the person",
+            form_id="person-request",
+        )
+        response = confirm_page(request, self, page, form=form)
         response["Cache-Control"] = "no-store"
         return response

@@ -4,18 +4,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget, UnfoldAdminTextInputWidget
 
 from movies import services
 from movies.changes.frozen import movies_frozen
 from movies.models import Genre, Movie
+from recsys_project.staff_admin.confirm import Confirmation, action_fields, confirm_page
 from recsys_project.staff_admin.log import rows_log
+from recsys_project.staff_admin.selection import rows_up_to
 
 # Movies changed by one request: more would take longer than a request may.
 MAX_SELECTED = 5000
@@ -75,7 +76,7 @@ class MovieBulkAdmin(admin.ModelAdmin):
         """Asks for the genres and keywords, then changes the movies."""
         form = TagForm(request.POST if "apply" in request.POST else None)
         if form.is_valid():
-            chosen = self._chosen(request, queryset)
+            chosen = rows_up_to(request, self, queryset.order_by().prefetch_related(None), limit=MAX_SELECTED)
             if chosen is None:
                 return None
             ids = [movie.pk for movie in chosen]
@@ -88,20 +89,20 @@ class MovieBulkAdmin(admin.ModelAdmin):
                 text = ngettext("%(n)d movie was tagged.", "%(n)d movies were tagged.", changed)
                 self.message_user(request, text % {"n": changed}, messages.SUCCESS)
                 return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Genres and keywords of the selected movies",
-            "opts": self.opts,
-            "form": form,
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "select_across": request.POST.get("select_across", "0"),
-            "count": queryset.order_by()[: MAX_SELECTED + 1].count(),
-        }
-        response: HttpResponse = render(request, "admin/tag_movies.html", context)
-        return response
+        count = queryset.order_by()[: MAX_SELECTED + 1].count()
+        names = "movie" if count == 1 else "movies"
+        page = Confirmation(
+            title="Genres and keywords of the selected movies",
+            consequences=[f"{count:,} selected {names}. What is not named here stays as it is."],
+            act="Change the movies",
+            back=reverse("admin:movies_movie_changelist"),
+            form_id="tag-form",
+            hidden=action_fields(request, "tag_selected", apply="1"),
+        )
+        return confirm_page(request, self, page, form=form)
 
     def _set_status(self, request: HttpRequest, queryset: QuerySet[Movie], done: str) -> None:
-        chosen = self._chosen(request, queryset)
+        chosen = rows_up_to(request, self, queryset.order_by().prefetch_related(None), limit=MAX_SELECTED)
         if chosen is None:
             return
         service = services.movies_publish if done == "published" else services.movies_hide
@@ -109,15 +110,6 @@ class MovieBulkAdmin(admin.ModelAdmin):
         rows_log(request, self._changeable(request, chosen), f"Set to {done}.")
         text = ngettext("%(n)d movie was %(done)s.", "%(n)d movies were %(done)s.", changed)
         self.message_user(request, text % {"n": changed, "done": done}, messages.SUCCESS)
-
-    def _chosen(self, request: HttpRequest, queryset: QuerySet[Movie]) -> list[Movie] | None:
-        """The selected movies; None, with a message, if they are too many."""
-        chosen = list(queryset.order_by().prefetch_related(None)[: MAX_SELECTED + 1])
-        if len(chosen) <= MAX_SELECTED:
-            return chosen
-        text = f"Nothing is changed: select at most {MAX_SELECTED:,} movies at once, for example by a filter."
-        self.message_user(request, text, messages.ERROR)
-        return None
 
     def _changeable(self, request: HttpRequest, chosen: list[Movie]) -> list[Movie]:
         """Those of the chosen movies that such an action changes; says which it leaves as they are."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import ngettext
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
@@ -25,10 +25,14 @@ from movies.availability.regions import REGIONS
 from movies.availability.services import Window, availability_set
 from movies.models import Movie
 from recsys_project.staff_admin import StaffTabularInline
+from recsys_project.staff_admin.confirm import Confirmation, action_fields, confirm_page
 from recsys_project.staff_admin.log import rows_log
+from recsys_project.staff_admin.selection import rows_up_to
 
 # Movies that one action changes at most, within the time of a request.
 MAX_MOVIES = 10_000
+# Movies that its page names.
+MAX_NAMED = 20
 _CHOICES = sorted(((code, f"{name} ({code})") for code, name in REGIONS.items()), key=lambda choice: choice[1])
 _KEEP, _REPLACE = "keep", "replace"
 
@@ -126,9 +130,9 @@ def set_availability(
     model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Movie]
 ) -> HttpResponse | None:
     """An action of the list of movies: a page that asks for countries and days, then the change."""
-    movies = list(queryset.order_by("pk").only("pk", "title", "year")[: MAX_MOVIES + 1])
-    if len(movies) > MAX_MOVIES:
-        model_admin.message_user(request, f"At most {MAX_MOVIES:,} movies at once.", messages.ERROR)
+    rows = queryset.order_by("pk").only("pk", "title", "year")
+    movies = rows_up_to(request, model_admin, rows, limit=MAX_MOVIES)
+    if movies is None:
         return None
     form = AvailabilityForm(request.POST if "apply" in request.POST else None)
     if form.is_bound and form.is_valid():
@@ -146,21 +150,22 @@ def set_availability(
         text = ngettext("The availability of %d movie is set.", "The availability of %d movies is set.", changed)
         model_admin.message_user(request, text % changed, messages.SUCCESS)
         return None
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": "Set availability",
-        "opts": model_admin.opts,
-        "form": form,
-        "movies": movies[:20],
-        "count": len(movies),
-        "more": max(0, len(movies) - 20),
-        "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-        "select_across": request.POST.get("select_across", "0"),
-        "checkbox": ACTION_CHECKBOX_NAME,
-        "media": model_admin.media + form.media,
-    }
-    page: HttpResponse = render(request, "admin/movies/set_availability.html", context)
-    return page
+    page = Confirmation(
+        title="Set the availability",
+        consequences=[_named(movies)],
+        act="Set the availability",
+        back=reverse("admin:movies_movie_changelist"),
+        form_id="set-availability",
+        hidden=action_fields(request, "set_availability", apply="1"),
+    )
+    return confirm_page(request, model_admin, page, form=form)
+
+
+def _named(movies: Sequence[Movie]) -> str:
+    """How many movies, and the first of them by name."""
+    first = ", ".join(map(str, movies[:MAX_NAMED]))
+    more = f" and {len(movies) - MAX_NAMED:,} more" if len(movies) > MAX_NAMED else ""
+    return f"{len(movies):,} movie{'' if len(movies) == 1 else 's'}: {first}{more}."
 
 
 def _said(windows: list[Window]) -> str:

@@ -19,6 +19,7 @@ from movies.changes.snapshots import movie_snapshots
 from movies.changes.undo import change_to_undo, change_undo
 from movies.changes.wording import change_in_words
 from movies.models import Movie
+from recsys_project.staff_admin.selection import rows_up_to
 
 MAX_SHOWN = 200
 # Movies of one action: each is undone by itself, within the time of a request.
@@ -107,10 +108,8 @@ class MovieHistoryAdmin(admin.ModelAdmin):
     @admin.action(description="Undo the last change of the selected movies", permissions=["change"])
     def undo_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> None:
         """Undoes the last change of each movie where that is possible, and says where it is not."""
-        chosen = list(queryset.order_by("pk")[: MAX_UNDONE + 1])
-        if len(chosen) > MAX_UNDONE:
-            text = f"Nothing is changed: select at most {MAX_UNDONE} movies at once, for example by a filter."
-            self.message_user(request, text, messages.ERROR)
+        chosen = rows_up_to(request, self, queryset.order_by("pk"), limit=MAX_UNDONE)
+        if chosen is None:
             return
         undone, refused = 0, []
         for movie in chosen:

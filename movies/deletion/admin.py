@@ -9,7 +9,6 @@ from django.contrib.admin.models import DELETION
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
 from movies import services
@@ -18,9 +17,16 @@ from movies.deletion.models import MovieDeletion
 from movies.deletion.services import MAX_AT_ONCE, deletion_counts, movie_delete
 from movies.models import Movie
 from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.confirm import Confirmation, confirm_page
 from recsys_project.staff_admin.log import rows_log
+from recsys_project.staff_admin.selection import rows_up_to
 
 MAX_SELECTED: Final = 100
+HIDE_INSTEAD: Final = (
+    "Better hide: a hidden movie is in no list and no search, from the next request on, and its ratings still tell what"
+    " else people like. A duplicate is better merged. Deleting is for good."
+)
+IN_BACKGROUND: Final = "There are many rows, so the movie is hidden now and its rows are deleted in the background."
 
 
 class DeletionAdmin(AnnouncingAdmin):
@@ -38,9 +44,9 @@ class DeletionAdmin(AnnouncingAdmin):
     @admin.action(description="Delete the selected movies", permissions=["delete"])
     def delete_movies(self, request: HttpRequest, queryset: QuerySet[Movie]) -> HttpResponse | None:
         """Goes to the page that asks for confirmation."""
-        chosen = list(queryset.order_by("pk").values_list("pk", flat=True)[: MAX_SELECTED + 1])
-        if len(chosen) > MAX_SELECTED:
-            self.message_user(request, f"Select {MAX_SELECTED} movies at most.", messages.ERROR)
+        ids = queryset.order_by("pk").values_list("pk", flat=True)
+        chosen = rows_up_to(request, self, ids, limit=MAX_SELECTED)
+        if chosen is None:
             return None
         return HttpResponseRedirect(f"{reverse('admin:movies_movie_delete_selected')}?ids={','.join(map(str, chosen))}")
 
@@ -66,15 +72,21 @@ class DeletionAdmin(AnnouncingAdmin):
         if request.method == "POST":
             return self._hide(request, movies) if "hide" in request.POST else self._delete(request, movies)
         counts = deletion_counts(movie_ids=[movie.pk for movie in movies])
-        context = {
-            "title": "Delete movies" if len(movies) > 1 else f"Delete {movies[0]}",
-            "movies": movies,
-            "ids": ",".join(str(movie.pk) for movie in movies),
-            "counts": counts,
-            "in_background": sum(count for _, count in counts) > MAX_AT_ONCE,
-            "may_hide": self.has_change_permission(request),
-        }
-        return render(request, "admin/movies/delete.html", self.admin_site.each_context(request) | context)
+        consequences = [HIDE_INSTEAD]
+        if sum(count for _, count in counts) > MAX_AT_ONCE:
+            consequences.append(IN_BACKGROUND)
+        page = Confirmation(
+            title="Delete movies" if len(movies) > 1 else f"Delete {movies[0]}",
+            consequences=consequences,
+            act="Delete for good",
+            act_name="delete",
+            danger=True,
+            instead=("hide", "Hide, and keep everything") if self.has_change_permission(request) else None,
+            back=reverse("admin:movies_movie_changelist"),
+            form_id="delete-movies",
+            hidden=[("ids", ",".join(str(movie.pk) for movie in movies))],
+        )
+        return confirm_page(request, self, page, template="admin/movies/delete.html", movies=movies, counts=counts)
 
     def _hide(self, request: HttpRequest, movies: list[Movie]) -> HttpResponse:
         if not self.has_change_permission(request):

@@ -15,14 +15,23 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 
 from movies.caching.announcing import AnnouncingAdmin
-from movies.merging.forms import MergeForm
+from movies.merging.forms import MergeForm, MergeReasonForm
 from movies.merging.models import MovieMerge
 from movies.merging.references import references
-from movies.merging.services import IN_FORCE, merge_plan, merge_progress, merge_request, merge_undo_request
+from movies.merging.services import (
+    IN_FORCE,
+    MergePlan,
+    merge_plan,
+    merge_progress,
+    merge_request,
+    merge_undo_request,
+)
 from movies.merging.suggestions import MAX_SUGGESTIONS, duplicate_suggestions
 from movies.models import Movie
 from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.confirm import Confirmation, confirm_page
 from recsys_project.staff_admin.log import rows_log
+from recsys_project.staff_admin.selection import rows_exactly
 
 MAX_DIGITS = 19
 # Beside the counts, what the confirmation compares.
@@ -64,9 +73,8 @@ class MergingAdmin(AnnouncingAdmin):
     @admin.action(description="Merge the two selected movies", permissions=["change"])
     def merge_selected(self, request: HttpRequest, queryset: QuerySet[Movie]) -> HttpResponse | None:
         """Goes to the confirmation; the older entry remains unless staff swap them."""
-        chosen = list(queryset.order_by("pk").values_list("pk", flat=True)[:3])
-        if len(chosen) != 2:
-            self.message_user(request, "Select exactly two movies.", messages.ERROR)
+        chosen = rows_exactly(request, self, queryset.order_by("pk").values_list("pk", flat=True), count=2)
+        if chosen is None:
             return None
         return HttpResponseRedirect(merge_url(duplicate=chosen[1], target=chosen[0]))
 
@@ -78,22 +86,27 @@ class MergingAdmin(AnnouncingAdmin):
         chosen = {name: given.get(name, "") for name in ("duplicate", "target")}
         # The widgets look up what was chosen, and fail on what is no id.
         ids_given = {name: _number(text) or "" for name, text in chosen.items()}
-        form = MergeForm(ids_given if chosen["target"] else None, initial=ids_given)
-        context: dict[str, Any] = {"form": form, "reason": given.get("reason", "")[:300]}
-        if form.is_bound and form.is_valid():
-            ids = {"duplicate_id": form.cleaned_data["duplicate"].pk, "target_id": form.cleaned_data["target"].pk}
+        choice = MergeForm(ids_given if chosen["target"] else None, initial=ids_given)
+        reason = MergeReasonForm(request.POST if request.method == "POST" else None)
+        context: dict[str, Any] = {"choice": choice, "form": None}
+        if choice.is_bound and choice.is_valid():
+            duplicate, target = choice.cleaned_data["duplicate"], choice.cleaned_data["target"]
             try:
-                plan = merge_plan(**ids)
-                if request.method == "POST":
-                    merge = merge_request(**ids, reason=given.get("reason", ""), user=request.user)
+                plan = merge_plan(duplicate_id=duplicate.pk, target_id=target.pk)
+                if reason.is_valid():
+                    text = reason.cleaned_data["reason"]
+                    merge = merge_request(
+                        duplicate_id=duplicate.pk, target_id=target.pk, reason=text, user=request.user
+                    )
                     return self._merged(request, merge)
-                context |= {"plan": plan, "facts": _facts(plan.duplicate, plan.target)}
-                context["swap"] = merge_url(duplicate=ids["target_id"], target=ids["duplicate_id"])
+                context |= {"plan": plan, "facts": _facts(plan.duplicate, plan.target), "page": _merge_page(plan)}
+                context["form"] = reason
             except ValidationError as error:
-                form.add_error(None, error.messages)
+                choice.add_error(None, error.messages)
         context |= self.admin_site.each_context(request) | {
             "title": "Merge two movies",
-            "media": self.media + form.media,
+            "opts": self.opts,
+            "media": self.media + choice.media,
         }
         return render(request, "admin/movies/merge.html", context)
 
@@ -105,7 +118,7 @@ class MergingAdmin(AnnouncingAdmin):
             (one, merge_url(duplicate=one.second.pk, target=one.first.pk), one.reasons)
             for one in duplicate_suggestions()
         ]
-        context = {"title": "Possible duplicates", "found": found, "limit": MAX_SUGGESTIONS}
+        context = {"title": "Possible duplicates", "opts": self.opts, "found": found, "limit": MAX_SUGGESTIONS}
         return render(request, "admin/movies/duplicates.html", self.admin_site.each_context(request) | context)
 
     def _merged(self, request: HttpRequest, merge: MovieMerge) -> HttpResponse:
@@ -190,9 +203,19 @@ class MovieMergeAdmin(ReadOnlyAdmin, AnnouncingAdmin):
                 text = "The merge is being undone in the background." if waits else "The merge is undone."
                 self.message_user(request, text, messages.SUCCESS)
                 return self._warned(request, HttpResponseRedirect(reverse("admin:movies_moviemerge_changelist")))
-        context = {"title": f"Undo merge {merge.pk}", "merge": merge, "problems": problems}
-        context["moved"] = self.moved_rows(merge)
-        return render(request, "admin/movies/undo_merge.html", self.admin_site.each_context(request) | context)
+        page = Confirmation(
+            title=f"Undo merge {merge.pk}",
+            consequences=[
+                f"{merge.duplicate} comes back into the catalogue, with the ratings, events and the rest that the merge"
+                f" moved to {merge.target}. What came after the merge stays with {merge.target}."
+            ],
+            act="Undo the merge",
+            back=reverse("admin:movies_moviemerge_changelist"),
+            back_text="All merges",
+            form_id="undo-merge",
+        )
+        context = {"merge": merge, "problems": problems, "moved": self.moved_rows(merge)}
+        return confirm_page(request, self, page, template="admin/movies/undo_merge.html", **context)
 
 
 def merge_url(*, duplicate: int, target: int) -> str:
@@ -203,6 +226,26 @@ def merge_url(*, duplicate: int, target: int) -> str:
 def _number(text: str) -> int:
     """The id, or 0 where it is none."""
     return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else 0
+
+
+def _merge_page(plan: MergePlan) -> Confirmation:
+    """What merging does, and the question why."""
+    taken = f", and takes what it lacks: {', '.join(plan.filled)}" if plan.filled else ""
+    consequences = [
+        f"Ratings, events, tags and the like of the duplicate become those of {plan.target}. Where a person rated both,"
+        f" the newer rating counts. {plan.target} keeps its title and all that it has{taken}. The merge can be undone."
+    ]
+    if plan.in_background:
+        consequences.append(f"There are {plan.rows:,} rows to move, so this runs in the background.")
+    return Confirmation(
+        title="Merge",
+        consequences=consequences,
+        act="Merge",
+        back=merge_url(duplicate=plan.target.pk, target=plan.duplicate.pk),
+        back_text="Merge the other way round",
+        form_id="merge-movies",
+        hidden=[("duplicate", str(plan.duplicate.pk)), ("target", str(plan.target.pk))],
+    )
 
 
 def _facts(duplicate: Movie, target: Movie) -> list[tuple[str, Any, Any]]:

@@ -1,4 +1,4 @@
-"""The form that chooses what is merged into what."""
+"""The forms of merges: what is merged into what, and why."""
 
 from django import forms
 from django.contrib import admin
@@ -6,6 +6,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 
 from movies.merging.models import MovieMerge
 from movies.models import Movie
+from recsys_project.staff_admin.reasons import ReasonField
 
 
 def _movie_field(label: str, help_text: str) -> forms.ModelChoiceField:
@@ -28,3 +29,9 @@ class MergeForm(forms.Form):
         if cleaned.get("target") and cleaned.get("target") == cleaned.get("duplicate"):
             raise forms.ValidationError("A movie cannot be merged into itself.")
         return cleaned
+
+
+class MergeReasonForm(forms.Form):
+    """Why."""
+
+    reason = ReasonField()

@@ -21,6 +21,7 @@ from movies.merging.models import MergedRows, MovieMerge
 from movies.merging.moving import array_replace, rows_count, rows_move, rows_move_back
 from movies.merging.references import MovieReference, arrays, references
 from movies.models import Movie, MovieDeletion
+from recsys_project.staff_admin.reasons import reason_check
 
 logger = structlog.get_logger(__name__)
 
@@ -76,17 +77,14 @@ def merge_request(*, duplicate_id: int, target_id: int, reason: str, user: Any =
     """Merges the duplicate into the target, at once or, with many rows, in the background.
 
     Raises ValidationError if one of them is missing or merged already, if it is the same movie, if another merge of the
-    duplicate waits, or if an import runs.
+    duplicate waits, if an import runs, or for an invalid reason (naming ``reason``).
     """
-    if not reason.strip():
-        raise ValidationError({"reason": "Say why, for other staff."})
-    if "\0" in reason:
-        raise ValidationError({"reason": "Null characters are not allowed."})
+    text = reason_check(reason)
     plan = merge_plan(duplicate_id=duplicate_id, target_id=target_id)
     try:
         with transaction.atomic():
             merge = MovieMerge.objects.create(
-                duplicate=plan.duplicate, target=plan.target, reason=reason.strip()[:300], requested_by=user
+                duplicate=plan.duplicate, target=plan.target, reason=text, requested_by=user
             )
             if not plan.in_background:
                 _merge(merge)

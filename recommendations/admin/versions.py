@@ -32,14 +32,12 @@ from recommendations.training.comparison import (
     quality_over_versions,
     rankable_versions,
 )
-from recommendations.training.decisions import (
-    MAX_REASON,
-    version_publish_because,
-    version_reject,
-    version_rollback_because,
-)
+from recommendations.training.decisions import version_publish_because, version_reject, version_rollback_because
 from recommendations.training.nightly import training_request
 from recommendations.training.status import trainings_now
+from recsys_project.staff_admin.confirm import Confirmation, action_fields, confirm_page
+from recsys_project.staff_admin.reasons import ReasonField
+from recsys_project.staff_admin.selection import rows_exactly
 
 WITHOUT_SELECTION = ("retrain", "roll_back")
 
@@ -47,11 +45,7 @@ WITHOUT_SELECTION = ("retrain", "roll_back")
 class ReasonForm(forms.Form):
     """Why a version goes live or does not."""
 
-    reason = forms.CharField(
-        max_length=MAX_REASON,
-        widget=forms.TextInput(attrs={"size": 60, "autofocus": True}),
-        help_text="For other staff; kept with the version and in its history.",
-    )
+    reason = ReasonField(help_text="For other staff; kept with the version and in its history.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +55,7 @@ class Decision:
     action: str
     question: str
     consequence: str
+    act: str
     done: str
     run: Callable[[str], ModelVersion]
 
@@ -157,18 +152,18 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
 
     @admin.action(description="Compare the two selected versions", permissions=["retrain"])
     def compare(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponseRedirect | None:
-        chosen = sorted(queryset.values_list("pk", flat=True)[:3])
-        if len(chosen) != 2:
-            self.message_user(request, "Select two versions.", messages.ERROR)
+        chosen = rows_exactly(request, self, queryset.order_by("pk").values_list("pk", flat=True), count=2)
+        if chosen is None:
             return None
         page = reverse("admin:recommendations_modelversion_compare")
         return HttpResponseRedirect(f"{page}?first={chosen[0]}&second={chosen[1]}")
 
     @admin.action(description="Make the selected version live", permissions=["retrain"])
     def make_live(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
-        version = self._one_of(request, queryset)
-        if version is None:
+        chosen = rows_exactly(request, self, queryset, count=1)
+        if chosen is None:
             return None
+        (version,) = chosen
         user: Any = request.user
         refused = f" It had been refused: {version.refusal}" if version.refusal else ""
         return self._decide(
@@ -177,6 +172,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
                 "make_live",
                 f"Make version {version.pk} live?",
                 f"Everybody's next list comes from it.{refused}",
+                "Make it live",
                 f"Made live, although it had been refused: {version.refusal}" if version.refusal else "Made live.",
                 lambda reason: version_publish_because(version=version, reason=reason, user=user),
             ),
@@ -184,9 +180,10 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
 
     @admin.action(description="Reject the selected version", permissions=["retrain"])
     def reject(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
-        version = self._one_of(request, queryset)
-        if version is None:
+        chosen = rows_exactly(request, self, queryset, count=1)
+        if chosen is None:
             return None
+        (version,) = chosen
         user: Any = request.user
         return self._decide(
             request,
@@ -194,6 +191,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
                 "reject",
                 f"Reject version {version.pk}?",
                 "No rollback returns to it. If it is older than the live version, its lists and vectors are dropped.",
+                "Reject it",
                 "Rejected.",
                 lambda reason: version_reject(version=version, reason=reason, user=user),
             ),
@@ -210,17 +208,11 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
                 "roll_back",
                 "Roll back to the version before the live one?",
                 "Everybody's next list comes from it.",
+                "Roll back",
                 "Made live by a rollback.",
                 lambda reason: version_rollback_because(reason=reason, user=user),
             ),
         )
-
-    def _one_of(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> ModelVersion | None:
-        chosen = list(queryset[:2])
-        if len(chosen) == 1:
-            return chosen[0]
-        self.message_user(request, "Select one version.", messages.ERROR)
-        return None
 
     def _decide(self, request: HttpRequest, decision: Decision) -> HttpResponse | None:
         """Ask for the reason; with one, decide, and keep the reason in the history."""
@@ -244,15 +236,15 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
         return None
 
     def _ask(self, request: HttpRequest, decision: Decision, form: ReasonForm) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": decision.question,
-            "opts": self.opts,
-            "decision": decision,
-            "form": form,
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-        }
-        return TemplateResponse(request, "admin/version_decision.html", context)
+        page = Confirmation(
+            title=decision.question,
+            consequences=[decision.consequence],
+            act=decision.act,
+            back=reverse("admin:recommendations_modelversion_changelist"),
+            form_id="decision",
+            hidden=action_fields(request, decision.action),
+        )
+        return confirm_page(request, self, page, form=form)
 
     def compare_view(self, request: HttpRequest) -> HttpResponseBase:
         """Two versions side by side."""

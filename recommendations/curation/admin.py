@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from movies.availability.admin import country_field
 from movies.caching.announcing import AnnouncingAdmin
@@ -35,6 +35,7 @@ from recommendations.curation.services import (
 )
 from recommendations.models import CuratedRow, CurationRule, Scenario, ScenarioVersion
 from recsys_project.staff_admin import StaffAutocompleteSelectMultiple
+from recsys_project.staff_admin.reasons import ReasonField
 
 
 def _movies_field(model: type[Model], *, required: bool) -> forms.ModelMultipleChoiceField:
@@ -74,6 +75,7 @@ class RuleForm(_MoviesForm):
     """
 
     previewing = False
+    reason = ReasonField(help_text="Why, for other staff. People do not see it.")
     films = _movies_field(CurationRule, required=False)
     country = country_field(required=False, help_text="Only in lists of this country. Empty: everywhere.")
     # Sent by the button "Save anyway".
@@ -130,9 +132,7 @@ class ScenarioForm(ModelForm):
         widget=UnfoldAdminTextareaWidget,
         help_text="A change makes a new version, which is not live until it is published. See docs/staff.md.",
     )
-    note = forms.CharField(
-        required=False, max_length=300, help_text="What changes, and why.", widget=UnfoldAdminTextInputWidget
-    )
+    note = ReasonField(required=False, help_text="What changes, and why.")
 
     class Meta:
         model = Scenario
@@ -281,7 +281,7 @@ class ScenarioAdmin(CurationAdmin):
                 raise PermissionDenied
             return self._versions_change(request, scenario)
         versions = list(scenario.versions.select_related("created_by"))
-        older: list[ScenarioVersion | None] = [*versions[1:], None]
+        older: list[ScenarioVersion | None] = [*versions[1:], None][: len(versions)]
         shown = [
             {"version": version, "changes": scenario_diff(before.config if before else {}, version.config)}
             for version, before in zip(versions, older, strict=True)

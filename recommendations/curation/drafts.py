@@ -19,6 +19,7 @@ from recommendations.algorithms.listing.blending import LIST_SIZE
 from recommendations.models import CuratedRow, CurationRule, CurationRuleMovie, Scenario
 from recommendations.models.curation import MAX_FACTOR
 from recommendations.retrieval.config import serving_config
+from recsys_project.staff_admin.reasons import reason_problem
 
 if TYPE_CHECKING:
     from movies.models import Genre
@@ -73,8 +74,8 @@ def slots_in_run() -> int:
 def rule_check(draft: RuleDraft) -> None:
     """Raises ValidationError naming each invalid field."""
     errors = _scope_errors(draft) | _KIND_CHECKS[Kind(draft.kind)](draft)
-    if not draft.reason.strip():
-        errors["reason"] = "Say why, for other staff."
+    if problem := reason_problem(draft.reason):
+        errors["reason"] = problem
     if errors:
         raise ValidationError(errors)
 

@@ -25,6 +25,7 @@ from recommendations.models import (
     Scenario,
     ScenarioVersion,
 )
+from recsys_project.staff_admin.reasons import reason_check
 
 logger = structlog.get_logger(__name__)
 
@@ -50,12 +51,13 @@ def config_check(config: object) -> ScenarioConfig:
 def scenario_save(
     *, scenario: Scenario, config: Mapping[str, Any], note: str = "", user: User | None = None
 ) -> ScenarioVersion:
-    """A new version of the scenario, not live yet. Raises ValidationError naming ``config``."""
+    """A new version of the scenario, not live yet. Raises ValidationError naming ``config`` or ``note``."""
     config_check(config)
+    text = reason_check(note, field="note", required=False)
     Scenario.objects.select_for_update().get(pk=scenario.pk)
     last = scenario.versions.aggregate(last=Max("number"))["last"] or 0
     return ScenarioVersion.objects.create(
-        scenario=scenario, number=last + 1, config=dict(config), note=note, created_by=user
+        scenario=scenario, number=last + 1, config=dict(config), note=text, created_by=user
     )
 
 

@@ -31,12 +31,18 @@ from recommendations.experiments.services import (
 )
 from recommendations.models import Experiment, ExperimentArm
 from recsys_project.staff_admin import StaffTabularInline
+from recsys_project.staff_admin.confirm import Confirmation
 
 Status = Experiment.Status
 _FIELDS = ["name", "description", "metric", "effect", "share", "ends_at"]
 _STATE = ["status", "buckets", "salt", "created_at", "started_at", "stopped_at"]
 # What may still change, by status; see experiment_update.
 _EDITABLE = {Status.DRAFT: set(_FIELDS), Status.RUNNING: {"description", "ends_at"}, Status.STOPPED: {"description"}}
+STARTING = (
+    "Its people get the lists of their arms within a second of the start. Afterwards nothing that decides who sees what"
+    " can change."
+)
+STOPPING = "Its people get normal lists again within a second. A stopped experiment cannot be started again."
 
 
 def is_draft(experiment: Experiment | None) -> bool:
@@ -150,6 +156,22 @@ class ExperimentAdmin(AnnouncingAdmin):
             self._act(request, experiment_stop, experiment, "Stopped.")
         return HttpResponseRedirect(request.path)
 
+    def _next_step(self, request: HttpRequest, experiment: Experiment) -> Confirmation | None:
+        """What starts or stops the experiment; None where nothing is left to do, or staff may not."""
+        state = state_of(experiment)
+        if state == Status.STOPPED or not self.has_change_permission(request):
+            return None
+        draft = state == Status.DRAFT
+        return Confirmation(
+            title="Start" if draft else "Stop",
+            consequences=[STARTING if draft else STOPPING],
+            act="Start" if draft else "Stop",
+            act_name="start" if draft else "stop",
+            back=reverse("admin:recommendations_experiment_change", args=[experiment.pk]),
+            back_text="The experiment",
+            form_id="experiment-state",
+        )
+
     def results_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The results now: numbers and plots. A POST starts or stops the experiment."""
         if not self.has_view_permission(request):
@@ -167,8 +189,7 @@ class ExperimentAdmin(AnnouncingAdmin):
             "results": results,
             "plot": differences_svg(results),
             "means": means_svg(results),
-            "may_change": self.has_change_permission(request),
-            "state": state_of(experiment),
+            "page": self._next_step(request, experiment),
         }
         response: HttpResponse = render(request, "admin/experiment_results.html", context)
         return response

@@ -12,11 +12,11 @@ from accounts.models import User
 from movies.db.advisory_locks import transaction_lock
 from recommendations.models import ModelVersion, VersionDecision
 from recommendations.training.publishing import version_publish, version_rollback, versions_prune
+from recsys_project.staff_admin.reasons import reason_check
 
 logger = structlog.get_logger(__name__)
 
 Kind, Status = VersionDecision.Kind, ModelVersion.Status
-MAX_REASON = 300
 # Why a version in a state cannot be rejected.
 _NOT_TO_REJECT: Mapping[str, str] = {
     Status.LIVE: "is live: roll back first",
@@ -24,16 +24,6 @@ _NOT_TO_REJECT: Mapping[str, str] = {
     Status.TRAINING: "is being trained",
     Status.FAILED: "has failed: it cannot go live anyway",
 }
-
-
-def reason_check(reason: str) -> str:
-    """The reason without spaces around it. Raises ValidationError naming ``reason`` if it is empty or too long."""
-    text = reason.strip()
-    if not text:
-        raise ValidationError({"reason": "Say why, for other staff."})
-    if len(text) > MAX_REASON:
-        raise ValidationError({"reason": f"At most {MAX_REASON} letters."})
-    return text
 
 
 def version_publish_because(*, version: ModelVersion, reason: str, user: User | None = None) -> ModelVersion:

@@ -1,7 +1,8 @@
 """The base classes of all pages of the admin: django-unfold's, with what the project's pages share.
 
 An app may import this package, although it is the project's (see the import contracts): it imports no app. ``keyset``
-is for tables of millions of rows, ``log`` for actions on several rows at once.
+is for tables of millions of rows, ``log`` and ``selection`` for actions on several rows at once, ``confirm`` for pages
+that ask before they act, ``reasons`` for why staff do something.
 """
 
 from typing import Any

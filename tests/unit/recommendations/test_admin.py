@@ -78,7 +78,7 @@ def test_rolling_back_and_forward(world, staff):
     assert ModelVersion.objects.get(status="live") == first
     assert f"Version {second.pk} is live" in act(staff, "make_live", second)
     assert ModelVersion.objects.get(status="live") == second
-    assert "Select one version" in act(staff, "make_live", first, second)
+    assert "select exactly 1 model version." in act(staff, "make_live", first, second)
 
 
 def test_a_version_that_cannot_go_live_is_refused_with_a_reason(world, staff):

@@ -39,11 +39,11 @@ def act(client, action, *versions, **form):
 
 
 @pytest.mark.parametrize("action", ["make_live", "roll_back", "reject"])
-@pytest.mark.parametrize("form", [{}, {"reason": ""}, {"reason": "x" * 301}])
+@pytest.mark.parametrize("form", [{}, {"reason": ""}, {"reason": "x" * 301}, {"reason": "a\nb"}])
 def test_no_decision_without_a_reason(cast, staff, older, action, form):
     page = act(staff, action, older, **form)
 
-    assert page.templates[0].name == "admin/version_decision.html"
+    assert page.templates[0].name == "admin/confirm.html"
     assert ModelVersion.objects.live().get() == cast.version
     older.refresh_from_db()
     assert (older.status, older.refusal) == ("retired", "")
@@ -79,7 +79,10 @@ def test_the_live_version_is_not_rejected(cast, staff):
 
 
 def test_two_versions_are_compared(cast, staff, older):
-    ModelVersion.objects.filter(pk=cast.version.pk).update(metrics={"ndcg@10": 0.3}, hyperparameters={"l2": 5})
+    ModelVersion.objects.filter(pk=cast.version.pk).update(
+        metrics={"ndcg@10": 0.3, "stages": [["fitting", 61.71828]]},
+        hyperparameters={"l2": 5, "weights": [0.123456, 1234.56]},
+    )
     gone = make_version("retired")
 
     page = act(staff, "compare", older, cast.version)
@@ -89,6 +92,10 @@ def test_two_versions_are_compared(cast, staff, older):
     assert page.redirect_chain[0][0] == f"{COMPARE}?first={cast.version.pk}&second={older.pk}"
     assert '<td class="better">0.3</td>' in text
     assert "<th>l2</th>" in text
+    assert "<td>0.1235, 1,235</td>" in text
+    assert "0.12345" not in text
+    assert "<th>peak memory (MiB)</th>" in text
+    assert "<th>fitting (seconds)</th>" in text
     assert f"Version {gone.pk} has no lists and vectors any more" in pair
     assert f"?model={older.pk}" in pair
 
@@ -105,7 +112,7 @@ def test_a_version_is_not_compared_with_itself(cast, staff):
     page = staff.get(COMPARE, {"first": cast.version.pk, "second": cast.version.pk})
 
     assert set(page.context["form"].errors) == {"second"}
-    assert "Select two versions" in act(staff, "compare", cast.version).content.decode()
+    assert "select exactly 2 model versions" in act(staff, "compare", cast.version).content.decode()
 
 
 def test_a_training_is_followed(cast, staff):

@@ -56,7 +56,7 @@ def test_only_two_movies_are_merged(cast, staff, count):
     chosen = list(Movie.objects.order_by("pk").values_list("pk", flat=True)[:count])
     answer = staff.post(CHANGELIST, {"action": "merge_selected", "_selected_action": chosen}, follow=True)
 
-    assert "Select exactly two movies." in answer.text
+    assert "Nothing is changed: select exactly 2 movies." in answer.text
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,20 @@ def test_only_two_movies_are_merged(cast, staff, count):
 def test_hostile_ids_are_errors_of_the_form(cast, staff, values):
     for answer in (staff.get(MERGE, values), staff.post(MERGE, values)):
         assert answer.status_code == 200
-        assert "errorlist" in answer.text
+        assert answer.context["choice"].errors
+        assert "text-red-600" in answer.text
     assert not MovieMerge.objects.exists()
 
 
 def test_what_cannot_be_merged_is_said_on_the_page(cast, staff, twins):
     double, heat = twins
     no_reason = staff.post(MERGE, ids(double, heat) | {"reason": " "})
+    long = staff.post(MERGE, ids(double, heat) | {"reason": "x" * 301})
     same = staff.post(MERGE, ids(heat, heat) | {"reason": "x"})
 
     assert "Say why, for other staff." in no_reason.text
+    assert long.context["form"].errors == {"reason": ["At most 300 letters."]}
+    assert "x" * 301 in long.text
     assert "cannot be merged into itself" in same.text
     assert not MovieMerge.objects.exists()
 
@@ -186,5 +190,5 @@ def test_staff_without_the_right_merge_nothing(cast, client, twins):
 def test_null_characters_in_a_reason_are_named(cast, staff, twins):
     page = staff.post(MERGE, ids(*twins) | {"reason": "Twice\x00"})
 
-    assert "Null characters are not allowed." in page.text
+    assert page.context["form"].errors == {"reason": ["No control characters, such as line breaks."]}
     assert not MovieMerge.objects.exists()

@@ -121,6 +121,15 @@ def test_each_version_of_a_scenario_can_be_previewed(cast, staff):
     assert "?scenario=home&amp;scenario_version=1" in page.content.decode()
 
 
+def test_a_scenario_without_versions_says_so(cast, staff):
+    scenario = Scenario.objects.create(name="after", title="After watching")
+    page = staff.get(reverse("admin:recommendations_scenario_versions", args=[scenario.pk]))
+
+    assert page.status_code == 200
+    assert "There are none" in page.text
+    assert 'name="rollback"' not in page.text
+
+
 def test_a_conflict_that_comes_while_saving_is_said(cast, staff, monkeypatch):
     """The form finds none; another rule is saved before this one is."""
     first = make_rule("pin", cast["Heat"], place=1)

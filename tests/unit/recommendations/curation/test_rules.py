@@ -36,6 +36,8 @@ def draft(kind, *movies, **fields):
         ({"kind": "block", "country": "XX"}, "country"),
         ({"kind": "block", "arm": "treatment"}, "arm"),
         ({"kind": "block", "reason": " "}, "reason"),
+        ({"kind": "block", "reason": "x" * 301}, "reason"),
+        ({"kind": "block", "reason": "a\nb"}, "reason"),
     ],
 )
 def test_an_invalid_rule_names_its_field(cast, fields, field):
