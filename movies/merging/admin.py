@@ -214,7 +214,7 @@ class MovieMergeAdmin(ReadOnlyAdmin, AnnouncingAdmin):
             back_text="All merges",
             form_id="undo-merge",
         )
-        context = {"merge": merge, "problems": problems, "moved": self.moved_rows(merge)}
+        context: dict[str, Any] = {"merge": merge, "problems": problems, "moved": self.moved_rows(merge)}
         return confirm_page(request, self, page, template="admin/movies/undo_merge.html", **context)
 
 

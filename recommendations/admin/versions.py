@@ -15,12 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from movies.caching.announcing import AnnouncingAdmin
-from recommendations.admin.plots import Series, lines_svg
 from recommendations.admin.tables import values_table
 from recommendations.admin.trained import TrainedAdmin
 from recommendations.models import ModelVersion
@@ -30,6 +30,7 @@ from recommendations.training.comparison import (
     hyperparameters_compare,
     metrics_compare,
     quality_over_versions,
+    quality_series,
     rankable_versions,
 )
 from recommendations.training.decisions import version_publish_because, version_reject, version_rollback_because
@@ -102,7 +103,15 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
             data = request.POST.copy()
             data[ACTION_CHECKBOX_NAME] = "0"
             request.POST = cast(Any, data)
-        shown = {"plot": quality_svg(), "may_retrain": self.has_retrain_permission(request)}
+        plots = {
+            "quality": quality_series(quality_over_versions()),
+            "version_page": reverse("admin:recommendations_modelversion_change", args=["0"]),
+        }
+        shown = {
+            "plots": plots,
+            "drawn": {"as_of": timezone.now()},
+            "may_retrain": self.has_retrain_permission(request),
+        }
         return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def has_retrain_permission(self, request: HttpRequest) -> bool:
@@ -305,14 +314,3 @@ class CompareForm(forms.Form):
         if cleaned.get("first") is not None and cleaned.get("first") == cleaned.get("second"):
             self.add_error("second", "Choose another version.")
         return cleaned
-
-
-def quality_svg() -> SafeString:
-    """nDCG@10 of the newest versions and of popularity. One query."""
-    points = quality_over_versions()
-    series = [
-        Series("nDCG@10", [point.value for point in points], [point.status for point in points]),
-        Series("popularity", [point.popularity for point in points]),
-    ]
-    title = "nDCG@10 over versions, against popularity"
-    return lines_svg(title, [f"v{point.version_id}" for point in points], series)

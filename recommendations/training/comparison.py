@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,16 @@ def quality_over_versions(limit: int = 30) -> list[VersionPoint]:
     """The newest ``limit`` evaluated versions, the oldest first. One query."""
     rows = ModelVersion.objects.filter(metrics__has_key=MEASURE).only("status", "metrics").order_by("-pk")[:limit]
     return [point for row in reversed(rows) if (point := version_point(row)) is not None]
+
+
+def quality_series(points: Sequence[VersionPoint]) -> dict[str, list[Any]]:
+    """The points as columns, for plots.js: versions, model, popularity, statuses."""
+    return {
+        "versions": [point.version_id for point in points],
+        "model": [point.value for point in points],
+        "popularity": [point.popularity for point in points],
+        "statuses": [point.status for point in points],
+    }
 
 
 def rankable_versions() -> list[ModelVersion]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from recommendations.models import ModelVersion
-from recommendations.training.comparison import version_point
+from recommendations.training.comparison import quality_series, version_point
 from recommendations.training.status import TrainingNow, trainings_now
 
 Status = ModelVersion.Status
@@ -36,11 +36,7 @@ def model_figures() -> dict[str, Any]:
     return {
         "live": None if live is None else _live(live, now),
         "training": [_progress(training, now) for training in trainings_now()],
-        "quality": {
-            "versions": [point.version_id for point in points],
-            "model": [point.value for point in points],
-            "popularity": [point.popularity for point in points],
-        },
+        "quality": quality_series(points),
         "nights": [_night(version) for version in versions[:SHOWN_NIGHTS]],
     }
 

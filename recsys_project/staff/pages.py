@@ -125,7 +125,7 @@ def _issues(found: Section) -> list[dict[str, Any]]:
 
 
 def _plots(sections: dict[str, Section]) -> dict[str, Any]:
-    """What dashboard.js draws, by the name of the plot."""
+    """What plots.js draws, by the name of the plot."""
     plots: dict[str, Any] = {}
     model, traffic = (sections[name].values if name in sections else None for name in ("model", "traffic"))
     if model is not None:

@@ -8,9 +8,11 @@ from django.contrib import admin
 from django.core.management import call_command
 from django.test import Client, override_settings
 
+from accounts.clients.scopes import Scope
+from accounts.clients.services import client_get_or_create, key_create
 from accounts.models import User
 from recsys_project.staff.snapshot import section_forget
-from tests.factories import make_user, make_version
+from tests.factories import make_movie, make_user, make_version
 from tests.functional.browser import CHROMIUM, Browser, browser
 from tests.functional.web_server import WebServer, web_server
 
@@ -89,6 +91,16 @@ def test_the_dashboard_draws_its_plots(server, desk):
     assert desk.complaints == []
 
 
+def test_the_page_of_versions_draws_the_same_plot(server, desk):
+    version = make_version("retired", metrics={"ndcg@10": 0.27, "popularity": {"ndcg@10": 0.12}})
+    desk.open(f"{server.url}/admin/recommendations/modelversion/")
+    desk.wait("window.Chart && Chart.getChart('plot-quality')")
+
+    assert desk.run("Chart.getChart('plot-quality').data.datasets[0].data.at(-1)") == 0.27
+    assert desk.run("Chart.getChart('plot-quality').data.labels.at(-1)") == f"v{version.pk}"
+    assert desk.complaints == []
+
+
 def test_the_menus_work_under_the_policy(server, desk):
     desk.open(f"{server.url}/admin/accounts/user/")
     desk.wait("!document.documentElement.hasAttribute('x-cloak')")
@@ -106,6 +118,18 @@ def test_the_menus_work_under_the_policy(server, desk):
     assert desk.complaints == []
 
 
+def serious_findings(desk: Browser) -> list:
+    """What axe finds on the page that is serious or critical."""
+    desk.run(AXE)
+    desk.run("axe.run().then(found => { window.violations = found.violations; })")
+    desk.wait("window.violations")
+    found: list = desk.run(
+        "violations.filter(one => ['serious', 'critical'].includes(one.impact))"
+        ".map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 200))])"
+    )
+    return found
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", ["", "readiness/", "movies/movie/", "movies/movie/add/", *FORMS, "login/"])
 def test_axe_finds_nothing_serious(server, desk, path, dark):
@@ -117,15 +141,8 @@ def test_axe_finds_nothing_serious(server, desk, path, dark):
     desk.open(address)
     desk.wait("!document.documentElement.hasAttribute('x-cloak')")
     assert desk.run("document.documentElement.classList.contains('dark')") == dark
-    desk.run(AXE)
-    desk.run("axe.run().then(found => { window.violations = found.violations; })")
-    desk.wait("window.violations")
-    serious = desk.run(
-        "violations.filter(one => ['serious', 'critical'].includes(one.impact))"
-        ".map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 200))])"
-    )
 
-    assert serious == []
+    assert serious_findings(desk) == []
 
 
 def test_no_form_is_wider_than_a_phone(server, desk):
@@ -138,3 +155,28 @@ def test_no_form_is_wider_than_a_phone(server, desk):
             assert desk.run("document.documentElement.scrollWidth") <= 390, path
     finally:
         desk._send("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_pages_that_ask_are_readable_on_a_phone(server, desk, dark):
+    heat, double = make_movie("Heat of forms", 1995), make_movie("Heat of forms (US)", 1996)
+    person = make_user(f"forms.{'dark' if dark else 'light'}@example.org")
+    key, _ = key_create(client=client_get_or_create(name="shop-of-forms"), scopes=[Scope.CATALOGUE_READ])
+    pages = {
+        f"movies/movie/merge/?duplicate={double.pk}&target={heat.pk}": "#merge-movies",
+        f"movies/movie/{heat.pk}/delete/": "#delete-movies",
+        f"accounts/clientkey/{key.pk}/rotate/": "#key-rotate",
+        f"accounts/user/{person.pk}/erase/": "#person-request",
+    }
+    desk.open(f"{server.url}/admin/")
+    desk.run(f"localStorage.setItem('adminTheme', JSON.stringify('{'dark' if dark else 'light'}'))")
+    desk._send("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    try:
+        for path, form in pages.items():
+            desk.open(f"{server.url}/admin/{path}")
+            desk.wait(f"!document.documentElement.hasAttribute('x-cloak') && document.querySelector('{form}')")
+            assert desk.run("document.documentElement.scrollWidth") <= 390, path
+            assert serious_findings(desk) == [], path
+    finally:
+        desk._send("Emulation.clearDeviceMetricsOverride")
+    assert desk.complaints == []

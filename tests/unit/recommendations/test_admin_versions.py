@@ -137,13 +137,15 @@ def test_nothing_trains(cast, staff, django_assert_max_num_queries):
 
 
 def test_quality_is_plotted_over_versions(cast, staff, older):
-    plot = staff.get(VERSIONS).context["plot"]
+    page = staff.get(VERSIONS)
 
-    assert f"<title>v{older.pk}: nDCG@10 0.2000 (retired)</title>" in plot
-    assert f"<title>v{older.pk}: popularity 0.1000</title>" in plot
-    # The site's policy refuses both.
-    assert "style" not in plot
-    assert "script" not in plot
+    assert page.context["plots"]["quality"] == {
+        "versions": [older.pk],
+        "model": [0.2],
+        "popularity": [0.1],
+        "statuses": ["retired"],
+    }
+    assert 'id="plot-quality"' in page.text
 
 
 @pytest.mark.parametrize("page", [COMPARE, PROGRESS])

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from recommendations.curation import admin as curation_admin
+from recommendations.admin import curation as curation_admin
 from recommendations.models import CuratedRow, CurationRule, Scenario
 from tests.unit.recommendations.curation.rules import live_scenario, make_rule
 

@@ -118,12 +118,13 @@ def test_the_results_have_numbers_and_a_plot(staff, movies):  # noqa: F811
     assert answer.status_code == 200
     assert "control (control)" in page
     assert "0.2500" in page
-    for plot in (answer.context["plot"], answer.context["means"]):
-        assert "<title>treatment: " in plot
-        assert "style" not in plot
-        assert plot in page
-    mean = answer.context["results"].arms[0].mean
-    assert f"<title>control (control): {mean:.4f} (" in answer.context["means"]
+    means, differences = answer.context["plots"]["means"], answer.context["plots"]["differences"]
+    control, treatment = means
+    assert (control["name"], control["value"]) == ("control (control)", answer.context["results"].arms[0].mean)
+    assert control["low"] < control["value"] < control["high"]
+    assert treatment["name"] == "treatment"
+    assert [row["name"] for row in differences] == ["treatment"]
+    assert all(f'id="plot-{name}"' in page for name in ("means", "differences"))
     assert "experiment-state" not in page
 
 

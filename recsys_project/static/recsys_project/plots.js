@@ -1,6 +1,6 @@
 "use strict";
 
-// Draws the dashboard's plots from the data in the page, and their tables for people who read numbers.
+// Draws the plots of a page from the data in it, and their tables for people who read numbers. See admin/desk/plot.html.
 {
   const data = JSON.parse(document.getElementById("desk-plots").textContent);
   // Readable on white and on the dark ground.
@@ -9,7 +9,8 @@
   const charts = [];
   const hasNumbers = (values) => values.some((value) => value !== null && value !== undefined);
   const day = (text) => new Date(`${text}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
-  const round = (value) => (value === null || value === undefined ? "-" : Math.round(value * 1000) / 1000);
+  const number = (value) => (Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4)));
+  const round = (value) => (value === null || value === undefined ? "-" : [value].flat().map(number).join(" to "));
 
   function table(section, labels, sets) {
     const body = section.querySelector(".desk-numbers table");
@@ -35,15 +36,18 @@
     const dark = document.documentElement.classList.contains("dark");
     const text = style.getPropertyValue(dark ? "--color-base-300" : "--color-base-600").trim();
     const line = style.getPropertyValue(dark ? "--color-base-700" : "--color-base-200").trim();
+    const along = extra.horizontal ? "y" : "x";
+    const values = extra.horizontal ? "x" : "y";
     const axis = { ticks: { color: text, maxRotation: 0, autoSkipPadding: 12 }, grid: { color: line }, border: { display: false } };
     return {
       animation: false,
       responsive: true,
       maintainAspectRatio: false,
-      interaction: { mode: "index", intersect: false },
+      indexAxis: along,
+      interaction: { mode: "index", axis: along, intersect: false },
       scales: {
-        x: { ...axis, grid: { display: false }, stacked: Boolean(extra.stacked) },
-        y: { ...axis, beginAtZero: true, stacked: Boolean(extra.stacked), title: { display: Boolean(extra.unit), text: extra.unit, color: text } },
+        [along]: { ...axis, grid: { display: false }, stacked: Boolean(extra.stacked) },
+        [values]: { ...axis, beginAtZero: true, stacked: Boolean(extra.stacked), title: { display: Boolean(extra.unit), text: extra.unit, color: text } },
       },
       plugins: {
         legend: { position: "bottom", labels: { color: text, boxWidth: 12, boxHeight: 12 } },
@@ -78,7 +82,12 @@
     draw("quality", "line", versions.map((id) => `v${id}`), [
       { label: "model", data: data.quality.model },
       { label: "popularity", data: data.quality.popularity, borderDash: [6, 4] },
-    ], { unit: "nDCG@10", open: (place) => openVersion(versions[place]) });
+    ], {
+      unit: "nDCG@10", open: (place) => openVersion(versions[place]),
+      tooltip: { afterTitle: (items) => data.quality.statuses[items[0].dataIndex] },
+    });
+  }
+  if (data.nights) {
     const nights = data.nights;
     draw("nights", "bar", nights.map((night) => `v${night.id}`), [
       { label: "minutes", data: nights.map((night) => night.minutes), backgroundColor: nights.map((night) => VERDICTS[night.verdict] || "#9ca3af"), maxBarThickness: 28 },
@@ -94,6 +103,15 @@
     draw("lists", "line", days, [{ label: "lists", data: data.lists.lists }, { label: "people", data: data.lists.people }]);
     draw("events", "bar", days, Object.entries(data.events).map(([label, values]) => ({ label, data: values })), { stacked: true });
     draw("fallback", "line", days, [{ label: "popular movies", data: data.fallback, fill: true, backgroundColor: "rgba(245, 158, 11, 0.2)", borderColor: "#f59e0b" }], { unit: "%", tooltip: percent });
+  }
+
+  // Arms of an experiment: each with its value on its interval.
+  for (const name of ["means", "differences"]) {
+    const rows = data[name] || [];
+    draw(name, "bar", rows.map((row) => row.name), [
+      { type: "line", label: "value", data: rows.map((row) => row.value), showLine: false, pointRadius: 5, borderColor: "#3b82f6", backgroundColor: "#3b82f6" },
+      { label: "interval", data: rows.map((row) => [row.low, row.high]), barThickness: 6, backgroundColor: rows.map((row) => (row.clear ? "#10b981" : "#9ca3af")) },
+    ], { horizontal: true, tooltip: { label: (item) => `${item.dataset.label}: ${round(item.raw)}` } });
   }
 
   // The theme is a class of the root element.

@@ -43,6 +43,7 @@ def _movies_field(model: type[Model], *, required: bool) -> forms.ModelMultipleC
     return forms.ModelMultipleChoiceField(
         Movie.objects.all(),
         required=required,
+        label="Movies",
         widget=StaffAutocompleteSelectMultiple(model._meta.get_field("movies"), admin.site),
         help_text="In the order in which they are chosen.",
     )

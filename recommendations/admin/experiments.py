@@ -18,7 +18,7 @@ from django.utils.html import format_html
 
 from movies.caching.announcing import AnnouncingAdmin
 from movies.strict_json import StrictDecoder
-from recommendations.experiments.plot import differences_svg, means_svg
+from recommendations.admin.experiment_plots import interval_plots
 from recommendations.experiments.results import experiment_results
 from recommendations.experiments.selectors import state_of
 from recommendations.experiments.services import (
@@ -187,8 +187,7 @@ class ExperimentAdmin(AnnouncingAdmin):
             "title": f"Results of {experiment.name}",
             "opts": self.opts,
             "results": results,
-            "plot": differences_svg(results),
-            "means": means_svg(results),
+            "plots": interval_plots(results),
             "page": self._next_step(request, experiment),
         }
         response: HttpResponse = render(request, "admin/experiment_results.html", context)
