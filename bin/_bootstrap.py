@@ -38,9 +38,16 @@ def main() -> int:
 def fingerprint(folder: Path, requirements: Path) -> str:
     """A digest of the environment's folder (which its scripts contain), the Python and all pinned versions."""
     digest = hashlib.sha256(f"{folder}\n{sys.version}\n{Path(sys.executable).resolve()}\n".encode())
-    for name in sorted({requirements.name, "requirements.txt", "constraints.txt"}):
+    for name in sorted({*included(requirements), "requirements.txt", "constraints.txt"}):
         digest.update(requirements.with_name(name).read_bytes())
     return digest.hexdigest()
+
+
+def included(requirements: Path) -> set[str]:
+    """The names of the file and of those beside it that it includes by ``-r``."""
+    lines = requirements.read_text().splitlines()
+    others = [requirements.with_name(line.removeprefix("-r ").strip()) for line in lines if line.startswith("-r ")]
+    return {requirements.name}.union(*(included(other) for other in others))
 
 
 def is_current(stamp: Path, expected: str) -> bool:

@@ -1,6 +1,6 @@
 """Optional OpenTelemetry traces of requests, tasks, SQL and Redis (OTEL_ENABLED).
 
-The packages are those of requirements-optional.txt. Nothing here is imported unless traces are on.
+The packages are those of requirements-tracing.txt. Nothing here is imported unless traces are on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def start_tracing(processor: SpanProcessor | None = None) -> None:
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     except ImportError as error:
-        message = f"OTEL_ENABLED needs the packages of requirements-optional.txt: {error}."
+        message = f"OTEL_ENABLED needs the packages of requirements-tracing.txt: {error}."
         raise ImproperlyConfigured(message) from None
     provider = TracerProvider(resource=Resource.create({"service.name": settings.OTEL_SERVICE_NAME}))
     provider.add_span_processor(processor or _otlp_processor())

@@ -19,7 +19,7 @@ MODEL_MAX_AGE_HOURS = env.float("MODEL_MAX_AGE_HOURS", default=26)
 # The folder of the backups, whose age the doctor checks, and the hours after which the newest one is too old.
 BACKUP_DIR = env.str("BACKUP_DIR", default="")
 BACKUP_MAX_AGE_HOURS = env.float("BACKUP_MAX_AGE_HOURS", default=26)
-# OpenTelemetry traces, with the packages of requirements-optional.txt, sent by OTLP over HTTP to
+# OpenTelemetry traces, with the packages of requirements-tracing.txt, sent by OTLP over HTTP to
 # OTEL_EXPORTER_OTLP_ENDPOINT, which the exporter reads itself, as it does the other variables of OpenTelemetry.
 OTEL_ENABLED = env.bool("OTEL_ENABLED", default=False)
 OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="recsys")

@@ -100,6 +100,16 @@ def test_an_environment_is_made_once_for_the_same_requirements(checkout):
     assert "Creating .venv" not in third.stderr
 
 
+def test_a_change_of_an_included_file_is_installed(checkout):
+    (checkout / "requirements.txt").write_text("-r more.txt\n")
+    (checkout / "more.txt").write_text("")
+    bootstrap(checkout)
+    (checkout / "more.txt").write_text("# another version\n")
+
+    assert "Installing requirements.txt" in bootstrap(checkout).stderr
+    assert bootstrap(checkout).stderr == ""
+
+
 def test_an_install_that_fails_is_said_and_tried_again(checkout):
     (checkout / "requirements.txt").write_text("./no-such-folder\n")
     first = bootstrap(checkout)

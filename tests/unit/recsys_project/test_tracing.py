@@ -64,7 +64,7 @@ def is_installed() -> bool:
         return False
 
 
-@pytest.mark.skipif(not is_installed(), reason="The OpenTelemetry packages of requirements-optional.txt are missing.")
+@pytest.mark.skipif(not is_installed(), reason="The OpenTelemetry packages of requirements-tracing.txt are missing.")
 @pytest.mark.django_db
 def test_requests_tasks_sql_and_redis_are_traced():
     ended = run(PROGRAM, OTEL_SERVICE_NAME="films", DATABASE_URL=running_database_url())
@@ -91,5 +91,5 @@ def test_missing_packages_matter_only_where_traces_are_on(enabled: bool):
 
     ended = run(hidden, OTEL_ENABLED=str(enabled))
 
-    assert ("OTEL_ENABLED needs the packages of requirements-optional.txt" in ended.stderr) is enabled
+    assert ("OTEL_ENABLED needs the packages of requirements-tracing.txt" in ended.stderr) is enabled
     assert (ended.returncode != 0) is enabled
