@@ -10,6 +10,7 @@ from types import FrameType
 
 from django.conf import settings
 from rich.console import Console
+from rich.text import Text
 
 from recsys_project.demo.arguments import (
     FIRST_PORT,
@@ -136,11 +137,9 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
     url = processes.url
     say = steps.console.print
     say("")
-    for name, where in addresses_of(url):
-        say(f"[bold]{name:<11}[/] {where}")
-    say("\nSign in with:")
-    for email, password in passwords.items():
-        say(f"   {email:<22} {password}", highlight=False, markup=False)
+    for name, where, how in addresses_of(url, passwords):
+        # Not wrapped, so that it can be copied; passwords are not markup.
+        say(Text.assemble((f"{name:<11}", "bold"), where, f"   {how}" if how else ""), soft_wrap=True)
     if settings.REGISTRATION == "immediate":
         say("\nAnybody registers at once, without a link by mail; REGISTRATION=verified changes that.", highlight=False)
     elif not os.environ.get("EMAIL_URL"):
@@ -153,14 +152,17 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
         say("")
 
 
-def addresses_of(url: str) -> list[tuple[str, str]]:
-    """What a reader may open on a running demo, and where."""
+def addresses_of(url: str, passwords: dict[str, str]) -> list[tuple[str, str, str]]:
+    """What a reader may open on a running demo: its name, where it is, and how to sign in or what it is."""
+    admin, *viewers = passwords
     return [
-        ("API", f"{url}/api/docs/"),
-        ("Admin", f"{url}/admin/"),
-        ("Dashboard", f"{url}/admin/ (the home page, after signing in)"),
-        ("Metrics", f"{url}/metrics"),
-        ("Health", f"{url}/health/ready"),
+        ("Admin", f"{url}/admin/", f"sign in as {admin}, password {passwords[admin]}"),
+        ("Dashboard", f"{url}/admin/", "the home page of the admin"),
+        ("API page", f"{url}/api/docs/", "Authorize, as any of these viewers:"),
+        *[("", f"{email:<24}", f"password {passwords[email]}") for email in viewers],
+        ("Metrics", f"{url}/metrics", "for Prometheus; this machine needs no token"),
+        ("Grafana", "deploy/grafana", "dashboards of the metrics; docs/operations.md says how to use them"),
+        ("Health", f"{url}/health/ready", ""),
     ]
 
 
