@@ -27,6 +27,15 @@ def test_every_link_leads_somewhere(page):
     assert [link for link in LINK.findall(page.read_text()) if is_broken(page, link)] == []
 
 
+def test_the_contents_of_the_operators_page_are_its_sections():
+    text = (PROJECT_DIR / "docs" / "operations.md").read_text()
+    contents = re.findall(r"\]\(#([\w-]+)\)", text.partition("\n## ")[0])
+    fences = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+    sections = re.findall(r"^###? (.+)$", fences.sub("", text), re.MULTILINE)
+    assert contents == [next(iter(anchors(f"## {section}"))) for section in sections]
+
+
 def test_the_readme_lists_a_page_for_each_reader():
     text = (PROJECT_DIR / "README.md").read_text()
 

@@ -77,7 +77,7 @@ def test_each_process_of_the_procfile_has_a_unit():
 def test_the_example_names_what_production_needs(monkeypatch):
     lines = (UNITS / "recsys.env.example").read_text().splitlines()
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    documented = (PROJECT_DIR / "docs" / "operations.md").read_text()
+    documented = (PROJECT_DIR / "docs" / "settings.md").read_text()
 
     assert {"SECRET_KEY", "JWT_SIGNING_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"} <= given.keys()
     assert [name for name in given if f"`{name}`" not in documented and name != "DJANGO_SETTINGS_MODULE"] == []
