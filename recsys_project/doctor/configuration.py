@@ -21,7 +21,7 @@ def settings_findings() -> Iterator[Finding]:
     bad = [message for message in found if message.level >= checks.WARNING and not message.is_silenced()]
     for message in bad:
         level = Level.PROBLEM if message.level >= checks.ERROR else Level.WARNING
-        advice = message.hint or "See docs/operations.md, Settings."
+        advice = message.hint or "See docs/settings.md."
         yield Finding("configuration", level, f"{message.msg} ({message.id})", advice)
     if not bad:
         yield Finding("configuration", Level.OK, f"The settings ({module}) pass all checks.")

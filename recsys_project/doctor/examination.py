@@ -43,7 +43,7 @@ def examine(checks: Iterable[Check] = CHECKS) -> Iterator[Finding]:
             yield Finding(check.name, Level.UNKNOWN, f"Not checked: fix {' and '.join(missing)} first.")
             continue
         for finding in _findings(check):
-            if finding.level is Level.PROBLEM:
+            if finding.level is Level.PROBLEM and not finding.usable:
                 broken.add(check.name)
             yield finding
 

@@ -16,12 +16,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found, and what to do about it where something is wrong. Holds no passwords or keys."""
+    """What was found, and what to do about it where something is wrong. Holds no passwords or keys.
+
+    usable: whether checks that need this one can run with this problem.
+    """
 
     check: str
     level: Level
     message: str
     advice: str = ""
+    usable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,11 @@ def _server(client: Any, check: str, *, never_evicts: bool, took: float) -> Iter
     if limit and policy.startswith("allkeys") and (never_evicts or settings.SERVED_LOG):
         lost = "tasks" if never_evicts else "entries of served lists"
         level = Level.PROBLEM if never_evicts else Level.WARNING
-        advice = "Set maxmemory-policy noeviction, with a Redis of its own for the cache if memory is short."
-        yield Finding(check, level, f"It may evict {lost}: its policy is {policy}.", advice)
+        advice = (
+            "Run CONFIG SET maxmemory-policy noeviction, and set the same in redis.conf. If memory is short, give the"
+            " cache a Redis of its own: REDIS_URL beside CELERY_BROKER_URL."
+        )
+        yield Finding(check, level, f"It may evict {lost}: its policy is {policy}.", advice, usable=True)
     if limit and used >= _FULL * limit:
         text = f"{used / limit:.0%} of its memory is used."
         yield Finding(check, Level.WARNING, text, "Raise maxmemory, or lower RECOMMENDATIONS_CACHE_SECONDS.")
@@ -81,4 +84,4 @@ def _server(client: Any, check: str, *, never_evicts: bool, took: float) -> Iter
         yield Finding(check, Level.WARNING, text, "Set appendonly yes.")
     if info.get("aof_last_write_status", "ok") != "ok" or info.get("rdb_last_bgsave_status", "ok") != "ok":
         advice = "Look for a full disk in its log; it may refuse to write."
-        yield Finding(check, Level.PROBLEM, "It could not write to its disk.", advice)
+        yield Finding(check, Level.PROBLEM, "It could not write to its disk.", advice, usable=True)

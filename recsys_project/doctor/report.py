@@ -27,13 +27,13 @@ def summary(findings: Sequence[Finding]) -> str:
 
 def as_json(findings: Iterable[Finding], status: int) -> str:
     """All findings, with the exit status."""
-    listed = [asdict(finding) for finding in findings]
+    listed = [{name: value for name, value in asdict(one).items() if name != "usable"} for one in findings]
     return json.dumps({"status": ("ok", "warning", "problem")[status], "findings": listed}, indent=2)
 
 
 def report_unconfigured(error: Exception, *, machine: bool) -> int:
     """Prints what keeps the settings from loading, as JSON for a machine; returns the exit status."""
-    finding = Finding("configuration", Level.PROBLEM, str(error), "See docs/operations.md, Settings.")
+    finding = Finding("configuration", Level.PROBLEM, str(error), "See docs/settings.md.")
     text = as_json([finding], 2) if machine else f"{as_text(finding)}\n{summary([finding])}"
     sys.stdout.write(f"{text}\n")
     return 2

@@ -97,6 +97,15 @@ def test_what_a_broken_check_is_needed_for_is_not_run():
     assert exit_status(findings) == 2
 
 
+def test_a_problem_that_can_be_used_stops_no_other_check():
+    evicting = Finding("broker", Level.PROBLEM, "It may evict tasks.", "Set its policy.", usable=True)
+
+    findings = list(examine([Check("broker", lambda: [evicting]), Check("queues", lambda: [OK], ("broker",))]))
+
+    assert findings == [evicting, OK]
+    assert exit_status(findings) == 2
+
+
 def test_checks_need_only_earlier_checks():
     names: list[str] = []
     for check in CHECKS:
