@@ -1,62 +1,23 @@
 """The schedule in the admin."""
 
-import inspect
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
-from django_celery_beat.admin import CrontabScheduleAdmin, PeriodicTaskAdmin, PeriodicTaskForm, TaskSelectWidget
+from django_celery_beat.admin import CrontabScheduleAdmin, PeriodicTaskAdmin
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
-from kombu.utils.json import loads
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from recsys_project.staff_admin import StaffModelAdmin, StaffTabularInline
 from workers.schedule import next_slot, schedule_in_words
+from workers.schedule_forms import IntervalForm, ScheduledTaskForm
 
-OWN_TASKS = "workers.tasks."
 # Routing and headers of a message, read-only here: Celery's settings define them for each task.
 ROUTING = ("queue", "exchange", "routing_key", "priority", "headers")
 
-# Entries of these tasks only say when something is due; run_due reads them and starts it (workers.schedule).
-READ_BY_RUN_DUE = ("workers.tasks.training.train", "workers.tasks.training.tune")
-
 # No task here runs at a clocked time or by the sun.
 admin.site.unregister([PeriodicTask, ClockedSchedule, SolarSchedule, CrontabSchedule, IntervalSchedule])
-
-
-class TaskWidget(UnfoldAdminSelectWidget, TaskSelectWidget):
-    """The registered tasks, with the admin's look."""
-
-
-class ScheduledTaskForm(PeriodicTaskForm):
-    """django-celery-beat's form, which accepts any task, even Celery's own; restricted to the project's tasks."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["regtask"].widget = TaskWidget()
-        self.fields["task"].widget = UnfoldAdminTextInputWidget()
-
-    def clean(self) -> dict[str, Any]:
-        if self.errors:  # The parent's clean() assumes that every field is valid.
-            return self.cleaned_data
-        data: dict[str, Any] = super().clean()
-        task = _own_tasks().get(data["task"])
-        if task is None:
-            # An entry that beat itself created may be edited, but not turned into another task.
-            if self.instance.pk is not None and not {"regtask", "task", "args", "kwargs"} & set(self.changed_data):
-                return data
-            raise ValidationError({"task": "Choose one of the registered tasks."})
-        try:
-            inspect.signature(task.run).bind(*loads(data["args"]), **loads(data["kwargs"]))
-        except TypeError as error:
-            raise ValidationError({"args": f"This task does not take these arguments: {error}."}) from error
-        repeats = (data.get("crontab") or data.get("interval")) and not data.get("one_off")
-        if task.name in READ_BY_RUN_DUE and not repeats:
-            raise ValidationError({"task": "Give this task a crontab or an interval, and do not make it one-off."})
-        return data
 
 
 @admin.register(PeriodicTask)
@@ -114,11 +75,5 @@ class StaffCrontabAdmin(CrontabScheduleAdmin, StaffModelAdmin):
 
 @admin.register(IntervalSchedule)
 class StaffIntervalAdmin(StaffModelAdmin):
+    form = IntervalForm
     inlines = [TasksOfSchedule]
-
-
-def _own_tasks() -> dict[str, Any]:
-    """The project's tasks by name."""
-    app = PeriodicTaskAdmin.celery_app
-    app.loader.import_default_modules()
-    return {name: task for name, task in app.tasks.items() if name.startswith(OWN_TASKS)}

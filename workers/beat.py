@@ -6,9 +6,12 @@ import signal
 from types import FrameType
 from typing import Any
 
+import structlog
 from django.db.models import QuerySet
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
+
+logger = structlog.get_logger(__name__)
 
 
 class Scheduler(DatabaseScheduler):
@@ -20,6 +23,8 @@ class Scheduler(DatabaseScheduler):
 
     Celery's signal handler saves the schedule over the connection that the interrupted statement still uses, so that
     beat deadlocks or keeps running. Celery saves the schedule again after its loop, which is enough.
+
+    django-celery-beat ends if an entry cannot be read for another reason than a ValueError, and with it every task.
     """
 
     _ending = False
@@ -43,3 +48,13 @@ class Scheduler(DatabaseScheduler):
 
     def enabled_models_qs(self) -> QuerySet[PeriodicTask]:
         return self.Model.objects.enabled()
+
+    def all_as_schedule(self) -> dict[str, Any]:
+        """Every enabled entry by its name. One that cannot be read is logged and left out; the others go on."""
+        entries = {}
+        for row in self.enabled_models():
+            try:
+                entries[row.name] = self.Entry(row, app=self.app)
+            except Exception as error:  # A stored value makes the library raise anything.
+                logger.error("schedule_not_readable", entry=row.name, reason=f"{type(error).__name__}: {error}")
+        return entries

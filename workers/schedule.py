@@ -14,6 +14,9 @@ logger = structlog.get_logger(__name__)
 # How far back a crontab is searched for its latest time, in increasing steps: hourly, daily, weekly, monthly, yearly.
 _SEARCH_WINDOWS = [timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366)]
 
+# A date that does not exist, such as 30 February; an interval or a start beyond the last date. Beat skips such entries.
+_UNREADABLE = (ValueError, OverflowError)
+
 
 def latest_slot(task: str, *, now: datetime) -> datetime | None:
     """The latest time, at most a year ago, at which an enabled entry schedules ``task``.
@@ -29,15 +32,14 @@ def latest_slot(task: str, *, now: datetime) -> datetime | None:
 
 def _slot(entry: PeriodicTask, now: datetime) -> datetime | None:
     slot = None
-    if entry.crontab is not None:
-        try:
+    try:
+        if entry.crontab is not None:
             slot = latest_of_crontab(entry.crontab.schedule, now)
-        except ValueError as error:
-            # A date that does not exist, as 30 February; beat skips such an entry.
-            logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
-    elif entry.interval is not None:
-        every = entry.interval.schedule.run_every
-        slot = datetime.fromtimestamp(now.timestamp() // every.total_seconds() * every.total_seconds(), UTC)
+        elif entry.interval is not None:
+            seconds = entry.interval.schedule.run_every.total_seconds()
+            slot = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
+    except _UNREADABLE as error:
+        logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
     if slot is None or (entry.start_time and slot < entry.start_time) or (entry.expires and slot >= entry.expires):
         return None
     return slot
@@ -68,21 +70,19 @@ def _installed_at() -> datetime | None:
 
 
 def next_slot(entry: PeriodicTask, *, now: datetime) -> datetime | None:
-    """When an entry is due next, in UTC; None if it is off, ends before, or its date does not exist."""
+    """When an entry is due next, in UTC; None if it is off, ends before, or there is no such date."""
     if not entry.enabled:
         return None
     begin = max(now, entry.start_time or now)
     slot = None
-    if entry.crontab is not None:
-        try:
+    try:
+        if entry.crontab is not None:
             slot = _next(entry.crontab.schedule, begin.astimezone(entry.crontab.schedule.tz)).astimezone(UTC)
-        except ValueError as error:
-            logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
-    elif entry.interval is not None:
-        every = entry.interval.schedule.run_every
-        last = entry.last_run_at or entry.date_changed or begin
-        slot = last + every
-        slot = max(slot, begin)
+        elif entry.interval is not None:
+            last = entry.last_run_at or entry.date_changed or begin
+            slot = max(last + entry.interval.schedule.run_every, begin)
+    except _UNREADABLE as error:
+        logger.error("schedule_not_readable", entry=entry.name, reason=str(error))
     return None if slot is None or (entry.expires and slot >= entry.expires) else slot
 
 

@@ -89,10 +89,10 @@ def _task(entry: PeriodicTask, run: TaskRun | None, now: datetime) -> dict[str, 
 
 
 def _next(entry: PeriodicTask, now: datetime) -> datetime | None:
-    """When beat sends the entry next; None for a time that does not exist, such as 30 February."""
+    """When beat sends the entry next; None for a time that does not exist, such as 30 February or the year 10000."""
     try:
         estimate = entry.schedule.remaining_estimate(entry.last_run_at or now)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, OverflowError):
         return None
     # A full second: the estimate lies a little before the time it means.
     return (now + max(estimate, timedelta(0)) + timedelta(seconds=1)).replace(microsecond=0)
