@@ -19,6 +19,7 @@ from movies.changes.snapshots import movie_snapshots
 from movies.changes.undo import change_to_undo, change_undo
 from movies.changes.wording import change_in_words
 from movies.models import Movie
+from recsys_project.staff_admin.numbers import id_typed
 from recsys_project.staff_admin.selection import rows_up_to
 
 MAX_SHOWN = 200
@@ -95,8 +96,7 @@ class MovieHistoryAdmin(admin.ModelAdmin):
             return cast(HttpResponse, missing)
         seen = request.POST.get("change", "")
         try:
-            change_id = int(seen) if seen.isascii() and seen.isdigit() else 0
-            change_undo(movie_id=movie.pk, change_id=change_id, user_id=request.user.pk)
+            change_undo(movie_id=movie.pk, change_id=id_typed(seen), user_id=request.user.pk)
         except ValidationError as error:
             for text in error.messages:
                 self.message_user(request, f"Not undone. {text}", messages.ERROR)

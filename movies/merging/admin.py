@@ -31,9 +31,9 @@ from movies.models import Movie
 from recsys_project.staff_admin import ReadOnlyAdmin
 from recsys_project.staff_admin.confirm import Confirmation, confirm_page
 from recsys_project.staff_admin.log import rows_log
+from recsys_project.staff_admin.numbers import id_typed
 from recsys_project.staff_admin.selection import rows_exactly
 
-MAX_DIGITS = 19
 # Beside the counts, what the confirmation compares.
 COMPARED = ("title", "year", "status", "movielens_id", "imdb_id", "tmdb_id", "runtime_minutes", "language")
 
@@ -65,7 +65,7 @@ class MergingAdmin(AnnouncingAdmin):
     @action(description="Merge into another movie", url_path="merge-into", permissions=["change"])
     def merge_into(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A link above a movie: chooses the other one, or shows the merge that it is part of."""
-        merge = MovieMerge.objects.filter(duplicate=_number(object_id), state__in=IN_FORCE).first()
+        merge = MovieMerge.objects.filter(duplicate=id_typed(object_id), state__in=IN_FORCE).first()
         if merge is not None:
             return HttpResponseRedirect(reverse("admin:movies_moviemerge_change", args=[merge.pk]))
         return HttpResponseRedirect(f"{reverse('admin:movies_movie_merge')}?{urlencode({'duplicate': object_id})}")
@@ -85,7 +85,7 @@ class MergingAdmin(AnnouncingAdmin):
         given = request.POST if request.method == "POST" else request.GET
         chosen = {name: given.get(name, "") for name in ("duplicate", "target")}
         # The widgets look up what was chosen, and fail on what is no id.
-        ids_given = {name: _number(text) or "" for name, text in chosen.items()}
+        ids_given = {name: id_typed(text) or "" for name, text in chosen.items()}
         choice = MergeForm(ids_given if chosen["target"] else None, initial=ids_given)
         reason = MergeReasonForm(request.POST if request.method == "POST" else None)
         context: dict[str, Any] = {"choice": choice, "form": None}
@@ -174,7 +174,7 @@ class MovieMergeAdmin(ReadOnlyAdmin, AnnouncingAdmin):
     @action(description="Undo", url_path="undo-merge", permissions=["undo"])
     def undo(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A link above a merge, to the page that asks for confirmation."""
-        return HttpResponseRedirect(reverse("admin:movies_moviemerge_undo_confirm", args=[_number(object_id)]))
+        return HttpResponseRedirect(reverse("admin:movies_moviemerge_undo_confirm", args=[id_typed(object_id)]))
 
     def get_urls(self) -> list[URLPattern]:
         undo = path(
@@ -221,11 +221,6 @@ class MovieMergeAdmin(ReadOnlyAdmin, AnnouncingAdmin):
 def merge_url(*, duplicate: int, target: int) -> str:
     """The address of the confirmation."""
     return f"{reverse('admin:movies_movie_merge')}?{urlencode({'duplicate': duplicate, 'target': target})}"
-
-
-def _number(text: str) -> int:
-    """The id, or 0 where it is none."""
-    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else 0
 
 
 def _merge_page(plan: MergePlan) -> Confirmation:

@@ -22,6 +22,7 @@ from movies.availability.admin import country_field
 from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
+from movies.strict_json import StrictDecoder
 from recommendations.curation.drafts import Conflict, RuleDraft, rule_check, rule_conflicts
 from recommendations.curation.services import (
     config_check,
@@ -35,6 +36,7 @@ from recommendations.curation.services import (
 )
 from recommendations.models import CuratedRow, CurationRule, Scenario, ScenarioVersion
 from recsys_project.staff_admin import StaffAutocompleteSelectMultiple
+from recsys_project.staff_admin.numbers import id_typed
 from recsys_project.staff_admin.reasons import ReasonField
 
 
@@ -66,7 +68,7 @@ class _MoviesForm(ModelForm):
         chosen = {movie.pk for movie in self.cleaned_data.get("films", ())}
         name, data = self.add_prefix("films"), self.data
         texts = data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
-        return [pk for pk in dict.fromkeys(int(text) for text in texts if str(text).isdigit()) if pk in chosen]
+        return [pk for pk in dict.fromkeys(id_typed(str(text)) for text in texts) if pk in chosen]
 
 
 class RuleForm(_MoviesForm):
@@ -130,6 +132,7 @@ class ScenarioForm(ModelForm):
     config = forms.JSONField(
         required=False,
         label="configuration",
+        decoder=StrictDecoder,
         widget=UnfoldAdminTextareaWidget,
         help_text="A change makes a new version, which is not live until it is published. See docs/staff.md.",
     )
@@ -304,7 +307,7 @@ class ScenarioAdmin(CurationAdmin):
                 version = scenario_rollback(scenario=scenario)
             else:
                 number = request.POST.get("publish", "")
-                wanted = scenario.versions.filter(number=int(number) if number.isdecimal() else 0)
+                wanted = scenario.versions.filter(number=id_typed(number))
                 version = scenario_publish(version=get_object_or_404(wanted))
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)

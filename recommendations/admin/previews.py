@@ -32,6 +32,7 @@ from recommendations.serving.preview import PreviewRow, curation_with, preview_d
 from recommendations.serving.preview_items import preview_items
 from recommendations.serving.rendering import explanation
 from recsys_project.staff_admin import ReadOnlyAdmin
+from recsys_project.staff_admin.numbers import id_typed
 
 logger = structlog.get_logger(__name__)
 
@@ -233,10 +234,8 @@ def _column(name: str, presented: PresentedList, marks: Mapping[int, Mark | None
 
 def _trial_of_version(scenario: str, number: str) -> Trial | None:
     """A saved version of the scenario; None where none is asked for, or there is none of that number."""
-    if not number.isdecimal():
-        return None
     row = Scenario.objects.filter(name=scenario).first()
-    version = row and row.versions.filter(number=int(number[:9])).first()
+    version = row and row.versions.filter(number=id_typed(number)).first()
     return _trial_of_config(scenario, version.config, f"Version {version.number}") if version else None
 
 
@@ -277,7 +276,7 @@ def _trial_of_rule(draft: RuleDraft, rule: CurationRule | None) -> Trial:
 
 def _object(model: Any, key: str) -> Any:
     """The row of that primary key; None without a key. Raises Http404."""
-    return get_object_or_404(model, pk=key if key.isdecimal() else 0) if key else None
+    return get_object_or_404(model, pk=id_typed(key)) if key else None
 
 
 def _edit_url(model: str, row: Any) -> str:
