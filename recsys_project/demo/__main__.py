@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -135,16 +136,17 @@ def _check_workers() -> None:
 def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> None:
     """Prints addresses and passwords, and runs until Ctrl-C."""
     url = processes.url
-    say = steps.console.print
+    # Not wrapped, so that lines can be copied.
+    say = partial(steps.console.print, highlight=False, soft_wrap=True)
     say("")
     for name, where, how in addresses_of(url, passwords):
-        # Not wrapped, so that it can be copied; passwords are not markup.
-        say(Text.assemble((f"{name:<11}", "bold"), where, f"   {how}" if how else ""), soft_wrap=True)
+        # Passwords are not markup.
+        say(Text.assemble((f"{name:<11}", "bold"), f"{where:<36}" if how else where, how))
     if settings.REGISTRATION == "immediate":
-        say("\nAnybody registers at once, without a link by mail; REGISTRATION=verified changes that.", highlight=False)
+        say("\nAnybody registers at once, without a link by mail; REGISTRATION=verified changes that.")
     elif not os.environ.get("EMAIL_URL"):
-        say("\nWhoever registers gets a link by mail. Without EMAIL_URL, mails are in the log.", highlight=False)
-    say(f"\nWeb, worker and beat write to {steps.log}", highlight=False, soft_wrap=True)
+        say("\nWhoever registers gets a link by mail. Without EMAIL_URL, mails are in the log.")
+    say(f"\nWeb, worker and beat write to {steps.log}")
     say("Ctrl-C stops everything.\n")
     try:
         processes.wait()
@@ -154,12 +156,12 @@ def _serve(steps: Steps, processes: Processes, passwords: dict[str, str]) -> Non
 
 def addresses_of(url: str, passwords: dict[str, str]) -> list[tuple[str, str, str]]:
     """What a reader may open on a running demo: its name, where it is, and how to sign in or what it is."""
-    admin, *viewers = passwords
+    admin, viewer, *others = passwords
     return [
         ("Admin", f"{url}/admin/", f"sign in as {admin}, password {passwords[admin]}"),
         ("Dashboard", f"{url}/admin/", "the home page of the admin"),
-        ("API page", f"{url}/api/docs/", "Authorize, as any of these viewers:"),
-        *[("", f"{email:<24}", f"password {passwords[email]}") for email in viewers],
+        ("API page", f"{url}/api/docs/", f"Authorize as {viewer}, password {passwords[viewer]}"),
+        *[("", "", f"or as {email}, password {passwords[email]}") for email in others],
         ("Metrics", f"{url}/metrics", "for Prometheus; this machine needs no token"),
         ("Grafana", "deploy/grafana", "dashboards of the metrics; docs/operations.md says how to use them"),
         ("Health", f"{url}/health/ready", ""),
