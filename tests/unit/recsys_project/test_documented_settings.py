@@ -23,9 +23,11 @@ def test_the_page_has_each_variable_once():
 
 
 def test_the_page_has_the_defaults_of_the_source():
-    assert block().strip() == updated(block(), variables()).strip(), HINT
+    known = variables()
+
+    assert block().strip() == updated(block(), known).strip(), HINT
     for row in rows(block()):
-        if not variables()[row.name].default:
+        if not known[row.name].default:
             assert not re.fullmatch(r"\d[\d.]*|true|false", row.default), f"{row.name} has no default {row.default}."
 
 
