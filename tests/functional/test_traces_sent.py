@@ -68,6 +68,8 @@ def traced(address: str) -> dict[str, str]:
         "OTEL_EXPORTER_OTLP_ENDPOINT": address,
         # Milliseconds between two batches.
         "OTEL_BSP_SCHEDULE_DELAY": "100",
+        # Seconds for which it tries again, also when the process ends.
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
         # Otherwise the exporter's library takes a proxy of the machine.
         "NO_PROXY": "127.0.0.1",
     }
