@@ -66,6 +66,11 @@ def folders() -> list[Path]:
     return sorted({folder, worker} if worker.is_dir() else {folder})
 
 
+def own_folder() -> list[Path]:
+    """The folder of this process; none if none is set."""
+    return [Path(os.environ[VARIABLE])] if os.environ.get(VARIABLE) else []
+
+
 @contextmanager
 def reading(of: list[Path]) -> Iterator[list[str]]:
     """The files of these folders, which stay as they are until the block ends.

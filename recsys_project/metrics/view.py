@@ -24,10 +24,12 @@ from recsys_project.metrics.work import (
     disk_metrics,
     postgresql_metrics,
     queue_metrics,
+    recall_metrics,
     redis_metrics,
     task_metrics,
 )
 
+_WEB = "web"
 # Headers with which proxies say that they pass a request on, and for whom.
 _PROXY_HEADERS = (
     "HTTP_FORWARDED",
@@ -62,6 +64,7 @@ STATE = StateCollector(
         Source("backlog", DATABASE, backlog_metrics),
         Source("postgresql", DATABASE, postgresql_metrics, seconds=60),
         Source("tasks", REDIS, task_metrics),
+        Source("index_recall", REDIS, recall_metrics, seconds=60),
         Source("served_log", REDIS, served_log_metrics, seconds=2),
         Source("redis", REDIS, redis_metrics),
         Source("queues", BROKER, queue_metrics),
@@ -75,10 +78,22 @@ _MACHINE.register(Processes())
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponseBase:
-    """All metrics in Prometheus' text format. Requires METRICS_TOKEN or, if that is unset, a loopback address."""
+    """All metrics in Prometheus' text format. Requires METRICS_TOKEN or, if that is unset, a loopback address.
+
+    ``?only=web`` leaves out the workers and what the services say: a second web server of a machine would have the
+    same, and sums over both would count them twice.
+    """
     refusal = _refusal(request)
     if refusal is not None:
         return refusal
+    only = request.GET.get("only")
+    if only not in (None, _WEB):
+        return error_response(request, 400, message=f"The parameter only must be {_WEB}.")
+    if only == _WEB and os.environ.get(multiprocess.VARIABLE):
+        registry = CollectorRegistry()
+        for collector in (MergedFiles, Processes):
+            registry.register(collector(multiprocess.own_folder))
+        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
     registry = REGISTRY
     if os.environ.get(multiprocess.VARIABLE):
         registry = CollectorRegistry()

@@ -20,9 +20,10 @@ from prometheus_client.metrics_core import Metric
 from accounts.models import AccountMail
 from movies.caching.version_tokens import AVAILABILITY, CATALOGUE
 from movies.models import CacheInvalidation
+from recommendations.vectors.recall_probe import recall_latest
 from recsys_project.broker import queue_states
 from recsys_project.metrics.state import gauge, gauges
-from recsys_project.staff.task_board import runs_read, successes_read, workers_read
+from recsys_project.staff.task_board import DONE, FAILED, runs_read, successes_read, workers_read
 
 _CONNECTIONS = "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity WHERE backend_type = %s"
 
@@ -53,8 +54,21 @@ def task_metrics() -> Iterable[Metric]:
         "task",
         [(name, run.seconds) for name, run in runs],
     )
+    text = "Whether the latest run of a task failed: 1 or 0; missing while it runs or waits to try again."
+    states = [(name, run.state == FAILED) for name, run in runs if run.state in (DONE, FAILED)]
+    yield from gauges("recsys_task_last_failed", text, "task", states)
     queues = Counter(queue for worker in workers_read() if not worker.silent for queue in worker.queues)
     yield from gauges("recsys_workers", "Workers that read a queue.", "queue", sorted(queues.items()))
+
+
+def recall_metrics() -> Iterable[Metric]:
+    """What the hourly task measured last. One round trip."""
+    probe = recall_latest()
+    if probe is not None:
+        text = "The share of the truly nearest movies that vector search finds, 0 to 1, as measured last."
+        yield from gauge("recsys_index_recall_ratio", text, probe.recall)
+        text = "When that was measured, in seconds since 1970."
+        yield from gauge("recsys_index_recall_measured_timestamp_seconds", text, probe.measured_at)
 
 
 def backlog_metrics() -> Iterable[Metric]:

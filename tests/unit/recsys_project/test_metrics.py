@@ -2,7 +2,9 @@
 
 import pytest
 from django.test import Client
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
+from recsys_project import multiprocess
 from recsys_project.metrics import view
 
 pytestmark = pytest.mark.django_db
@@ -64,3 +66,30 @@ def test_a_token_opens_them_to_its_holder_only(settings):
         refused = read(REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=header)
         assert refused.status_code == 401
         assert refused["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_second_web_server_can_leave_out_the_workers(tmp_path, monkeypatch):
+    for kind, route in (("web-8002", "of-web"), ("worker", "of-workers")):
+        folder = tmp_path / kind
+        folder.mkdir()
+        values = MmapedDict(str(folder / "counter_ended.db"))
+        values.write_value(mmap_key("asked", "asked_total", ["route"], [route], "Asked."), 3, 0.0)
+        values.close()
+    monkeypatch.setenv(multiprocess.VARIABLE, str(tmp_path / "web-8002"))
+
+    whole = read(REMOTE_ADDR="127.0.0.1").content.decode()
+    own = read(REMOTE_ADDR="127.0.0.1", QUERY_STRING="only=web").content.decode()
+
+    assert 'asked_total{route="of-web"} 3.0' in whole
+    assert 'asked_total{route="of-workers"} 3.0' in whole
+    assert 'asked_total{route="of-web"} 3.0' in own
+    assert "of-workers" not in own
+    assert "recsys_collector_up" not in own
+
+
+def test_an_unknown_part_is_refused_by_name():
+    response = read(REMOTE_ADDR="127.0.0.1", QUERY_STRING="only=workers")
+
+    assert response.status_code == 400
+    assert "only" in response.json()["error"]["message"]
+    assert read(REMOTE_ADDR="10.0.0.1", QUERY_STRING="only=web").status_code == 403

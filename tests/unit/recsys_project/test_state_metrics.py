@@ -13,11 +13,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from accounts.models import AccountMail
 from movies.models import Movie
 from recommendations.models import ModelVersion
+from recommendations.vectors.recall_probe import RecallProbe
 from recsys_project import broker
 from recsys_project.metrics import models, work
 from recsys_project.metrics.state import DATABASE, MACHINE, REDIS, Source, StateCollector, gauge
 from recsys_project.metrics.view import STATE
-from recsys_project.staff.task_board import success_note
+from recsys_project.staff.task_board import DONE, FAILED, RETRY, RUNNING, TaskRun, run_note, success_note
 from tests.factories import make_movie, make_user
 
 Status = ModelVersion.Status
@@ -196,3 +197,26 @@ def test_a_queue_is_as_old_as_its_next_message(message, age, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1_700_000_090)
 
     assert broker._age(message) == age
+
+
+def test_the_recall_that_was_measured_last_is_shown(monkeypatch):
+    monkeypatch.setattr(work, "recall_latest", lambda: None)
+    assert not [name for name in samples(work.recall_metrics) if "recall_ratio" in name]
+
+    monkeypatch.setattr(work, "recall_latest", lambda: RecallProbe(7, 0.85, 20, 1_700_000_000.0))
+    found = samples(work.recall_metrics)
+
+    assert found["recsys_index_recall_ratio"] == 0.85
+    assert found["recsys_index_recall_measured_timestamp_seconds"] == 1_700_000_000
+
+
+def test_a_task_whose_latest_run_failed_is_named():
+    cache.delete_pattern("task-board*")
+    for name, state in (("a", FAILED), ("b", DONE), ("c", RUNNING), ("d", RETRY)):
+        run_note(TaskRun(task=name, state=state, started_at=1.0, finished_at=2.0))
+
+    found = samples(work.task_metrics)
+
+    failed = {name: value for name, value in found.items() if name.startswith("recsys_task_last_failed")}
+    assert failed == {'recsys_task_last_failed{task="a"}': 1, 'recsys_task_last_failed{task="b"}': 0}
+    cache.delete_pattern("task-board*")

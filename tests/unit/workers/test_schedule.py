@@ -51,6 +51,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.catalogue.run_waiting": "default",
         "workers.tasks.maintenance.flush_tokens": "default",
         "workers.tasks.maintenance.announce_changes": "default",
+        "workers.tasks.maintenance.measure_recall": "default",
         "workers.tasks.mails.send": "default",
         "workers.tasks.served.drain": "default",
         "workers.tasks.served.partitions": "default",
