@@ -1,0 +1,1 @@
+"""Files to run the site with; the Python here builds and draws the dashboards of Grafana."""

@@ -1,0 +1,1 @@
+"""Dashboards as code: each module has one, ``build`` writes them as JSON, ``draw`` draws them from a Prometheus."""
