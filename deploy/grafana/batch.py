@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.panels import HALF, bars, dashboard, figure, lines
+from deploy.grafana.panels import HALF, bars, dashboard, figure, lines, short_task
 
 _DAY = 86_400
 
@@ -47,14 +47,14 @@ def batch() -> Dashboard:
                 bars(
                     "Since the last success",
                     "s",
-                    "time() - max by (task) (recsys_task_last_success_timestamp_seconds)",
+                    short_task("time() - max by (task) (recsys_task_last_success_timestamp_seconds)"),
                     "{{task}}",
                     width=HALF,
                 ),
                 bars(
                     "The latest run took",
                     "s",
-                    "max by (task) (recsys_task_last_duration_seconds)",
+                    short_task("max by (task) (recsys_task_last_duration_seconds)"),
                     "{{task}}",
                     width=HALF,
                 ),
@@ -67,14 +67,17 @@ def batch() -> Dashboard:
                 lines(
                     "Working time by task",
                     "percentunit",
-                    ("topk(8, sum by (task) (rate(recsys_task_seconds_total[$__rate_interval])))", "{{task}}"),
+                    (
+                        short_task("topk(8, sum by (task) (rate(recsys_task_seconds_total[$__rate_interval])))"),
+                        "{{task}}",
+                    ),
                     stacked=True,
                     about="The share of one worker process; the eight with the most.",
                 ),
                 lines(
                     "Tasks whose latest run failed",
                     "none",
-                    ("max by (task) (recsys_task_last_failed) > 0", "{{task}}"),
+                    (short_task("max by (task) (recsys_task_last_failed) > 0"), "{{task}}"),
                     top=1,
                 ),
             ],

@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from deploy.grafana.queries import Series, boards, expression, panels_of, query, query_range
 from deploy.grafana.units import formatted
@@ -71,7 +71,7 @@ class Drawing:
         self._lines(axes, drawn, stacked=panel["fieldConfig"]["defaults"].get("custom", {}).get("stacking") is not None)
         defaults = panel["fieldConfig"]["defaults"]
         axes.set_xlim(datetime.fromtimestamp(self.start, UTC), datetime.fromtimestamp(self.end, UTC))  # type: ignore[arg-type]  # Dates are allowed.
-        axes.set_ylim(bottom=0, top=defaults.get("max"))
+        self._limit(axes, defaults)
         steps = defaults.get("thresholds", {}).get("steps", [])
         for at in (step["value"] for step in steps if step["value"] is not None):
             axes.axhline(at, color=_COLORS["red"], linestyle="--", linewidth=0.8)
@@ -81,6 +81,14 @@ class Drawing:
         axes.legend(
             *self._first(axes), loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, fontsize=7, frameon=False
         )
+
+    @staticmethod
+    def _limit(axes: Axes, defaults: dict[str, Any]) -> None:
+        """From 0 to the panel's maximum or the largest value, with room for lines that lie on the edges."""
+        top = defaults.get("max") or (axes.dataLim.y1 if axes.dataLim.y1 > 0 else 1.0)
+        axes.set_ylim(bottom=-0.02 * top, top=1.04 * top)
+        if defaults.get("unit") == "bytes":
+            axes.yaxis.set_major_locator(MultipleLocator(2.0 ** math.floor(math.log2(top / 3))))
 
     def _lines(self, axes: Axes, drawn: list[tuple[str, Series]], *, stacked: bool) -> None:
         moments = sorted({at for _, series in drawn for at, _ in series.points})
@@ -124,7 +132,7 @@ class Drawing:
             axes.text(0.44, place, name, fontsize=7, ha="right", va="center")
             axes.text(1.47, place, formatted(value, defaults.get("unit", "")), fontsize=7, ha="left", va="center")
         axes.set_xlim(0, 1.7)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_ylim(max(len(rows), 5) - 0.4, -0.6)
 
     def _nothing(self, axes: Axes, panel: dict[str, Any]) -> None:
         self.empty.append(panel["title"])

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.panels import HALF, bars, dashboard, figure, lines
+from deploy.grafana.panels import HALF, QUARTER, WHOLE, bars, dashboard, figure, lines
 
 _VISIBLE = "sum by (le) (rate(recsys_event_visible_seconds_bucket[$__rate_interval]))"
 _IMPRESSIONS = "max by (source, experiment, arm) (recsys_recommendation_impressions)"
@@ -16,6 +16,7 @@ def _rate_by(label: str, metric: str) -> str:
 
 def events() -> Dashboard:
     """From an event to lists that take account of it, and from a list to the events that follow it."""
+    by_arm = _rate_by("experiment, arm", "recsys_recommendation_click_through")
     clicked, watched = "recsys_recommendation_click_through", "recsys_recommendation_watch_through"
     return dashboard(
         "recsys-events",
@@ -65,14 +66,14 @@ def events() -> Dashboard:
                 ),
             ],
             "What came of lists, in the last 24 hours": [
-                figure("Impressions", "short", f"sum({_IMPRESSIONS})", width=6),
-                figure("Click-through", "percentunit", _rate_by("", clicked), width=6, decimals=1),
-                figure("Watch-through", "percentunit", _rate_by("", watched), width=6, decimals=1),
+                figure("Impressions", "short", f"sum({_IMPRESSIONS})", width=QUARTER),
+                figure("Click-through", "percentunit", _rate_by("", clicked), width=QUARTER, decimals=1),
+                figure("Watch-through", "percentunit", _rate_by("", watched), width=QUARTER, decimals=1),
                 figure(
                     "Age of the statistics",
                     "s",
                     "max(recsys_recommendation_statistics_age_seconds)",
-                    width=6,
+                    width=QUARTER,
                     yellow=7200,
                     red=10_800,
                 ),
@@ -82,9 +83,12 @@ def events() -> Dashboard:
                 lines(
                     "Click-through by experiment and arm",
                     "percentunit",
-                    (_rate_by("experiment, arm", clicked), "{{experiment}} {{arm}}"),
-                    width=24,
-                    about="Without an experiment the name is empty. manage.py experiments results has intervals.",
+                    (
+                        f'label_replace({by_arm}, "experiment", "no experiment", "experiment", "")',
+                        "{{experiment}} {{arm}}",
+                    ),
+                    width=WHOLE,
+                    about="manage.py experiments results has intervals and the size of each arm.",
                 ),
             ],
         },

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.panels import HALF, bars, dashboard, lines
+from deploy.grafana.panels import HALF, QUARTER, bars, dashboard, lines
 
 _DURATION = "sum by (le) (rate(django_db_query_duration_seconds_bucket[$__rate_interval]))"
 
@@ -38,7 +38,12 @@ def infrastructure() -> Dashboard:
                     ("sum by (instance, kind) (process_resident_memory_bytes)", "{{instance}} {{kind}}"),
                     stacked=True,
                 ),
-                lines("Processes", "none", ("sum by (instance, kind) (recsys_processes)", "{{instance}} {{kind}}")),
+                lines(
+                    "Processes",
+                    "none",
+                    ("sum by (instance, kind) (recsys_processes)", "{{instance}} {{kind}}"),
+                    stacked=True,
+                ),
                 lines(
                     "Open files",
                     "percentunit",
@@ -66,10 +71,11 @@ def infrastructure() -> Dashboard:
                 ),
                 lines("Size", "bytes", ("max(recsys_postgresql_size_bytes)", "database")),
                 lines(
-                    "New connections",
+                    "Connections taken from the pools",
                     "ops",
-                    ("sum(rate(django_db_new_connections_total[$__rate_interval]))", "opened"),
+                    ("sum(rate(django_db_new_connections_total[$__rate_interval]))", "taken"),
                     ("sum(rate(django_db_new_connection_errors_total[$__rate_interval]))", "failed"),
+                    about="One for each request that needs the database; the pools rarely open new ones for them.",
                 ),
                 lines(
                     "Statements",
@@ -87,16 +93,22 @@ def infrastructure() -> Dashboard:
                     width=HALF,
                 ),
             ],
-            "Redis and disks": [
+            "Redis, disks and catalogue": [
                 lines(
                     "Memory of Redis",
                     "bytes",
                     ("max(recsys_redis_memory_bytes)", "in use"),
                     ("max(recsys_redis_max_memory_bytes) > 0", "the most"),
+                    width=QUARTER,
                 ),
-                lines("Answer of Redis", "s", ("max by (instance) (recsys_redis_answer_seconds)", "{{instance}}")),
-                lines("Free on disk", "percentunit", ("recsys:disk_free:ratio", "{{instance}}"), top=1),
-                lines("Movies", "short", ("max(recsys_catalogue_movies)", "published"), width=24),
+                lines(
+                    "Answer of Redis",
+                    "s",
+                    ("max by (instance) (recsys_redis_answer_seconds)", "{{instance}}"),
+                    width=QUARTER,
+                ),
+                lines("Free on disk", "percentunit", ("recsys:disk_free:ratio", "{{instance}}"), top=1, width=QUARTER),
+                lines("Movies", "short", ("max(recsys_catalogue_movies)", "published"), width=QUARTER),
             ],
         },
     )

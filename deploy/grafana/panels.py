@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models import dashboard as models
 DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="recsys-prometheus")
 TAG = "recsys"
 # The grid has 24 columns.
-THIRD, HALF, WHOLE, SIXTH = 8, 12, 24, 4
+QUARTER, THIRD, HALF, WHOLE, SIXTH = 6, 8, 12, 24, 4
 _HEIGHT, _LOW = 8, 4
 _GREEN, _YELLOW, _RED = "green", "yellow", "red"
 
@@ -52,6 +52,11 @@ def lines(
             common.GraphThresholdsStyleConfig().mode(choices.GraphThresholdsStyleMode.DASHED)
         )
     return _with_queries(panel, queries)
+
+
+def short_task(expression: str) -> str:
+    """The expression with tasks' names without their package."""
+    return f'label_replace({expression}, "task", "$1", "task", "workers.tasks.(.*)")'
 
 
 def figure(
