@@ -61,7 +61,7 @@ def _of_the_database() -> Iterator[Described]:
     for metric in vars(database_metrics).values():
         if isinstance(metric, MetricWrapperBase):
             name = f"{metric._name}_total" if metric._type == "counter" else metric._name
-            yield Described(name, metric._type, metric._labelnames, metric._documentation)
+            yield Described(name, str(metric._type), tuple(metric._labelnames), metric._documentation)
 
 
 def _sources() -> Iterator[Path]:

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # Without type information.
+class DatabaseWrapper(base.DatabaseWrapper):
     """django-prometheus' PostgreSQL backend, whose pool checks all its connections when it finds a dead one.
 
     psycopg's pool tries one connection after the other and waits 1, 2 and 4 seconds in between. With several dead
@@ -46,7 +46,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # Without ty
         with self.wrap_database_errors:
             cursor = Cursor(self.connection)
             cursor.format = Format.BINARY
-            return self._prepare_cursor(cursor)  # type: ignore[attr-defined]  # Missing from the stubs.
+            return self._prepare_cursor(cursor)
 
 
 def with_request_id(execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:

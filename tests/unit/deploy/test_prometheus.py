@@ -60,7 +60,7 @@ def test_each_alert_has_its_paragraph_and_each_paragraph_its_alert():
     document = (PROJECT_DIR / "docs" / "operations.md").read_text()
     section = re.search(r"^## Alerts$(.*?)^## ", document, re.MULTILINE | re.DOTALL)
     assert section is not None
-    paragraphs = dict(re.findall(r"^### (\w+)\n(.+?)\n\n", section[1], re.MULTILINE | re.DOTALL))
+    paragraphs = dict(re.findall(r"^#### (\w+)\n(.+?)\n\n", section[1], re.MULTILINE | re.DOTALL))
 
     assert paragraphs.keys() == alerts().keys()
     assert min(map(len, paragraphs.values())) > 60
