@@ -24,8 +24,8 @@ def batch() -> Dashboard:
                     "Recall of vector search",
                     "percentunit",
                     "min(recsys_index_recall_ratio)",
-                    yellow=0.95,
-                    red=0.9,
+                    yellow=0.97,
+                    red=0.95,
                     low_is_bad=True,
                 ),
                 lines(
