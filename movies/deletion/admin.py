@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -97,9 +98,17 @@ class DeletionAdmin(AnnouncingAdmin):
         return HttpResponseRedirect(reverse("admin:movies_movie_changelist"))
 
     def _delete(self, request: HttpRequest, movies: list[Movie]) -> HttpResponse:
-        # The log quotes the movie, so it comes first.
-        rows_log(request, movies, "", flag=DELETION)
-        deletions = [movie_delete(movie_id=movie.pk, user=request.user) for movie in movies]
+        deletions = []
+        for movie in movies:
+            try:
+                with transaction.atomic():
+                    # The log quotes the movie, so it comes first.
+                    rows_log(request, [movie], "", flag=DELETION)
+                    deletions.append(movie_delete(movie_id=movie.pk, user=request.user))
+            except ValidationError:  # Somebody else has just deleted it.
+                self.message_user(request, f"{movie} is deleted already.", messages.WARNING)
+        if not deletions:
+            return HttpResponseRedirect(reverse("admin:movies_movie_changelist"))
         if all(one.finished_at for one in deletions):
             self.message_user(request, "Deleted.", messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:movies_movie_changelist"))
