@@ -71,14 +71,16 @@ def sessions_of(user: User) -> list[str]:
 def log_clean_of_rows(user: User) -> None:
     """Anonymises log lines about the user's rows, such as ratings: they quote the user, the movie and the value.
 
-    A line about a row that is deleted already is found by its quotation, which begins with the user's id.
+    A line about a row that is deleted already is found by its quotation: it ends with the user's id, and in lines of
+    earlier releases begins with it.
     """
+    quoted = Q(object_repr__startswith=f"{user.pk} ") | Q(object_repr__endswith=f" by user {user.pk}")
     for relation in User._meta.related_objects:
         if relation.on_delete is not CASCADE or relation.related_model is LogEntry:
             continue
         model = relation.related_model
         rows = model._base_manager.filter(**{relation.field.name: user}).annotate(number=Cast("pk", CharField()))
-        theirs = Q(object_id__in=rows.values("number")) | Q(object_repr__startswith=f"{user.pk} ")
+        theirs = Q(object_id__in=rows.values("number")) | quoted
         lines = LogEntry.objects.filter(theirs, content_type=ContentType.objects.get_for_model(model))
         lines.update(object_repr=f"{model._meta.verbose_name} of user {user.pk}", change_message="")
 

@@ -118,6 +118,8 @@ def test_the_admins_log_keeps_no_word_of_what_they_did(committed_cast):
     rating, theirs = (Rating.objects.create(user=whose, movie=cast["Heat"], value=2) for whose in (user, other))
     tag = Tag.objects.create(user=user, movie=cast["Heat"], text="my secret word")
     lines = [log(cast.stan, row, str(row), "[]") for row in (gone, rating, tag, theirs)]
+    # As an earlier release named a rating.
+    lines.append(log(cast.stan, gone, f"{user.pk} gave {gone.movie_id} 1", "[]"))
     about_version = log(cast.stan, ModelVersion.objects.create(requested_by=user, trigger="admin"), "version 1")
     gone.delete()
 
@@ -126,8 +128,13 @@ def test_the_admins_log_keeps_no_word_of_what_they_did(committed_cast):
     for line in (*lines, about_version):
         line.refresh_from_db()
     whose = f"of user {user.pk}"
-    assert [line.object_repr for line in lines] == [f"rating {whose}"] * 2 + [f"tag {whose}", str(theirs)]
-    assert [line.change_message for line in lines] == ["", "", "", "[]"]
+    assert [line.object_repr for line in lines] == [
+        *[f"rating {whose}"] * 2,
+        f"tag {whose}",
+        str(theirs),
+        f"rating {whose}",
+    ]
+    assert [line.change_message for line in lines] == ["", "", "", "[]", ""]
     assert about_version.object_repr == "version 1"
 
 
