@@ -13,11 +13,15 @@ MEASURE = "ndcg@10"
 class GateConfig:
     """max_shrink: the share of the live version's data that may be missing, 0 to 1; 1 allows any loss.
 
-    min_people: a ranking evaluated on fewer people is not judged.
+    min_people: a ranking evaluated on fewer people is not judged. max_worse: the share of the nDCG of the live
+    version's configuration by which it may rank worse; 1 allows anything. max_lost_lead: the share of the live
+    version's lead over popularity that may be gone; 1 allows anything.
     """
 
-    max_shrink: float = 0.5
+    max_shrink: float = 0.3
     min_people: int = 20
+    max_worse: float = 0.05
+    max_lost_lead: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,11 @@ class Trained:
 def gate(candidate: Trained, live: Trained | None, config: GateConfig) -> str:
     """Why the candidate is refused, written for staff; empty if it may go live.
 
-    Without a live version, sizes are not compared; without metrics, the ranking is not judged.
+    Without a live version only popularity is compared; without metrics, the ranking is not judged.
     """
     reasons = [_worse_than_popularity(candidate, config)]
     if live is not None:
+        reasons += [_worse_than_live(candidate, live, config), _lost_lead(candidate, live, config)]
         reasons += [
             _shrunk(name, getattr(candidate, name), getattr(live, name), live.number, config)
             for name in ("interactions", "people", "movies")
@@ -57,6 +62,43 @@ def _worse_than_popularity(candidate: Trained, config: GateConfig) -> str:
     if high >= 0:
         return ""
     return f"It ranks worse than popularity: nDCG@10 {measured:.4f} against {popular:.4f}, on {people:,} people."
+
+
+def _worse_than_live(candidate: Trained, live: Trained, config: GateConfig) -> str:
+    """The whole interval must lie below the margin. Compared is the version that was live when the training began."""
+    compared = candidate.metrics.get("live", {})
+    theirs = compared.get(MEASURE)
+    if theirs is None or compared.get("version") != live.number or config.max_worse >= 1:
+        return ""
+    if candidate.metrics.get("people", 0) < config.min_people:
+        return ""
+    low, high = candidate.metrics["above_live"]
+    # Written so that NaN is refused as well.
+    if high >= -config.max_worse * theirs:
+        return ""
+    return (
+        f"It ranks worse than version {live.number}, which is live: nDCG@10 {candidate.metrics[MEASURE]:.4f} against "
+        f"{theirs:.4f} of that configuration on the same data, 95% interval of the difference {low:+.4f} to "
+        f"{high:+.4f} (at most {config.max_worse:.0%} may be lost)."
+    )
+
+
+def _lost_lead(candidate: Trained, live: Trained, config: GateConfig) -> str:
+    """Shuffled data keep their sizes and what is popular, and nothing else can be learned from them.
+
+    Each version was measured on data of its own, so the two intervals must lie apart.
+    """
+    ours, theirs = (version.metrics.get("above_popularity") for version in (candidate, live))
+    people = min(version.metrics.get("people", 0) for version in (candidate, live))
+    if ours is None or theirs is None or people < config.min_people or theirs[0] <= 0 or config.max_lost_lead >= 1:
+        return ""
+    if ours[1] >= theirs[0] * (1 - config.max_lost_lead):
+        return ""
+    return (
+        f"Its lead over popularity is lost: nDCG@10 {ours[0]:+.4f} to {ours[1]:+.4f} above it, against "
+        f"{theirs[0]:+.4f} to {theirs[1]:+.4f} of version {live.number}, which is live. See whether people and movies "
+        "of the data still belong together."
+    )
 
 
 def _shrunk(name: str, now: int, before: int, live: int, config: GateConfig) -> str:

@@ -14,6 +14,7 @@ from movies.db.advisory_locks import close_broken_connection, session_lock
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.feedback import feedback_merge
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.pipeline.incumbent import Incumbent
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.algorithms.pipeline.train import ALGORITHM, NothingToTrainOnError, TrainingConfig, train
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
@@ -29,7 +30,9 @@ from recommendations.training.attempts import (
     trainings_sweep,
 )
 from recommendations.training.config import training_config
+from recommendations.training.data_checks import feedback_check, model_check
 from recommendations.training.gate import GateConfig, Trained, gate
+from recommendations.training.incumbent import incumbent_read
 from recommendations.training.list_writing import results_write
 from recommendations.training.popular_movies import popular_refresh
 from recommendations.training.progress import OnProgress, Progress
@@ -39,8 +42,6 @@ from recommendations.vectors.contents import movie_contents_read
 logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
-
-NOTHING_TO_TRAIN_ON = "there is nothing to train on: import a data set with manage.py import_movielens PATH"
 
 
 def training_run(
@@ -104,26 +105,28 @@ class _Data(NamedTuple):
     config: TrainingConfig
     interactions: Interactions
     contents: list[MovieContent]
+    incumbent: Incumbent | None
 
 
 def _read(progress: Progress) -> _Data:
-    """Everybody's feedback and all movies' texts. Raises TrainingError where there is no feedback."""
+    """Everybody's feedback, all movies' texts, and the live version to compare with. Raises TrainingError."""
     progress("reading", 0.0)
     config = training_config()
     columns = training_data_read()
-    if not len(columns):
-        raise TrainingError(NOTHING_TO_TRAIN_ON)
+    feedback_check(columns)
     interactions = feedback_merge(
         columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config.feedback
     )
-    return _Data(config, interactions, movie_contents_read())
+    return _Data(config, interactions, movie_contents_read(), incumbent_read(columns, config))
 
 
 def _fit(data: _Data, progress: Progress) -> TrainedModel:
     try:
-        return train(data.interactions, data.contents, data.config, progress.of_pipeline)
+        model = train(data.interactions, data.contents, data.config, progress.of_pipeline, incumbent=data.incumbent)
     except NothingToTrainOnError as error:
         raise TrainingError(str(error)) from error
+    model_check(model)
+    return model
 
 
 def _describe(version: ModelVersion, data: _Data, model: TrainedModel, seconds: dict[str, float]) -> None:
@@ -143,7 +146,12 @@ def _finish(version: ModelVersion, *, force: bool) -> bool:
     The gate compares it with the version that is live now, which staff may have changed during the training.
     """
     live = ModelVersion.objects.live().first()
-    config = GateConfig(max_shrink=settings.GATE_MAX_SHRINK, min_people=settings.GATE_MIN_PEOPLE)
+    config = GateConfig(
+        max_shrink=settings.GATE_MAX_SHRINK,
+        min_people=settings.GATE_MIN_PEOPLE,
+        max_worse=settings.GATE_MAX_WORSE,
+        max_lost_lead=settings.GATE_MAX_LOST_LEAD,
+    )
     version.refusal = gate(_trained(version), None if live is None else _trained(live), config)
     with attempt_owned(version):
         version.status = Status.REFUSED if version.refusal and not force else Status.READY

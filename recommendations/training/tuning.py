@@ -18,7 +18,7 @@ from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackEr
 from recommendations.models import TuningRun, TuningTrial
 from recommendations.training.attempts import CRASHED, LOCK, TrainingBusyError, TrainingError, is_transient, retry_at
 from recommendations.training.config import shipped_config, tuned_config
-from recommendations.training.services import NOTHING_TO_TRAIN_ON
+from recommendations.training.data_checks import feedback_check
 
 logger = structlog.get_logger(__name__)
 
@@ -95,8 +95,7 @@ def tunings_sweep(*, locked: bool = False) -> int:
 
 def _search(run: TuningRun, limits: Limits, on_trial: Callable[[Trial], None]) -> TuningResult:
     columns = training_data_read()
-    if not len(columns):
-        raise TrainingError(NOTHING_TO_TRAIN_ON)
+    feedback_check(columns)
 
     def read(config: FeedbackConfig) -> Interactions:
         return feedback_merge(

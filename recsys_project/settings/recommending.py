@@ -63,9 +63,16 @@ TRAINING_NIGHTLY_HOURS = env.int("TRAINING_NIGHTLY_HOURS", default=12)
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_RETRY_MINUTES = env.float("TRAINING_RETRY_MINUTES", default=5)
 # The gate refuses a version that lost more than this share of the live one's interactions, users or movies (1: off).
-GATE_MAX_SHRINK = env.float("GATE_MAX_SHRINK", default=0.5)
+# Deletions take a few percent in a night, and half is what is gone if one of two sources or shards is lost.
+GATE_MAX_SHRINK = env.float("GATE_MAX_SHRINK", default=0.3)
 # The gate also refuses one that ranks worse than popularity, if at least this many users were evaluated.
 GATE_MIN_PEOPLE = env.int("GATE_MIN_PEOPLE", default=20)
+# And one that surely ranks worse than the live version's configuration by more than this share of its nDCG@10 (1: off).
+# A loss of 5% is about what one draw of a thousand users decides, and costs less than lists without the day's feedback.
+GATE_MAX_WORSE = env.float("GATE_MAX_WORSE", default=0.05)
+# And one that surely lost more than this share of the live version's lead over popularity (1: off). Catalogues and
+# tastes change slowly; data whose users and movies do not belong together lose all of it.
+GATE_MAX_LOST_LEAD = env.float("GATE_MAX_LOST_LEAD", default=0.5)
 # Weekly tuning ends after this many trials or minutes.
 TUNING_TRIALS = env.int("TUNING_TRIALS", default=40)
 TUNING_MINUTES = env.float("TUNING_MINUTES", default=30)

@@ -25,6 +25,7 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
+from recommendations.algorithms.pipeline.incumbent import Incumbent, compare_with_incumbent, ranked_lists
 from recommendations.algorithms.pipeline.next_item_factors import next_item_factors
 from recommendations.algorithms.pipeline.serving_validation import (
     ServingChoice,
@@ -119,10 +120,13 @@ def train(
     contents: Sequence[MovieContent],
     config: TrainingConfig | None = None,
     on_progress: OnProgress | None = None,
+    *,
+    incumbent: Incumbent | None = None,
 ) -> TrainedModel:
     """Train on feedback and on the texts of the catalogue. The two need not cover the same movies.
 
-    on_progress is called with each stage's name and the share of the training that is done, 0 to 1.
+    on_progress is called with each stage's name and the share of the training that is done, 0 to 1. incumbent: the
+    configuration of the live version, which the evaluation then measures as well.
     The same input gives the same model. Raises NothingToTrainOnError if nobody likes anything.
     """
     config = config or TrainingConfig()
@@ -130,7 +134,7 @@ def train(
         raise NothingToTrainOnError("there is nothing to train on: nobody has liked, watched or viewed a movie")
     stages = _Stages(on_progress)
     with stages.stage("evaluating", 0.0):
-        measured = evaluate(interactions, config)
+        measured = evaluate(interactions, config, incumbent)
     choice = _serving_choice(interactions, contents, config, stages)
     with stages.stage("fitting", 0.3):
         model = RankingEnsemble(config.ranker).fit(interactions.likes())
@@ -266,8 +270,8 @@ def _catalogue_factors(
     return fold_in, A, V, trained
 
 
-def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, Any]:
-    """Measure model and popularity on held-out likes of a sample of people; empty if nobody has enough likes."""
+def evaluate(interactions: Interactions, config: TrainingConfig, incumbent: Incumbent | None = None) -> dict[str, Any]:
+    """Measure model, popularity and incumbent on held-out likes of a sample of people; empty if nobody has enough."""
     held = (
         hold_out(interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state)
         if config.evaluated_people
@@ -278,10 +282,13 @@ def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, An
     kept, relevant = interactions.take(~held), interactions.take(held).likes()
     users = np.unique(interactions.users[held]).astype(np.int64)
     relevant = relevant[users]
-    model = RankingEnsemble(config.ranker).fit(kept.likes())
-    blocks = [positions for _, positions, _ in model.recommend(kept, EVALUATED_AT, users=users)]
-    popular = Popularity(config.popularity).fit(kept)
-    ours, theirs = np.vstack(blocks), _popular_lists(popular, kept, users)
+    ours = ranked_lists(config.ranker, kept, users, EVALUATED_AT)
+    theirs = _popular_lists(Popularity(config.popularity).fit(kept), kept, users)
+    against_live = (
+        {}
+        if incumbent is None
+        else compare_with_incumbent(ours, incumbent, kept, held, users=users, relevant=relevant, measure=_measure)
+    )
     above = difference_interval(*(metrics.ndcg(ranked, relevant, EVALUATED_AT) for ranked in (ours, theirs)))
     return {
         "protocol": f"random {config.evaluated_share:.0%} of the likes of {len(users)} people held out",
@@ -291,6 +298,7 @@ def evaluate(interactions: Interactions, config: TrainingConfig) -> dict[str, An
         "popularity": _measure(theirs, relevant),
         # The 95% interval of its nDCG minus popularity's, paired by person.
         "above_popularity": [round(above.low, 5), round(above.high, 5)],
+        **against_live,
     }
 
 

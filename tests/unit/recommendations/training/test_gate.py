@@ -66,3 +66,70 @@ def test_the_settings_decide(world, settings):
     settings.TRAINING_EVALUATED_PEOPLE = 12
 
     assert training.training_run().refusal == ""
+
+
+def against_live(low: float, high: float, *, version: int = 7, people: int = 100, own: float = 0.3) -> Trained:
+    """A candidate measured beside version 7's configuration, whose nDCG@10 is 0.4."""
+    metrics = {
+        "ndcg@10": own,
+        "people": people,
+        "live": {"version": version, "ndcg@10": 0.4},
+        "above_live": [low, high],
+    }
+    return replace(LIVE, number=8, metrics=metrics)
+
+
+@pytest.mark.parametrize("interval", [(-0.03, -0.01), (-0.06, -0.02), (-0.2, 0.01), (0.01, 0.02)])
+def test_a_loss_within_the_margin_passes(interval):
+    # 5% of 0.4 is 0.02.
+    assert gate(against_live(*interval), LIVE, CONFIG) == ""
+
+
+@pytest.mark.parametrize("interval", [(-0.06, -0.021), (float("nan"), float("nan"))])
+def test_a_ranking_clearly_worse_than_the_live_one_is_refused(interval):
+    reason = gate(against_live(*interval), LIVE, CONFIG)
+
+    assert "worse than version 7, which is live: nDCG@10 0.3000 against 0.4000" in reason
+    assert "lead" not in reason
+
+
+def test_another_live_version_or_few_people_are_not_compared():
+    worse = {"low": -0.3, "high": -0.2}
+
+    assert gate(against_live(**worse), None, CONFIG) == ""
+    assert gate(against_live(**worse, version=6), LIVE, CONFIG) == ""
+    assert gate(against_live(**worse, people=19), LIVE, CONFIG) == ""
+    assert gate(against_live(**worse), LIVE, replace(CONFIG, max_worse=1.0)) == ""
+    assert gate(replace(LIVE, metrics={"live": {"version": 7, "same_configuration": True}}), LIVE, CONFIG) == ""
+
+
+def leading(low: float, high: float, people: int = 100) -> Trained:
+    return replace(LIVE, metrics={"above_popularity": [low, high], "people": people})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "refused"),
+    [
+        ((-0.02, 0.01), (0.10, 0.14), True),
+        ((0.02, 0.049), (0.10, 0.14), True),
+        # Half of the lead, at least, may be left.
+        ((0.02, 0.051), (0.10, 0.14), False),
+        ((-0.02, 0.01), (-0.01, 0.14), False),
+        ((0.20, 0.24), (0.10, 0.14), False),
+    ],
+)
+def test_a_lost_lead_over_popularity_is_refused(ours, theirs, refused):
+    reason = gate(leading(*ours), leading(*theirs), CONFIG)
+
+    assert ("lead over popularity is lost" in reason) == refused
+    assert bool(reason) == refused
+
+
+def test_a_lead_of_few_people_or_unmeasured_is_not_judged():
+    lost, good = leading(-0.02, 0.01), leading(0.10, 0.14)
+
+    assert gate(leading(-0.02, 0.01, people=19), good, CONFIG) == ""
+    assert gate(lost, leading(0.10, 0.14, people=19), CONFIG) == ""
+    assert gate(lost, LIVE, CONFIG) == ""
+    assert gate(lost, None, CONFIG) == ""
+    assert gate(lost, good, replace(CONFIG, max_lost_lead=1.0)) == ""

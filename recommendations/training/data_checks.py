@@ -1,0 +1,41 @@
+"""Faults of data and models that end a training before anything is written, each with its reason."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from events.kinds import Kind
+from events.models import MAX_RATING, MIN_RATING
+from events.training_data import FeedbackColumns
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
+from recommendations.training.attempts import TrainingError
+
+NOTHING_TO_TRAIN_ON = "there is nothing to train on: import a data set with manage.py import_movielens PATH"
+
+
+def feedback_check(columns: FeedbackColumns) -> None:
+    """Raises TrainingError where there is no feedback, or a rating is no number from 0.5 to 5."""
+    if not len(columns):
+        raise TrainingError(NOTHING_TO_TRAIN_ON)
+    ratings = columns.ratings[columns.kinds == Kind.RATING.code]
+    # Written so that NaN counts: it would weigh as much as the best rating.
+    wrong = int(np.count_nonzero(~((ratings >= MIN_RATING) & (ratings <= MAX_RATING))))
+    if wrong:
+        unknown = int(np.count_nonzero(np.isnan(ratings)))
+        raise TrainingError(
+            f"{wrong:,} of {len(ratings):,} ratings are not from {MIN_RATING} to {MAX_RATING:g} ({unknown:,} are NaN)"
+        )
+
+
+def model_check(model: TrainedModel) -> None:
+    """Raises TrainingError naming the first of the model's arrays that has NaN or infinite numbers."""
+    arrays = {
+        "content vectors": model.content,
+        "query factors": model.query_factors,
+        "item factors": model.item_factors,
+        "rating factors": model.rating_factors,
+    }
+    for name, values in arrays.items():
+        if values is not None and not np.isfinite(values).all():
+            rows = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
+            raise TrainingError(f"the {name} of {rows:,} of {len(values):,} movies are not finite (NaN or infinite)")
