@@ -40,7 +40,7 @@ def live_findings() -> Iterator[Finding]:
     popular = popularity.get(MEASURE) if isinstance(popularity, dict) else None
     if quality is not None and popular is not None and quality < popular:
         text = f"It ranks worse than popularity: {MEASURE} {quality:.4f} and {popular:.4f}."
-        advice = "Run manage.py rollback, and see whether the last import was complete."
+        advice = "Run manage.py models rollback --reason WHY, and see whether the last import was complete."
         yield Finding("model", Level.PROBLEM, text, advice)
     for problem in experiment_problems():
         yield Finding("model", Level.WARNING, problem, "Stop the experiment: manage.py experiments stop NAME.")
@@ -56,7 +56,7 @@ def training_findings() -> Iterator[Finding]:
         yield Finding("trainings", Level.PROBLEM, text, _TRAIN)
     elif newest.status == Status.REFUSED:
         text = f"The newest training, version {newest.pk}, was refused: {_line(newest.refusal)}"
-        advice = "If the reason is meant, publish it by hand: manage.py rollback VERSION."
+        advice = "If the reason is meant, publish it by hand: manage.py models publish VERSION --reason WHY."
         yield Finding("trainings", Level.WARNING, text, advice)
     else:
         yield Finding("trainings", Level.OK, f"The newest training is version {newest.pk} ({newest.status}).")

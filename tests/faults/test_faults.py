@@ -190,7 +190,7 @@ def test_only_the_version_flipped_while_redis_hung_is_served(stricken: WebServer
         assert {person.read()["model_version"] for _ in range(READS)} == {first}
         with store.hung():
             done = subprocess.run(
-                [sys.executable, "manage.py", "rollback", str(second)],
+                [sys.executable, "manage.py", "models", "rollback", str(second), "--reason", "Odd lists"],
                 cwd=settings.BASE_DIR,
                 env=environment,
                 capture_output=True,

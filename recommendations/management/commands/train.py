@@ -94,7 +94,7 @@ class Command(AnnouncingCommand):
             return
         raise CommandError(
             f"Version {version.pk} is trained but was refused; the live version stays. {version.refusal}"
-            f" To publish it anyway: manage.py rollback {version.pk}."
+            f' To publish it anyway: manage.py models publish {version.pk} --reason "WHY".'
         )
 
 

@@ -32,7 +32,7 @@ def retired(committed_cast) -> ModelVersion:
 
 @pytest.mark.usefixtures("redis_away")
 def test_a_rollback_warns_if_redis_did_not_answer(retired, capsys):
-    call_command("rollback", str(retired.pk))
+    call_command("models", "rollback", str(retired.pk), "--reason", "Odd lists")
     printed = capsys.readouterr()
 
     assert f"Version {retired.pk} is live." in printed.out
@@ -41,7 +41,7 @@ def test_a_rollback_warns_if_redis_did_not_answer(retired, capsys):
 
 
 def test_a_rollback_does_not_warn_if_redis_answered(retired, capsys):
-    call_command("rollback", str(retired.pk))
+    call_command("models", "rollback", str(retired.pk), "--reason", "Odd lists")
 
     assert capsys.readouterr().err == ""
 

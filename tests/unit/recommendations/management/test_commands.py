@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations.algorithms.ratings import evaluation as rating_evaluation
-from recommendations.models import ModelVersion, PopularMovie, VersionDecision
+from recommendations.models import ModelVersion, PopularMovie
 from tests.factories import make_movie
 
 
@@ -53,22 +53,3 @@ def test_refreshes_say_what_they_did(world):
 
     assert "1 movies" in run("refresh_embeddings")
     assert f"{PopularMovie.objects.count()} rows" in run("refresh_popular")
-
-
-def test_rollback_names_the_version_that_is_live_now(world):
-    run("train", "--quiet")
-    run("train", "--quiet")
-    first, second = ModelVersion.objects.order_by("pk")
-
-    assert f"Version {first.pk} is live" in run("rollback")
-    assert f"Version {second.pk} is live" in run("rollback", str(second.pk), "--reason", "The old one was stale.")
-    with pytest.raises(CommandError, match="no version 999999"):
-        run("rollback", "999999")
-    with pytest.raises(CommandError, match="Say why"):
-        run("rollback", str(first.pk), "--reason", " ")
-    assert ModelVersion.objects.get(status="live") == second
-    reasons = VersionDecision.objects.filter(version=second).order_by("pk").values_list("kind", "reason")
-    assert list(reasons) == [
-        ("withdrawn", "Rolled back from the command line."),
-        ("restored", "The old one was stale."),
-    ]

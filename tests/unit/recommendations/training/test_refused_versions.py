@@ -144,13 +144,13 @@ def test_the_command_fails_on_a_refused_version_with_advice(world):
     live = training.training_run()
     most_ratings_are_lost(world)
 
-    with pytest.raises(CommandError, match=r"was refused.*35 interactions.*manage\.py rollback"):
+    with pytest.raises(CommandError, match=r"was refused.*35 interactions.*manage\.py models publish"):
         call_command("train", "--quiet", stdout=StringIO())
 
     assert ModelVersion.objects.get(status=Status.LIVE) == live
     version = ModelVersion.objects.get(status=Status.REFUSED)
     out = StringIO()
-    call_command("rollback", str(version.pk), stdout=out)
+    call_command("models", "publish", str(version.pk), "--reason", "Deliberate", stdout=out)
     assert "although it had been refused" in out.getvalue()
     assert ModelVersion.objects.get(status=Status.LIVE) == version
 
