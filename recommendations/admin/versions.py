@@ -74,6 +74,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     list_before_template = "admin/versions_before.html"
     fieldsets = [
         (None, {"fields": ["status", "trigger", "requested_by", "algorithm", "live_at", "refusal", "decisions_table"]}),
+        ("After publishing", {"fields": ["watch_table"]}),
         (
             "Training",
             {
@@ -132,7 +133,11 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     def why(self, version: ModelVersion) -> str:
         return Truncator(version.refusal or version.error or "-").chars(120)
 
-    @admin.display(description="decisions of staff")
+    @admin.display(description="lists since it went live, against the days before")
+    def watch_table(self, version: ModelVersion) -> SafeString | str:
+        return values_table(version.watch) if version.watch else "-"
+
+    @admin.display(description="decisions")
     def decisions_table(self, version: ModelVersion) -> SafeString | str:
         rows = [
             (row.made_at.strftime("%Y-%m-%d %H:%M UTC"), row.get_kind_display(), row.reason, row.made_by or "-")

@@ -40,7 +40,9 @@ class ModelVersion(models.Model):
     progress = models.FloatField(default=0, help_text="0 to 1.")
     peak_memory_mib = models.PositiveIntegerField(null=True, blank=True)
     error = models.TextField(blank=True)
-    refusal = models.TextField(blank=True, help_text="Why the gate refused it. Kept if staff publish it anyway.")
+    refusal = models.TextField(
+        blank=True, help_text="Why the gate or the watch refused it. Kept if staff publish it anyway."
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often the training was started.")
     not_before = models.DateTimeField(
         null=True, blank=True, help_text="After an interrupted attempt: the earliest start of the next one."
@@ -56,6 +58,12 @@ class ModelVersion(models.Model):
         blank=True,
         editable=False,
         help_text="What its lists are made with, chosen by its training; empty: the defaults.",
+    )
+    watch = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="What came of its first lists, against the days before it; empty until the first look.",
     )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -76,7 +84,7 @@ class ModelVersion(models.Model):
 
 
 class VersionDecision(models.Model):
-    """What staff decided about a version, with their reason. Never changed."""
+    """What staff, or the watch after publishing, decided about a version, with the reason. Never changed."""
 
     class Kind(models.TextChoices):
         PUBLISHED = "published"

@@ -1,8 +1,9 @@
-"""What staff decide about model versions: publish, reject, roll back; each with a reason, which is kept."""
+"""What staff and the watch decide about versions: publish, reject, roll back; each with a reason, which is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError
@@ -12,7 +13,7 @@ from accounts.models import User
 from movies.db.advisory_locks import transaction_lock
 from recommendations.models import ModelVersion, VersionDecision
 from recommendations.training.publishing import version_publish, version_rollback, versions_prune
-from recsys_project.staff_admin.reasons import reason_check
+from recsys_project.staff_admin.reasons import MAX_REASON, reason_check
 
 logger = structlog.get_logger(__name__)
 
@@ -29,9 +30,10 @@ _NOT_TO_REJECT: Mapping[str, str] = {
 def version_publish_because(*, version: ModelVersion, reason: str, user: User | None = None) -> ModelVersion:
     """Make a trained version live, a refused one as well; see ``version_publish``. Raises ValidationError."""
     text = reason_check(reason)
-    live = version_publish(version=version)
-    decision_record(version=live, kind=Kind.PUBLISHED, reason=text, user=user)
-    return live
+    return version_publish(
+        version=version,
+        on_flip=lambda live, retired: _record(live.pk, Kind.PUBLISHED, text, user),
+    )
 
 
 def version_rollback_because(*, reason: str, user: User | None = None, to: ModelVersion | None = None) -> ModelVersion:
@@ -40,12 +42,26 @@ def version_rollback_because(*, reason: str, user: User | None = None, to: Model
     The reason is kept with both versions.
     """
     text = reason_check(reason)
-    left = ModelVersion.objects.live().first()
-    live = version_rollback(to=to)
-    decision_record(version=live, kind=Kind.RESTORED, reason=text, user=user)
-    if left is not None and left.pk != live.pk:
-        decision_record(version=left, kind=Kind.WITHDRAWN, reason=text, user=user)
-    return live
+    return version_rollback(to=to, on_flip=lambda live, retired: _record_rollback(live, retired, text, user))
+
+
+def version_withdraw(*, version: ModelVersion, reason: str, watch: dict[str, Any]) -> ModelVersion:
+    """Roll back from ``version`` without a person, and return the version that is live instead.
+
+    The reason is kept with both, and as its refusal, so that no later rollback returns to it by itself. watch: its new
+    ``watch``. Raises ValidationError if another version is live by now, or there is no earlier one.
+    """
+    text = reason[:MAX_REASON]
+
+    def record(live: ModelVersion, retired: list[int]) -> None:
+        if retired != [version.pk]:
+            raise ValidationError({"version": f"Version {version.pk} is not live any more."})
+        row = ModelVersion.objects.get(pk=version.pk)
+        row.refusal, row.watch = f"{row.refusal} {text}".strip(), watch
+        row.save(update_fields=["refusal", "watch"])
+        _record_rollback(live, retired, text, None)
+
+    return version_rollback(on_flip=record)
 
 
 def version_reject(*, version: ModelVersion, reason: str, user: User | None = None) -> ModelVersion:
@@ -62,12 +78,18 @@ def version_reject(*, version: ModelVersion, reason: str, user: User | None = No
         row.status = Status.REFUSED
         row.refusal = f"{row.refusal} Rejected by staff: {text}".strip()
         row.save(update_fields=["status", "refusal"])
-        decision_record(version=row, kind=Kind.REJECTED, reason=text, user=user)
+        _record(row.pk, Kind.REJECTED, text, user)
     versions_prune()
     return row
 
 
-def decision_record(*, version: ModelVersion, kind: str, reason: str, user: User | None) -> VersionDecision:
+def _record_rollback(live: ModelVersion, retired: list[int], reason: str, user: User | None) -> None:
+    _record(live.pk, Kind.RESTORED, reason, user)
+    for version_id in retired:
+        _record(version_id, Kind.WITHDRAWN, reason, user)
+
+
+def _record(version_id: int, kind: str, reason: str, user: User | None) -> None:
     """Keep one decision."""
-    logger.info("version_decided", version=version.pk, decision=str(kind))
-    return VersionDecision.objects.create(version=version, kind=kind, reason=reason, made_by=user)
+    logger.info("version_decided", version=version_id, decision=str(kind))
+    VersionDecision.objects.create(version_id=version_id, kind=kind, reason=reason, made_by=user)

@@ -27,16 +27,21 @@ Status = ModelVersion.Status
 LISTS_PER_DELETE = 20_000
 # Orders versions by age. Their numbers do not: a retried training keeps its number.
 _BEGUN = Coalesce("started_at", "created_at")
+# Called in the transaction that makes a version live, with it and the ids of those that were live until then.
+OnFlip = Callable[[ModelVersion, list[int]], None]
 LOCK_LOST = "the connection to the database broke, and with it the lock of training"
 
 
-def version_publish(*, version: ModelVersion, holding: str | None = None) -> ModelVersion:
+def version_publish(
+    *, version: ModelVersion, holding: str | None = None, on_flip: OnFlip = lambda version, retired: None
+) -> ModelVersion:
     """Make a trained version live, in one transaction; then drop the rows of those that versions_prune does not keep.
 
     Publishes a refused version as well: training asks the gate first, and staff may overrule it. Builds the indexes of
     the version's vectors beforehand, if they are missing and it has many movies. holding: the session lock that this
-    process must still hold. Do not call it in a transaction. Raises ValidationError for a version that is not fully
-    trained or whose rows are gone, LockLostError where another process holds the lock by now.
+    process must still hold. on_flip may raise ValidationError: then nothing changes. Do not call it in a transaction.
+    Raises ValidationError for a version that is not fully trained or whose rows are gone, LockLostError where another
+    process holds the lock by now.
     """
     vector_indexes_build(version_id=version.pk)
     with transaction.atomic():
@@ -45,6 +50,7 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
             raise LockLostError(LOCK_LOST)
         version = ModelVersion.objects.select_for_update().get(pk=version.pk)
         if version.status == Status.LIVE:
+            on_flip(version, [])
             return version
         if version.status not in (Status.READY, Status.RETIRED, Status.REFUSED):
             raise ValidationError({"version": f"Version {version.pk} is {version.status}: it has nothing to publish."})
@@ -59,16 +65,20 @@ def version_publish(*, version: ModelVersion, holding: str | None = None) -> Mod
         ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
         version.status, version.live_at = Status.LIVE, timezone.now()
         version.save(update_fields=["status", "live_at"])
+        on_flip(version, retired)
         invalidate_catalogue_on_commit()
     logger.info("version_published", version=version.pk, retired=retired, refusal=version.refusal)
     versions_prune()
     return version
 
 
-def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
+def version_rollback(
+    *, to: ModelVersion | None = None, on_flip: OnFlip = lambda version, retired: None
+) -> ModelVersion:
     """Make an earlier version live again: ``to``, or the newest one older than the live one that still has its rows.
 
-    A version that had been refused must be named. Raises ValidationError when there is no earlier version.
+    A version that had been refused must be named. on_flip: see version_publish. Raises ValidationError when there is
+    no earlier version.
     """
     if to is None:
         older = ModelVersion.objects.filter(status=Status.RETIRED, refusal="", embeddings__isnull=False)
@@ -77,7 +87,7 @@ def version_rollback(*, to: ModelVersion | None = None) -> ModelVersion:
         to = (older if live_begun is None else older.filter(begun__lt=live_begun)).first()
         if to is None:
             raise ValidationError({"version": "There is no earlier version to go back to."})
-    return version_publish(version=to)
+    return version_publish(version=to, on_flip=on_flip)
 
 
 def versions_prune() -> None:

@@ -52,6 +52,7 @@ def version_details(version: ModelVersion) -> dict[str, Any]:
         "metrics": version.metrics,
         "hyperparameters": version.hyperparameters,
         "serving": version.serving,
+        "watch": version.watch,
         "artefacts": version.artefacts,
         "decisions": [
             {

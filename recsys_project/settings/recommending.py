@@ -73,6 +73,15 @@ GATE_MAX_WORSE = env.float("GATE_MAX_WORSE", default=0.05)
 # And one that surely lost more than this share of the live version's lead over popularity (1: off). Catalogues and
 # tastes change slowly; data whose users and movies do not belong together lose all of it.
 GATE_MAX_LOST_LEAD = env.float("GATE_MAX_LOST_LEAD", default=0.5)
+# A version is watched for this many hours after it goes live, a day at most; 0 turns the watch off.
+WATCH_HOURS = env.float("WATCH_HOURS", default=24)
+# It is compared with the same hours of this many days before, if it and three of them have this many lists.
+WATCH_DAYS = env.int("WATCH_DAYS", default=7)
+WATCH_MIN_LISTS = env.int("WATCH_MIN_LISTS", default=500)
+# It is rolled back if its click-through is surely this share below that of the worst of these days, or if the share of
+# its empty or fallback lists is surely this much above. 1 turns either off.
+WATCH_MAX_CLICK_LOSS = env.float("WATCH_MAX_CLICK_LOSS", default=0.3)
+WATCH_MAX_SHARE_RISE = env.float("WATCH_MAX_SHARE_RISE", default=0.1)
 # Weekly tuning ends after this many trials or minutes.
 TUNING_TRIALS = env.int("TUNING_TRIALS", default=40)
 TUNING_MINUTES = env.float("TUNING_MINUTES", default=30)
