@@ -18,9 +18,11 @@ class RecommendationsConfig(AppConfig):
             remove_lists_on_commit,
             taste_delete,
         )
+        from recommendations.training.settings_check import check_gate_settings  # noqa: PLC0415
 
         register(check_serving_config)
         register(check_event_weights)
+        register(check_gate_settings)
         register(check_experiments, Tags.database)
         register_references(*MOVIE_REFERENCES)
         on_user_delete(remove_lists_on_commit)

@@ -72,7 +72,7 @@ def merge_blend(published: BlendConfig, chosen: Mapping[str, float]) -> BlendCon
 
 
 @dataclass(frozen=True, slots=True)
-class _NumberSetting:
+class NumberSetting:
     """A number in the settings: its environment variable, its setting and its valid range."""
 
     variable: str
@@ -106,44 +106,44 @@ class _NumberSetting:
         return f"{self.variable}: {value!r} is not a {kind} {valid_range}."
 
 
-_BATCH = _NumberSetting("BLEND_WEIGHT_BATCH", 0, MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
-_REALTIME = _NumberSetting("BLEND_WEIGHT_REALTIME", 0, MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
+_BATCH = NumberSetting("BLEND_WEIGHT_BATCH", 0, MAX_WEIGHT, setting="BLEND_WEIGHTS", key="batch")
+_REALTIME = NumberSetting("BLEND_WEIGHT_REALTIME", 0, MAX_WEIGHT, setting="BLEND_WEIGHTS", key="realtime")
 # Fields of BlendConfig and RerankConfig, whose settings are whole dictionaries.
 _DICTIONARY_NUMBERS = (
     _BATCH,
     _REALTIME,
-    _NumberSetting("BLEND_NEWER_DECAY", 0, setting="BLEND_WEIGHTS", key="newer_decay"),
-    _NumberSetting("BLEND_BATCH_FLOOR", 0, 1, setting="BLEND_WEIGHTS", key="batch_floor"),
-    _NumberSetting("BLEND_POPULARITY_PRIOR", 0, setting="BLEND_WEIGHTS", key="popularity_prior"),
-    _NumberSetting("DIVERSITY", 0, 1, setting="RERANKING", key="diversity"),
-    _NumberSetting("GROUP_CAP", 0, _MAX_COUNT, whole=True, setting="RERANKING", key="group_cap"),
+    NumberSetting("BLEND_NEWER_DECAY", 0, setting="BLEND_WEIGHTS", key="newer_decay"),
+    NumberSetting("BLEND_BATCH_FLOOR", 0, 1, setting="BLEND_WEIGHTS", key="batch_floor"),
+    NumberSetting("BLEND_POPULARITY_PRIOR", 0, setting="BLEND_WEIGHTS", key="popularity_prior"),
+    NumberSetting("DIVERSITY", 0, 1, setting="RERANKING", key="diversity"),
+    NumberSetting("GROUP_CAP", 0, _MAX_COUNT, whole=True, setting="RERANKING", key="group_cap"),
 )
 
 
-def _seconds(variable: str, low: int = 1) -> _NumberSetting:
-    return _NumberSetting(variable, low, _MAX_CACHE_SECONDS, whole=True)
+def _seconds(variable: str, low: int = 1) -> NumberSetting:
+    return NumberSetting(variable, low, _MAX_CACHE_SECONDS, whole=True)
 
 
 # By field of ServingConfig.
 _FIELDS = {
-    "mood_weight": _NumberSetting("MOOD_WEIGHT", 0, 1),
-    "mood_weight_cold": _NumberSetting("MOOD_WEIGHT_COLD", 0, 1),
-    "exploration_places": _NumberSetting("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
-    "exploration_days": _NumberSetting("EXPLORATION_DAYS", 0, allow_infinity=True),
+    "mood_weight": NumberSetting("MOOD_WEIGHT", 0, 1),
+    "mood_weight_cold": NumberSetting("MOOD_WEIGHT_COLD", 0, 1),
+    "exploration_places": NumberSetting("EXPLORATION_PLACES", 0, MAX_EXPLORATION_PLACES, whole=True),
+    "exploration_days": NumberSetting("EXPLORATION_DAYS", 0, allow_infinity=True),
     # With 0 seconds every list is computed; its pages are still available.
     "list_cache_seconds": _seconds("RECOMMENDATIONS_CACHE_SECONDS", low=0),
-    "repeat_after_hours": _NumberSetting("REPEAT_AFTER_HOURS", 0, MAX_REPEAT_AFTER, whole=True),
-    "popular_list_size": _NumberSetting("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
+    "repeat_after_hours": NumberSetting("REPEAT_AFTER_HOURS", 0, MAX_REPEAT_AFTER, whole=True),
+    "popular_list_size": NumberSetting("POPULAR_LIST_SIZE", 1, _MAX_COUNT, whole=True),
     "popular_cache_seconds": _seconds("POPULAR_CACHE_SECONDS"),
     "similar_cache_seconds": _seconds("SIMILAR_CACHE_SECONDS"),
     "search_cache_seconds": _seconds("SEARCH_CACHE_SECONDS"),
     "latest_cache_seconds": _seconds("LATEST_CACHE_SECONDS"),
     "genres_cache_seconds": _seconds("GENRES_CACHE_SECONDS"),
     "trending_cache_seconds": _seconds("TRENDING_CACHE_SECONDS"),
-    "trending_window_days": _NumberSetting("TRENDING_WINDOW_DAYS", 0.01, _MAX_WINDOW_DAYS),
-    "trending_min_votes": _NumberSetting("TRENDING_MIN_VOTES", 0, _MAX_COUNT, whole=True),
-    "trending_min_people": _NumberSetting("TRENDING_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
-    "curation_max_share": _NumberSetting("CURATION_MAX_SHARE", 0, 1),
+    "trending_window_days": NumberSetting("TRENDING_WINDOW_DAYS", 0.01, _MAX_WINDOW_DAYS),
+    "trending_min_votes": NumberSetting("TRENDING_MIN_VOTES", 0, _MAX_COUNT, whole=True),
+    "trending_min_people": NumberSetting("TRENDING_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
+    "curation_max_share": NumberSetting("CURATION_MAX_SHARE", 0, 1),
 }
 
 
@@ -165,7 +165,7 @@ def serving_config() -> ServingConfig:
 
 def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     """A system check: one error for each invalid serving setting."""
-    problems = _problems((*_DICTIONARY_NUMBERS, *_FIELDS.values()))
+    problems = setting_problems((*_DICTIONARY_NUMBERS, *_FIELDS.values()))
     errors = [Error(problem, id="recommendations.E001") for problem in problems]
     if _BATCH.read() == _REALTIME.read() == 0:
         names = f"{_BATCH.variable}, {_REALTIME.variable}"
@@ -173,5 +173,6 @@ def check_serving_config(*args: Any, **kwargs: Any) -> list[Error]:
     return errors
 
 
-def _problems(numbers: Iterable[_NumberSetting]) -> list[str]:
+def setting_problems(numbers: Iterable[NumberSetting]) -> list[str]:
+    """The problems of those that are not valid."""
     return [problem for number in numbers if (problem := number.problem()) is not None]
