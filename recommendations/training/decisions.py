@@ -18,6 +18,7 @@ from recsys_project.staff_admin.reasons import MAX_REASON, reason_check
 logger = structlog.get_logger(__name__)
 
 Kind, Status = VersionDecision.Kind, ModelVersion.Status
+FORCED = "Published by manage.py train --force, although the gate refused it."
 # Why a version in a state cannot be rejected.
 _NOT_TO_REJECT: Mapping[str, str] = {
     Status.LIVE: "is live: roll back first",
@@ -34,6 +35,12 @@ def version_publish_because(*, version: ModelVersion, reason: str, user: User | 
         version=version,
         on_flip=lambda live, retired: _record(live.pk, Kind.PUBLISHED, text, user),
     )
+
+
+def forced_publication_record(live: ModelVersion, retired: list[int]) -> None:
+    """Keep that a version went live although the gate had refused it; for ``on_flip`` of ``version_publish``."""
+    if live.refusal:
+        _record(live.pk, Kind.PUBLISHED, FORCED, None)
 
 
 def version_rollback_because(*, reason: str, user: User | None = None, to: ModelVersion | None = None) -> ModelVersion:

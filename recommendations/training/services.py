@@ -31,6 +31,7 @@ from recommendations.training.attempts import (
 )
 from recommendations.training.config import training_config
 from recommendations.training.data_checks import feedback_check, model_check
+from recommendations.training.decisions import forced_publication_record
 from recommendations.training.gate import GateConfig, Trained, gate
 from recommendations.training.incumbent import incumbent_read
 from recommendations.training.list_writing import results_write
@@ -94,7 +95,7 @@ def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVe
     if not _finish(version, force=force):
         versions_prune()
         return version
-    published = version_publish(version=version, holding=LOCK)
+    published = version_publish(version=version, holding=LOCK, on_flip=forced_publication_record)
     _refresh_popular()
     return published
 

@@ -199,7 +199,7 @@ def test_a_training_requested_twice_is_run_once(world):
 def trained_not_published(monkeypatch, trigger: str = "nightly") -> ModelVersion:
     """What a process leaves that is killed between training and publishing."""
     with monkeypatch.context() as patched:
-        patched.setattr(training, "version_publish", lambda version, holding: version)
+        patched.setattr(training, "version_publish", lambda version, **options: version)
         return training.training_run(trigger=trigger)
 
 

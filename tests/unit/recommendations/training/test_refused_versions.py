@@ -10,9 +10,10 @@ from django.urls import reverse
 
 from events.models import Rating
 from recommendations.algorithms.pipeline import train as pipeline
-from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
+from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie, VersionDecision
 from recommendations.training import publishing
 from recommendations.training import services as training
+from recommendations.training.decisions import FORCED
 from tests.factories import make_user, make_version
 
 Status = ModelVersion.Status
@@ -165,6 +166,8 @@ def test_force_makes_it_live_and_keeps_the_reason(world):
     version = ModelVersion.objects.get(status=Status.LIVE)
     assert "35 interactions" in version.refusal
     assert "live by --force" in errors.getvalue()
+    decided = VersionDecision.objects.values_list("version", "kind", "reason")
+    assert list(decided) == [(version.pk, "published", FORCED)]
 
 
 def test_force_goes_without_a_file(db, tmp_path):
