@@ -15,13 +15,16 @@ class GateConfig:
 
     min_people: a ranking evaluated on fewer people is not judged. max_worse: the share of the nDCG of the live
     version's configuration by which it may rank worse; 1 allows anything. max_lost_lead: the share of the live
-    version's lead over popularity that may be gone; 1 allows anything.
+    version's lead over popularity that may be gone; 1 allows anything. max_rating_error: the share by which the error
+    of damped means may rise; measured on at least min_ratings ratings.
     """
 
     max_shrink: float = 0.3
     min_people: int = 20
     max_worse: float = 0.05
     max_lost_lead: float = 0.5
+    max_rating_error: float = 0.1
+    min_ratings: int = 1000
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def gate(candidate: Trained, live: Trained | None, config: GateConfig) -> str:
     """
     reasons = [_worse_than_popularity(candidate, config)]
     if live is not None:
-        reasons += [_worse_than_live(candidate, live, config), _lost_lead(candidate, live, config)]
+        reasons += [judge(candidate, live, config) for judge in (_worse_than_live, _lost_lead, _scattered_ratings)]
         reasons += [
             _shrunk(name, getattr(candidate, name), getattr(live, name), live.number, config)
             for name in ("interactions", "people", "movies")
@@ -98,6 +101,23 @@ def _lost_lead(candidate: Trained, live: Trained, config: GateConfig) -> str:
         f"Its lead over popularity is lost: nDCG@10 {ours[0]:+.4f} to {ours[1]:+.4f} above it, against "
         f"{theirs[0]:+.4f} to {theirs[1]:+.4f} of version {live.number}, which is live. See whether people and movies "
         "of the data still belong together."
+    )
+
+
+def _scattered_ratings(candidate: Trained, live: Trained, config: GateConfig) -> str:
+    """Ratings whose values are shuffled say little of taste, but people still rated what they rated.
+
+    The damped means of people and movies are no model that could be better or worse: their error is that of the data.
+    """
+    if min(version.metrics.get("ratings_held_out", 0) for version in (candidate, live)) < config.min_ratings:
+        return ""
+    ours, theirs = (version.metrics.get("rating_rmse_baseline") for version in (candidate, live))
+    # Written so that NaN is refused as well.
+    if ours is None or theirs is None or ours <= theirs * (1 + config.max_rating_error):
+        return ""
+    return (
+        f"Its ratings are scattered: the RMSE of damped means is {ours:.4f}, against {theirs:.4f} of version "
+        f"{live.number}, which is live. See whether values and movies of the ratings still belong together."
     )
 
 

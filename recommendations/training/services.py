@@ -152,6 +152,7 @@ def _finish(version: ModelVersion, *, force: bool) -> bool:
         min_people=settings.GATE_MIN_PEOPLE,
         max_worse=settings.GATE_MAX_WORSE,
         max_lost_lead=settings.GATE_MAX_LOST_LEAD,
+        max_rating_error=settings.GATE_MAX_RATING_ERROR,
     )
     version.refusal = gate(_trained(version), None if live is None else _trained(live), config)
     with attempt_owned(version):

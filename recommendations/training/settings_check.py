@@ -14,6 +14,7 @@ _NUMBERS: Final = (
     NumberSetting("GATE_MIN_PEOPLE", 0, _MAX_COUNT, whole=True),
     NumberSetting("GATE_MAX_WORSE", 0, 1),
     NumberSetting("GATE_MAX_LOST_LEAD", 0, 1),
+    NumberSetting("GATE_MAX_RATING_ERROR", 0, allow_infinity=True),
     NumberSetting("WATCH_HOURS", 0, 24),
     NumberSetting("WATCH_DAYS", 3, 31, whole=True),
     NumberSetting("WATCH_MIN_LISTS", 1, _MAX_COUNT, whole=True),

@@ -73,6 +73,9 @@ GATE_MAX_WORSE = env.float("GATE_MAX_WORSE", default=0.05)
 # And one that surely lost more than this share of the live version's lead over popularity (1: off). Catalogues and
 # tastes change slowly; data whose users and movies do not belong together lose all of it.
 GATE_MAX_LOST_LEAD = env.float("GATE_MAX_LOST_LEAD", default=0.5)
+# And one whose ratings damped means of users and movies predict worse by more than this share. Shuffled values of
+# MovieLens' ratings are 21% worse, a third of the users less makes no difference.
+GATE_MAX_RATING_ERROR = env.float("GATE_MAX_RATING_ERROR", default=0.1)
 # A version is watched for this many hours after it goes live, a day at most; 0 turns the watch off.
 WATCH_HOURS = env.float("WATCH_HOURS", default=24)
 # It is compared with the same hours of this many days before, if it and three of them have this many lists.

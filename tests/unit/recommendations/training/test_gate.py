@@ -133,3 +133,23 @@ def test_a_lead_of_few_people_or_unmeasured_is_not_judged():
     assert gate(lost, LIVE, CONFIG) == ""
     assert gate(lost, None, CONFIG) == ""
     assert gate(lost, good, replace(CONFIG, max_lost_lead=1.0)) == ""
+
+
+def rated(error: float, ratings: int = 1000) -> Trained:
+    return replace(LIVE, metrics={"rating_rmse_baseline": error, "ratings_held_out": ratings})
+
+
+@pytest.mark.parametrize(("error", "refused"), [(0.9, False), (1.1, False), (1.11, True), (float("nan"), True)])
+def test_scattered_ratings_are_refused(error, refused):
+    reason = gate(rated(error), rated(1.0), CONFIG)
+
+    assert ("ratings are scattered" in reason) == refused
+    assert bool(reason) == refused
+
+
+def test_few_or_unmeasured_ratings_are_not_judged():
+    assert gate(rated(2.0, ratings=999), rated(1.0), CONFIG) == ""
+    assert gate(rated(2.0), rated(1.0, ratings=999), CONFIG) == ""
+    assert gate(rated(2.0), LIVE, CONFIG) == ""
+    assert gate(rated(2.0), None, CONFIG) == ""
+    assert gate(rated(2.0), rated(1.0), replace(CONFIG, max_rating_error=float("inf"))) == ""

@@ -17,6 +17,7 @@ def test_the_shipped_settings_are_valid():
         ("GATE_MIN_PEOPLE", -1),
         ("GATE_MAX_WORSE", -0.1),
         ("GATE_MAX_LOST_LEAD", math.nan),
+        ("GATE_MAX_RATING_ERROR", -0.1),
         ("WATCH_HOURS", 25.0),
         ("WATCH_HOURS", math.inf),
         ("WATCH_DAYS", 2),
