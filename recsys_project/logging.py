@@ -150,8 +150,22 @@ def json_formatter() -> logging.Formatter:
             _without_links,
         ],
         # Adds the standard library's extra={…} to the line.
-        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_SHARED],
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _without_path, *_SHARED],
     )
+
+
+def _without_path(_logger: Any, _method: str, line: Any) -> Any:
+    """The line with the route of its request in place of the path, and without the request itself.
+
+    Django logs the path at the end of its text, and the request as an extra, whose text has the query string: an
+    address, a search term, or whatever else a client sends.
+    """
+    request = line.pop("request", None)
+    path = getattr(request, "path", None)
+    if path is not None and str(line["event"]).endswith(path):
+        match = getattr(request, "resolver_match", None)
+        line["event"] = line["event"].removesuffix(path) + ("…" if match is None else match.route)
+    return line
 
 
 def _without_links(_logger: Any, _method: str, line: Any) -> str:

@@ -138,8 +138,23 @@ def test_no_line_has_the_token_of_a_mailed_link(log_lines, kind):
 
     lines = [json.dumps(line, ensure_ascii=False) for line in log_lines()]
     assert refused.status_code == 403
-    assert sum(f"/accounts/{kind}/…/" in line for line in lines) == 2
+    assert sum(f"/accounts/{kind}/…/" in line for line in lines) == 1
     assert not any(part in line for line in lines for part in token.split(":"))
+
+
+@pytest.mark.django_db
+def test_no_line_has_the_query_string_of_a_request(log_lines, monkeypatch):
+    refused = Client(enforce_csrf_checks=True).post("/admin/login/?next=anna@example.org", {"a": "b"})
+    monkeypatch.setattr("recommendations.api.discovery_views.search_list", None)
+    failed = Client(raise_request_exception=False).get("/api/movies/search/?q=anna@example.org")
+
+    assert (refused.status_code, failed.status_code) == (403, 500)
+    lines = log_lines()
+    events = [line["event"] for line in lines]
+    assert any(event.startswith("Forbidden (CSRF") and event.endswith(": admin/login/") for event in events)
+    assert "Internal Server Error: api/movies/search/" in events
+    assert "anna" not in json.dumps(lines)
+    assert not any("request" in line for line in lines)
 
 
 def test_the_sample_of_cached_answers_follows_their_ids():
