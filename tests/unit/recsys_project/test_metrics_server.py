@@ -50,10 +50,10 @@ def port(folder) -> Iterator[int]:
     process.wait(timeout=30)
 
 
-def start(folder: Path, **environment: str) -> subprocess.Popen:
+def start(folder: Path, *, stderr: int | None = None, **environment: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "recsys_project.metrics.server"]
     given = {"RECSYS_VAR": str(folder.parent.parent), "PYTHONPATH": str(settings.BASE_DIR), **environment}
-    return subprocess.Popen(command, cwd=settings.BASE_DIR, env=os.environ | given)
+    return subprocess.Popen(command, cwd=settings.BASE_DIR, env=os.environ | given, stderr=stderr)
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str]:
@@ -78,6 +78,32 @@ def test_it_answers_the_holder_of_the_token_alone(port):
         assert status == 401
         assert "recsys" not in text
     assert get(port, "/", Authorization=f"Bearer {TOKEN}")[0] == 404
+
+
+def test_a_client_that_says_nothing_keeps_nobody_waiting(port):
+    with socket.create_connection(("127.0.0.1", port)) as half, socket.create_connection(("127.0.0.1", port)) as silent:
+        half.sendall(b"GET /metrics HTTP/1.1\r\nHost: a")
+        assert silent.fileno() > 0
+
+        assert get(port, "/metrics", Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+def test_no_token_of_a_client_breaks_it(port):
+    for token in ("", "x" * 20_000, "caf\u00e9", "\u00ff\u00fe"):
+        assert get(port, "/metrics", Authorization=f"Bearer {token}")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("WORKER_METRICS_HOST", "no such host"), ("WORKER_METRICS_PORT", "a-port")]
+)
+def test_a_wrong_address_is_said_without_a_traceback(folder, variable, value):
+    process = start(folder, **{variable: value, "METRICS_TOKEN": ""}, stderr=subprocess.PIPE)
+
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    assert process.wait(timeout=30) == 2
+    assert variable in said
+    assert "Traceback" not in said
 
 
 def test_it_is_not_open_to_other_machines_without_a_token(folder):
