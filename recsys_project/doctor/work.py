@@ -5,25 +5,33 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from events.served.selectors import stream_state
+from recsys_project.broker import queue_states
 from recsys_project.doctor.findings import Finding, Level
 from recsys_project.staff.task_board import FAILED, runs_read
 from recsys_project.staff.work_figures import work_figures
 
 # Messages that may wait before the workers are too slow.
 _LONG_QUEUE = 1000
+# As the alert RecsysQueueOld: a training may take so long, and another one waits for it.
+_OLD_MESSAGE_SECONDS = {"default": 300, "train": 4 * 3600}
 # The stream is written every ten seconds.
 _OLD_ENTRY_SECONDS = 300
 
 
 def queue_findings() -> Iterator[Finding]:
-    """Whether each queue is read and short, and whether beat fills them."""
+    """Whether each queue is read, short and moving, and whether beat fills them."""
     figures = work_figures()
     reading = {queue for worker in figures["workers"] if not worker["silent"] for queue in worker["queues"]}
-    for name, waiting in (figures["queues"] or {}).items():
+    for name, (waiting, oldest_seconds) in queue_states().items():
         if name not in reading:
             text = f"No worker reads the queue {name}; {waiting} messages wait."
             process = "trainer" if name == "train" else "worker"
             yield Finding("queues", Level.PROBLEM, text, f"Start the process {process} of the Procfile.")
+        elif oldest_seconds > _OLD_MESSAGE_SECONDS.get(name, 300):
+            minutes = round(oldest_seconds / 60)
+            text = f"The next of {waiting} messages in the queue {name} has waited for {minutes} minutes."
+            advice = "The admin's dashboard shows the task that runs; a hanging worker ends by a restart."
+            yield Finding("queues", Level.PROBLEM, text, advice)
         elif waiting > _LONG_QUEUE:
             text = f"{waiting} messages wait in the queue {name}."
             yield Finding("queues", Level.WARNING, text, "Start more workers, or look for a task that hangs.")

@@ -17,6 +17,7 @@ from django_celery_beat.models import PeriodicTask
 
 from recommendations.models import ModelVersion
 from recommendations.vectors.recall import Recall
+from recsys_project.broker import QueueState
 from recsys_project.doctor import clock, configuration, database, disk, model, redis_servers, search, work
 from recsys_project.doctor.findings import Finding, Level
 from recsys_project.staff.task_board import DONE, FAILED, TaskRun, Worker, run_note, worker_note
@@ -199,6 +200,20 @@ def test_a_queue_that_nobody_reads_is_a_problem():
     assert "No worker reads the queue train" in text
     assert "queue default" not in text
     assert "beat" not in text.lower()
+
+
+def test_an_old_message_is_a_hanging_task(monkeypatch):
+    for name, queue in (("w", "default"), ("t", "train")):
+        worker_note(Worker(name=name, queues=(queue,), seen_at=time.time()))
+    PeriodicTask.objects.update(last_run_at=timezone.now())
+    states = {"default": QueueState(3, 1200.0), "train": QueueState(1, 1200.0)}
+    monkeypatch.setattr(work, "queue_states", lambda: states)
+
+    level, text = worst(work.queue_findings())
+
+    assert level is Level.PROBLEM
+    assert "The next of 3 messages in the queue default has waited for 20 minutes" in text
+    assert "queue train" not in text
 
 
 def test_a_silent_beat_is_a_problem():
