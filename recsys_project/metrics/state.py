@@ -5,6 +5,7 @@ seconds, so that scrapes cost the services the same however often they come. If 
 ``recsys_collector_up`` is 0, and sources of the same service are not tried in that scrape: each would wait again.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,9 +36,15 @@ class Source:
     _until: float = 0.0
     _metrics: list[Metric] = field(default_factory=list)
     _failed: bool = False
+    # Two Prometheus servers ask at once: the second waits for what the first reads.
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def metrics(self, failed_services: set[str]) -> tuple[list[Metric], bool]:
         """The metrics, and whether they could be read."""
+        with self._lock:
+            return self._current(failed_services)
+
+    def _current(self, failed_services: set[str]) -> tuple[list[Metric], bool]:
         if time.monotonic() >= self._until:
             self._failed, self._metrics = self.service in failed_services, []
             if not self._failed:

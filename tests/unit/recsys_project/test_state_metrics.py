@@ -1,6 +1,8 @@
 """Gauges that a scrape reads from services: what they say, that they are cached, and that none makes a scrape fail."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -58,6 +60,28 @@ def test_a_service_that_is_down_is_asked_once_a_scrape():
         assert 'recsys_collector_up{source="third"} 1.0' in text
         assert "other 1.0" in text
     assert asked == []
+
+
+def test_two_scrapes_at_once_read_once():
+    asked, begun, go_on = [], threading.Event(), threading.Event()
+
+    def slow():
+        asked.append(1)
+        begun.set()
+        go_on.wait(5)
+        return gauge("slow", "Slow.", 1)
+
+    collector = StateCollector([Source("slow", MACHINE, slow)])
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(list, collector.collect())
+        assert begun.wait(5)
+        second = pool.submit(list, collector.collect())
+        assert not second.done()
+        go_on.set()
+        found = [[metric.name for metric in scrape.result()] for scrape in (first, second)]
+
+    assert found == [["slow", "recsys_collector_up"]] * 2
+    assert asked == [1]
 
 
 @pytest.mark.django_db
