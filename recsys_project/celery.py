@@ -12,11 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import structlog
 from celery import Celery, signals
 from celery.loaders.app import AppLoader
 from django.conf import settings
 from django_structlog.celery.receivers import CeleryReceiver
-from django_structlog.celery.signals import modify_context_before_task_publish
+from django_structlog.celery.signals import bind_extra_task_metadata, modify_context_before_task_publish
 
 from recsys_project import multiprocess
 from recsys_project.logging import configure_structlog, log_everything
@@ -85,6 +86,14 @@ def _inherit(context: dict[str, Any], **kwargs: Any) -> None:
 
 
 modify_context_before_task_publish.connect(_inherit)
+
+
+def _name_task(task: Any, **kwargs: Any) -> None:
+    """Each line of a task has its name, that of its failure too."""
+    structlog.contextvars.bind_contextvars(task=task.name)
+
+
+bind_extra_task_metadata.connect(_name_task)
 
 
 @signals.before_task_publish.connect

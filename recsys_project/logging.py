@@ -208,6 +208,9 @@ def logging_config(level: str) -> dict[str, Any]:
             "gunicorn.access": {"handlers": ["none"], "propagate": False},
             # Scanners send many invalid hosts, and the request's line shows the 400.
             "django.security.DisallowedHost": {"handlers": ["none"], "propagate": False},
+            # Each says again what a task's own lines say, with its arguments; failures are errors.
+            "celery.app.trace": quiet,
+            "celery.worker.strategy": quiet,
             "amqp": quiet,
             "kombu": quiet,
             "psycopg.pool": quiet,

@@ -53,13 +53,13 @@ def worker(tmp_path_factory):
     process.wait(timeout=30)
 
 
-def lines_of(folder, event: str) -> list[dict]:
-    """The worker's lines of ``event`` once there is one; every line that begins as JSON must be whole."""
+def lines_of(folder, event: str = "") -> list[dict]:
+    """The worker's lines of ``event`` ("" for all) once there is one; every line that begins as JSON must be whole."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         text = (folder / "worker.log").read_text()
         lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n") and line[0] == "{"]
-        if found := [line for line in lines if line["event"] == event]:
+        if found := [line for line in lines if event in ("", line["event"])]:
             return found
         time.sleep(0.1)
     raise AssertionError((folder / "worker.log").read_text())
@@ -95,8 +95,12 @@ def test_a_task_is_counted_and_logs_its_requests_id(worker):
         assert line["request_id"] == "from-a-request"
         assert line["user_id"] == 42
         assert line["task_id"] == task
+        assert line["task"] == "celery.backend_cleanup"
         # What describes the request and not the task stays behind.
         assert "route" not in line
         assert "method" not in line
+    # Celery itself does not say the same again.
+    of_the_task = [line for line in lines_of(worker) if task in json.dumps(line)]
+    assert of_the_task == [started, succeeded]
     counted = counts_in(worker / "prometheus" / "worker")
     assert counted["recsys_tasks_total"] == 1
