@@ -1,5 +1,6 @@
 """``/health/live``: the process answers. ``/health/ready``: the services that it needs answer too."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,9 @@ logger = structlog.get_logger(__name__)
 
 # Set once all migrations are applied. They are not unapplied under a running process, and checking them is slow.
 _migrated = False
+# Held while a probe asks PostgreSQL.
+_asking = threading.Lock()
+WAIT_SECONDS = 2.0
 
 
 @require_safe
@@ -69,7 +73,13 @@ def _model(version: ModelVersion | None) -> dict[str, Any]:
 
 
 def _database() -> str:
-    return _guarded("database", _select_one)
+    # A PostgreSQL that hangs has no time-out; it holds one probe of the process, and the others say so.
+    if not _asking.acquire(timeout=WAIT_SECONDS):
+        return "does not answer"
+    try:
+        return _guarded("database", _select_one)
+    finally:
+        _asking.release()
 
 
 def _select_one() -> str:

@@ -20,6 +20,8 @@ logger = structlog.get_logger(__name__)
 CACHE_SECONDS = 10.0
 # A failure is cached too; for less time, so that a service that is back is seen soon.
 FAILED_SECONDS = 5.0
+# How long a scrape waits for another one that reads the same; longer than a statement may take.
+WAIT_SECONDS = 4.0
 # The most that a statement of a source may take.
 STATEMENT_MILLISECONDS = 3000
 DATABASE, REDIS, BROKER, MACHINE = "database", "redis", "broker", "machine"
@@ -36,13 +38,20 @@ class Source:
     _until: float = 0.0
     _metrics: list[Metric] = field(default_factory=list)
     _failed: bool = False
-    # Two Prometheus servers ask at once: the second waits for what the first reads.
+    # Two Prometheus servers ask at once: the second waits for what the first reads. A service that hangs may hold the
+    # first for as long as it likes, but nobody after it.
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def metrics(self, failed_services: set[str]) -> tuple[list[Metric], bool]:
         """The metrics, and whether they could be read."""
-        with self._lock:
+        patience = 0.0 if self.service in failed_services else WAIT_SECONDS
+        if not self._lock.acquire(timeout=patience):
+            failed_services.add(self.service)
+            return [], False
+        try:
             return self._current(failed_services)
+        finally:
+            self._lock.release()
 
     def _current(self, failed_services: set[str]) -> tuple[list[Metric], bool]:
         if time.monotonic() >= self._until:

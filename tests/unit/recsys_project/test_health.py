@@ -1,6 +1,8 @@
 """Liveness and readiness."""
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -207,3 +209,26 @@ def test_an_experiment_without_its_version_is_degraded(model_file):
     assert before["status"] == "ok"
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
     assert f"version {version.pk}, which is gone" in response.json()["checks"]["experiments"]
+
+
+def test_a_postgresql_that_hangs_holds_one_probe_alone(monkeypatch):
+    monkeypatch.setattr(health, "WAIT_SECONDS", 0.1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hanging() -> str:
+        begun.set()
+        go_on.wait(10)
+        return ""
+
+    monkeypatch.setattr(health, "_select_one", hanging)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(health._database)
+        assert begun.wait(5)
+        response = Client().get("/health/ready")
+        assert not first.done()
+        go_on.set()
+
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "does not answer"
+    assert first.result() == ""
+    assert Client().get("/health/ready").json()["checks"]["database"] == "ok"

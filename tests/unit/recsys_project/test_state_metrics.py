@@ -84,6 +84,29 @@ def test_two_scrapes_at_once_read_once():
     assert asked == [1]
 
 
+def test_a_service_that_hangs_holds_one_scrape_alone(monkeypatch):
+    monkeypatch.setattr("recsys_project.metrics.state.WAIT_SECONDS", 0.1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hanging():
+        begun.set()
+        go_on.wait(10)
+        return []
+
+    sources = [Source("first", REDIS, hanging), Source("second", REDIS, list), Source("third", MACHINE, list)]
+    collector = StateCollector(sources)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(list, collector.collect())
+        assert begun.wait(5)
+        (up,) = collector.collect()
+        assert not first.done()
+        go_on.set()
+
+    assert {one.labels["source"]: one.value for one in up.samples} == {"first": 0, "second": 0, "third": 1}
+    # It shows what it read once the service goes on.
+    assert first.result()[0].samples[0].value == 1
+
+
 @pytest.mark.django_db
 def test_a_statement_that_takes_too_long_is_ended(monkeypatch):
     monkeypatch.setattr("recsys_project.metrics.state.STATEMENT_MILLISECONDS", 50)
