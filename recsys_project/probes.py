@@ -11,9 +11,11 @@ from django.urls import resolve
 from recsys_project.client_address import client_network
 from recsys_project.exceptions import error_response
 from recsys_project.local_limit import LocalLimit
+from recsys_project.metrics.access import holds_token
 from recsys_project.middleware import GetResponse
 
-PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
+_METRICS = "/metrics"
+PATHS = frozenset({"/health/live", "/health/ready", _METRICS})
 _limit = LocalLimit("probe")
 
 
@@ -34,7 +36,9 @@ class ProbeMiddleware:
         match = resolve(request.path_info)
         request.resolver_match = match
         structlog.contextvars.bind_contextvars(route=match.route)
-        if settings.RATELIMIT_ENABLE and (wait := _limit.wait(client_network(request))):
+        # Whoever shares the scraper's address must not be able to use up its share.
+        is_scrape = request.path_info == _METRICS and holds_token(request)
+        if settings.RATELIMIT_ENABLE and not is_scrape and (wait := _limit.wait(client_network(request))):
             return error_response(request, HTTPStatus.TOO_MANY_REQUESTS, retry_after=wait)
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         return response

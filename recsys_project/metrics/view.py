@@ -1,19 +1,16 @@
-"""``/metrics`` for Prometheus: who may read it, and whose metrics it shows."""
+"""``/metrics`` for Prometheus: whose metrics it shows."""
 
-import hmac
 import os
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from accounts.authentication import bearer_credentials
 from recsys_project import multiprocess
-from recsys_project.client_address import client_address
 from recsys_project.exceptions import error_response
 from recsys_project.metrics import outcomes
+from recsys_project.metrics.access import refusal_of
 from recsys_project.metrics.models import list_variety_metrics, model_file_metrics, model_metrics
 from recsys_project.metrics.outcomes import outcome_metrics
 from recsys_project.metrics.processes import MergedFiles, Processes
@@ -30,29 +27,6 @@ from recsys_project.metrics.work import (
 )
 
 _WEB = "web"
-# Headers with which proxies say that they pass a request on, and for whom.
-_PROXY_HEADERS = (
-    "HTTP_FORWARDED",
-    "HTTP_VIA",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PORT",
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_FORWARDED_PROTOCOL",
-    "HTTP_X_FORWARDED_SERVER",
-    "HTTP_X_FORWARDED_SSL",
-    "HTTP_X_ORIGINAL_FORWARDED_FOR",
-    "HTTP_X_REAL_IP",
-    "HTTP_X_CLIENT_IP",
-    "HTTP_X_CLUSTER_CLIENT_IP",
-    "HTTP_X_ENVOY_EXTERNAL_ADDRESS",
-    "HTTP_TRUE_CLIENT_IP",
-    "HTTP_CF_CONNECTING_IP",
-    "HTTP_FASTLY_CLIENT_IP",
-    "HTTP_CLIENT_IP",
-)
-
-
 # A registry of its own, so that no other scrape queries the database or Redis. Services in this order: what a service
 # that is down has no answer for is not asked again.
 STATE = StateCollector(
@@ -83,7 +57,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     ``?only=web`` leaves out the workers and what the services say: a second web server of a machine would have the
     same, and sums over both would count them twice.
     """
-    refusal = _refusal(request)
+    refusal = refusal_of(request)
     if refusal is not None:
         return refusal
     only = request.GET.get("only")
@@ -99,28 +73,3 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
         registry = CollectorRegistry()
         registry.register(MergedFiles())
     return HttpResponse(generate_latest(registry) + generate_latest(_MACHINE), content_type=CONTENT_TYPE_LATEST)
-
-
-def _refusal(request: HttpRequest) -> HttpResponseBase | None:
-    if settings.METRICS_TOKEN:
-        given = bearer_credentials(request) or ""
-        if hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
-            return None
-        response = error_response(request, 401, message="Send the metrics token as Authorization: Bearer.")
-        response["WWW-Authenticate"] = 'Bearer realm="metrics"'
-        return response
-    address = client_address(request)
-    if address is not None and address.is_loopback and not _hides_the_client(request):
-        return None
-    return error_response(request, 403, message="Metrics are for this machine only, until METRICS_TOKEN is set.")
-
-
-def _hides_the_client(request: HttpRequest) -> bool:
-    """Whether the request came through a proxy that does not tell the client's address as the settings expect.
-
-    Behind a proxy on this machine all clients look like loopback; any header that proxies add reveals it.
-    """
-    if not any(header in request.META for header in _PROXY_HEADERS):
-        return False
-    told = [part for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    return not 0 < settings.TRUSTED_PROXIES <= len(told)

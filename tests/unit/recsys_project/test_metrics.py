@@ -5,7 +5,7 @@ from django.test import Client
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from recsys_project import multiprocess
-from recsys_project.metrics import view
+from recsys_project.metrics import access
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def test_nobody_else_may(headers):
     assert b"recsys_http" not in response.content
 
 
-@pytest.mark.parametrize("header", view._PROXY_HEADERS)
+@pytest.mark.parametrize("header", access._PROXY_HEADERS)
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_a_proxy_on_this_machine_reveals_itself(settings, header, proxies):
     settings.TRUSTED_PROXIES = proxies
@@ -66,6 +66,14 @@ def test_a_token_opens_them_to_its_holder_only(settings):
         refused = read(REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=header)
         assert refused.status_code == 401
         assert refused["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_token_may_have_letters_beyond_ascii(settings):
+    settings.METRICS_TOKEN = "caf\u00e9"
+    as_sent = "caf\u00e9".encode().decode("latin-1")
+
+    assert read(REMOTE_ADDR="10.0.0.1", HTTP_AUTHORIZATION=f"Bearer {as_sent}").status_code == 200
+    assert read(REMOTE_ADDR="10.0.0.1", HTTP_AUTHORIZATION="Bearer cafe").status_code == 401
 
 
 def test_a_second_web_server_can_leave_out_the_workers(tmp_path, monkeypatch):

@@ -199,6 +199,17 @@ def test_probes_of_one_address_do_not_use_up_anothers():
     assert Client(REMOTE_ADDR="10.0.0.2").get("/health/live").status_code == 200
 
 
+def test_nobody_uses_up_the_scrapes_of_the_tokens_holder(settings):
+    settings.METRICS_TOKEN = "a-long-random-token"
+    holder = {"HTTP_AUTHORIZATION": "Bearer a-long-random-token"}
+
+    guessed = [Client().get("/metrics", HTTP_AUTHORIZATION="Bearer wrong").status_code for _ in range(9)]
+
+    assert guessed == [401] * 8 + [429]
+    assert [Client().get("/metrics", **holder).status_code for _ in range(9)] == [200] * 9
+    assert Client().get("/health/live", **holder).status_code == 429
+
+
 def test_people_are_counted_each_by_themselves_wherever_they_are():
     ada, bob = client_of(make_user()), client_of(make_user())
 
