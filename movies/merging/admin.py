@@ -17,12 +17,12 @@ from unfold.decorators import action
 from movies.caching.announcing import AnnouncingAdmin
 from movies.merging.forms import MergeForm, MergeReasonForm
 from movies.merging.models import MovieMerge
+from movies.merging.progress import progress_read
 from movies.merging.references import references
 from movies.merging.services import (
     IN_FORCE,
     MergePlan,
     merge_plan,
-    merge_progress,
     merge_request,
     merge_undo_request,
 )
@@ -156,7 +156,11 @@ class MovieMergeAdmin(ReadOnlyAdmin, AnnouncingAdmin):
 
     @admin.display(description="progress")
     def progress(self, merge: MovieMerge) -> str:
-        return merge_progress(merge) if merge.state in (merge.State.REQUESTED, merge.State.UNDO_REQUESTED) else ""
+        return (
+            progress_read(merge_id=merge.pk)
+            if merge.state in (merge.State.REQUESTED, merge.State.UNDO_REQUESTED)
+            else ""
+        )
 
     @admin.display(description="moved")
     def moved_rows(self, merge: MovieMerge) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -19,6 +18,7 @@ from movies.merging.filling import filling_apply, filling_plan, filling_undo
 from movies.merging.locking import MoviesBusyError, movies_lock_to_merge
 from movies.merging.models import MergedRows, MovieMerge
 from movies.merging.moving import array_replace, rows_count, rows_move, rows_move_back
+from movies.merging.progress import progress_forget, progress_note
 from movies.merging.references import MovieReference, arrays, references
 from movies.models import Movie, MovieDeletion
 from recsys_project.staff_admin.reasons import reason_check
@@ -29,7 +29,6 @@ logger = structlog.get_logger(__name__)
 MAX_IN_REQUEST: Final = 20_000
 IN_FORCE = (MovieMerge.State.DONE, MovieMerge.State.UNDO_REQUESTED)
 _WAITING = (MovieMerge.State.REQUESTED, MovieMerge.State.UNDO_REQUESTED)
-_PROGRESS_SECONDS = 3600
 # The duplicates that came to a movie by merges in force, at any distance.
 _DESCENDANTS = """
     WITH RECURSIVE below AS (
@@ -134,11 +133,6 @@ def merges_run_waiting() -> int:
     return done
 
 
-def merge_progress(merge: MovieMerge) -> str:
-    """How far a merge in the background is, in words; empty before it starts and after it ended."""
-    return str(cache.get(_progress_key(merge.pk)) or "")
-
-
 def _merge(merge: MovieMerge) -> None:
     """In a transaction; the merge's row is new or locked."""
     duplicate_id, target_id = merge.duplicate_id, merge.target_id
@@ -149,7 +143,7 @@ def _merge(merge: MovieMerge) -> None:
     merge.filled = filling_apply(duplicate, target)
     moving = _moving()
     for place, one in enumerate(moving, start=1):
-        _progress(merge, f"{one.label} ({place} of {len(moving)})")
+        progress_note(merge_id=merge.pk, words=f"{one.label} ({place} of {len(moving)})")
         ids = {"merge_id": merge.pk, "duplicate_id": duplicate_id, "target_id": target_id}
         merge.moved[one.table] = one.part.move(**ids) if one.part else rows_move(reference=one, **ids)
     for array in arrays():
@@ -175,7 +169,7 @@ def _undo(merge: MovieMerge) -> None:
     moving = _moving()
     try:
         for place, one in enumerate(moving, start=1):
-            _progress(merge, f"{one.label} ({place} of {len(moving)})")
+            progress_note(merge_id=merge.pk, words=f"{one.label} ({place} of {len(moving)})")
             ids = {"merge_id": merge.pk, "duplicate_id": duplicate_id, "target_id": target_id}
             _ = one.part.undo(**ids) if one.part else rows_move_back(reference=one, **ids)
     except IntegrityError as error:
@@ -192,7 +186,7 @@ def _finish(merge: MovieMerge, event: str) -> None:
     movies = Movie.objects.filter(pk__in=[merge.duplicate_id, merge.target_id])
     movies.update(content_changed_at=timezone.now())
     invalidate_catalogue_on_commit()
-    cache.delete(_progress_key(merge.pk))
+    progress_forget(merge_id=merge.pk)
     logger.info(event, merge=merge.pk, duplicate=merge.duplicate_id, target=merge.target_id, rows=merge.moved)
 
 
@@ -205,7 +199,7 @@ def _fail(merge_id: int, error: str) -> None:
         merge.state = MovieMerge.State.DONE if undoing else MovieMerge.State.FAILED
         merge.error = f"Not undone: {error}" if undoing else error
         merge.save(update_fields=["state", "error"])
-    cache.delete(_progress_key(merge_id))
+    progress_forget(merge_id=merge_id)
 
 
 def _checked(found: dict[int, Movie], duplicate_id: int, target_id: int) -> tuple[Movie, Movie]:
@@ -261,11 +255,3 @@ def _warnings(duplicate: Movie, target: Movie) -> list[str]:
 
 def _moving() -> list[MovieReference]:
     return [one for one in references() if one.moves]
-
-
-def _progress(merge: MovieMerge, words: str) -> None:
-    cache.set(_progress_key(merge.pk), words, _PROGRESS_SECONDS)
-
-
-def _progress_key(merge_id: int) -> str:
-    return f"movie-merge:{merge_id}"

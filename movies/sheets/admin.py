@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -13,6 +14,7 @@ from django.urls import reverse
 from import_export.admin import ImportExportMixin
 from import_export.forms import ConfirmImportForm
 from import_export.tmp_storages import CacheStorage
+from redis.exceptions import RedisError
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from movies.models import Movie
@@ -24,6 +26,10 @@ MAX_EXPORTED = 20_000
 # A file waits this long between its preview and the confirmation.
 PREVIEW_SECONDS = 3600
 _EXPIRED = "The preview has expired: upload the file again."
+_NOT_KEPT = "The file cannot be kept for its preview at the moment, so nothing is imported. Try again in a minute."
+_NOT_READ = "The preview cannot be read at the moment, so nothing is imported. Try again in a minute."
+
+logger = structlog.get_logger(__name__)
 
 
 class PreviewStorage(CacheStorage):
@@ -32,12 +38,35 @@ class PreviewStorage(CacheStorage):
     CACHE_LIFETIME = PREVIEW_SECONDS
     CACHE_PREFIX = "movie-sheet-"
 
+    _kept = True
+
+    def save(self, data: bytes) -> None:
+        """Keeps the file. If Redis cannot, the ``read`` that follows says so: there the page takes errors of a file."""
+        try:
+            super().save(data)
+        except (RedisError, OSError) as error:
+            logger.warning("import_preview_not_kept", reason=type(error).__name__)
+            self._kept = False
+
     def read(self) -> bytes:
-        """The file. Raises SheetError if it is no longer there."""
-        content = super().read()
+        """The file. Raises SheetError if it is not there, or Redis does not answer."""
+        if not self._kept:
+            raise SheetError(_NOT_KEPT)
+        try:
+            content = super().read()
+        except (RedisError, OSError) as error:
+            logger.warning("import_preview_not_read", reason=type(error).__name__)
+            raise SheetError(_NOT_READ) from error
         if not isinstance(content, bytes):
             raise SheetError(_EXPIRED)
         return content
+
+    def remove(self) -> None:
+        """Drops the file, whose rows are imported by now. Without Redis it expires by itself."""
+        try:
+            super().remove()
+        except (RedisError, OSError) as error:
+            logger.warning("import_preview_not_removed", reason=type(error).__name__)
 
 
 class ConfirmForm(ConfirmImportForm):
