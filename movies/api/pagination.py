@@ -103,7 +103,7 @@ def _after(model: type[Model], fields: Sequence[str], position: Sequence[Any]) -
     try:
         columns = [(name, cast(Field, model._meta.get_field(name.lstrip("-")))) for name in fields]
         values = [field.to_python(value) for (_, field), value in zip(columns, position, strict=True)]
-    except FieldError as error:
+    except (FieldError, TypeError, ValueError, OverflowError) as error:
         raise ValidationError({"cursor": ["This is not a cursor of this list."]}) from error
     equal, after = Q(), Q(pk__in=[])
     for (name, field), value in zip(columns, values, strict=True):

@@ -5,7 +5,7 @@ Nothing is counted. A filter that no index helps reads at most SCAN_ROWS rows; t
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.admin import ShowFacets
@@ -157,6 +157,9 @@ def _cursor(request: HttpRequest, name: str, admin: KeysetAdmin) -> tuple[Any, .
     fields: Mapping[str, Any] = {field.name: field for field in admin.model._meta.fields}
     try:
         values = tuple(fields[key].to_python(part) for key, part in zip(admin.keyset, parts, strict=True))
+        for value in values:
+            if isinstance(value, datetime) and timezone.is_aware(value):
+                value.astimezone(UTC)  # OverflowError for a moment that PostgreSQL has no year for.
     except (ValidationError, ValueError, OverflowError) as error:
         raise BadRequest(f"{name} is no row of this list.") from error
     if any(value is None or (isinstance(value, datetime) and timezone.is_naive(value)) for value in values):
