@@ -2,7 +2,8 @@
 
 An app may import this package, although it is the project's (see the import contracts): it imports no app. ``keyset``
 is for tables of millions of rows, ``log`` and ``selection`` for actions on several rows at once, ``confirm`` for pages
-that ask before they act, ``reasons`` for why staff do something.
+that ask before they act, ``reasons`` for why staff do something, ``lines`` for what a form may
+claim.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
+from recsys_project.staff_admin.lines import lines_check
 from recsys_project.staff_admin.widgets import StaffAutocompleteSelect, StaffAutocompleteSelectMultiple
 
 __all__ = [
@@ -47,6 +49,17 @@ class StaffModelAdmin(_StaffForms, ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     list_filter_submit = True
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Refuses more lines of related rows than a form can have."""
+        lines_check(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
 
 class ReadOnlyAdmin(StaffModelAdmin):
