@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 from django import forms
@@ -10,6 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -23,6 +25,7 @@ from movies.caching.announcing import AnnouncingAdmin
 from movies.caching.version_tokens import invalidate_catalogue_on_commit
 from movies.models import Movie
 from movies.strict_json import StrictDecoder
+from recommendations.admin.rule_summary import rule_does, rule_where, with_titles
 from recommendations.curation.drafts import Conflict, RuleDraft, rule_check, rule_conflicts
 from recommendations.curation.services import (
     config_check,
@@ -126,10 +129,17 @@ class RowForm(_MoviesForm):
         fields = ["name", "title"]
 
 
+class ConfigField(forms.JSONField):
+    """JSON that is shown with one entry a line."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, InvalidJSONInput) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
 class ScenarioForm(ModelForm):
     """A scenario, and the configuration of its next version."""
 
-    config = forms.JSONField(
+    config = ConfigField(
         required=False,
         label="configuration",
         decoder=StrictDecoder,
@@ -183,9 +193,9 @@ class CurationAdmin(AnnouncingAdmin):
 @admin.register(CurationRule)
 class CurationRuleAdmin(CurationAdmin):
     form = RuleForm
-    list_display = ["id", "kind", "reason", "state", "scenario", "genre", "country", "arm", "priority", "ends_at"]
+    list_display = ["id", "kind_word", "does", "reason", "where", "state", "priority", "ends_at"]
     list_filter = ["kind", "enabled", "scenario"]
-    list_select_related = ["scenario", "genre"]
+    list_select_related = ["scenario", "genre", "row"]
     search_fields = ["reason", "entries__movie__search_title__contains"]
     autocomplete_fields = ["row", "scenario", "genre"]
     actions = ["end"]
@@ -203,6 +213,21 @@ class CurationRuleAdmin(CurationAdmin):
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         rule_save(draft=form.draft(), rule=obj, confirmed=form.cleaned_data["confirmed"])
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CurationRule]:
+        return with_titles(super().get_queryset(request))
+
+    @admin.display(description="kind", ordering="kind")
+    def kind_word(self, rule: CurationRule) -> str:
+        return rule.kind
+
+    @admin.display(description="what it does")
+    def does(self, rule: CurationRule) -> str:
+        return rule_does(rule)
+
+    @admin.display(description="where")
+    def where(self, rule: CurationRule) -> str:
+        return rule_where(rule)
 
     @admin.display(description="state")
     def state(self, rule: CurationRule) -> str:

@@ -3,7 +3,9 @@
 import pytest
 from django.urls import reverse
 
+from movies.models import Genre
 from recommendations.admin import curation as curation_admin
+from recommendations.admin.rule_summary import rule_does, rule_where
 from recommendations.models import CuratedRow, CurationRule, Scenario
 from tests.unit.recommendations.curation.rules import live_scenario, make_rule
 
@@ -140,3 +142,29 @@ def test_a_conflict_that_comes_while_saving_is_said(cast, staff, monkeypatch):
     assert "Nothing is saved." in page.text
     assert f"#{first.pk} pin" in page.text
     assert list(CurationRule.objects.all()) == [first]
+
+
+def test_the_list_says_what_each_rule_does(cast, staff):
+    make_rule("pin", *(cast[title] for title in ("Babe", "Alien", "Heat", "Casino")), place=2, country="SE")
+    make_rule("boost", genre=Genre.objects.get(name="Crime"), weight=1.5)
+    make_rule("block", cast["Aladdin"])
+    shown = staff.get(reverse("admin:recommendations_curationrule_changelist"))
+
+    lines = [(rule_does(rule), rule_where(rule)) for rule in shown.context["cl"].result_list.order_by("pk")]
+    assert lines == [
+        ("Babe, Alien, Heat and more at place 2", "SE"),
+        ("all movies of Crime, times 1.5", "genre Crime"),
+        ("Aladdin", "everywhere"),
+    ]
+    assert "Babe, Alien, Heat and more at place 2" in shown.content.decode()
+
+
+def test_a_configuration_is_shown_line_by_line(cast, staff):
+    live_scenario(places=5, filters={"genres": ["crime"]})
+    page = reverse("admin:recommendations_scenario_change", args=[Scenario.objects.get().pk])
+
+    shown = staff.get(page).context["adminform"].form["config"].value()
+    wrong = staff.post(page, {"config": '{"places": '}).content.decode()
+
+    assert shown == '{\n  "places": 5,\n  "filters": {\n    "genres": [\n      "crime"\n    ]\n  }\n}'
+    assert "{&quot;places&quot;: </textarea>" in wrong
