@@ -17,7 +17,7 @@ _WORDS = {ADDITION: "added", CHANGE: "changed", DELETION: "deleted", VIEW: "look
 class LogEntryAdmin(ReadOnlyAdmin, KeysetAdmin):
     """Lines are deleted only with the member of staff whose they are."""
 
-    list_display = ("action_time", "user", "done", "content_type", "object_repr", "get_change_message")
+    list_display = ("action_time", "user", "done", "content_type", "object", "details")
     list_display_links = None
     list_select_related = ("user", "content_type")
     ordering = ("-id",)
@@ -38,3 +38,11 @@ class LogEntryAdmin(ReadOnlyAdmin, KeysetAdmin):
     @admin.display(description="what")
     def done(self, line: LogEntry) -> str:
         return _WORDS.get(line.action_flag, "?")
+
+    @admin.display(description="object")
+    def object(self, line: LogEntry) -> str:
+        return line.object_repr
+
+    @admin.display(description="details")
+    def details(self, line: LogEntry) -> str:
+        return line.get_change_message()

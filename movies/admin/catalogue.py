@@ -111,6 +111,12 @@ class MovieAdmin(
             return False
         return bool(super().has_change_permission(request, obj))
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "keywords" and field is not None:
+            field.help_text = "Separated by commas."
+        return field
+
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A movie becomes a merged one only by merging it."""
         if db_field.name == "status":

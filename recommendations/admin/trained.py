@@ -30,10 +30,14 @@ class TrainedAdmin(ReadOnlyAdmin):
 
 @admin.register(PopularMovie)
 class PopularMovieAdmin(TrainedAdmin):
-    list_display = ["rank", "movie", "genre", "score", "computed_at"]
+    list_display = ["rank", "movie", "genre", "rounded_score", "computed_at"]
     list_filter = ["genre"]
     list_select_related = ["movie", "genre"]
     search_fields = ["movie__search_title__contains"]
+
+    @admin.display(description="score", ordering="score")
+    def rounded_score(self, row: PopularMovie) -> str:
+        return f"{row.score:.1f}"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
