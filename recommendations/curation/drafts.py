@@ -196,7 +196,7 @@ def _between(draft: RuleDraft, other: CurationRule) -> list[Conflict]:
     if kinds == {Kind.PIN} and (
         places := _places(draft.place, len(draft.movie_ids)) & _places(other.place, len(titles))
     ):
-        winner = "the older one gets it" if draft.priority == other.priority else "the higher priority gets it"
+        winner = "give one a higher priority" if draft.priority == other.priority else "the higher priority gets it"
         place = f"place {min(places)}"
         serious = draft.priority == other.priority
         found.append(Conflict(f"{this} and {that} both want {place}: {winner}.", other.pk, serious))

@@ -38,6 +38,7 @@ def test_conflicts_are_shown_before_saving(cast, staff):
     asked = staff.post(ADD, form(cast["Babe"], place=1, priority=5))
     confirmed = staff.post(ADD, form(cast["Babe"], place=1, priority=5, confirmed="on"))
 
+    assert "give one a higher priority" in serious.content.decode()
     for page in (serious, asked):
         assert f"#{first.pk} pin" in page.content.decode()
     assert confirmed.status_code == 302
