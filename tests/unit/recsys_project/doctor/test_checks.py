@@ -279,7 +279,7 @@ def test_the_age_of_the_newest_backup_counts(settings, tmp_path: Path):
     assert worst(disk.backup_findings())[0] is Level.OK
 
 
-def test_search_that_loses_movies_is_a_problem(live, monkeypatch):
+def test_search_that_loses_movies_is_a_warning(live, monkeypatch):
     assert worst(search.recall_findings())[0] is Level.UNKNOWN
     make_embedding(live, make_movie(), [1.0])
     assert worst(search.recall_findings())[0] is Level.OK
@@ -288,6 +288,7 @@ def test_search_that_loses_movies_is_a_problem(live, monkeypatch):
 
     level, text = worst(search.recall_findings())
 
-    assert level is Level.PROBLEM
+    assert level is Level.WARNING
     assert "finds 75.0%" in text
     assert "REINDEX INDEX CONCURRENTLY embedding_factors_7" in text
+    assert "VECTOR_INDEX_MIN_MOVIES" in text
