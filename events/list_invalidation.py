@@ -1,6 +1,7 @@
 """Invalidates a person's cached list by replacing their version token; see movies.caching.version_tokens."""
 
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from django.db import transaction
@@ -57,6 +58,25 @@ def _invalidate_users_committed(interactions: Sequence[tuple[int, int]]) -> None
     """Leaves no token of people who were deleted between the commit and this call."""
     invalidate_users(interactions)
     for user_id in users_missing(user_ids={user_id for _, user_id in interactions}):
+        delete_token(_name(user_id))
+
+
+def invalidate_lists_on_commit(user_ids: Collection[int]) -> None:
+    """Invalidates the lists of people, for whom no event says so, once the current transaction has committed.
+
+    Records it for the sweep. Two queries and one round trip to Redis, however many people.
+    """
+    if not user_ids:
+        return
+    rows = (CacheInvalidation(name=_name(user_id), token=secrets.randbits(63)) for user_id in sorted(user_ids))
+    CacheInvalidation.objects.bulk_create(rows)
+    transaction.on_commit(partial(_invalidate_lists_committed, user_ids))
+
+
+def _invalidate_lists_committed(user_ids: Collection[int]) -> None:
+    """Leaves no token of people who were deleted between the commit and this call."""
+    invalidate_each((_name(user_id), "") for user_id in user_ids)
+    for user_id in users_missing(user_ids=set(user_ids)):
         delete_token(_name(user_id))
 
 

@@ -85,3 +85,10 @@ def transaction_lock(name: str, *, on_wait: Callable[[], None] | None = None) ->
                 return
             on_wait()
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", key)
+
+
+def transaction_lock_try(name: str) -> bool:
+    """Takes the lock ``name`` until the current transaction ends, if it is free now; returns whether it did."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, _key(name)])
+        return bool(cursor.fetchone()[0])

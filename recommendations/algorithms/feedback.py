@@ -122,12 +122,13 @@ def feedback_merge(
     timestamps: NDArray[np.int64],
     *,
     config: FeedbackConfig | None = None,
+    now: int | None = None,
 ) -> Interactions:
     """One entry for each (person, item) from rows of feedback, each column of shape (n,), in any order.
 
     kinds: values of ``Kind.code``. timestamps: Unix seconds. An entry's rating is the row's own, or the one its kind
     stands for; NaN where there is none. A kind by which a movie counts as seen excludes it from later lists, whichever
-    row counts.
+    row counts. now: the time to which weights have faded, that of the newest row by default.
     """
     order = np.lexsort((timestamps, _PRECEDENCE[kinds], item_ids, user_ids))
     people, movies, kinds = user_ids[order], item_ids[order], kinds[order]
@@ -143,7 +144,8 @@ def feedback_merge(
     weights = feedback_weights(kind, ratings[last], config)
     # Times of 0 are unknown, and what has no known age does not fade.
     times = timestamps[last]
-    ages = np.where(times == 0, 0, (times.max() if len(times) else 0) - times)
+    newest = int(times.max(initial=0)) if now is None else now
+    ages = np.where(times == 0, 0, np.maximum(newest - times, 0))
     weights *= age_factors(ages, kind, config)
     return Interactions.from_columns(
         people[last],

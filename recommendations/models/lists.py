@@ -29,6 +29,13 @@ class BatchRecommendation(models.Model):
         help_text="Predicted, by movie, on the scale of the data; NaN if unknown. Empty if none were predicted.",
     )
 
+    folded_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="What the person did until then is in the list; empty: until the version's training began.",
+    )
+
     class Meta:
         db_table = "batch_recommendations"
         # Of the previews in the admin, which show one person's list, or who would like a movie.

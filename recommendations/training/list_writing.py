@@ -63,7 +63,7 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
     blocks = (
         block
         for users, movies, scores in model.lists(size, published)
-        for block in _encode_lists(version.pk, users, movies, scores, model.predicted_ratings(users, movies))
+        for block in encode_lists(version.pk, users, movies, scores, model.predicted_ratings(users, movies))
     )
     columns = "version_id int8, user_id int8, movie_ids int4[], scores float4[], predicted_ratings float4[]"
     with (
@@ -77,7 +77,7 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
         return int(cursor.rowcount)
 
 
-def _encode_lists(
+def encode_lists(
     version_id: int,
     users: NDArray[np.int64],
     movies: NDArray[np.int64],

@@ -127,6 +127,7 @@ def _fit(data: _Data, progress: Progress) -> TrainedModel:
     except NothingToTrainOnError as error:
         raise TrainingError(str(error)) from error
     model_check(model)
+    model.foldable = settings.FOLD_LISTS
     return model
 
 

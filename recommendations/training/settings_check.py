@@ -1,4 +1,4 @@
-"""Checks the settings of the gate and the watch when a process starts, not at the end of a night's training."""
+"""Checks the settings of gate, watch and folding when a process starts, not at the end of a night's training."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _NUMBERS: Final = (
     NumberSetting("WATCH_MIN_LISTS", 1, _MAX_COUNT, whole=True),
     NumberSetting("WATCH_MAX_CLICK_LOSS", 0, 1),
     NumberSetting("WATCH_MAX_SHARE_RISE", 0, 1),
+    NumberSetting("FOLD_MAX_PEOPLE", 1, _MAX_COUNT, whole=True),
 )
 
 

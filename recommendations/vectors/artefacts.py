@@ -23,7 +23,14 @@ from recommendations.algorithms.content.sentence_encoder import SentenceEncoder,
 from recommendations.algorithms.listing.query_mixture import MixedSpace
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.model_files import ModelFileError
-from recommendations.algorithms.pipeline.trained_model import ENCODER_FILE, FOLD_IN_FILE, NEXT_ITEM_FILE, TrainedModel
+from recommendations.algorithms.pipeline.list_folding import ListFolder
+from recommendations.algorithms.pipeline.trained_model import (
+    ENCODER_FILE,
+    FOLD_IN_FILE,
+    LIST_FOLDER_FILE,
+    NEXT_ITEM_FILE,
+    TrainedModel,
+)
 from recommendations.models import ITEM_DIMENSIONS, ModelVersion
 
 logger = structlog.get_logger(__name__)
@@ -75,6 +82,16 @@ def encoder_load(*, version: ModelVersion) -> ContentEncoder:
         # Its weights are not among the version's files: check now that they are installed.
         encoder.fit([])
     return encoder
+
+
+def list_folder_load(*, version: ModelVersion) -> ListFolder | None:
+    """What folds newer feedback into the version's lists; None in a version that was trained without FOLD_LISTS.
+
+    Reads the whole file. Raises ModelFileError when it is missing or was changed.
+    """
+    if LIST_FOLDER_FILE not in version.artefacts:
+        return None
+    return ListFolder.load(_checked(version, LIST_FOLDER_FILE))
 
 
 def mixed_space_load(*, version: ModelVersion) -> MixedSpace | None:

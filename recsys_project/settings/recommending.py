@@ -113,3 +113,7 @@ REPEAT_AFTER_HOURS = env.int("REPEAT_AFTER_HOURS", default=0)
 EVENT_WEIGHTS = env.json_object("EVENT_WEIGHTS")
 # The share of the places of a list that rules of staff may take, in each ten places; at least one place, 0 for none.
 CURATION_MAX_SHARE = env.float("CURATION_MAX_SHARE", default=0.3)
+# Whether trainings keep what folds newer feedback into lists, and the hourly task does so, for at most this many users
+# a run. Off: it makes no better lists than the blend with the newest signals does (docs/evaluation.md).
+FOLD_LISTS = env.bool("FOLD_LISTS", default=False)
+FOLD_MAX_PEOPLE = env.int("FOLD_MAX_PEOPLE", default=20_000)

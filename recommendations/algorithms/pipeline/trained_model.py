@@ -14,6 +14,7 @@ from recommendations.algorithms.content.cold_start import FoldIn
 from recommendations.algorithms.content.lsa import ContentEncoder
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.serving_parameters import ServingParameters
+from recommendations.algorithms.pipeline.list_folding import ListFolder
 from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
 from recommendations.algorithms.rankers.ensemble import RankingEnsemble
 from recommendations.algorithms.ratings.base import RatingModel
@@ -21,6 +22,7 @@ from recommendations.algorithms.ratings.base import RatingModel
 ENCODER_FILE = "encoder.npz"
 FOLD_IN_FILE = "fold_in.npz"
 NEXT_ITEM_FILE = "next_item.npz"
+LIST_FOLDER_FILE = "lists.npz"
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class TrainedModel:
     next_item: NextItemFactors | None = None
     # What lists are made with, where validation has chosen it; None: the defaults.
     serving: ServingParameters | None = None
+    # Whether ``save`` writes what folds newer feedback into lists.
+    foldable: bool = False
 
     def lists(
         self,
@@ -99,13 +103,16 @@ class TrainedModel:
     def save(self, folder: Path) -> None:
         """Write what serving needs beside the tables. Raises OSError.
 
-        The encoder and the regression turn a new movie into vectors; the next-item model's space makes queries.
+        The encoder and the regression turn a new movie into vectors; the next-item model's space makes queries; the
+        list folder brings lists up to date.
         """
         self.encoder.save(folder / ENCODER_FILE)
         if self.fold_in is not None:
             self.fold_in.save(folder / FOLD_IN_FILE)
         if self.next_item is not None:
             self.next_item.space.save(folder / NEXT_ITEM_FILE)
+        if self.foldable:
+            ListFolder.of(self.ranker, self.interactions).save(folder / LIST_FOLDER_FILE)
 
 
 def positions_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

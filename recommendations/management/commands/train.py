@@ -22,6 +22,7 @@ from recommendations.standalone.bundle import BundleError
 from recommendations.standalone.training import StandaloneOptions, standalone_train
 from recommendations.training.attempts import TrainingError
 from recommendations.training.config import rating_config
+from recommendations.training.folding import FoldingError, lists_fold
 from recommendations.training.services import training_run
 
 
@@ -55,6 +56,14 @@ class Command(AnnouncingCommand):
         parser.add_argument(
             "--force", action="store_true", help="make the new version live even if the gate refuses it; without --data"
         )
+        parser.add_argument(
+            "--incremental",
+            action="store_true",
+            help="train nothing: fold what people did since the training into their lists of the live version",
+        )
+        parser.add_argument(
+            "--people", type=int, help="with --incremental: the most people, oldest lists first (FOLD_MAX_PEOPLE)"
+        )
         parser.add_argument("--quiet", action="store_true", help="show no progress and no table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,6 +74,11 @@ class Command(AnnouncingCommand):
             raise CommandError("--tune goes with --data; manage.py tune searches on the feedback in the database.")
         if options["force"] and options["data"] is not None:
             raise CommandError("--force goes without --data: a folder replaces no version.")
+        if options["people"] is not None and not options["incremental"]:
+            raise CommandError("--people goes with --incremental.")
+        if options["incremental"]:
+            self._fold(console, options)
+            return
         version: ModelVersion | None = None
         columns = [TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
         with Progress(*columns, console=console) as progress:
@@ -84,6 +98,25 @@ class Command(AnnouncingCommand):
         console.print(table)
         if version is not None:
             self._report_refusal(version)
+
+    def _fold(self, console: Console, options: dict[str, Any]) -> None:
+        """Raises CommandError."""
+        if options["data"] is not None or options["force"]:
+            raise CommandError("--incremental trains no version: it goes without --data, --out, --tune and --force.")
+        if options["people"] is not None and options["people"] < 1:
+            raise CommandError("--people must be 1 or more.")
+        columns = [TextColumn("folding lists"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()]
+        try:
+            with Progress(*columns, console=console) as progress:
+                bar = progress.add_task("folding", total=None)
+
+                def show(done: int, people: int) -> None:
+                    progress.update(bar, completed=done, total=people)
+
+                outcome = lists_fold(limit=options["people"], on_progress=show)
+        except FoldingError as error:
+            raise CommandError(str(error)) from error
+        console.print(f"{str(outcome)[0].upper()}{str(outcome)[1:]}.")
 
     def _report_refusal(self, version: ModelVersion) -> None:
         """Raises CommandError if the version did not go live."""

@@ -1,15 +1,20 @@
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from accounts.privacy.services import taste_reset
 from accounts.services import user_update
 from events.models import Interaction, Rating
 from movies.models import Movie
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
+from recommendations.algorithms.pipeline.trained_model import LIST_FOLDER_FILE
 from recommendations.models import BatchRecommendation, ModelVersion, MovieEmbedding, PopularMovie
 from recommendations.training import list_writing
 from recommendations.training import services as training
+from recommendations.training.folding import lists_fold
 from tests.factories import make_movie, make_user
 
 Status = ModelVersion.Status
@@ -228,3 +233,26 @@ def test_progress_only_grows_and_is_in_the_row(world):
 
     assert len(reported) > 5
     assert reported == sorted(reported)
+
+
+def test_a_training_keeps_the_model_of_lists_if_folding_is_on(world, settings):
+    settings.FOLD_LISTS = True
+    version = training.training_run()
+    fan = world.fan_of_crime()
+    before = list_of(fan)
+    now = timezone.now() - timedelta(minutes=5)
+    ModelVersion.objects.filter(pk=version.pk).update(started_at=now - timedelta(hours=1))
+    liked = Interaction.objects.create(user=fan, movie_id=before[0], kind="like", occurred_at=now, received_at=now)
+
+    outcome = lists_fold()
+
+    assert LIST_FOLDER_FILE in version.artefacts
+    assert (outcome.folded, outcome.left) == (1, 0)
+    after = list_of(fan)
+    assert set(after) == set(before) - {liked.movie_id}
+    crime = {movie.pk for movie in world.crime}
+    assert after[0] in crime
+
+
+def test_without_folding_no_model_of_lists_is_kept(world):
+    assert LIST_FOLDER_FILE not in training.training_run().artefacts
