@@ -29,7 +29,7 @@ _MAX_CAUSE = 300
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
     """The latest run of a task. Times are seconds since 1970; cause: the error's kind and text; retry_at: of a run that
-    is tried again."""
+    is tried again; outcome: what a finished run did, if the task returns that in words."""
 
     task: str
     state: str
@@ -37,6 +37,7 @@ class TaskRun:
     finished_at: float | None = None
     cause: str = ""
     retry_at: float | None = None
+    outcome: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -60,7 +61,7 @@ class Worker:
 
 def run_note(run: TaskRun) -> None:
     """Replaces what is known of the task's latest run."""
-    _write("runs", run.task, {**asdict(run), "cause": run.cause[:_MAX_CAUSE]})
+    _write("runs", run.task, {**asdict(run), "cause": run.cause[:_MAX_CAUSE], "outcome": run.outcome[:_MAX_CAUSE]})
 
 
 def success_note(task: str, *, at: float) -> None:

@@ -40,8 +40,8 @@ def _started(task: Any, **kwargs: Any) -> None:
     run_note(TaskRun(task=task.name, state=RUNNING, started_at=task.request._noted_at))
 
 
-def _done(sender: Any, **kwargs: Any) -> None:
-    _finish(sender, DONE)
+def _done(sender: Any, result: Any = None, **kwargs: Any) -> None:
+    _finish(sender, DONE, outcome=result if isinstance(result, str) else "")
     success_note(sender.name, at=time.time())
 
 
@@ -55,10 +55,11 @@ def _retried(sender: Any, reason: Any = None, **kwargs: Any) -> None:
     _finish(sender, RETRY, cause=_text(getattr(reason, "exc", None)), retry_at=retry_at)
 
 
-def _finish(task: Any, state: str, *, cause: str = "", retry_at: float | None = None) -> None:
+def _finish(task: Any, state: str, **found: Any) -> None:
+    """found: of TaskRun, the cause, the outcome, and when it is tried again."""
     now = time.time()
     started = getattr(task.request, "_noted_at", now)
-    run_note(TaskRun(task=task.name, state=state, started_at=started, finished_at=now, cause=cause, retry_at=retry_at))
+    run_note(TaskRun(task=task.name, state=state, started_at=started, finished_at=now, **found))
 
 
 def _text(error: BaseException | None) -> str:

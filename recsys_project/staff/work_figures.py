@@ -84,6 +84,7 @@ def _task(entry: PeriodicTask, run: TaskRun | None, now: datetime) -> dict[str, 
         "started": datetime.fromtimestamp(run.started_at, UTC) if run else None,
         "seconds": run.seconds if run else None,
         "cause": run.cause if run else "",
+        "outcome": run.outcome if run else "",
         "retry": datetime.fromtimestamp(run.retry_at, UTC) if run and run.retry_at else None,
     }
 

@@ -96,6 +96,18 @@ def test_signals_note_the_state_of_a_task():
     assert (run.state, run.cause) == ("failed", "ValueError: no votes")
 
 
+def test_what_a_run_did_is_shown_if_its_task_says_so(entry):
+    task = refresh.popular
+    task_signals._started(task)
+    task_signals._done(task, result=12)
+    assert work_figures()["tasks"][0]["outcome"] == ""
+
+    task_signals._done(task, result="12 lists folded")
+
+    (shown,) = work_figures()["tasks"]
+    assert (shown["state"], shown["cause"], shown["outcome"]) == ("done", "", "12 lists folded")
+
+
 def test_a_board_without_redis_stops_no_task(monkeypatch):
     def away(alias: str):
         raise OSError("gone")
