@@ -4,11 +4,12 @@ The protocol trains on the older four fifths of all ratings and publishes lists,
 follows each person who rates on: after 0, 2, 5, 10, 20 and 40 later ratings it makes lists as serving does, from the
 nightly list (for people in the training data) and the newest signals, and compares them with the person's next ten
 likes. Ratings of the same second are one step, so everything that is known in a task is older than everything that is
-to be found.
+to be found. Beside the nightly row it measures one that was folded at the last full hour.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from recommendations.algorithms.pipeline.serving_simulator import ServingSimulat
 from recommendations.algorithms.pipeline.serving_tasks import ServingTask, followed_tasks
 from recommendations.algorithms.pipeline.serving_validation import published_lists, relevant_matrix
 from recommendations.algorithms.pipeline.train import TrainingConfig, train
+from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.evaluation.protocols.base import SERVED, Options, ProtocolError, Stopwatch
 from recommendations.evaluation.protocols.cold_movies import interactions_from_ratings
 from recommendations.evaluation.protocols.data import read_contents, read_ratings
+from recommendations.evaluation.protocols.folded_lists import lists_folded_hourly
 from recommendations.evaluation.report import EvaluationReport, ModelRow
 
 NAME = "temporal"
@@ -34,6 +37,8 @@ LATER_SHARE = 0.2
 MAX_PEOPLE = 1000
 # The layers alone replace the weights of the blend; all else is as published.
 LAYERS = {"batch alone": (1.0, 0.0), "real time alone": (0.0, 1.0)}
+# The same layers with rows that were folded at the last full hour.
+FOLDED = {"blend, folded hourly": "blend", "batch alone, folded hourly": "batch alone"}
 
 
 def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingConfig = SERVED) -> EvaluationReport:
@@ -61,13 +66,8 @@ def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingCon
         raise ProtocolError("The test part is empty: nobody likes anything after the training.")
     if options.k > len(model.movie_ids):
         raise ProtocolError(f"k = {options.k} is more than the {len(model.movie_ids)} movies there are.")
-    blend = simulator.parameters.blend
-    variants = {"blend": blend}
-    variants |= {name: replace(blend, batch=batch, realtime=now) for name, (batch, now) in LAYERS.items()}
     with watch.stage("serving", 0.6):
-        rows = published_lists(model, tasks)
-        lists = {variant: _lists(simulator, tasks, rows, weights, options.k) for variant, weights in variants.items()}
-        lists["popularity"] = _lists(simulator, tasks, {}, blend, options.k, blind=True)
+        lists = _lists_by_variant(model, simulator, tasks, moment, options.k)
     relevant = relevant_matrix(tasks, len(model.movie_ids))
     found = {variant: metrics.ndcg(ranked, relevant, options.k) for variant, ranked in lists.items()}
     facts: dict[str, int | float | str] = {
@@ -76,7 +76,7 @@ def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingCon
         "of them known to the training": len({task.person for task in tasks if task.known}),
         "lists made by each": len(tasks),
     }
-    for other in ("batch alone", "real time alone"):
+    for other in ("batch alone", "real time alone", "blend, folded hourly"):
         gain = _paired(found["blend"], found[other], tasks, options.seed)
         facts[f"blend over {other}"] = f"{gain.mean:+.5f} [{gain.low:+.5f}, {gain.high:+.5f}]"
     facts |= watch.facts()
@@ -87,16 +87,34 @@ def run(path: Path, options: Options, *, until: float = 1.0, config: TrainingCon
     )
 
 
+def _lists_by_variant(
+    model: TrainedModel, simulator: ServingSimulator, tasks: list[ServingTask], moment: int, k: int
+) -> dict[str, NDArray[np.int64]]:
+    """The lists of each layer and of the blend, with the nightly row and with a folded one; and what is popular."""
+    blend = simulator.parameters.blend
+    published = published_lists(model, tasks)
+    nightly = [published.get(task.person) for task in tasks]
+    folded = lists_folded_hourly(model, tasks, nightly, moment)
+    layers = {"blend": blend}
+    layers |= {name: replace(blend, batch=batch, realtime=now) for name, (batch, now) in LAYERS.items()}
+    lists = {name: _lists(simulator, tasks, nightly, weights, k) for name, weights in layers.items()}
+    for name, layer in FOLDED.items():
+        lists[name] = _lists(simulator, tasks, folded, layers[layer], k)
+    lists["popularity"] = _lists(simulator, tasks, [None] * len(tasks), blend, k, blind=True)
+    return lists
+
+
 def _lists(
     simulator: ServingSimulator,
     tasks: list[ServingTask],
-    rows: dict[int, ScoredItems],
+    rows: Sequence[ScoredItems | None],
     blending: BlendConfig,
     k: int,
     *,
     blind: bool = False,
 ) -> NDArray[np.int64]:
-    """One list a task, shape (tasks, k). blind: without any signal, which leaves what is popular."""
+    """One list a task, shape (tasks, k). rows: the nightly list of each task's person, if any. blind: without any
+    signal, which leaves what is popular."""
     lists = np.full((len(tasks), k), -1, np.int64)
     for number, task in enumerate(tasks):
         hears = not blind and blending.realtime > 0
@@ -106,7 +124,7 @@ def _lists(
             task.seen,
             k,
             blending=blending,
-            batch=rows.get(task.person) if blending.batch else None,
+            batch=rows[number] if blending.batch else None,
             newer=task.newer,
             timestamps=task.timestamps,
         )

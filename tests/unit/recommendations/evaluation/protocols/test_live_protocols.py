@@ -63,7 +63,14 @@ def test_the_model_is_trained_on_nothing_later_than_the_moment(tmp_path, monkeyp
     moment, later = temporal.split_at(ratings.timestamps, share=temporal.LATER_SHARE)
     assert trained[0].timestamps.max() <= moment
     assert len(trained[0]) == int((~later).sum()) == report.facts["ratings trained on"]
-    assert [row.model for row in report.rows] == ["blend", "batch alone", "real time alone", "popularity"]
+    assert [row.model for row in report.rows] == [
+        "blend",
+        "batch alone",
+        "real time alone",
+        "blend, folded hourly",
+        "batch alone, folded hourly",
+        "popularity",
+    ]
     assert "blend over batch alone" in report.facts
 
 
