@@ -53,7 +53,7 @@ class BatchRecommendationAdmin(PreviewAdmin, TrainedAdmin, KeysetAdmin):
     search_fields = ["user__id__exact"]
     search_help_text = "The id of a person."
     ordering = ["-id"]
-    fields = ["user", "version", "movie_table"]
+    fields = ["user", "version", "folded_at", "movie_table"]
 
     @admin.display(description="movies")
     def length(self, row: BatchRecommendation) -> int:
