@@ -6,10 +6,12 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
 import openpyxl
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from movies.sheets.errors import SheetError
@@ -55,8 +57,22 @@ def read_xlsx(content: bytes) -> Table:
     """The header and the rows of the first sheet of an XLSX file. Raises SheetError."""
     _check_size(content)
     _check_zip(content)
+    with _rows(content, data_only=True) as rows, _rows(content, data_only=False) as formulas:
+        try:
+            # Rows that the file leaves out come as rows without values; there may be a million.
+            return _table(
+                [] if formula.count(None) == len(formula) else _cells(row, formula, number)
+                for number, (row, formula) in enumerate(zip(rows, formulas, strict=True), start=1)
+            )
+        except (*_DAMAGE, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError) as error:
+            raise SheetError("The sheet cannot be read: the file is damaged.") from error
+
+
+@contextmanager
+def _rows(content: bytes, *, data_only: bool) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The values of the first sheet, row by row; of a formula its stored result, or without data_only its text."""
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
     except (*_DAMAGE, InvalidFileException, KeyError, ValueError, TypeError, AttributeError, SyntaxError) as error:
         raise SheetError("The file is no XLSX file, or damaged.") from error
     try:
@@ -65,15 +81,21 @@ def read_xlsx(content: bytes) -> Table:
         sheet = book.worksheets[0]
         # A sheet says itself how large it is; only the bounds given here are believed.
         sheet.reset_dimensions()
-        rows = sheet.iter_rows(max_row=_LAST_ROW, max_col=MAX_COLUMNS + 1, values_only=True)
-        # Rows that the file leaves out come as rows without values; there may be a million.
-        return _table([] if row.count(None) == len(row) else [_text(value) for value in row] for row in rows)
-    except SheetError:
-        raise
-    except (*_DAMAGE, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError) as error:
-        raise SheetError("The sheet cannot be read: the file is damaged.") from error
+        yield sheet.iter_rows(max_row=_LAST_ROW, max_col=MAX_COLUMNS + 1, values_only=True)
     finally:
         book.close()
+
+
+def _cells(row: tuple[Any, ...], formulas: tuple[Any, ...], number: int) -> list[str]:
+    """The texts of a row. Raises SheetError for a formula without a stored result, which would read as empty."""
+    for column, (value, formula) in enumerate(zip(row, formulas, strict=True), start=1):
+        if value is None and formula is not None:
+            cell = f"{get_column_letter(column)}{number}"
+            raise SheetError(
+                f"Cell {cell} is a formula without a result: open the file in a spreadsheet program and save it, or "
+                "type the value."
+            )
+    return [_text(value) for value in row]
 
 
 def _check_size(content: bytes) -> None:

@@ -38,6 +38,18 @@ def test_cells_are_read_as_they_would_be_typed():
     assert read_xlsx(content) == (["id", "title", "year"], [["1", "Heat", "1995"], ["2", "", "1.5"]])
 
 
+def test_a_formula_without_a_result_is_no_empty_cell():
+    with pytest.raises(SheetError, match="Cell B3 is a formula without a result"):
+        read_xlsx(workbook(["id", "title"], [1, "Heat"], [2, "=UPPER(B2)"]))
+    content = workbook(["id", "title"], [1, "=UPPER(A1)"])
+    with_result = b'<c r="B2" t="str"><f>UPPER(A1)</f><v>ID</v></c>'
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        xml = archive.read(SHEET)
+    start, end = xml.index(b'<c r="B2"'), xml.index(b"</row>", xml.index(b'<c r="B2"'))
+
+    assert read_xlsx(changed(content, SHEET, xml[:start] + with_result + xml[end:]))[1] == [["1", "ID"]]
+
+
 def test_a_bomb_is_refused_while_it_is_inflated(monkeypatch):
     monkeypatch.setattr(files, "MAX_INFLATED", 1_000_000)
     with pytest.raises(SheetError, match="inflates to more"):
