@@ -120,8 +120,8 @@ def train_site() -> Site:
     Rating.objects.bulk_create(ratings, ignore_conflicts=True)
     trained, real = [], training.train
 
-    def keep(*args):
-        trained.append(real(*args))
+    def keep(*args, **kwargs):
+        trained.append(real(*args, **kwargs))
         return trained[-1]
 
     with mock.patch.object(training, "train", keep):

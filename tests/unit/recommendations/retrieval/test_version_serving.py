@@ -103,8 +103,8 @@ def test_they_are_read_once_under_one_token(cast):
 def test_a_training_publishes_what_its_model_chose(world, monkeypatch):
     real = training.train
 
-    def choose(*args):
-        model = real(*args)
+    def choose(*args, **kwargs):
+        model = real(*args, **kwargs)
         model.serving = PARAMETERS
         return model
 
