@@ -14,7 +14,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
+
+from recommendations.algorithms.sparse import column_counts
+from recommendations.algorithms.threads import thread_count
 
 Sums = tuple[NDArray[Any], ...]
 # Adds the share of one block of people, csr (people, I), to the sums, given the state. A function of a module with a
@@ -141,6 +144,11 @@ def as_likes(likes: csr_array | Likes) -> Likes:
     return LocalLikes.of(likes) if isinstance(likes, csr_array) else likes
 
 
-def thread_count() -> int:
-    """The number of threads for blocks: as many as linear algebra may use now (``threadpool_limits``)."""
-    return max((int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+def like_counts(likes: Likes) -> NDArray[np.float64]:
+    """Likes by item, (I,)."""
+    (counts,) = likes.sum(_add_counts, None, [((likes.shape[1],), np.float64)])
+    return counts
+
+
+def _add_counts(block: csr_array, state: None, sums: Sums) -> None:
+    sums[0][...] += column_counts(block)

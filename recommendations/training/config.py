@@ -74,6 +74,6 @@ def tuned_config() -> TunedConfig:
         return shipped_config()
     return replace(
         found,
-        ranker=replace(found.ranker, max_items=settings.TRAINING_MAX_ITEMS),
+        ranker=found.ranker.within(shipped_config().ranker),
         feedback=replace(found.feedback, weights=event_weights()),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import structlog
 from django.conf import settings
 
@@ -35,8 +33,7 @@ def incumbent_read(columns: FeedbackColumns, config: TrainingConfig) -> Incumben
     except ConfigError as error:
         logger.warning("live_configuration_not_readable", version=live.pk, reason=str(error))
         return None
-    # A limit of this machine's memory, not a choice.
-    ranker = replace(found.ranker, max_items=config.ranker.max_items)
+    ranker = found.ranker.within(config.ranker)
     if found.feedback == config.feedback:
         return Incumbent(live.pk, None if ranker == config.ranker else ranker)
     merged = feedback_merge(

@@ -51,9 +51,9 @@ class ListFolder:
         Memory beside the ensemble: 8 bytes for each weight that is kept.
         """
         return cls(
-            item_ids=interactions.item_ids[ranker.known_items],
+            item_ids=interactions.item_ids[ranker.head_items],
             weights=_strongest(ranker.autoencoder.weights, kept),
-            popularity=z_scores(column_counts(interactions.likes()[:, ranker.known_items])),
+            popularity=z_scores(column_counts(interactions.likes()[:, ranker.head_items])),
             popularity_prior=ranker.config.popularity_prior,
             dislike_strength=ranker.config.dislike_strength,
         )

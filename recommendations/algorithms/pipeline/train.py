@@ -245,15 +245,15 @@ def _catalogue_factors(
     config: TrainingConfig,
 ) -> _Catalogue:
     """The regression, the query and item factors of the whole catalogue, and whether each was learned."""
-    learned = FewShotItemModel(config.newcomers).fit(interactions, model.known_items).factorise(config.rank)
+    learned = FewShotItemModel(config.newcomers).fit(interactions, model.head_items).factorise(config.rank)
     # Nothing can be learned for a movie without a clear like: content predicts its factors.
-    known = model.known_items[learned[0].any(axis=1) | learned[1].any(axis=1)]
+    known = model.head_items[learned[0].any(axis=1) | learned[1].any(axis=1)]
     liked = interactions.items[interactions.weights > 0]
-    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.known_items].astype(np.float64)
+    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.head_items].astype(np.float64)
     reserved, seed = config.newcomers.rank, config.random_state
     targets = cold_start_factors(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
-    known_ids = interactions.item_ids[model.known_items]
+    known_ids = interactions.item_ids[model.head_items]
     trained = np.isin(movie_ids, interactions.item_ids[known])
     A = np.zeros((len(movie_ids), config.rank), np.float32)
     V = np.zeros_like(A)

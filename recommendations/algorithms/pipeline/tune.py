@@ -29,7 +29,7 @@ from recommendations.algorithms.rankers.base import Ranker
 from recommendations.algorithms.rankers.ensemble import (
     EnsembleConfig,
     RankingEnsemble,
-    most_liked_items,
+    split_head,
     standardise,
     z_scores,
 )
@@ -182,7 +182,8 @@ class _ValidationSplit:
         self._users = np.unique(interactions.users[self._held_out]).astype(np.int64)
         self.people = len(self._users)
         kept = interactions.take(~self._held_out)
-        self._items = most_liked_items(kept.likes(), shipped.ranker.max_items)
+        # Without the tail: what tunes the head tunes its regression.
+        self._items = split_head(column_counts(kept.likes()), shipped.ranker.max_items)[0]
         # Members other than the autoencoder use which items were liked, not how strongly.
         self._likes = kept.likes()[:, self._items]
         self._measured_likes = self._likes[self._users]
@@ -190,7 +191,6 @@ class _ValidationSplit:
         self._relevant = interactions.take(self._held_out).likes()[self._users]
         self._counts = row_counts(self._measured_likes)
         self._popularity = z_scores(column_counts(self._likes))
-        self._uses_user_knn = self._likes.shape[0] <= shipped.ranker.max_people_compared
         self._members: dict[Any, NDArray[np.float32]] = {}
         self._autoencoder: tuple[Any, tuple[NDArray[np.float32], NDArray[np.float32] | None]] | None = None
         rated = interactions.ratings[~np.isnan(interactions.ratings)]
@@ -224,8 +224,9 @@ class _ValidationSplit:
             yield ranker.als_weight, self._member(als, partial(ImplicitAls, als))
         if ranker.spectral_weight:
             yield ranker.spectral_weight, self._member(ranker.spectral, lambda: SpectralFilter(ranker.spectral))
-        if ranker.user_knn_weight and self._uses_user_knn:
-            yield ranker.user_knn_weight, self._member(ranker.user_knn, lambda: UserKNN(ranker.user_knn))
+        if ranker.user_knn_weight:
+            build = partial(UserKNN, ranker.user_knn, ranker.max_neighbours)
+            yield ranker.user_knn_weight, self._member(ranker.user_knn, build)
 
     def _member(self, key: Any, build: Callable[[], Ranker]) -> NDArray[np.float32]:
         if key not in self._members:

@@ -8,6 +8,7 @@ RecSys 2022, equations 3 to 5: with this regularisation ALS is competitive, with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
-from recommendations.algorithms.sparse import binarised
+from recommendations.algorithms.likes import Likes, Sums, as_likes
+from recommendations.algorithms.sparse import binarised, column_counts
 
 _BLOCK = 1024
 _INITIAL_SCALE = 0.1
@@ -47,45 +49,103 @@ class ImplicitAls:
         self.config = config or AlsConfig()
         self.item_factors: NDArray[np.float32] = np.zeros((0, self.config.factors), np.float32)
 
-    def fit(self, likes: csr_array) -> Self:
-        """Fit by alternating exact least squares on which items (columns) people (rows) liked."""
-        by_person = binarised(likes)
-        by_item = by_person.T.tocsr()
-        rng = np.random.default_rng(self.config.random_state)
-        scale = _INITIAL_SCALE / np.sqrt(self.config.factors)
-        shape = (likes.shape[1], self.config.factors)
-        self.item_factors = (rng.standard_normal(shape) * scale).astype(np.float32)
-        for _ in range(self.config.iterations):
-            people = self._solve_side(by_person, self.item_factors)
-            self.item_factors = self._solve_side(by_item, people)
+    def fit(self, likes: csr_array | Likes) -> Self:
+        """Fit by alternating exact least squares on which items (columns) people (rows) liked.
+
+        People's factors are never in memory together: each pass solves a block of people, and adds its share to the
+        items' equations. Memory: (I, factors, factors) float32 for each thread.
+        """
+        everyone, config = as_likes(likes), self.config
+        people, items = everyone.shape
+        rng = np.random.default_rng(config.random_state)
+        scale = _INITIAL_SCALE / np.sqrt(config.factors)
+        self.item_factors = (rng.standard_normal((items, config.factors)) * scale).astype(np.float32)
+        factors = config.factors
+        shapes = [
+            ((items, factors, factors), np.float32),
+            ((items, factors), np.float32),
+            ((factors, factors), np.float32),
+            ((items,), np.float64),
+        ]
+        for _ in range(config.iterations):
+            systems, right, gram, counts = everyone.sum(_add_equations, (self.item_factors, config), shapes)
+            systems += config.unobserved_weight * gram
+            _diagonals(systems)[...] += _ridge(config, counts, people)[:, None]
+            self.item_factors = _solved(systems, right)
         return self
 
     def person_factors(self, likes: csr_array) -> NDArray[np.float32]:
         """Factors of people from their likes, (people, I), against the fitted items: float32 (people, factors)."""
-        return self._solve_side(binarised(likes), self.item_factors)
+        return _person_factors(binarised(likes), self.item_factors, self.config)
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
         """float32 of shape (people, I); the people may be new."""
         return np.asarray(self.person_factors(likes) @ self.item_factors.T, np.float32)
 
-    def _solve_side(self, rows: csr_array, other: NDArray[np.float32]) -> NDArray[np.float32]:
-        config = self.config
-        counts = np.diff(rows.indptr)
-        ridge = config.regularization * (counts + config.unobserved_weight * len(other)) ** config.exponent
-        # Keeps the system solvable for an item without likes in an empty catalogue.
-        ridge = np.maximum(ridge, 1e-6)
-        base = config.unobserved_weight * (other.T @ other)
-        right = np.asarray(rows @ other)
-        solved = np.empty((len(counts), config.factors), np.float32)
-        for start in range(0, len(counts), _BLOCK):
-            stop = min(start + _BLOCK, len(counts))
-            systems = np.repeat(base[None], stop - start, axis=0)
-            for place, row in enumerate(range(start, stop)):
-                liked = other[rows.indices[rows.indptr[row] : rows.indptr[row + 1]]]
-                systems[place] += liked.T @ liked
-                systems[place].flat[:: config.factors + 1] += ridge[row]
-            solved[start:stop] = np.linalg.solve(systems, right[start:stop, :, None])[..., 0]
-        return solved
+
+def _add_equations(block: csr_array, state: tuple[NDArray[np.float32], AlsConfig], sums: Sums) -> None:
+    """Solves the block's people and adds their share to the items' equations.
+
+    sums: systems (I, factors, factors), right sides (I, factors), the Gram matrix of all people (factors, factors) and
+    likes by item (I,).
+    """
+    item_factors, config = state
+    systems, right, gram, counts = sums
+    likes = binarised(block)
+    people = _person_factors(likes, item_factors, config)
+    by_item = likes.T.tocsr()
+    _add_outer_products(by_item, people, np.flatnonzero(np.diff(by_item.indptr)).tolist(), systems)
+    right += by_item @ people
+    gram += people.T @ people
+    counts += column_counts(likes)
+
+
+def _person_factors(likes: csr_array, item_factors: NDArray[np.float32], config: AlsConfig) -> NDArray[np.float32]:
+    counts = np.diff(likes.indptr)
+    ridge = _ridge(config, counts, len(item_factors))
+    base = config.unobserved_weight * (item_factors.T @ item_factors)
+    right = np.asarray(likes @ item_factors)
+    solved = np.empty((len(counts), config.factors), np.float32)
+    for start in range(0, len(counts), _BLOCK):
+        rows = range(start, min(start + _BLOCK, len(counts)))
+        systems = np.repeat(base[None], len(rows), axis=0)
+        _add_outer_products(likes, item_factors, rows, systems, first=start)
+        _diagonals(systems)[...] += ridge[start : rows.stop, None]
+        solved[start : rows.stop] = _solved(systems, right[start : rows.stop])
+    return solved
+
+
+def _add_outer_products(
+    matrix: csr_array, other: NDArray[np.float32], rows: Sequence[int], systems: NDArray[np.float32], *, first: int = 0
+) -> None:
+    """Adds to the system of each of these rows the outer products of the factors that the row names.
+
+    systems: (n, factors, factors), the first one of the row ``first``.
+    """
+    indptr, indices = matrix.indptr.tolist(), matrix.indices
+    for row in rows:
+        named = other[indices[indptr[row] : indptr[row + 1]]]
+        systems[row - first] += named.T @ named
+
+
+def _diagonals(systems: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The diagonals of matrices (n, k, k) as a writable view (n, k)."""
+    return np.einsum("nkk->nk", systems)
+
+
+def _ridge(config: AlsConfig, counts: NDArray[np.number], others: int) -> NDArray[np.float32]:
+    """Of rows with this number of likes, against ``others`` on the other side; the floor keeps each system solvable."""
+    ridge = config.regularization * (counts + config.unobserved_weight * others) ** config.exponent
+    return np.maximum(ridge, 1e-6).astype(np.float32)
+
+
+def _solved(systems: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Solutions, (rows, factors), of systems that are small and many; a part of them at a time."""
+    solved = np.empty_like(right)
+    for start in range(0, len(right), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        solved[rows] = np.linalg.solve(systems[rows], right[rows, :, None])[..., 0]
+    return solved
 
 
 class ConstantAls:

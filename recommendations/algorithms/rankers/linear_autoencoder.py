@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
+from recommendations.algorithms.likes import Likes, Sums, as_likes
 from recommendations.algorithms.sparse import (
     POPULARITY_SMOOTHING,
     binarised,
@@ -22,6 +23,10 @@ from recommendations.algorithms.sparse import (
     row_counts,
     scale_rows,
 )
+
+# Entries of the Gram matrix that are summed at a time, and rows of B that are solved at a time.
+_TILE = 32_000_000
+_SOLVED_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +68,37 @@ class LinearAutoencoder:
         self.config = config or LinearAutoencoderConfig()
         self.weights: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
-    def fit(self, likes: csr_array) -> Self:
+    def fit(self, likes: csr_array | Likes) -> Self:
         """Solve for B from strengths of likes, shape (people, I), above 0.
 
         The target is always which items were liked; the strengths only weight the input.
-        Memory: three float32 matrices of (I, I).
+        Memory: two float32 matrices of (I, I), and some tiles of them for each thread; one if all strengths are 1.
         """
-        config = self.config
-        self.weights = np.zeros((likes.shape[1],) * 2, np.float32)
-        if not likes.nnz:
+        config, everyone = self.config, as_likes(likes)
+        people, size = everyone.shape
+        self.weights = np.zeros((size, size), np.float32)
+        counts, facts = everyone.sum(_add_counts, config.person_exponent, [((size,), np.float64), ((2,), np.float64)])
+        if not counts.any():
             return self
-        person = row_counts(likes) ** -config.person_exponent
-        weighted = scale_rows(likes, person / person.mean()).T.tocsr()
-        gram = np.asarray((weighted @ likes).toarray(), np.float32)
+        # The mean over all people of the weight of a person's row.
+        state = (config.person_exponent, float(facts[0]) / people)
+        # If all strengths are equal, the target's Gram matrix equals the input's: see _solve.
+        uniform = not facts[1]
+        gram = self.weights
+        target = None if uniform else np.zeros_like(gram)
+        for start in range(0, size, tile := max(_TILE // size, 1)):
+            rows = slice(start, min(start + tile, size))
+            shape = ((rows.stop - rows.start, size), np.float32)
+            sums = everyone.sum(_add_gram_rows, (*state, rows), [shape] if uniform else [shape, shape])
+            gram[rows] = sums[0]
+            if target is not None:
+                target[rows] = sums[1]
         diagonal = gram.diagonal().astype(np.float64)
         relative = (diagonal + POPULARITY_SMOOTHING) / diagonal.mean()
         ridge = config.regularization * relative**config.regularization_popularity_exponent
         ridge += config.dropout_ratio * diagonal
-        # If all strengths are equal, the target's Gram matrix equals the input's: see _solve.
-        uniform = bool((likes.data == 1).all())
-        target = None if uniform else np.asarray((weighted @ binarised(likes)).toarray(), np.float32)
         self.weights = self._solve(gram, target, ridge)
-        popularity = (column_counts(likes) + POPULARITY_SMOOTHING) / (likes.nnz / likes.shape[1])
+        popularity = (counts + POPULARITY_SMOOTHING) / (counts.sum() / size)
         self.weights *= (popularity**config.target_popularity_exponent).astype(np.float32)
         np.fill_diagonal(self.weights, 0.0)
         return self
@@ -92,7 +106,7 @@ class LinearAutoencoder:
     def _solve(
         self, gram: NDArray[np.float32], target: NDArray[np.float32] | None, ridge: NDArray[np.float64]
     ) -> NDArray[np.float32]:
-        """B, (I, I), from the Gram matrices of the input and of the target; ``gram`` is overwritten.
+        """B, (I, I), from the Gram matrices of the input and of the target; it takes the place of ``gram``.
 
         With L = diag(ridge) and P = inverse(G + L): B = P T - P diag(c), c chosen so that the diagonal is
         ``diagonal_relaxation`` of its free value. For T = G, P T is I - P L and needs no product.
@@ -100,16 +114,22 @@ class LinearAutoencoder:
         gram[np.diag_indices_from(gram)] += ridge.astype(np.float32)
         P = _inverse(gram)
         diagonal = P.diagonal().astype(np.float64)
+        constrained = 1 - self.config.diagonal_relaxation
         if target is None:
             free = 1 - diagonal * ridge
-            excess = free / diagonal * (1 - self.config.diagonal_relaxation)
+            excess = free / diagonal * constrained
             # Only the entries off the diagonal are used; there, I - P L - P diag(c) is P times -(L + c).
             np.multiply(P, -(ridge + excess).astype(np.float32), out=P)
             return P
-        B = P @ target
-        excess = B.diagonal() / diagonal * (1 - self.config.diagonal_relaxation)
-        B -= P * excess.astype(np.float32)
-        return B
+        tiles = [slice(start, start + _SOLVED_ROWS) for start in range(0, len(P), _SOLVED_ROWS)]
+        free = np.concatenate([np.einsum("ij,ji->i", P[rows], target[:, rows]) for rows in tiles])
+        excess = (free / diagonal * constrained).astype(np.float32)
+        for rows in tiles:
+            # The rows of B need no other rows of P, so they take their place.
+            solved = P[rows] @ target
+            P[rows] *= excess
+            np.subtract(solved, P[rows], out=P[rows])
+        return P
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
         """float32 of shape (people, I) for strengths of likes of the same shape; the people may be new."""
@@ -140,6 +160,23 @@ class LinearAutoencoder:
         root = np.sqrt(S)
         A[:, : len(S)], V[:, : len(S)] = U * root, Vt.T * root
         return A, V
+
+
+def _add_counts(block: csr_array, person_exponent: float, sums: Sums) -> None:
+    """Adds likes by item, (I,); the sum of the weights of people's rows, and the number of strengths other than 1."""
+    counts, facts = sums
+    counts += column_counts(block)
+    facts += [(row_counts(block) ** -person_exponent).sum(), np.count_nonzero(block.data != 1)]
+
+
+def _add_gram_rows(block: csr_array, state: tuple[float, float, slice], sums: Sums) -> None:
+    """Adds some rows of the weighted Gram matrix of the input and, if asked for, of the target; each (rows, I)."""
+    person_exponent, mean_weight, rows = state
+    weight = row_counts(block) ** -person_exponent / mean_weight
+    weighted = scale_rows(block, weight)[:, rows].T.tocsr()
+    sums[0][...] += (weighted @ block).toarray()
+    if len(sums) > 1:
+        sums[1][...] += (weighted @ binarised(block)).toarray()
 
 
 def _inverse(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

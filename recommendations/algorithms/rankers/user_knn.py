@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recommendations.algorithms.likes import Likes, as_likes, like_counts
 from recommendations.algorithms.sparse import (
     POPULARITY_SMOOTHING,
     binarised,
-    column_counts,
     scale_columns,
     scale_rows,
 )
 
 _BLOCK = 512
+_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +39,35 @@ class UserKNNConfig:
 
 
 class UserKNN:
-    """Sums the likes of all fitted people, weighted by a power of their cosine to the person that is scored.
+    """Sums the likes of the neighbours, weighted by a power of their cosine to the person that is scored.
 
-    A fitted person is their own neighbour, too; that raises only items they have seen, which their list leaves out.
+    The neighbours are the fitted people; of more than ``max_neighbours``, a random sample. A fitted person is their own
+    neighbour, too; that raises only items they have seen, which their list leaves out.
     """
 
-    def __init__(self, config: UserKNNConfig | None = None) -> None:
+    def __init__(self, config: UserKNNConfig | None = None, max_neighbours: int | None = None) -> None:
         self.config = config or UserKNNConfig()
-        self._likes = csr_array((0, 0), dtype=np.float32)
+        self._max_neighbours = max_neighbours
         self._popularity: NDArray[np.float64] = np.zeros(0)
+        # Of the neighbours: unit vectors as columns, (I, neighbours), and likes by item, (I, neighbours).
+        self._neighbours = self._votes = csr_array((0, 0), dtype=np.float32)
 
-    def fit(self, likes: csr_array) -> Self:
-        """Store which items (columns) people (rows) liked."""
-        self._likes = binarised(likes)
-        self._popularity = column_counts(self._likes) + POPULARITY_SMOOTHING
+    def fit(self, likes: csr_array | Likes) -> Self:
+        """Store which items (columns) the neighbours (rows) liked."""
+        everyone = as_likes(likes)
+        self._popularity = like_counts(everyone) + POPULARITY_SMOOTHING
+        sample = binarised(everyone.sample(self._max_neighbours or everyone.shape[0], _SEED))
+        self._neighbours, self._votes = self._unit(sample).T.tocsr(), sample.T.tocsr()
         return self
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
-        """float32 of shape (people, I); the people may be new. Time grows with people scored x people fitted."""
+        """float32 of shape (people, I); the people may be new. Time grows with people scored x neighbours."""
         queries = self._unit(binarised(likes))
-        everyone = self._unit(self._likes).T.tocsc()
-        votes = self._likes.T.tocsr()
         damping = (self._popularity**self.config.vote_popularity_exponent).astype(np.float32)
         scores = np.empty(likes.shape, np.float32)
         for start in range(0, likes.shape[0], _BLOCK):
-            cosine = (queries[start : start + _BLOCK] @ everyone).toarray() ** self.config.locality
-            scores[start : start + _BLOCK] = np.asarray(votes @ cosine.T).T * damping
+            cosine = (queries[start : start + _BLOCK] @ self._neighbours).toarray() ** self.config.locality
+            scores[start : start + _BLOCK] = np.asarray(self._votes @ cosine.T).T * damping
         return scores
 
     def _unit(self, rows: csr_array) -> csr_array:

@@ -1,7 +1,5 @@
 """The ensemble's lists: who gets one, what may stand in it, what happens at the edges."""
 
-import logging
-
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -62,17 +60,42 @@ def test_blocks_of_any_size_give_the_same_lists():
     assert np.array_equal(np.vstack(whole), np.vstack(pieces))
 
 
-def test_above_the_cap_the_most_liked_items_are_kept(caplog):
+def test_above_the_cap_the_most_liked_items_have_the_matrix():
     data = random_interactions()
     liked_by = data.likes().count_nonzero(axis=0)
 
-    with caplog.at_level(logging.WARNING):
-        model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data.likes())
+    model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data.likes())
 
-    assert "keeps the 10 most liked" in caplog.text
-    assert liked_by[model.known_items].min() >= np.delete(liked_by, model.known_items).max()
-    scores = model.scores(data.likes()[:1])[0]
-    assert np.isfinite(scores).sum() == 10
+    assert model.autoencoder.weights.shape == (10, 10)
+    assert liked_by[model.head_items].min() >= liked_by[model.tail_items].max()
+    assert model.known_items.tolist() == sorted([*model.head_items.tolist(), *model.tail_items.tolist()])
+
+
+def test_above_the_cap_every_liked_item_is_recommended():
+    data = random_interactions()
+    model = RankingEnsemble(EnsembleConfig(max_items=10)).fit(data.likes())
+
+    positions = np.vstack([block[1] for block in model.recommend(data, 40)])
+
+    assert set(positions[positions >= 0].tolist()) == set(model.known_items.tolist())
+    assert np.isfinite(model.scores(data.likes())[:, model.known_items]).all()
+
+
+def test_the_tail_is_ranked_by_taste():
+    # Two tastes of 30 items each; of each, the last ten are liked by few, and left to the regression.
+    rng = np.random.default_rng(0)
+    taste = np.repeat([0, 1], 200)
+    share = np.where(np.arange(30) < 20, 0.5, 0.1)
+    liked = np.hstack([(taste == side)[:, None] * share for side in (0, 1)]) > rng.random((400, 60))
+    users, items = np.nonzero(liked)
+    data = Interactions.from_columns(users, items)
+    model = RankingEnsemble(EnsembleConfig(max_items=40)).fit(data.likes())
+
+    scores = model.scores(data.likes())[:, model.tail_items]
+
+    own = (model.tail_items[None] >= 30) == taste[:, None]
+    assert len(model.tail_items) == 20
+    assert scores[own].mean() > scores[~own].mean() + 1
 
 
 def test_items_that_nobody_likes_are_never_recommended():

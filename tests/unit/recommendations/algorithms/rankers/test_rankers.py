@@ -202,14 +202,14 @@ def test_a_dislike_lowers_what_is_like_it_and_raises_nothing():
     assert (with_dislike[0, 3::2] < without[0, 3::2]).any()
 
 
-def test_items_unliked_or_past_the_cap_are_not_recommended():
+def test_items_that_nobody_likes_are_not_recommended():
     ids = np.array([0, 0, 1, 1, 2, 2, 3], np.int64), np.array([0, 1, 0, 1, 0, 2, 3], np.int64)
     weights = np.array([1, 1, 1, 1, 1, 1, -1], np.float32)
     data = Interactions.from_columns(*ids, weights=weights)
     model = RankingEnsemble(EnsembleConfig(SMALL.autoencoder, max_items=2)).fit(data.likes())
-    assert model.known_items.tolist() == [0, 1]
+    assert (model.head_items.tolist(), model.known_items.tolist()) == ([0, 1], [0, 1, 2])
     recommended = np.concatenate([items.ravel() for _, items, _ in model.recommend(data, 4)])
-    assert set(recommended) <= {-1, 0, 1}
+    assert set(recommended) <= {-1, 0, 1, 2}
 
 
 def test_one_person_with_one_like_trains_and_gets_an_empty_list():
