@@ -79,7 +79,7 @@ class ListFolder:
     def _scores(self, likes: csr_array, dislikes: csr_array) -> NDArray[np.float32]:
         """As ``RankingEnsemble.scores`` with the autoencoder alone, float32 (people, K)."""
         part = np.asarray((likes @ self.weights).toarray(), np.float32)
-        deviation = standardise(part, likes)
+        deviation = standardise(part, likes).deviation
         part += (self.popularity_prior / row_counts(likes) ** 2).astype(np.float32)[:, None] * self.popularity
         if dislikes.nnz:
             positive = csr_array(self.weights.maximum(0))

@@ -244,7 +244,7 @@ class _ValidationSplit:
             model = LinearAutoencoder(config.ranker.autoencoder).fit(likes)
             likes_of_measured: csr_array = likes[self._users]
             scores = model.scores(likes_of_measured)
-            deviation = standardise(scores, likes_of_measured)
+            deviation = standardise(scores, likes_of_measured).deviation
             dislikes = kept.dislikes()[self._users][:, self._items]
             dislike_penalty = model.dislike_penalty(dislikes) / deviation if dislikes.nnz else None
             self._autoencoder = (key, (scores, dislike_penalty))

@@ -74,13 +74,13 @@ class ImplicitAls:
             self.item_factors = _solved(systems, right)
         return self
 
-    def person_factors(self, likes: csr_array) -> NDArray[np.float32]:
+    def queries(self, likes: csr_array) -> NDArray[np.float32]:
         """Factors of people from their likes, (people, I), against the fitted items: float32 (people, factors)."""
         return _person_factors(binarised(likes), self.item_factors, self.config)
 
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
         """float32 of shape (people, I); the people may be new."""
-        return np.asarray(self.person_factors(likes) @ self.item_factors.T, np.float32)
+        return np.asarray(self.queries(likes) @ self.item_factors.T, np.float32)
 
 
 def _add_equations(block: csr_array, state: tuple[NDArray[np.float32], AlsConfig], sums: Sums) -> None:

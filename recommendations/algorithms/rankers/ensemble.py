@@ -6,10 +6,9 @@ on a validation split (``recommendations.algorithms.pipeline.tune``), never on t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +18,13 @@ from recommendations.algorithms.configs import formerly
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.likes import Likes, as_likes, like_counts
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
-from recommendations.algorithms.rankers.base import Ranker
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.rankers.spectral_filter import SpectralConfig, SpectralFilter
 from recommendations.algorithms.rankers.tail_regression import TailConfig, TailRegression
 from recommendations.algorithms.rankers.user_knn import UserKNN, UserKNNConfig
 from recommendations.algorithms.sparse import row_counts
 from recommendations.algorithms.threads import map_in_threads
-from recommendations.algorithms.top_n import top_n
+from recommendations.algorithms.top_n import top_n_of_two
 
 _EPSILON = 1e-9
 # People, and scores of people for items, that are in memory at a time, for each thread.
@@ -105,7 +103,7 @@ class RankingEnsemble:
     """Ranks items for people, fitted or new.
 
     The most liked items, the head, have the autoencoder's dense matrix. A larger catalogue's other liked items, the
-    tail, are scored by a regression on what the autoencoder knows (``TailRegression``), and by the other members.
+    tail, are scored by the factorisations alone, with a regression in place of the autoencoder (``TailRegression``).
     """
 
     def __init__(self, config: EnsembleConfig | None = None) -> None:
@@ -116,7 +114,10 @@ class RankingEnsemble:
         self.tail_items: NDArray[np.int64] = np.zeros(0, np.int64)
         self.autoencoder = LinearAutoencoder(self.config.autoencoder)
         self._tail = TailRegression(self.config.tail)
-        self._members: list[tuple[float, Ranker]] = []
+        # The other members, each with its weight.
+        self._factorisations: list[tuple[float, ImplicitAls | SpectralFilter]] = []
+        self._user_knn: UserKNN | None = None
+        # Standardised over the head, in the order of ``_columns``.
         self._popularity: NDArray[np.float32] = np.zeros(0, np.float32)
 
     @property
@@ -126,37 +127,30 @@ class RankingEnsemble:
 
     @property
     def _columns(self) -> NDArray[np.int64]:
-        """Positions of the items in the order of the members' columns: the head, then the tail. (K + T,)."""
+        """Positions of the items in the order of the scores: the head, then the tail. (K + T,)."""
         return np.concatenate([self.head_items, self.tail_items])
 
     def fit(self, likes: csr_array | Likes) -> Self:
         """Fit every member on the same strengths of likes, (people, I). Peak memory: see the members."""
-        everyone = as_likes(likes)
+        everyone, config = as_likes(likes), self.config
         self.item_count = everyone.shape[1]
         counts = like_counts(everyone)
-        self.head_items, self.tail_items = split_head(counts, self.config.max_items)
-        known, head = everyone.over(self._columns), len(self.head_items)
-        self._popularity = z_scores(counts[self._columns], head)
-        self._members = []
-        if not head:
+        self.head_items, self.tail_items = split_head(counts, config.max_items)
+        known, head = everyone.over(self._columns), everyone.over(self.head_items)
+        self._popularity = z_scores(counts[self._columns], len(self.head_items))
+        self._factorisations, self._user_knn = [], None
+        if not len(self.head_items):
             return self
-        self._members = [
-            (1.0, self.autoencoder.fit(everyone.over(self.head_items))),
-            *((weight, build().fit(known)) for weight, build in self._member_builders()),
-        ]
+        self.autoencoder.fit(head)
+        for als in config.als if config.als_weight else ():
+            self._factorisations.append((config.als_weight, ImplicitAls(als).fit(known)))
+        if config.spectral_weight:
+            self._factorisations.append((config.spectral_weight, SpectralFilter(config.spectral).fit(known)))
+        if config.user_knn_weight:
+            self._user_knn = UserKNN(config.user_knn, config.max_neighbours).fit(head)
         if len(self.tail_items):
             self._tail.fit(known, self.autoencoder)
         return self
-
-    def _member_builders(self) -> Iterator[tuple[float, Callable[[], Ranker]]]:
-        """The members beside the autoencoder."""
-        config = self.config
-        for als in config.als if config.als_weight else ():
-            yield config.als_weight, partial(ImplicitAls, als)
-        if config.spectral_weight:
-            yield config.spectral_weight, lambda: SpectralFilter(config.spectral)
-        if config.user_knn_weight:
-            yield config.user_knn_weight, lambda: UserKNN(config.user_knn, config.max_neighbours)
 
     def scores(self, likes: csr_array, dislikes: csr_array | None = None) -> NDArray[np.float32]:
         """float32 of shape (people, I) from strengths of liked and disliked items, both (people, I), above 0.
@@ -165,31 +159,40 @@ class RankingEnsemble:
         """
         full = np.full((likes.shape[0], self.item_count), -np.inf, np.float32)
         if len(self.head_items):
-            full[:, self._columns] = self._scores(likes, dislikes)
+            full[:, self.head_items], full[:, self.tail_items] = self._scores(likes, dislikes)
         return full
 
-    def _scores(self, likes: csr_array, dislikes: csr_array | None) -> NDArray[np.float32]:
-        """The same of the items in ``_columns`` alone, (people, K + T)."""
+    def _scores(self, likes: csr_array, dislikes: csr_array | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same of the head, (people, K), and of the tail, (people, T)."""
+        known, own = likes[:, self._columns], likes[:, self.head_items]
         head = len(self.head_items)
-        known = likes[:, self._columns]
-        prior = (self.config.popularity_prior / row_counts(known) ** 2).astype(np.float32)
-        total = prior[:, None] * self._popularity
-        for place, (weight, member) in enumerate(self._members):
-            part = self._autoencoder_scores(known) if place == 0 else member.scores(known)
-            deviation = standardise(part, known, head)
+        prior = (self.config.popularity_prior / row_counts(known) ** 2).astype(np.float32)[:, None]
+        total = self.autoencoder.scores(own)
+        scale = standardise(total, own)
+        tail = _TailSum(len(total))
+        if len(self.tail_items):
+            tail.add(self._tail.queries(own), self._tail.item_factors, scale, 1.0)
+        if dislikes is not None and dislikes.nnz:
+            penalty = self.autoencoder.dislike_penalty(dislikes[:, self.head_items])
+            penalty *= np.float32(self.config.dislike_strength) / scale.deviation
+            total -= penalty
+        for weight, member in self._factorisations:
+            queries = member.queries(known)
+            part = np.asarray(queries @ member.item_factors[:head].T, np.float32)
+            scale = standardise(part, own)
             part *= np.float32(weight)
             total += part
-            if place == 0 and dislikes is not None and dislikes.nnz:
-                penalty = self.autoencoder.dislike_penalty(dislikes[:, self.head_items])
-                total[:, :head] -= self.config.dislike_strength * penalty / deviation
-        return total
-
-    def _autoencoder_scores(self, known: csr_array) -> NDArray[np.float32]:
-        """Of the head by the autoencoder, of the tail by the regression; (people, K + T)."""
+            if len(self.tail_items):
+                tail.add(queries, member.item_factors[head:], scale, weight)
+        if self._user_knn is not None:
+            part = self._user_knn.scores(own)
+            standardise(part, own)
+            part *= np.float32(self.config.user_knn_weight)
+            total += part
+        total += prior * self._popularity[:head]
         if not len(self.tail_items):
-            return self.autoencoder.scores(known)
-        likes = known[:, : len(self.head_items)]
-        return np.hstack([self.autoencoder.scores(likes), self._tail.scores(likes)])
+            return total, total[:, :0]
+        return total, tail.scores() + prior * self._popularity[head:]
 
     def rank(
         self,
@@ -207,15 +210,16 @@ class RankingEnsemble:
         width = min(n, self.item_count)
         positions = np.full((likes.shape[0], width), -1, np.int32)
         values = np.full(positions.shape, -np.inf, np.float32)
-        columns = self._columns
-        if len(columns) and width:
-            scores = self._scores(likes, dislikes)
+        if not len(self.head_items) or not width:
+            return positions, values
+        parts = self._scores(likes, dislikes)
+        for scores, items in zip(parts, (self.head_items, self.tail_items), strict=True):
             if candidates is not None:
-                scores[:, ~candidates[columns]] = -np.inf
-            scores[seen[:, columns].nonzero()] = -np.inf
-            places, best = top_n(scores, width)
-            values[:, : best.shape[1]] = best
-            positions[:, : best.shape[1]] = np.where(places >= 0, columns[places], -1)
+                scores[:, ~candidates[items]] = -np.inf
+            scores[seen[:, items].nonzero()] = -np.inf
+        places, best = top_n_of_two(*parts, width)
+        values[:, : best.shape[1]] = best
+        positions[:, : best.shape[1]] = np.where(places >= 0, self._columns[places], -1)
         return positions, values
 
     def recommend(
@@ -234,7 +238,7 @@ class RankingEnsemble:
         """
         everyone = np.arange(len(interactions.user_ids)) if users is None else users
         likes, dislikes, seen = interactions.likes(), interactions.dislikes(), interactions.seen()
-        step = block or max(min(_BLOCK, _BLOCK_SCORES // max(len(self._columns), 1)), 1)
+        step = block or max(min(_BLOCK, _BLOCK_SCORES // max(self.item_count, 1)), 1)
 
         def ranked(start: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
             rows = everyone[start : start + step]
@@ -260,25 +264,51 @@ def z_scores(values: NDArray[np.float64], head: int | None = None) -> NDArray[np
     return ((values - first.mean()) / (first.std() + _EPSILON)).astype(np.float32)
 
 
-def standardise(scores: NDArray[np.float32], seen: csr_array, head: int | None = None) -> NDArray[np.float32]:
-    """Scale each row in place to mean 0 and deviation 1 over the items not in ``seen``; returns the deviations.
+class Scale(NamedTuple):
+    """What ``standardise`` did to each row: mean and deviation, float32 (rows, 1); whether it is 0 now, (rows,)."""
 
-    head: mean and deviation are of the first ``head`` items, all by default: the scores of a long tail, which lie close
-    to each other, would move them. If these items differ by rounding errors only, the row becomes 0 and its deviation
-    counts as 1.
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    flat: NDArray[np.bool_]
+
+
+def standardise(scores: NDArray[np.float32], seen: csr_array) -> Scale:
+    """Scale each row in place to mean 0 and deviation 1 over the items not in ``seen``.
+
+    If the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.
     """
+    size = np.abs(scores).max(axis=1, keepdims=True, initial=0.0)
     index = np.repeat(np.arange(len(scores)), np.diff(seen.indptr))
-    own = seen if head is None else seen[:, :head]
-    first = scores[:, :head]
-    size = np.abs(first).max(axis=1, keepdims=True, initial=0.0)
     scores[index, seen.indices] = 0.0
-    free = np.maximum(first.shape[1] - np.diff(own.indptr), 1)[:, None]
-    mean = first.sum(axis=1, keepdims=True) / free
-    variance = np.square(first).sum(axis=1, keepdims=True) / free - np.square(mean)
+    free = np.maximum(scores.shape[1] - np.diff(seen.indptr), 1)[:, None]
+    mean = scores.sum(axis=1, keepdims=True) / free
+    variance = np.square(scores).sum(axis=1, keepdims=True) / free - np.square(mean)
     deviation = np.sqrt(np.maximum(variance, 0.0))
     alike = deviation <= _ROUNDING * size
     scores -= mean
     scores[alike.ravel()] = 0.0
     deviation = np.where(alike, 1.0, deviation).astype(np.float32)
     scores /= deviation
-    return deviation
+    return Scale(mean.astype(np.float32), deviation, alike.ravel())
+
+
+class _TailSum:
+    """The tail's scores by several factorisations, each on the scale that it has over the head, in one product."""
+
+    def __init__(self, people: int) -> None:
+        self._queries: list[NDArray[np.float32]] = []
+        self._items: list[NDArray[np.float32]] = []
+        self._shift = np.zeros((people, 1), np.float32)
+
+    def add(self, queries: NDArray[np.float32], items: NDArray[np.float32], scale: Scale, weight: float) -> None:
+        """Add weight x (queries x items' - mean) / deviation; queries (people, k), items (T, k)."""
+        factor = np.where(scale.flat[:, None], np.float32(0), np.float32(weight) / scale.deviation)
+        self._queries.append(queries * factor)
+        self._items.append(items)
+        self._shift -= scale.mean * factor
+
+    def scores(self) -> NDArray[np.float32]:
+        """float32 (people, T)."""
+        product = np.hstack(self._queries) @ np.hstack(self._items).T
+        product += self._shift
+        return product

@@ -71,9 +71,13 @@ class SpectralFilter:
         self.item_factors = (right * degree[:, None]).astype(np.float32)
         return self
 
+    def queries(self, likes: csr_array) -> NDArray[np.float32]:
+        """People's vectors from their likes, (people, I): float32 (people, rank)."""
+        return np.asarray(binarised(likes) @ self.query_factors, np.float32)
+
     def scores(self, likes: csr_array) -> NDArray[np.float32]:
         """float32 of shape (people, I); the people may be new."""
-        return np.asarray(np.asarray(binarised(likes) @ self.query_factors) @ self.item_factors.T, np.float32)
+        return np.asarray(self.queries(likes) @ self.item_factors.T, np.float32)
 
 
 def _add_product(block: csr_array, state: tuple[NDArray[np.float32], NDArray[np.float64]], sums: Sums) -> None:

@@ -58,9 +58,9 @@ class TailRegression:
         self.item_factors = factors.astype(np.float32)
         return self
 
-    def scores(self, likes: csr_array) -> NDArray[np.float32]:
-        """Of the tail, float32 (people, T), from strengths of likes of the head, (people, K)."""
-        return np.asarray((likes @ self.query_factors) @ self.item_factors.T, np.float32)
+    def queries(self, likes: csr_array) -> NDArray[np.float32]:
+        """People's queries, float32 (people, rank), from strengths of likes of the head, (people, K)."""
+        return np.asarray(likes @ self.query_factors, np.float32)
 
 
 def _add_queries(block: csr_array, state: tuple[NDArray[np.float32], float], sums: Sums) -> None:
