@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from django.db import connection
@@ -30,6 +30,12 @@ _EVENTS = """
     WHERE undone_at IS NULL AND {people}
     GROUP BY user_id, movie_id, code
 """
+# One statement, so one snapshot: an event that is recorded meanwhile is in none of its blocks. The index of a person's
+# ratings gives them in order where that reads the table in about its own order, as after an import; otherwise
+# PostgreSQL sorts.
+_EVERYBODY = """
+    SELECT * FROM ({ratings} UNION ALL ({events})) AS feedback (user_id, movie_id, kind, value, at) ORDER BY user_id
+"""
 _ROW = row_type(user=">i8", movie=">i8", kind=">i2", value=">f4", time=">i8")
 _DTYPES = {"user": np.int64, "movie": np.int64, "kind": np.int8, "value": np.float32, "time": np.int64}
 
@@ -50,37 +56,71 @@ class FeedbackColumns:
     def __len__(self) -> int:
         return len(self.user_ids)
 
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """All columns, in the order of the fields."""
+        return self.user_ids, self.movie_ids, self.kinds, self.ratings, self.timestamps
+
+    def between(self, start: int, stop: int) -> Self:
+        """The rows from ``start`` to before ``stop``, as views."""
+        return type(self)(*(column[start:stop] for column in self.columns()))
+
 
 def training_data_read(*, user_ids: Collection[int] | None = None) -> FeedbackColumns:
     """Everybody's ratings and other feedback, or that of these people; the result takes 29 bytes a row.
 
     Two queries: over whole tables, or by the index of each person.
     """
-    codes = ", ".join(f"('{kind}', {kind.code})" for kind in Kind if kind is not Kind.RATING)
     # COPY takes no parameters.
     numbers = None if user_ids is None else ",".join(str(int(user_id)) for user_id in user_ids)
     people = "true" if numbers is None else f"user_id = ANY('{{{numbers}}}'::bigint[])"
-    queries = (
-        _RATINGS.format(rating=Kind.RATING.code, people=people),
-        _EVENTS.format(codes=codes, people=people),
+    return _joined(
+        [
+            _columns_of(rows)
+            for query in _queries(people)
+            for rows in copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS)
+        ]
     )
-    batches = [
-        {name: rows[name].astype(dtype) for name, dtype in _DTYPES.items()}
-        for query in queries
-        for rows in copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS)
-    ]
+
+
+def training_data_blocks() -> Iterator[FeedbackColumns]:
+    """Everybody's ratings and other feedback in blocks of about half a million rows, by ascending user id.
+
+    Each person's rows are in one block, in any order. One query, of which PostgreSQL sends as much as is read: it is
+    under way until the last block has been taken.
+    """
+    ratings, events = _queries("true")
+    query = _EVERYBODY.format(ratings=ratings, events=events)
+    waiting: list[FeedbackColumns] = []
+    for rows in copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS):
+        block = _columns_of(rows)
+        # The last person's rows may go on in the next block.
+        whole = int(np.searchsorted(block.user_ids, block.user_ids[-1])) if len(block) else 0
+        if whole:
+            yield _joined([*waiting, block.between(0, whole)])
+            waiting = [block.between(whole, len(block))]
+        elif waiting and len(block) and waiting[-1].user_ids[-1] != block.user_ids[0]:
+            yield _joined(waiting)
+            waiting = [block]
+        else:
+            waiting.append(block)
+    if any(len(block) for block in waiting):
+        yield _joined(waiting)
+
+
+def _queries(people: str) -> tuple[str, str]:
+    """The ratings, and the other feedback, of the people for whom the condition holds."""
+    codes = ", ".join(f"('{kind}', {kind.code})" for kind in Kind if kind is not Kind.RATING)
+    return _RATINGS.format(rating=Kind.RATING.code, people=people), _EVENTS.format(codes=codes, people=people)
+
+
+def _columns_of(rows: NDArray[np.void]) -> FeedbackColumns:
+    return FeedbackColumns(*(rows[name].astype(dtype) for name, dtype in _DTYPES.items()))
+
+
+def _joined(parts: list[FeedbackColumns]) -> FeedbackColumns:
     return FeedbackColumns(
-        user_ids=_column(batches, "user"),
-        movie_ids=_column(batches, "movie"),
-        kinds=_column(batches, "kind"),
-        ratings=_column(batches, "value"),
-        timestamps=_column(batches, "time"),
+        *(np.concatenate(columns) for columns in zip(*(part.columns() for part in parts), strict=True))
     )
-
-
-def _column(batches: list[dict[str, NDArray]], name: str) -> NDArray:
-    """One column of all batches, removed from them so that no column is in memory twice for long."""
-    return np.concatenate([batch.pop(name) for batch in batches])
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,64 @@ def age_factors(
     return np.maximum(np.exp2(-ages / (_DAY_SECONDS * half_lives)), LEAST_AGE_FACTOR).astype(np.float32)
 
 
+class MergedRows(NamedTuple):
+    """One entry for each (person, item), sorted by person, then item; columns of shape (n,)."""
+
+    user_ids: NDArray[np.int64]
+    item_ids: NDArray[np.int64]
+    # Of the row that counts; its rating is NaN where its kind is not a rating.
+    kinds: NDArray[np.integer]
+    ratings: NDArray[np.float32]
+    timestamps: NDArray[np.int64]
+    # Whether any of the rows is of a kind by which a movie counts as seen.
+    excludes: NDArray[np.bool_]
+
+
+def merge_rows(
+    user_ids: NDArray[np.int64],
+    item_ids: NDArray[np.int64],
+    kinds: NDArray[np.integer],
+    ratings: NDArray[np.float32],
+    timestamps: NDArray[np.int64],
+) -> MergedRows:
+    """The row that counts of each (person, item), from columns of shape (n,), in any order; see ``feedback_merge``."""
+    order = np.lexsort((timestamps, _PRECEDENCE[kinds], item_ids, user_ids))
+    people, movies, kinds = user_ids[order], item_ids[order], kinds[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (people[1:] != people[:-1]) | (movies[1:] != movies[:-1])
+    starts = np.flatnonzero(first)
+    # The order within a pair is by precedence, then time: its last row is the one that counts.
+    last = np.append(starts[1:], len(order)) - 1 if len(order) else starts
+    excludes = np.logical_or.reduceat(_SEEN[kinds], starts) if len(order) else np.zeros(0, np.bool_)
+    rows = order[last]
+    return MergedRows(people[last], movies[last], kinds[last], ratings[rows], timestamps[rows], excludes)
+
+
+def entry_ratings(
+    kinds: NDArray[np.integer], ratings: NDArray[np.float32], config: FeedbackConfig
+) -> NDArray[np.float32]:
+    """The rating of each entry, shape (n,): its own, or the one its kind stands for; NaN where there is none."""
+    return np.where(kinds == Kind.RATING.code, ratings, _columns(config.weights).as_rating[kinds])
+
+
+def entry_weights(
+    kinds: NDArray[np.integer],
+    ratings: NDArray[np.float32],
+    timestamps: NDArray[np.int64],
+    *,
+    newest: int,
+    config: FeedbackConfig,
+) -> NDArray[np.float32]:
+    """The preference weight of each entry, shape (n,), faded to the time ``newest``.
+
+    Times of 0 are unknown, and what has no known age does not fade.
+    """
+    weights = feedback_weights(kinds, ratings, config)
+    ages = np.where(timestamps == 0, 0, np.maximum(newest - timestamps, 0))
+    weights *= age_factors(ages, kinds, config)
+    return weights
+
+
 def feedback_merge(
     user_ids: NDArray[np.int64],
     item_ids: NDArray[np.int64],
@@ -128,31 +186,17 @@ def feedback_merge(
 
     kinds: values of ``Kind.code``. timestamps: Unix seconds. An entry's rating is the row's own, or the one its kind
     stands for; NaN where there is none. A kind by which a movie counts as seen excludes it from later lists, whichever
-    row counts. now: the time to which weights have faded, that of the newest row by default.
+    row counts. now: the time to which weights have faded, that of the newest entry by default.
     """
-    order = np.lexsort((timestamps, _PRECEDENCE[kinds], item_ids, user_ids))
-    people, movies, kinds = user_ids[order], item_ids[order], kinds[order]
-    ratings, timestamps = ratings[order], timestamps[order]
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (people[1:] != people[:-1]) | (movies[1:] != movies[:-1])
-    starts = np.flatnonzero(first)
-    # The order within a pair is by precedence, then time: its last row is the one that counts.
-    last = np.append(starts[1:], len(order)) - 1 if len(order) else starts
-    excludes = np.logical_or.reduceat(_SEEN[kinds], starts) if len(order) else np.zeros(0, np.bool_)
-    kind = kinds[last]
     config = config or FeedbackConfig()
-    weights = feedback_weights(kind, ratings[last], config)
-    # Times of 0 are unknown, and what has no known age does not fade.
-    times = timestamps[last]
-    newest = int(times.max(initial=0)) if now is None else now
-    ages = np.where(times == 0, 0, np.maximum(newest - times, 0))
-    weights *= age_factors(ages, kind, config)
+    rows = merge_rows(user_ids, item_ids, kinds, ratings, timestamps)
+    newest = int(rows.timestamps.max(initial=0)) if now is None else now
     return Interactions.from_columns(
-        people[last],
-        movies[last],
-        weights=weights,
-        ratings=np.where(kind == Kind.RATING.code, ratings[last], _columns(config.weights).as_rating[kind]),
-        timestamps=times,
-        excludes=excludes,
-        kinds=kind,
+        rows.user_ids,
+        rows.item_ids,
+        weights=entry_weights(rows.kinds, rows.ratings, rows.timestamps, newest=newest, config=config),
+        ratings=entry_ratings(rows.kinds, rows.ratings, config),
+        timestamps=rows.timestamps,
+        excludes=rows.excludes,
+        kinds=rows.kinds,
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+from recommendations.algorithms.column_files import ColumnsWriter, row_blocks
+
+_COLUMNS = ("users", "items", "weights", "ratings", "timestamps", "excludes", "kinds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,10 @@ class Interactions:
     timestamps: int64, shape (n,): unix seconds; 0 where unknown.
     excludes: bool, shape (n,): whether this item must not be recommended to the person any more.
     kinds: int8, shape (n,): values of ``events.kinds.Kind.code``; None where only weights are known.
+    ordered: whether the entries are known to be sorted by person, then item.
+    folder: where long columns are, as mapped files without a name; None: all are in memory. See ``column_files``.
+
+    Feedback is read in order. Random hold-outs draw by the order of the entries, so nothing else sorts by itself.
     """
 
     user_ids: NDArray[np.int64]
@@ -32,6 +41,8 @@ class Interactions:
     timestamps: NDArray[np.int64]
     excludes: NDArray[np.bool_]
     kinds: NDArray[np.int8] | None = None
+    ordered: bool = False
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -74,21 +85,44 @@ class Interactions:
             timestamps=np.asarray(timestamps, np.int64),
             excludes=np.asarray(excludes, np.bool_),
             kinds=None if kinds is None else np.asarray(kinds, np.int8),
+            ordered=_in_order(users, items),
         )
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
-        """Select the entries ``rows`` (a mask or positions), over the same people and items."""
-        return Interactions(
-            user_ids=self.user_ids,
-            item_ids=self.item_ids,
-            users=self.users[rows],
-            items=self.items[rows],
-            weights=self.weights[rows],
-            ratings=self.ratings[rows],
-            timestamps=self.timestamps[rows],
-            excludes=self.excludes[rows],
-            kinds=None if self.kinds is None else self.kinds[rows],
-        )
+        """Select the entries ``rows`` (a mask or positions), over the same people and items.
+
+        Of mapped columns the selection is mapped as well, unless it is small; it is made block by block.
+        """
+        masked = rows.dtype == np.bool_
+        ordered = self.ordered and (masked or bool((rows[1:] > rows[:-1]).all()))
+        if self.folder is None:
+            return self._with({name: values[rows] for name, values in self._columns().items()}, ordered=ordered)
+        columns = self._columns()
+        writer = ColumnsWriter({name: values.dtype for name, values in columns.items()}, self.folder)
+        for block in row_blocks(len(rows)):
+            chosen = rows[block]
+            writer.append(**{name: (values[block] if masked else values)[chosen] for name, values in columns.items()})
+        return self._with(writer.finish(), ordered=ordered)
+
+    def sorted(self) -> Interactions:
+        """The same entries sorted by person, then item."""
+        if self.ordered:
+            return self
+        return replace(self.take(np.lexsort((self.items, self.users))), ordered=True)
+
+    def people(self, start: int, stop: int) -> Interactions:
+        """The entries of the people at the positions from ``start`` to before ``stop``, over the same items.
+
+        Their positions begin at 0. Takes time and memory of the block alone: other columns than ``users`` are views.
+        Raises ValueError unless the entries are ordered.
+        """
+        if not self.ordered:
+            raise ValueError("Only ordered interactions have blocks of people: sort them first.")
+        # Bounds of another type would convert the whole column.
+        first, last = np.searchsorted(self.users, np.array([start, stop], np.int32)).tolist()
+        columns = {name: values[first:last] for name, values in self._columns().items()}
+        columns["users"] = columns["users"] - np.int32(start)
+        return replace(self._with(columns, ordered=True), user_ids=self.user_ids[start:stop])
 
     def likes(self) -> csr_array:
         """The positive weights, float32, shape (U, I)."""
@@ -103,7 +137,26 @@ class Interactions:
         return self._matrix(self.excludes, np.ones(len(self), np.float32))
 
     def _matrix(self, chosen: NDArray[np.bool_], values: NDArray[np.float32]) -> csr_array:
-        return csr_array(
-            (values[chosen], (self.users[chosen], self.items[chosen])),
-            shape=(len(self.user_ids), len(self.item_ids)),
-        )
+        shape = (len(self.user_ids), len(self.item_ids))
+        users, items = self.users[chosen], self.items[chosen]
+        if not self.ordered:
+            return csr_array((values[chosen], (users, items)), shape=shape)
+        bounds = np.searchsorted(users, np.arange(shape[0] + 1, dtype=np.int32))
+        # Wider bounds would widen the positions, too.
+        indptr = bounds.astype(np.int32) if len(items) <= np.iinfo(np.int32).max else bounds
+        return csr_array((values[chosen], items, indptr), shape=shape)
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """The columns of shape (n,) by name."""
+        named = {name: getattr(self, name) for name in _COLUMNS}
+        return {name: values for name, values in named.items() if values is not None}
+
+    def _with(self, columns: dict[str, Any], *, ordered: bool) -> Interactions:
+        """Other entries over the same people and items."""
+        return replace(self, **columns, ordered=ordered)
+
+
+def _in_order(users: NDArray[np.integer], items: NDArray[np.integer]) -> bool:
+    """Whether entries are sorted by person, then item; each pair occurs once."""
+    same = users[1:] == users[:-1]
+    return bool(((users[1:] > users[:-1]) | (same & (items[1:] > items[:-1]))).all())

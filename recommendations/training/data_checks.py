@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from events.kinds import Kind
@@ -13,17 +15,21 @@ from recommendations.training.attempts import TrainingError
 NOTHING_TO_TRAIN_ON = "there is nothing to train on: import a data set with manage.py import_movielens PATH"
 
 
-def feedback_check(columns: FeedbackColumns) -> None:
-    """Raises TrainingError where there is no feedback, or a rating is no number from 0.5 to 5."""
-    if not len(columns):
+def feedback_checked(blocks: Iterable[FeedbackColumns]) -> Iterator[FeedbackColumns]:
+    """The same blocks; at their end raises TrainingError if there was no feedback, or a rating is not from 0.5 to 5."""
+    rows = ratings = wrong = unknown = 0
+    for block in blocks:
+        values = block.ratings[block.kinds == Kind.RATING.code]
+        rows, ratings = rows + len(block), ratings + len(values)
+        # Written so that NaN counts: it would weigh as much as the best rating.
+        wrong += int(np.count_nonzero(~((values >= MIN_RATING) & (values <= MAX_RATING))))
+        unknown += int(np.count_nonzero(np.isnan(values)))
+        yield block
+    if not rows:
         raise TrainingError(NOTHING_TO_TRAIN_ON)
-    ratings = columns.ratings[columns.kinds == Kind.RATING.code]
-    # Written so that NaN counts: it would weigh as much as the best rating.
-    wrong = int(np.count_nonzero(~((ratings >= MIN_RATING) & (ratings <= MAX_RATING))))
     if wrong:
-        unknown = int(np.count_nonzero(np.isnan(ratings)))
         raise TrainingError(
-            f"{wrong:,} of {len(ratings):,} ratings are not from {MIN_RATING} to {MAX_RATING:g} ({unknown:,} are NaN)"
+            f"{wrong:,} of {ratings:,} ratings are not from {MIN_RATING} to {MAX_RATING:g} ({unknown:,} are NaN)"
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import structlog
 from django.conf import settings
 
-from events.training_data import FeedbackColumns
 from recommendations.algorithms.configs import ConfigError, config_from_json
-from recommendations.algorithms.feedback import feedback_merge
+from recommendations.algorithms.feedback_blocks import reweigh
+from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.incumbent import Incumbent
 from recommendations.algorithms.pipeline.train import TrainingConfig
 from recommendations.algorithms.pipeline.tune import TunedConfig
@@ -16,10 +16,10 @@ from recommendations.models import ModelVersion
 logger = structlog.get_logger(__name__)
 
 
-def incumbent_read(columns: FeedbackColumns, config: TrainingConfig) -> Incumbent | None:
+def incumbent_read(interactions: Interactions, config: TrainingConfig) -> Incumbent | None:
     """The live version's configuration, compared with the candidate's; None without one, or where it is not judged.
 
-    columns: the candidate's data, merged again if the live version weighs feedback otherwise. One query. A
+    interactions: the candidate's data, weighed again if the live version weighs feedback otherwise. One query. A
     configuration that this release cannot read is logged, and there is no comparison.
     """
     live = ModelVersion.objects.live().only("pk", "hyperparameters").first()
@@ -36,12 +36,4 @@ def incumbent_read(columns: FeedbackColumns, config: TrainingConfig) -> Incumben
     ranker = found.ranker.within(config.ranker)
     if found.feedback == config.feedback:
         return Incumbent(live.pk, None if ranker == config.ranker else ranker)
-    merged = feedback_merge(
-        columns.user_ids,
-        columns.movie_ids,
-        columns.kinds,
-        columns.ratings,
-        columns.timestamps,
-        config=found.feedback,
-    )
-    return Incumbent(live.pk, ranker, merged.weights)
+    return Incumbent(live.pk, ranker, reweigh(interactions, found.feedback).weights)

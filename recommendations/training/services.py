@@ -9,10 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 from threadpoolctl import threadpool_limits
 
-from events.training_data import training_data_read
 from movies.db.advisory_locks import close_broken_connection, session_lock
 from recommendations.algorithms.content.lsa import MovieContent
-from recommendations.algorithms.feedback import feedback_merge
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.incumbent import Incumbent
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
@@ -30,7 +28,7 @@ from recommendations.training.attempts import (
     trainings_sweep,
 )
 from recommendations.training.config import training_config
-from recommendations.training.data_checks import feedback_check, model_check
+from recommendations.training.data_checks import model_check
 from recommendations.training.decisions import forced_publication_record
 from recommendations.training.gate import GateConfig, Trained, gate
 from recommendations.training.incumbent import incumbent_read
@@ -38,6 +36,7 @@ from recommendations.training.list_writing import results_write
 from recommendations.training.popular_movies import popular_refresh
 from recommendations.training.progress import OnProgress, Progress
 from recommendations.training.publishing import version_publish, versions_prune
+from recommendations.training.reading import interactions_read
 from recommendations.vectors.contents import movie_contents_read
 
 logger = structlog.get_logger(__name__)
@@ -113,12 +112,8 @@ def _read(progress: Progress) -> _Data:
     """Everybody's feedback, all movies' texts, and the live version to compare with. Raises TrainingError."""
     progress("reading", 0.0)
     config = training_config()
-    columns = training_data_read()
-    feedback_check(columns)
-    interactions = feedback_merge(
-        columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config.feedback
-    )
-    return _Data(config, interactions, movie_contents_read(), incumbent_read(columns, config))
+    interactions = interactions_read(config=config.feedback)
+    return _Data(config, interactions, movie_contents_read(), incumbent_read(interactions, config))
 
 
 def _fit(data: _Data, progress: Progress) -> TrainedModel:

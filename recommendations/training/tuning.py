@@ -10,15 +10,15 @@ from django.conf import settings
 from django.utils import timezone
 from threadpoolctl import threadpool_limits
 
-from events.training_data import training_data_read
 from movies.db.advisory_locks import close_broken_connection, session_lock
-from recommendations.algorithms.feedback import FeedbackConfig, feedback_merge
+from recommendations.algorithms.feedback import FeedbackConfig
+from recommendations.algorithms.feedback_blocks import reweigh
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackError, Trial, TuningResult, tune
 from recommendations.models import TuningRun, TuningTrial
 from recommendations.training.attempts import CRASHED, LOCK, TrainingBusyError, TrainingError, is_transient, retry_at
 from recommendations.training.config import shipped_config, tuned_config
-from recommendations.training.data_checks import feedback_check
+from recommendations.training.reading import interactions_read
 
 logger = structlog.get_logger(__name__)
 
@@ -94,19 +94,16 @@ def tunings_sweep(*, locked: bool = False) -> int:
 
 
 def _search(run: TuningRun, limits: Limits, on_trial: Callable[[Trial], None]) -> TuningResult:
-    columns = training_data_read()
-    feedback_check(columns)
+    shipped, incumbent = shipped_config(), tuned_config()
+    interactions = interactions_read(config=shipped.feedback)
 
     def read(config: FeedbackConfig) -> Interactions:
-        return feedback_merge(
-            columns.user_ids, columns.movie_ids, columns.kinds, columns.ratings, columns.timestamps, config=config
-        )
+        return interactions if config == shipped.feedback else reweigh(interactions, config)
 
     def record(trial: Trial) -> None:
         _record(run, trial)
         on_trial(trial)
 
-    shipped, incumbent = shipped_config(), tuned_config()
     return tune(read, shipped=shipped, incumbent=incumbent, limits=limits, seed=run.seed, on_trial=record)
 
 

@@ -38,6 +38,9 @@ FEATURE_WARM_MOVIES = env.int("FEATURE_WARM_MOVIES", default=15_000)
 BATCH_LIST_SIZE = 100
 # Trained encoders and models, in one folder per model version.
 MODEL_DIR = Path(env.str("MODEL_DIR", default="") or VAR_DIR / "models")
+# Where a training keeps long columns of feedback, in files without a name that are gone when it ends; MODEL_DIR by
+# default. A disk, since a file system in memory would count as memory.
+TRAINING_SCRATCH_DIR = env.str("TRAINING_SCRATCH_DIR", default="")
 # The encoder of content vectors, from the next training on: lsa, or minilm (requirements-optional.txt).
 EMBEDDING_ENCODER = env.str("EMBEDDING_ENCODER", default="lsa")
 # The item-item model is a dense square of this side: 20,000 movies need 3.2 GB while it is fitted.

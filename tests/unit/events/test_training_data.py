@@ -6,7 +6,7 @@ import pytest
 from events import training_data
 from events.kinds import Kind
 from events.models import Interaction, Rating
-from events.training_data import movie_votes_read, training_data_read
+from events.training_data import movie_votes_read, training_data_blocks, training_data_read
 from tests.factories import make_movie, make_user
 
 MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -72,3 +72,52 @@ def test_votes_fade_with_age_and_a_rating_outranks_a_like(db):
     assert votes.movie_ids.tolist() == [movie.pk]
     assert votes.counts.tolist() == pytest.approx([0.6 + 1])
     assert votes.totals.tolist() == pytest.approx([0.6 * 2 + 4.5])
+
+
+def many_rows() -> tuple[list, list]:
+    """Five people with ratings and events of six movies, stored in no order."""
+    people, movies = [make_user() for _ in range(5)], [make_movie() for _ in range(6)]
+    pairs = [(user, movie) for movie in reversed(movies) for user in people]
+    Rating.objects.bulk_create(Rating(user=user, movie=movie, value=4) for user, movie in pairs[3:])
+    Interaction.objects.bulk_create(
+        Interaction(user=user, movie=movie, kind="view", occurred_at=MONDAY) for user, movie in pairs[::2]
+    )
+    return people, movies
+
+
+@pytest.mark.parametrize("batch", [1, 4, 7, 11, 1000])
+def test_blocks_have_each_person_whole_and_in_order(db, monkeypatch, batch):
+    people, _ = many_rows()
+    expected = rows()
+    monkeypatch.setattr(training_data, "_BATCH_ROWS", batch)
+
+    blocks = list(training_data_blocks())
+
+    owners = [np.unique(block.user_ids).tolist() for block in blocks]
+    assert [owner for own in owners for owner in own] == [user.pk for user in people]
+    assert all(owners)
+    found = [np.concatenate(columns) for columns in zip(*(block.columns() for block in blocks), strict=True)]
+    found[3] = np.nan_to_num(found[3], nan=-1)
+    assert sorted(zip(*(column.tolist() for column in found), strict=True)) == expected
+    assert [column.dtype for column in found] == [np.int64, np.int64, np.int8, np.float32, np.int64]
+
+
+def test_what_is_taken_back_is_in_no_block(db):
+    person, movie = make_user(), make_movie()
+    Interaction.objects.create(user=person, movie=movie, kind="like", occurred_at=MONDAY, undone_at=MONDAY)
+
+    assert list(training_data_blocks()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_may_end_after_the_first_block(monkeypatch):
+    many_rows()
+    monkeypatch.setattr(training_data, "_BATCH_ROWS", 4)
+    expected = rows()
+
+    blocks = training_data_blocks()
+    next(blocks)
+    blocks.close()
+
+    assert len(expected) == 42
+    assert rows() == expected

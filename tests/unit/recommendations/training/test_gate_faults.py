@@ -9,6 +9,7 @@ from events.models import Rating
 from recommendations.algorithms.pipeline import incumbent, train
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.models import BatchRecommendation, ModelVersion
+from recommendations.training import reading
 from recommendations.training import services as training
 
 Status = ModelVersion.Status
@@ -58,10 +59,10 @@ def shuffle_movies(world) -> None:
 
 
 def read_with(monkeypatch, **columns) -> None:
-    """Trainings read these columns instead of the stored ones."""
-    found = training.training_data_read()
+    """In the first block, trainings read these columns instead of the stored ones."""
+    found, *rest = reading.training_data_blocks()
     changed = replace(found, **{name: change(getattr(found, name)) for name, change in columns.items()})
-    monkeypatch.setattr(training, "training_data_read", lambda: changed)
+    monkeypatch.setattr(reading, "training_data_blocks", lambda: iter([changed, *rest]))
 
 
 def test_shuffled_data_is_refused(world, live):

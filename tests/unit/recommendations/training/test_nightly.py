@@ -288,10 +288,10 @@ def test_what_staff_make_live_as_its_attempt_fails_stays_live(world, monkeypatch
     assert artefacts_whole(version=version)
 
 
-@pytest.mark.parametrize("stage", ["training_data_read", "lists_write", "embeddings_write", "artefacts_save"])
+@pytest.mark.parametrize("stage", ["interactions_read", "lists_write", "embeddings_write", "artefacts_save"])
 def test_a_back_end_ended_half_way_is_made_up_by_the_next_look(committed_world, monkeypatch, end_back_end, stage):
     live = make_version(Status.LIVE, created_at=tonight() - 24 * HOUR)
-    step = training if stage == "training_data_read" else list_writing
+    step = training if stage == "interactions_read" else list_writing
     real = getattr(step, stage)
 
     def ended(**kwargs):
