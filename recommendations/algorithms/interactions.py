@@ -116,13 +116,22 @@ class Interactions:
         Their positions begin at 0. Takes time and memory of the block alone: other columns than ``users`` are views.
         Raises ValueError unless the entries are ordered.
         """
-        if not self.ordered:
-            raise ValueError("Only ordered interactions have blocks of people: sort them first.")
-        # Bounds of another type would convert the whole column.
-        first, last = np.searchsorted(self.users, np.array([start, stop], np.int32)).tolist()
+        first, last = self._bounds(np.array([start, stop])).tolist()
         columns = {name: values[first:last] for name, values in self._columns().items()}
         columns["users"] = columns["users"] - np.int32(start)
         return replace(self._with(columns, ordered=True), user_ids=self.user_ids[start:stop])
+
+    def people_at(self, positions: NDArray[np.integer]) -> Interactions:
+        """The entries of the people at these positions, who become the people in this order, over the same items.
+
+        Takes time and memory of their entries alone. Raises ValueError unless the entries are ordered.
+        """
+        starts, stops = self._bounds(positions), self._bounds(positions + 1)
+        lengths = stops - starts
+        ends = np.cumsum(lengths)
+        rows = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+        chosen = replace(self.take(rows), user_ids=self.user_ids[positions])
+        return replace(chosen, users=np.repeat(np.arange(len(positions), dtype=np.int32), lengths), ordered=True)
 
     def likes(self) -> csr_array:
         """The positive weights, float32, shape (U, I)."""
@@ -145,6 +154,13 @@ class Interactions:
         # Wider bounds would widen the positions, too.
         indptr = bounds.astype(np.int32) if len(items) <= np.iinfo(np.int32).max else bounds
         return csr_array((values[chosen], items, indptr), shape=shape)
+
+    def _bounds(self, people: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The first row of each of these people, or where it would be. Raises ValueError unless ordered."""
+        if not self.ordered:
+            raise ValueError("Only ordered interactions have the rows of a person together: sort them first.")
+        # Positions of another type would convert the whole column.
+        return np.searchsorted(self.users, people.astype(np.int32))
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         """The columns of shape (n,) by name."""

@@ -227,6 +227,25 @@ def test_unordered_entries_have_no_blocks_of_people():
 
     with pytest.raises(ValueError, match="sort"):
         data.people(0, 1)
+    with pytest.raises(ValueError, match="sort"):
+        data.people_at(np.array([0]))
+
+
+@pytest.mark.parametrize("where", ["memory", "files"])
+def test_chosen_people_have_their_entries(mapped, where):
+    columns = random_rows(np.random.default_rng(9))
+    data = merge_blocks(in_blocks(columns, 150), folder=mapped if where == "files" else None)
+    # Somebody without an entry.
+    data = data.take(data.users != 4)
+
+    for positions in ([0, 3, 4, 7], [30, 4, 2, 2], [4], []):
+        chosen = data.people_at(np.array(positions, np.int64))
+        assert chosen.user_ids.tolist() == data.user_ids[positions].tolist()
+        assert chosen.users.dtype == np.int32
+        assert chosen.ordered
+        assert len(chosen.user_ids) == len(positions)
+        for matrix in ("likes", "seen"):
+            assert_same_matrix(getattr(chosen, matrix)(), getattr(data, matrix)()[np.array(positions, np.int64)])
 
 
 def test_a_full_disk_is_an_error_not_a_crash(mapped, monkeypatch):
