@@ -12,6 +12,8 @@ from django.conf import settings
 from recsys_project.doctor.findings import Finding, Level
 
 _GIB = 1024**3
+_MOUNTS = Path("/proc/self/mountinfo")
+_IN_MEMORY = {"tmpfs", "ramfs"}
 # The share that should be free, and the room below which a training or PostgreSQL soon fails.
 _WARNING_SHARE, _PROBLEM_BYTES = 0.1, _GIB // 2
 
@@ -23,6 +25,8 @@ def space_findings() -> Iterator[Finding]:
         "MODEL_DIR": Path(settings.MODEL_DIR),
         "temporary files": Path(tempfile.gettempdir()),
     }
+    if settings.TRAINING_SCRATCH_DIR:
+        folders["TRAINING_SCRATCH_DIR"] = Path(settings.TRAINING_SCRATCH_DIR)
     if settings.ERASURES_FILE:
         folders["ERASURES_FILE"] = Path(settings.ERASURES_FILE).parent
     if settings.BACKUP_DIR:
@@ -38,6 +42,24 @@ def space_findings() -> Iterator[Finding]:
             seen.add(device)
             usage = shutil.disk_usage(existing)
             yield space_finding(f"{existing} ({name})", usage.free, usage.total)
+    yield from scratch_findings(Path(settings.TRAINING_SCRATCH_DIR or settings.MODEL_DIR))
+
+
+def scratch_findings(folder: Path) -> Iterator[Finding]:
+    """Whether the data of a long training would be in memory after all; nothing where that is not known."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    device = existing.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
+    except OSError:
+        return
+    # The third field is the device; the type of the file system follows a dash.
+    if any(fields[2] == number and fields[fields.index("-") + 1] in _IN_MEMORY for fields in mounts):
+        text = (
+            f"{existing} is a file system in memory, and a training with millions of interactions keeps its data there."
+        )
+        yield Finding("disk", Level.WARNING, text, "Set TRAINING_SCRATCH_DIR to a folder on a disk.")
 
 
 def space_finding(where: str, free: int, total: int) -> Finding:

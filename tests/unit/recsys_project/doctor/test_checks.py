@@ -254,6 +254,17 @@ def test_folders_that_do_not_exist_yet_are_on_a_disk_too(settings, tmp_path):
     assert all("GiB are free" in finding.message for finding in disk.space_findings())
 
 
+def test_scratch_files_in_memory_are_found(settings, tmp_path):
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("needs /dev/shm")
+    settings.TRAINING_SCRATCH_DIR = "/dev/shm/not yet made"
+
+    found = [finding for finding in disk.space_findings() if finding.level is Level.WARNING]
+
+    assert any("/dev/shm is a file system in memory" in finding.message for finding in found)
+    assert list(disk.scratch_findings(Path("/proc"))) == []
+
+
 def test_an_unset_folder_of_backups_is_unknown(settings):
     settings.BACKUP_DIR = ""
 
