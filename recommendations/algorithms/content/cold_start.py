@@ -22,6 +22,8 @@ from recommendations.algorithms.ratings.fold_in import PRECISION
 _KIND = "kernel_fold_in"
 # Added to a movie's likes before the logarithm, so that 0 likes do not give minus infinity.
 _SMOOTHING = 5.0
+# Predicted at once: a block's matrices, (movies, max_movies), take 25 MB each.
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,11 @@ class FoldIn:
     ) -> Self:
         """Learn from rated movies: contents, vectors (I, C), (query, item) factors, each (I, rank), likes (I,).
 
+        Movies with 0 likes are left out, unless all have 0.
         Memory: four (kept movies, kept movies) matrices of float32.
         """
-        kept = np.sort(np.argsort(-evidence, kind="stable")[: self.config.max_movies])
+        most = min(np.count_nonzero(evidence) or len(evidence), self.config.max_movies)
+        kept = np.sort(np.argsort(-evidence, kind="stable")[:most])
         contents, likes = [contents[row] for row in kept], np.asarray(evidence, np.float64)[kept]
         self.genres = sorted({genre for content in contents for genre in content.genres})
         years = [content.year for content in contents if content.year is not None]
@@ -146,7 +150,7 @@ class FoldIn:
         if self._ratings is None:
             return None
         average, weights = self._ratings
-        deviations = self._kernel(self._features(contents, vectors)) @ weights
+        deviations = self._times_kernel(contents, vectors, weights)
         rows: NDArray[np.float32] = np.insert(deviations, PRECISION, 0, axis=1) + average
         return rows
 
@@ -154,10 +158,20 @@ class FoldIn:
         self, contents: Sequence[MovieContent], vectors: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Query and item factors of movies, each float32 of shape (movies, rank)."""
-        predicted = self._kernel(self._features(contents, vectors)) @ self._weights + self._means
+        predicted = self._times_kernel(contents, vectors, self._weights) + self._means
         rank = (predicted.shape[1] - 1) // 2
         scale = np.exp(self.config.likes_exponent * predicted[:, -1:])
         return predicted[:, :rank], predicted[:, rank:-1] * scale
+
+    def _times_kernel(
+        self, contents: Sequence[MovieContent], vectors: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The kernel between movies and the rated ones times ``weights`` (rated, k): float32 (movies, k)."""
+        out = np.zeros((len(contents), weights.shape[1]), np.float32)
+        for start in range(0, len(contents), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            out[rows] = self._kernel(self._features(contents[rows], vectors[rows])) @ weights
+        return out
 
     def _features(self, contents: Sequence[MovieContent], vectors: NDArray[np.float32]) -> _Features:
         position = {genre: column for column, genre in enumerate(self.genres)}

@@ -44,14 +44,18 @@ def cold_start_factors(
     config: ColdStartFactorsConfig,
     random_state: int = 0,
     *,
+    head: NDArray[np.int64] | None = None,
     reserved: int = 0,
 ) -> Factors | None:
     """Compute query factors for every item, and the item factors it would have if it were unrated, each (I, width).
 
-    factors: the speed layer's query and item factors, (I, width), zero past their rank; autoencoder: fitted on the same
-    I items; likes: number of likes of each, (I,); reserved: the first dimensions that are never free, used or not. The
-    query factors are the speed layer's, with the free dimensions filled. Returns None if no dimension is free, or if
-    there is nothing to fill them with.
+    factors: the speed layer's query and item factors, (I, width), zero past their rank; autoencoder: fitted on the
+    items at the positions ``head``, ascending, all I by default; likes: number of likes of each item, (I,); reserved:
+    the first dimensions that are never free, used or not. The query factors are the speed layer's, with the free
+    dimensions filled; those stay zero outside the head. Returns None if no dimension is free, or if there is nothing to
+    fill them with.
+
+    Memory: a matrix of the size of the autoencoder's.
     """
     A, V = factors
     rank = int(np.flatnonzero(A.any(axis=0) | V.any(axis=0)).max(initial=-1)) + 1
@@ -59,16 +63,18 @@ def cold_start_factors(
     free = A.shape[1] - rank
     if free < 1:
         return None
-    weight = ((likes + _SMOOTHING) / (likes + _SMOOTHING).mean()) ** config.row_exponent
+    head = np.arange(len(A)) if head is None else head
+    known = likes[head] + _SMOOTHING
+    weight = (known / known.mean()) ** config.row_exponent
     weighted = LinearAutoencoder(autoencoder.config)
     weighted.weights = autoencoder.weights * weight[:, None].astype(np.float32)
     query, item = weighted.factorise(free, random_state)
     query /= weight[:, None].astype(np.float32)
     # Scales the predicted model's matrix to the size of the speed layer's.
     own = float(np.sum((query.T @ query) * (item.T @ item)))
-    common = float(np.sum((A[:, :rank].T @ query) * (V[:, :rank].T @ item)))
+    common = float(np.sum((A[head, :rank].T @ query) * (V[head, :rank].T @ item)))
     if own <= 0 or common <= 0:
         return None
     A, V = A.copy(), np.zeros_like(V)
-    A[:, rank:], V[:, rank:] = query, item * np.float32(config.size * common / own)
+    A[head, rank:], V[head, rank:] = query, item * np.float32(config.size * common / own)
     return A, V

@@ -244,16 +244,19 @@ def _catalogue_factors(
     vectors: NDArray[np.float32],
     config: TrainingConfig,
 ) -> _Catalogue:
-    """The regression, the query and item factors of the whole catalogue, and whether each was learned."""
-    learned = FewShotItemModel(config.newcomers).fit(interactions, model.head_items).factorise(config.rank)
+    """The regression, the query and item factors of the whole catalogue, and whether its item factors were learned."""
+    items = model.known_items
+    learned = FewShotItemModel(config.newcomers).fit(interactions, items).factorise(config.rank)
     # Nothing can be learned for a movie without a clear like: content predicts its factors.
-    known = model.head_items[learned[0].any(axis=1) | learned[1].any(axis=1)]
+    known = items[learned[0].any(axis=1) | learned[1].any(axis=1)]
     liked = interactions.items[interactions.weights > 0]
-    likes = np.bincount(liked, minlength=len(interactions.item_ids))[model.head_items].astype(np.float64)
+    likes = np.bincount(liked, minlength=len(interactions.item_ids))[items].astype(np.float64)
     reserved, seed = config.newcomers.rank, config.random_state
-    targets = cold_start_factors(learned, model.autoencoder, likes, config.unrated, seed, reserved=reserved) or learned
+    head = np.searchsorted(items, model.head_items)
+    beside = cold_start_factors(learned, model.autoencoder, likes, config.unrated, seed, head=head, reserved=reserved)
+    targets = beside or learned
     movie_ids = np.array([content.movie_id for content in contents], np.int64)
-    known_ids = interactions.item_ids[model.head_items]
+    known_ids = interactions.item_ids[items]
     trained = np.isin(movie_ids, interactions.item_ids[known])
     A = np.zeros((len(movie_ids), config.rank), np.float32)
     V = np.zeros_like(A)
@@ -261,12 +264,20 @@ def _catalogue_factors(
     A[trained], V[trained] = targets[0][position], learned[1][position]
     if not trained.any():
         return None, A, V, trained
+    # Query factors are learned of the most liked movies only: the regression learns from these, and predicts the rest.
+    spaces = slice(0, reserved), slice(reserved, None)
+    complete = np.all([A[:, space].any(axis=1) | ~targets[0][:, space].any() for space in spaces], axis=0) & trained
     rated = [content for content, known in zip(contents, trained, strict=True) if known]
     rated_factors = targets[0][position], targets[1][position]
-    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], rated_factors, likes[position])
-    if not trained.all():
-        others = [content for content, known in zip(contents, trained, strict=True) if not known]
-        A[~trained], V[~trained] = fold_in.predict(others, vectors[~trained])
+    evidence = np.where(complete[trained], likes[position], 0)
+    fold_in = FoldIn(config.fold_in).fit(rated, vectors[trained], rated_factors, evidence)
+    if not complete.all():
+        others = [content for content, whole in zip(contents, complete, strict=True) if not whole]
+        queries, V_others = fold_in.predict(others, vectors[~complete])
+        for space in spaces:
+            own = A[~complete, space]
+            A[~complete, space] = np.where(own.any(axis=1, keepdims=True), own, queries[:, space])
+        V[~complete] = np.where(trained[~complete, None], V[~complete], V_others)
     return fold_in, A, V, trained
 
 

@@ -5,10 +5,15 @@ weights. So this model is fitted on that task: ridge regression in closed form f
 k at once, to all of their likes. The inputs are scaled by k^-1/2, because a query vector is the mean of k signals. Both
 sides are centred, so that the prior of popularity alone covers what does not depend on the likes. A denoising
 autoencoder over whole histories is added; it knows the rare movies that few people begin with.
+
+The closed form is dense, so it covers the most liked movies only, the head. The item factors of the others, the tail,
+are fitted afterwards: ridge regression from the query vectors of people's first likes of the head to all of their likes
+of the tail. That is one system of the factors' size for the whole tail.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -19,11 +24,14 @@ from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS
+from recommendations.algorithms.rankers.first_likes import FirstLikeWeights, LikesInOrder
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.sparse import binarised, row_counts, scale_rows
+from recommendations.algorithms.threads import map_in_threads
 
 # The lowest strength of a clear like: a fair rating, a watch or a view says little about a person with few signals.
 CLEAR_LIKE = 0.8
+# Rows of a dense matrix that are worked on at once: a part of it takes some tens of MB.
+_TILE = 256
 
 # Over whole histories: a stronger ridge and more dropout than the ranker's, and no damping of popular items.
 WHOLE_HISTORIES = LinearAutoencoderConfig(
@@ -53,6 +61,11 @@ class FewShotConfig:
     autoencoder: LinearAutoencoderConfig = field(default=WHOLE_HISTORIES)
     # More directions than this fit noise. Serving drops some of these for people with few signals.
     rank: int = LEARNED_DIRECTIONS
+    # The closed form covers this number of items, the most liked ones: three float32 matrices of (items)^2, 1.2 GB for
+    # 10,000.
+    max_items: int = 10_000
+    # Ridge for the item factors of the others, in units of ``regularization`` for items of average strength.
+    tail_regularization: float = 1.0
     random_state: int = 0
 
     def __post_init__(self) -> None:
@@ -62,16 +75,25 @@ class FewShotConfig:
             raise ValueError(f"regularization must be above 0, not {self.regularization}.")
         if self.whole_histories < 0:
             raise ValueError(f"whole_histories must be 0 or more, not {self.whole_histories}.")
-        if self.rank < 1:
-            raise ValueError(f"rank must be 1 or more, not {self.rank}.")
+        for name in ("rank", "max_items"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if self.tail_regularization <= 0:
+            raise ValueError(f"tail_regularization must be above 0, not {self.tail_regularization}.")
 
 
 class FewShotItemModel:
-    """A linear item-item model. weights: B, float32, shape (I, I), row = from, column = to, with a zero diagonal."""
+    """A linear item-item model of I items, of which H are the head.
+
+    head: positions of the head among the items, ascending, int64 (H,). weights: B of the head, float32, shape (H, H),
+    row = from, column = to, with a zero diagonal.
+    """
 
     def __init__(self, config: FewShotConfig | None = None) -> None:
         self.config = config or FewShotConfig()
+        self.head: NDArray[np.int64] = np.zeros(0, np.int64)
         self._model = LinearAutoencoder(self.config.autoencoder)
+        self._likes: LikesInOrder | None = None
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -79,82 +101,145 @@ class FewShotItemModel:
         return self._model.weights
 
     def fit(self, interactions: Interactions, items: NDArray[np.int64] | None = None) -> Self:
-        """Fit the likes in their order of time. I is the number of items, or of the positions ``items``.
+        """Fit the likes in their order of time. I is the number of items, or of the positions ``items``, ascending.
 
-        Memory: four float32 matrices of (I, I).
+        Memory: three float32 matrices of (H, H), and the autoencoder's.
         """
         clear = interactions.weights >= CLEAR_LIKE
         # Data without a clear like uses all positive weights.
         interactions = interactions.take(clear if clear.any() else interactions.weights > 0)
-        likes = interactions.likes()
-        columns = np.arange(likes.shape[1]) if items is None else items
-        likes = likes[:, columns]
-        self._model.fit(likes)
-        B = self._first_likes(likes, self._order(interactions, columns, likes))
+        items = np.arange(len(interactions.item_ids)) if items is None else items
+        self._likes = LikesInOrder(interactions, items, self.config.random_state)
+        self.head = _most_liked(self._likes.item_counts, self.config.max_items)
+        self._model.fit(interactions.likes()[:, items[self.head]])
+        B = self._first_likes(self._likes)
         if B is not None:
             np.fill_diagonal(B, 0.0)
             whole = self._model.weights
             if (size := np.linalg.norm(whole)) > 0:
-                B += whole * np.float32(self.config.whole_histories * np.linalg.norm(B) / size)
+                factor = np.float32(self.config.whole_histories * np.linalg.norm(B) / size)
+                for rows in _tiles(len(B)):
+                    B[rows] += whole[rows] * factor
             self._model.weights = B
         return self
 
-    def _order(self, interactions: Interactions, columns: NDArray[np.int64], likes: csr_array) -> csr_array:
-        """The place of each like in its person's history, from 0, as a matrix with the structure of ``likes``."""
-        liked = np.flatnonzero(np.isin(interactions.items, columns))
-        # Likes of the same second, and those of unknown time, get a random order.
-        draw = np.random.default_rng(self.config.random_state).random(len(liked))
-        liked = liked[np.lexsort((draw, interactions.timestamps[liked], interactions.users[liked]))]
-        users = interactions.users[liked]
-        place = np.arange(len(liked)) - np.searchsorted(users, users)
-        items = np.searchsorted(columns, interactions.items[liked])
-        return csr_array((place.astype(np.int32), (users, items)), shape=likes.shape)
-
-    def _first_likes(self, likes: csr_array, order: csr_array) -> NDArray[np.float32] | None:
-        """B from first likes to all likes; None when nobody has enough of them."""
+    def _weights(self, likes: LikesInOrder) -> FirstLikeWeights:
         config = self.config
-        counts = row_counts(likes)
-        size = likes.shape[1]
+        return FirstLikeWeights(config.first, config.left, config.person_exponent, likes.counts)
+
+    def _first_likes(self, likes: LikesInOrder) -> NDArray[np.float32] | None:
+        """B of the head from first likes to all likes; None when nobody has enough of them."""
+        config, size, weights = self.config, len(self.head), self._weights(likes)
+        if not len(weights.first):
+            return None
+        column = _columns(self.head, likes.width)
+        # The target is transposed, so that LAPACK, which counts by columns, solves in place.
         gram, target = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
         input_mean, target_mean, total = np.zeros(size), np.zeros(size), 0.0
-        everything = binarised(likes)
-        for first in config.first:
-            people = np.flatnonzero(np.diff(likes.indptr) >= first + config.left)
-            if not len(people):
-                continue
-            weight = counts[people] ** -config.person_exponent
-            weight /= weight.mean()
-            X, Y = _first(order[people], first), everything[people]
-            weighted = scale_rows(X, weight).T.tocsr()
-            gram += (weighted @ X).toarray()
-            target += (weighted @ Y).toarray()
-            input_mean += X.T @ weight
-            target_mean += Y.T @ weight
-            total += weight.sum()
-        if not total:
-            return None
-        gram -= np.outer(input_mean, input_mean / total).astype(np.float32)
-        target -= np.outer(input_mean, target_mean / total).astype(np.float32)
+        for block in likes.blocks():
+            everything = block.matrix(column, size, np.ones(len(block.columns), np.float32))
+            inputs = block.matrix(column, size, weights.inputs(block))
+            people = weights.people(block)
+            roots = [block.matrix(column, size, weights.roots(block, number)) for number in range(len(weights.first))]
+            _add_products([*((gram, root, root) for root in roots), (target, everything, inputs)])
+            input_mean += inputs.sum(axis=0)
+            target_mean += everything.T @ people
+            total += people.sum()
+        for rows in _tiles(size):
+            gram[rows] -= np.outer(input_mean[rows], input_mean / total).astype(np.float32)
+            target[rows] -= np.outer(target_mean[rows], input_mean / total).astype(np.float32)
         gram[np.diag_indices(size)] += np.float32(config.regularization * len(config.first))
-        _, solved, failed = lapack.sposv(gram.T, target, lower=True, overwrite_a=True)
+        _, solved, failed = lapack.sposv(gram.T, target.T, lower=True, overwrite_a=True, overwrite_b=True)
         if failed:
             raise np.linalg.LinAlgError("The matrix of first likes is not positive definite; raise regularization.")
-        return np.ascontiguousarray(solved, np.float32)
+        return _transposed_in_place(solved.T)
 
     def factorise(self, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Query factors A and item factors V, float32, shape (I, width), with B ~ A V'; zero past ``rank``.
+        """Query factors A and item factors V, float32, shape (I, width), zero past ``rank``. B ~ A V' in the head.
 
-        The columns are sorted by strength, the strongest first.
+        The columns are sorted by strength, the strongest first. The tail has no query factors: a few likes do not
+        determine them.
         """
         rank = min(self.config.rank, width)
-        A, V = self._model.factorise(rank, self.config.random_state)
-        padding = ((0, 0), (0, width - rank))
-        return np.pad(A, padding), np.pad(V, padding)
+        items = len(self.head) if self._likes is None else self._likes.width
+        A, V = np.zeros((items, width), np.float32), np.zeros((items, width), np.float32)
+        A[self.head, :rank], V[self.head, :rank] = self._model.factorise(rank, self.config.random_state)
+        if self._likes is not None and len(self.head) < items:
+            tail = np.setdiff1d(np.flatnonzero(self._likes.item_counts), self.head)
+            V[tail, :rank] = self._tail_factors(self._likes, tail, A[self.head, :rank])
+        return A, V
+
+    def _tail_factors(
+        self, likes: LikesInOrder, tail: NDArray[np.int64], A: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Item factors of the tail, float32 (T, rank): ridge regression from first likes of the head, by their A."""
+        rank, weights, config = A.shape[1], self._weights(likes), self.config
+        of_head, of_tail = _columns(self.head, likes.width), _columns(tail, likes.width)
+        gram, target = np.zeros((rank, rank)), np.zeros((len(tail), rank))
+        query_mean, target_mean, total = np.zeros(rank), np.zeros(len(tail)), 0.0
+        for block in likes.blocks() if len(weights.first) else ():
+            liked = block.matrix(of_tail, len(tail), np.ones(len(block.columns), np.float32)).T.tocsr()
+            people = weights.people(block)
+            queries = block.matrix(of_head, len(A), weights.inputs(block)) @ A
+            for number in range(len(weights.first)):
+                first = block.matrix(of_head, len(A), weights.roots(block, number)) @ A
+                gram += first.T @ first
+            target += liked @ queries
+            query_mean += queries.sum(axis=0)
+            target_mean += liked @ people
+            total += people.sum()
+        if not total:
+            return np.zeros((len(tail), rank), np.float32)
+        gram -= np.outer(query_mean, query_mean / total)
+        target -= np.outer(target_mean, query_mean / total)
+        ridge = config.tail_regularization * config.regularization * len(config.first)
+        gram[np.diag_indices(rank)] += ridge * np.square(A, dtype=np.float64).sum() / rank
+        return np.asarray(np.linalg.solve(gram, target.T).T, np.float32)
 
 
-def _first(order: csr_array, count: int) -> csr_array:
-    """The first ``count`` likes of each person, each with the value count^-1/2, float32."""
-    kept = order.data < count
-    rows = np.repeat(np.arange(order.shape[0]), np.diff(order.indptr))[kept]
-    values = np.full(len(rows), count**-0.5, np.float32)
-    return csr_array((values, (rows, order.indices[kept])), shape=order.shape)
+def _most_liked(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Positions of the ``most`` most liked items, ascending; of all items if they are no more."""
+    if len(counts) <= most:
+        return np.arange(len(counts))
+    return np.sort(np.argsort(-counts, kind="stable")[:most])
+
+
+def _columns(items: NDArray[np.int64], width: int) -> NDArray[np.int32]:
+    """The place of each of ``width`` items in ``items``, int32; -1 elsewhere."""
+    columns = np.full(width, -1, np.int32)
+    columns[items] = np.arange(len(items), dtype=np.int32)
+    return columns
+
+
+def _tiles(size: int) -> list[slice]:
+    return [slice(start, min(start + _TILE, size)) for start in range(0, size, _TILE)]
+
+
+def _add_products(sums: Sequence[tuple[NDArray[np.float32], csr_array, csr_array]]) -> None:
+    """Add left' right to ``out`` in place, for each (out, left, right); the outs are (H, H), as are the products.
+
+    Each thread has rows of its own.
+    """
+    terms = [(out.reshape(-1), left.T.tocsr(), right) for out, left, right in sums]
+    size = len(sums[0][0])
+
+    def add(tile: slice) -> None:
+        for flat, rows, right in terms:
+            product = rows[tile] @ right
+            index = np.repeat(np.arange(tile.start, tile.stop) * size, np.diff(product.indptr))
+            index += product.indices
+            flat[index] += product.data
+
+    for _ in map_in_threads(add, _tiles(size)):
+        pass
+
+
+def _transposed_in_place(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The transpose of a square matrix, in the same memory."""
+    for rows in _tiles(len(matrix)):
+        corner = matrix[rows, rows].T.copy()
+        below = matrix[rows.stop :, rows].T.copy()
+        matrix[rows.stop :, rows] = matrix[rows, rows.stop :].T
+        matrix[rows, rows.stop :] = below
+        matrix[rows, rows] = corner
+    return matrix

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from recommendations.algorithms.content import cold_start
 from recommendations.algorithms.content.cold_start import FoldIn, FoldInConfig
 from recommendations.algorithms.content.lsa import MovieContent
 
@@ -83,6 +84,25 @@ def test_above_the_cap_the_most_liked_movies_are_learned_from():
     assert capped.predict_ratings(contents, vectors).shape == (200, 5)
     for one, other in zip(capped.predict(contents, vectors), alone.predict(contents, vectors), strict=True):
         assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_movies_without_likes_are_not_learned_from():
+    contents, vectors, factors = world()
+    wrong = tuple(np.where(np.arange(200)[:, None] < 150, values, 9.0).astype(np.float32) for values in factors)
+    likes = np.where(np.arange(200) < 150, 3.0, 0.0)
+    cut = FoldIn().fit(contents[:150], vectors[:150], (factors[0][:150], factors[1][:150]), likes[:150])
+    model = FoldIn().fit(contents, vectors, wrong, likes)
+
+    assert np.array_equal(model.predict(contents, vectors), cut.predict(contents, vectors))
+
+
+def test_many_movies_are_predicted_in_blocks(monkeypatch):
+    contents, vectors, factors = world()
+    model = FoldIn().fit(contents, vectors, factors, np.ones(200))
+    whole = model.predict(contents, vectors)
+    monkeypatch.setattr(cold_start, "_BLOCK", 7)
+
+    assert np.allclose(model.predict(contents, vectors), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize(

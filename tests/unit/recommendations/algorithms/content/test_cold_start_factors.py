@@ -59,6 +59,19 @@ def test_reserved_dimensions_stay_free(fitted):
     assert beside[:, 9:].any()
 
 
+def test_outside_the_head_of_the_autoencoder_free_dimensions_stay_zero(fitted):
+    learned, _, likes = fitted
+    head = np.array([0, 1, 4, 5, 9, 12])
+    autoencoder = LinearAutoencoder().fit(two_tastes().likes()[:, head])
+    query, beside = cold_start_factors(learned, autoencoder, likes, ColdStartFactorsConfig(), head=head)
+
+    others = np.setdiff1d(np.arange(24), head)
+    assert query[head, 4:].any(axis=1).all()
+    assert not query[others, 4:].any()
+    assert not beside[others].any()
+    assert (query[:, :4] == learned[0][:, :4]).all()
+
+
 def test_a_size_of_nothing_is_refused():
     with pytest.raises(ValueError, match="size"):
         ColdStartFactorsConfig(size=0.0)
@@ -75,3 +88,19 @@ def test_training_publishes_both_in_one_space():
     # Movie 25 is of the odd movies' genre, 26 of the even ones'.
     assert odd @ unrated[0] > even @ unrated[0]
     assert even @ unrated[1] > odd @ unrated[1]
+
+
+def test_movies_outside_the_few_shot_head_are_learned_and_get_queries_from_content():
+    data = two_tastes()
+    likes = np.bincount(data.items)
+    config = TrainingConfig(evaluated_people=0, rating=None, newcomers=FewShotConfig(rank=4, max_items=16))
+    model = train(data, catalogue(26), config)
+    tail = np.sort(np.argsort(-likes, kind="stable")[16:])
+
+    assert model.trained.tolist() == [True] * 24 + [False] * 2
+    assert not model.item_factors[:24, 4:].any()
+    queries, items = model.query_factors, model.item_factors
+    for movie in tail.tolist():
+        alike, other = slice(movie % 2, 24, 2), slice(1 - movie % 2, 24, 2)
+        assert queries[movie] @ items[alike].mean(axis=0) > queries[movie] @ items[other].mean(axis=0)
+        assert queries[alike].mean(axis=0) @ items[movie] > queries[other].mean(axis=0) @ items[movie]

@@ -1,8 +1,10 @@
 """The speed layer's item-item model: first likes predict the rest, weak signals do not count, and its factors."""
 
 import numpy as np
+import pytest
 
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.rankers import first_likes
 from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
 
 
@@ -75,3 +77,57 @@ def test_directions_are_ordered_by_strength():
 
     assert (np.diff(strength) <= 1e-5).all()
     assert strength[0] > strength[-1]
+
+
+def _with_rare_items():
+    """Items 6, 7, 14 and 15 have fewer likes than the others of their taste."""
+    data = _two_tastes()
+    return data.take((data.items % 8 < 6) | (data.users % 3 > 0))
+
+
+def test_items_outside_the_head_follow_the_taste_of_their_likes():
+    model = FewShotItemModel(FewShotConfig(max_items=12, rank=6)).fit(_with_rare_items())
+    A, V = model.factorise(6)
+
+    assert model.head.tolist() == [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13]
+    assert model.weights.shape == (12, 12)
+    scores = A[[0, 8]] @ V.T
+    assert scores[0, [6, 7]].min() > 0.02 > scores[0, [14, 15]].max()
+    assert scores[1, [14, 15]].min() > 0.02 > scores[1, [6, 7]].max()
+    assert not A[[6, 7, 14, 15]].any()
+
+
+def test_items_that_nobody_likes_have_no_factors_outside_the_head():
+    data = _with_rare_items()
+    weights = np.where(data.items == 7, 0.7, 1).astype(np.float32)
+    data = Interactions.from_columns(data.users, data.items, timestamps=data.timestamps, weights=weights)
+    _, V = FewShotItemModel(FewShotConfig(max_items=12, rank=6)).fit(data).factorise(6)
+
+    assert not V[7].any()
+    assert V[6].any()
+
+
+def test_the_head_is_what_it_is_without_a_tail():
+    data = _with_rare_items()
+    head = FewShotItemModel(FewShotConfig(max_items=12, rank=6)).fit(data)
+    # Nobody's first likes are the rare items, which are the last.
+    alone = FewShotConfig(rank=6, first=(1, 2, 3), left=3)
+    cut = FewShotItemModel(alone).fit(data.take(data.items % 8 < 6), head.head)
+
+    assert np.corrcoef(head.weights.ravel(), cut.weights.ravel())[0, 1] > 0.95
+
+
+def test_blocks_of_people_add_up_to_the_same_model(monkeypatch):
+    config = FewShotConfig(max_items=12, rank=6)
+    whole = FewShotItemModel(config).fit(_with_rare_items())
+    monkeypatch.setattr(first_likes, "BLOCK_LIKES", 50)
+    blocks = FewShotItemModel(config).fit(_with_rare_items())
+
+    assert blocks.weights == pytest.approx(whole.weights, abs=1e-6)
+    assert blocks.factorise(6)[1][[6, 15]] == pytest.approx(whole.factorise(6)[1][[6, 15]], abs=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{"max_items": 0}, {"tail_regularization": 0.0}])
+def test_a_head_or_ridge_of_nothing_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        FewShotConfig(**wrong)
