@@ -236,15 +236,17 @@ class RankingEnsemble:
         interactions: over the same items as in ``fit``; users: positions of the people, all by default. block: people
         that are scored at a time, by each thread.
         """
-        everyone = np.arange(len(interactions.user_ids)) if users is None else users
-        likes, dislikes, seen = interactions.likes(), interactions.dislikes(), interactions.seen()
+        data = interactions.sorted()
         step = block or max(min(_BLOCK, _BLOCK_SCORES // max(self.item_count, 1)), 1)
+        total = len(data.user_ids) if users is None else len(users)
 
         def ranked(start: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-            rows = everyone[start : start + step]
-            return rows, *self.rank(likes[rows], dislikes[rows], seen[rows], n, candidates)
+            stop = min(start + step, total)
+            rows = np.arange(start, stop) if users is None else users[start:stop]
+            own = data.people(start, stop) if users is None else data.people_at(rows)
+            return rows, *self.rank(own.likes(), own.dislikes(), own.seen(), n, candidates)
 
-        return map_in_threads(ranked, range(0, len(everyone), step))
+        return map_in_threads(ranked, range(0, total, step))
 
 
 def split_head(counts: NDArray[np.float64], max_items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
