@@ -15,7 +15,7 @@ from events.kinds import Kind
 from events.weights import AGE_FACTOR_SQL
 from movies.db.binary_copy import copy_rows_out, row_type
 
-_BATCH_ROWS = 500_000
+_BATCH_ROWS = 250_000
 
 _RATINGS = """
     SELECT user_id::int8, movie_id::int8, {rating}::int2, value::float4, extract(epoch FROM rated_at)::int8
@@ -83,7 +83,7 @@ def training_data_read(*, user_ids: Collection[int] | None = None) -> FeedbackCo
 
 
 def training_data_blocks() -> Iterator[FeedbackColumns]:
-    """Everybody's ratings and other feedback in blocks of about half a million rows, by ascending user id.
+    """Everybody's ratings and other feedback in blocks of about a quarter of a million rows, by ascending user id.
 
     Each person's rows are in one block, in any order. One query, of which PostgreSQL sends as much as is read: it is
     under way until the last block has been taken.

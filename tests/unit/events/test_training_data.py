@@ -1,7 +1,9 @@
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from events import training_data
 from events.kinds import Kind
@@ -121,3 +123,25 @@ def test_reading_may_end_after_the_first_block(monkeypatch):
 
     assert len(expected) == 42
     assert rows() == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_recorded_meanwhile_is_in_no_block(monkeypatch):
+    people, movies = many_rows()
+    monkeypatch.setattr(training_data, "_BATCH_ROWS", 4)
+    blocks = training_data_blocks()
+    read = [next(blocks)]
+
+    def record() -> None:
+        Rating.objects.filter(user=people[-1]).update(value=1)
+        Interaction.objects.create(user=people[-1], movie=movies[0], kind="hide", occurred_at=MONDAY)
+        connection.close()
+
+    other = Thread(target=record)
+    other.start()
+    other.join()
+    read.extend(blocks)
+
+    assert sum(len(block) for block in read) == 42
+    assert not any((block.kinds == Kind.HIDE.code).any() or (block.ratings == 1).any() for block in read)
+    assert Kind.HIDE.code in training_data_read().kinds

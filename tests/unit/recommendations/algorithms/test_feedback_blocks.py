@@ -246,22 +246,3 @@ def test_chosen_people_have_their_entries(mapped, where):
         assert len(chosen.user_ids) == len(positions)
         for matrix in ("likes", "seen"):
             assert_same_matrix(getattr(chosen, matrix)(), getattr(data, matrix)()[np.array(positions, np.int64)])
-
-
-def test_a_full_disk_is_an_error_not_a_crash(mapped, monkeypatch):
-    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 -- the writer closes it.
-    monkeypatch.setattr(column_files, "_new_file", lambda folder: full)
-    columns = random_rows(np.random.default_rng(8))
-
-    with pytest.raises(OSError, match="No space left"):
-        merge_blocks(in_blocks(columns), folder=mapped)
-
-
-def test_blocks_need_every_column_of_one_length():
-    writer = column_files.ColumnsWriter({"users": np.int32, "items": np.int32}, None)
-
-    with pytest.raises(ValueError, match="every column"):
-        writer.append(users=np.zeros(2))
-    with pytest.raises(ValueError, match="one length"):
-        writer.append(users=np.zeros(2), items=np.zeros(3))
-    assert len(writer) == 0
