@@ -17,6 +17,8 @@ from scipy.sparse import csr_array
 from recommendations.algorithms.model_files import load_arrays, save_arrays
 
 _KIND = "lsa"
+# Movies that are encoded at once.
+_BLOCK = 1024
 _WORD = re.compile(r"[^\W_]{2,}")
 
 
@@ -110,20 +112,20 @@ class LsaEncoder:
 
         self._vocabulary, self._idf, self._components = {}, np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         self._stop_words = _stop_words()
-        documents = [_tokens(content, self._stop_words) for content in contents]
-        if not any(documents):
+        stop_words = self._stop_words
+        if not any(_tokens(content, stop_words) for content in contents):
             return self
         # A word that only one movie has relates it to no other; but in a tiny catalogue every word may be like that.
-        repeated = len(documents) > 100
+        repeated = len(contents) > 100
         vectorizer = TfidfVectorizer(
-            # Documents are lists of tokens already.
-            analyzer=_identity,
+            # Tokens are made one movie at a time: those of a whole catalogue take 10 KB a movie.
+            analyzer=lambda content: _tokens(content, stop_words),
             sublinear_tf=True,
             dtype=np.float32,
             min_df=2 if repeated else 1,
             max_features=self.max_features,
         )
-        matrix = vectorizer.fit_transform(documents)
+        matrix = vectorizer.fit_transform(contents)
         self._vocabulary = {word: int(column) for word, column in vectorizer.vocabulary_.items()}
         self._idf = np.asarray(vectorizer.idf_, np.float32)
         self._components = self._directions(csr_array(matrix))
@@ -164,12 +166,15 @@ class LsaEncoder:
         vectors = np.zeros((len(contents), self.dimensions), np.float32)
         if not self._vocabulary or not len(contents):
             return vectors
-        documents = [_tokens(content, self._stop_words, self._singulars) for content in contents]
-        projected = self._weights(documents) @ self._components.T
-        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
-        np.divide(projected, lengths, out=projected, where=lengths > 1e-6)
-        projected[lengths[:, 0] <= 1e-6] = 0
-        vectors[:, : projected.shape[1]] = projected
+        for start in range(0, len(contents), _BLOCK):
+            documents = [
+                _tokens(content, self._stop_words, self._singulars) for content in contents[start : start + _BLOCK]
+            ]
+            projected = self._weights(documents) @ self._components.T
+            lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+            np.divide(projected, lengths, out=projected, where=lengths > 1e-6)
+            projected[lengths[:, 0] <= 1e-6] = 0
+            vectors[start : start + _BLOCK, : projected.shape[1]] = projected
         return vectors
 
     def save(self, path: Path) -> None:
@@ -211,7 +216,3 @@ def _packed(words: Sequence[str]) -> NDArray[np.uint8]:
 
 def _unpacked(blob: NDArray[np.uint8]) -> list[str]:
     return blob.tobytes().decode().split("\n")
-
-
-def _identity(tokens: list[str]) -> list[str]:
-    return tokens

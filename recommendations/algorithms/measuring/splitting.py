@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.chunks import counts_by_user, rows_where
 from recommendations.algorithms.interactions import Interactions
 
 
@@ -30,22 +31,22 @@ def hold_out(
     if minimum < 2:
         raise ValueError(f"minimum must be 2 or more, not {minimum}.")
     rng = np.random.default_rng(seed)
-    liked = np.flatnonzero(interactions.weights > 0)
-    counts = np.bincount(interactions.users[liked], minlength=len(interactions.user_ids))
+    counts = counts_by_user(interactions, liked=True)
     eligible = np.flatnonzero(counts >= minimum)
     if people is not None and len(eligible) > people:
         eligible = np.sort(rng.choice(eligible, people, replace=False))
     chosen = np.zeros(len(counts), np.bool_)
     chosen[eligible] = True
-    rows = liked[chosen[interactions.users[liked]]]
+    users, weights = interactions.users, interactions.weights
+    rows = rows_where(len(interactions), lambda part: (weights[part] > 0) & chosen[users[part]])
     draw = rng.permutation(len(rows))
     key = draw if by == "random" else np.lexsort((draw, interactions.timestamps[rows])).argsort()
-    rows = rows[np.lexsort((-key, interactions.users[rows]))]
-    users = interactions.users[rows]
-    starts = np.searchsorted(users, users)
+    rows = rows[np.lexsort((-key, users[rows]))]
+    own = users[rows]
+    starts = np.searchsorted(own, own)
     place = np.arange(len(rows)) - starts
     held = np.zeros(len(interactions), np.bool_)
-    held[rows[place < np.maximum((counts[users] * share).astype(np.int64), 1)]] = True
+    held[rows[place < np.maximum((counts[own] * share).astype(np.int64), 1)]] = True
     return held
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.chunks import counts_by_user, rows_where
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.query_mixture import MixedSpace, join_item_factors
 from recommendations.algorithms.rankers.few_shot import CLEAR_LIKE
@@ -39,12 +40,14 @@ def next_item_factors(
 
     items: positions of the items that the model may learn; movie_ids: the catalogue, ascending, (M,); few_shot: its
     few-shot item factors, (M, d). Feedback of the same second gets a random order.
+
+    Memory: that of the fit, and about 60 bytes for each of ``config.max_picks``.
     """
-    chosen = np.flatnonzero((interactions.weights > 0) & np.isin(interactions.items, items))
+    chosen = _picks(interactions, items, config.max_picks, seed)
     draw = np.random.default_rng(seed).random(len(chosen))
     chosen = chosen[np.lexsort((draw, interactions.timestamps[chosen], interactions.users[chosen]))]
     users, weights = interactions.users[chosen], interactions.weights[chosen]
-    if not (np.bincount(users, minlength=1) > 1).any():
+    if not (users[1:] == users[:-1]).any():
         return None
     begins = np.concatenate([np.unique(users, return_index=True)[1], [len(users)]]).astype(np.int64)
     clear = weights >= CLEAR_LIKE
@@ -72,3 +75,21 @@ def next_item_factors(
     )
     joined = join_item_factors(few_shot, own, bias, known)
     return NextItemFactors(query_factors, joined, MixedSpace.measure(model.tables, joined, few_shot.shape[1]))
+
+
+def _picks(interactions: Interactions, items: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """Rows of positive feedback on the items; of randomly drawn people, with at most ``most``, if there are more."""
+    learned = np.zeros(len(interactions.item_ids), np.bool_)
+    learned[items] = True
+    counts = counts_by_user(interactions, liked=True)
+    drawn = np.ones(len(counts), np.bool_)
+    if counts.sum() > most:
+        order = np.random.default_rng([seed, 1]).permutation(len(counts))
+        drawn[order[np.cumsum(counts[order]) > most]] = False
+
+    def picked(part: slice) -> NDArray[np.bool_]:
+        kept: NDArray[np.bool_] = (interactions.weights[part] > 0) & learned[interactions.items[part]]
+        kept &= drawn[interactions.users[part]]
+        return kept
+
+    return rows_where(len(interactions), picked)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from events.weights import EventWeights
+from recommendations.algorithms.chunks import counts_by_user, rows_where
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.blending import LIST_SIZE, BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
@@ -110,11 +111,11 @@ def _sample_people(interactions: Interactions, most: int, seed: int) -> Interact
     """The interactions of randomly drawn people, at most ``most``; all if they are no more."""
     if len(interactions) <= most:
         return interactions
-    counts = np.bincount(interactions.users, minlength=len(interactions.user_ids))
+    counts = counts_by_user(interactions)
     order = np.random.default_rng(seed).permutation(len(counts))
     chosen = np.zeros(len(counts), np.bool_)
     chosen[order[np.cumsum(counts[order]) <= most]] = True
-    return interactions.take(chosen[interactions.users])
+    return interactions.take(rows_where(len(interactions), lambda part: chosen[interactions.users[part]]))
 
 
 def published_lists(model: TrainedModel, tasks: Sequence[ServingTask]) -> dict[int, ScoredItems]:

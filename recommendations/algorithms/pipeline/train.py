@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.chunks import likes_by_item
 from recommendations.algorithms.content.cold_start import FoldIn, FoldInConfig
 from recommendations.algorithms.content.cold_start_factors import ColdStartFactorsConfig, cold_start_factors
 from recommendations.algorithms.content.lsa import MovieContent
@@ -249,8 +250,7 @@ def _catalogue_factors(
     learned = FewShotItemModel(config.newcomers).fit(interactions, items).factorise(config.rank)
     # Nothing can be learned for a movie without a clear like: content predicts its factors.
     known = items[learned[0].any(axis=1) | learned[1].any(axis=1)]
-    liked = interactions.items[interactions.weights > 0]
-    likes = np.bincount(liked, minlength=len(interactions.item_ids))[items].astype(np.float64)
+    likes = likes_by_item(interactions)[items].astype(np.float64)
     reserved, seed = config.newcomers.rank, config.random_state
     head = np.searchsorted(items, model.head_items)
     beside = cold_start_factors(learned, model.autoencoder, likes, config.unrated, seed, head=head, reserved=reserved)

@@ -60,6 +60,10 @@ class NextItemConfig:
     scale: float = 0.08
     # At most this number of positions is trained on, over all passes: it bounds the time for large data.
     max_positions: int = 15_000_000
+    # People are drawn until they have this number of picks: it bounds the memory for large data.
+    max_picks: int = 5_000_000
+    # With more items, a step moves only the factors of its batch's items: its time does not grow with their number.
+    max_dense_items: int = 10_000
     random_state: int = 0
 
     @classmethod
@@ -78,6 +82,8 @@ class NextItemConfig:
             "least_batches",
             "horizon",
             "max_positions",
+            "max_picks",
+            "max_dense_items",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}.")

@@ -7,7 +7,8 @@ decay weights with the factors of the run's signals gives the decayed sums of al
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,29 @@ _MASKED = np.float32(-1e9)
 Arrays = dict[str, NDArray[np.float32]]
 
 
+@dataclass(frozen=True, slots=True)
+class RowGradient:
+    """The gradient of some rows of a table: ascending positions, int64 (m,), and float32 (m, d)."""
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    @classmethod
+    def sum(cls, rows: NDArray[np.integer], values: NDArray[np.float32]) -> Self:
+        """Sum the values (n, d) of each row, (n,)."""
+        found, place = np.unique(rows, return_inverse=True)
+        return cls(found.astype(np.int64), _sum_by_item(place, values, len(found)))
+
+    def __add__(self, other: Self) -> Self:
+        return self.sum(np.concatenate([self.rows, other.rows]), np.concatenate([self.values, other.values]))
+
+    def __truediv__(self, weight: np.float32) -> Self:
+        return type(self)(self.rows, self.values / weight)
+
+
+Gradients = dict[str, NDArray[np.float32] | RowGradient]
+
+
 def blas_threads() -> int:
     """How many threads linear algebra may use in this thread of the program, 1 or more."""
     return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
@@ -50,6 +74,8 @@ class Fit:
         self.weights = weights.astype(np.float32)
         liked = np.ones(len(weights), np.bool_) if sequences.liked is None else sequences.liked
         self.liked: NDArray[np.int64] = np.flatnonzero(liked)
+        # Whether gradients name the rows of the items' tables that a batch changes.
+        self.by_rows = sequences.item_count > config.max_dense_items
         self.parameters = self._start()
         self._lags()
 
@@ -104,9 +130,15 @@ class Fit:
                         adam.step(self.parameters, gradients, config.learning_rate * _schedule(step / total))
         return self.parameters
 
+    def row_sums(self, items: NDArray[np.integer], values: NDArray[np.float32]) -> NDArray[np.float32] | RowGradient:
+        """The sum of the values (n, d) of each item, of all items or of those that occur."""
+        if self.by_rows:
+            return RowGradient.sum(items, values)
+        return _sum_by_item(items, values, self.data.item_count)
+
     def _batch(
         self, starts: NDArray[np.int64], rng: np.random.Generator, step: int, pool: ThreadPoolExecutor
-    ) -> Arrays | None:
+    ) -> Gradients | None:
         """The gradients of the mean loss over a batch; None without a target."""
         count = min(self.config.negatives, self.data.item_count)
         sampled = np.sort(rng.choice(self.data.item_count, count, replace=False))
@@ -114,7 +146,7 @@ class Fit:
         column[sampled] = np.arange(count)
         parts = np.array_split(starts, PARTS)
 
-        def part(number: int) -> tuple[Arrays, float] | None:
+        def part(number: int) -> tuple[Gradients, float] | None:
             generator = np.random.Generator(np.random.SFC64([self.config.random_state, step, number]))
             return Part(self, parts[number], sampled, column, generator).gradients()
 
@@ -125,7 +157,7 @@ class Fit:
         gradients = found[0][0]
         for other, _ in found[1:]:
             for name, value in other.items():
-                gradients[name] += value
+                gradients[name] = gradients[name] + value  # type: ignore[operator]  # The same kind in every part.
         return {name: value / weight for name, value in gradients.items()}
 
 
@@ -182,7 +214,7 @@ class Part:
                 weights[:, k] *= by_time
         return weights.reshape(runs, len(decays) * RUN, width)
 
-    def gradients(self) -> tuple[Arrays, float] | None:
+    def gradients(self) -> tuple[Gradients, float] | None:
         """Gradients of the summed loss, and the sum of the weights; None without a target."""
         if not len(self.chosen):
             return None
@@ -203,10 +235,10 @@ class Part:
         d_sums = np.multiply(d_queries, P["gains"][None, :, None, :], out=sums)
         d_signals = self.decayed.transpose(0, 2, 1) @ d_sums.reshape(runs, K * RUN, d)
         d_signals *= kept[:, :, None]
-        found["A"] = _sum_by_item(items.ravel(), d_signals.reshape(-1, d), self.fit.data.item_count)
+        found["A"] = self.fit.row_sums(items.ravel(), d_signals.reshape(-1, d))
         return found, float(self.weights.sum())
 
-    def _hidden_and_loss(self, linear: NDArray[np.float32]) -> tuple[Arrays, NDArray[np.float32]]:
+    def _hidden_and_loss(self, linear: NDArray[np.float32]) -> tuple[Gradients, NDArray[np.float32]]:
         """Gradients of the hidden layer, the item factors and the bias; and of the linear query, (n, d)."""
         P, config = self.parameters, self.config
         centred = linear - linear.mean(axis=1, keepdims=True)
@@ -235,7 +267,7 @@ class Part:
         d_query += d_normal
         return found, d_query
 
-    def _loss(self, query: NDArray[np.float32]) -> tuple[Arrays, NDArray[np.float32]]:
+    def _loss(self, query: NDArray[np.float32]) -> tuple[Gradients, NDArray[np.float32]]:
         """Cross-entropy of each target against the sampled items that the person has not picked before.
 
         Returns gradients of V and b, and of the query, (n, d).
@@ -257,8 +289,11 @@ class Part:
         own = own * norm - self.weights
         d_query = np.asarray(scores @ factors, np.float32)
         d_query += own[:, None] * wanted
-        d_V = _sum_by_item(targets, own[:, None] * query, data.item_count)
-        d_V[self.sampled] += scores.T @ query
+        d_V, d_sampled = self.fit.row_sums(targets, own[:, None] * query), np.asarray(scores.T @ query, np.float32)
+        if isinstance(d_V, RowGradient):
+            d_V += RowGradient(self.sampled, d_sampled)
+        else:
+            d_V[self.sampled] += d_sampled
         d_b = np.bincount(targets, own, data.item_count).astype(np.float32)
         d_b[self.sampled] += scores.sum(axis=0)
         return {"V": d_V, "b": d_b}, d_query
@@ -302,17 +337,20 @@ class Adam:
         self.weight_decay = weight_decay
         self.steps = 0
 
-    def step(self, parameters: Arrays, gradients: Arrays, rate: float) -> None:
-        """Move the parameters in place; uses up the gradients."""
+    def step(self, parameters: Arrays, gradients: Gradients, rate: float) -> None:
+        """Move the parameters in place; uses up the gradients. Rows that a gradient does not name stay as they are."""
         self.steps += 1
         first, second = _BETAS
         unbias = np.float32((1 - second**self.steps) ** -0.5)
         for name, gradient in gradients.items():
-            value, mean, square = parameters[name], self.mean[name], self.square[name]
+            tables = parameters[name], self.mean[name], self.square[name]
+            by_rows = isinstance(gradient, RowGradient)
+            value, mean, square = (table[gradient.rows] for table in tables) if by_rows else tables
+            slope = gradient.values if by_rows else gradient
             own = rate if name in _DECAYING else 0.5 * rate
-            mean += np.float32(1 - first) * (gradient - mean)
-            square += np.float32(1 - second) * (np.square(gradient) - square)
-            root = np.sqrt(square, out=gradient)
+            mean += np.float32(1 - first) * (slope - mean)
+            square += np.float32(1 - second) * (np.square(slope) - square)
+            root = np.sqrt(square, out=slope)
             root *= unbias
             root += np.float32(1e-8)
             change = np.divide(mean, root, out=root)
@@ -320,3 +358,6 @@ class Adam:
             if name in _DECAYING:
                 value *= np.float32(1 - own * self.weight_decay)
             value -= change
+            if by_rows:
+                for table, rows in zip(tables, (value, mean, square), strict=True):
+                    table[gradient.rows] = rows

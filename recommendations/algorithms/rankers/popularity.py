@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.chunks import parts
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.top_n import top_n
 
@@ -79,12 +80,17 @@ class Popularity:
 
     def fit(self, interactions: Interactions) -> Self:
         """Count the entries with a rating; ages are measured from the newest of them."""
-        judged = np.isfinite(interactions.ratings)
-        items, ratings = interactions.items[judged], interactions.ratings[judged]
-        times = interactions.timestamps[judged]
-        weights = decay((times.max(initial=0) - times).astype(np.float64), self.config)
-        size = len(interactions.item_ids)
-        count = np.bincount(items, weights, minlength=size).astype(np.float64)
-        total = np.bincount(items, weights * ratings, minlength=size).astype(np.float64)
+        size, newest = len(interactions.item_ids), 0
+        for part in parts(len(interactions)):
+            judged = np.isfinite(interactions.ratings[part])
+            newest = int(interactions.timestamps[part].max(initial=newest, where=judged))
+        count, total = np.zeros(size), np.zeros(size)
+        for part in parts(len(interactions)):
+            judged = np.isfinite(interactions.ratings[part])
+            items, ratings = interactions.items[part][judged], interactions.ratings[part][judged]
+            age = (newest - interactions.timestamps[part][judged]).astype(np.float64)
+            weights = decay(age, self.config)
+            count += np.bincount(items, weights, minlength=size)
+            total += np.bincount(items, weights * ratings, minlength=size)
         self.item_scores = damped_popularity(count, total, self.config)
         return self

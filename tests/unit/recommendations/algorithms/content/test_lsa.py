@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from recommendations.algorithms.content import lsa
 from recommendations.algorithms.content.lsa import LsaEncoder, MovieContent
 from recommendations.algorithms.model_files import ModelFileError
 
@@ -24,6 +25,14 @@ def test_vectors_have_unit_length_and_are_padded():
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     assert not vectors[:, 5:].any()
+
+
+def test_movies_are_encoded_in_blocks(monkeypatch):
+    encoder = LsaEncoder(dimensions=3).fit(CATALOGUE)
+    whole = encoder.transform(CATALOGUE)
+    monkeypatch.setattr(lsa, "_BLOCK", 2)
+
+    assert encoder.transform(CATALOGUE) == pytest.approx(whole, abs=1e-6)
 
 
 def test_movies_with_similar_texts_are_closer():

@@ -1,5 +1,7 @@
 """The next-item factors of a training: which feedback teaches, and which movies get what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,17 @@ def test_clear_likes_are_the_targets_and_ties_get_a_random_order(monkeypatch):
     assert (picks.liked == (picks.items != 1)).all()
     orders = {tuple(own.tolist()) for own in picks.items.reshape(10, 3)}
     assert len(orders) > 1
+
+
+def test_above_the_limit_of_picks_some_people_teach_with_all_of_theirs(monkeypatch):
+    fitted = []
+    real = module.NextItemModel.fit
+    monkeypatch.setattr(module.NextItemModel, "fit", lambda model, picks: fitted.append(picks) or real(model, picks))
+    data = _data(people=10)
+    items, few_shot = np.arange(4), np.ones((4, 3), np.float32)
+    config = replace(CONFIG, max_picks=21)
+
+    found = next_item_factors(data, items, data.item_ids, few_shot, config=config, seed=0)
+
+    assert np.diff(fitted[0].begins).tolist() == [4] * 5
+    assert found.query_factors.any(axis=1).all()

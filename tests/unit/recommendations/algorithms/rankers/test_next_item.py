@@ -80,6 +80,46 @@ def _loss(fit, items, times, begins):
     return loss
 
 
+def test_gradients_by_rows_are_the_rows_of_dense_ones():
+    data = Sequences.from_interactions(_walks(items=30))
+    sampled = np.arange(0, 30, 3)
+    column = np.full(30, -1, np.int32)
+    column[sampled] = np.arange(10)
+    found = []
+    for most in (30, 29):
+        fit = next_item_fit.Fit(data, replace(SMALL, negatives=10, max_dense_items=most))
+        rng = np.random.default_rng(0)
+        found.append(next_item_fit.Part(fit, np.arange(2) * 64, sampled, column, rng).gradients()[0])
+    dense, by_rows = found
+    for name in ("A", "V"):
+        full = np.zeros_like(dense[name])
+        full[by_rows[name].rows] = by_rows[name].values
+        assert full == pytest.approx(dense[name], abs=1e-6)
+    assert by_rows["b"] == pytest.approx(dense["b"], abs=1e-6)
+
+
+def test_with_many_items_the_next_one_still_ranks_first():
+    model = NextItemModel(replace(SMALL, max_dense_items=1)).fit(Sequences.from_interactions(_walks()))
+    hits = 0
+    for last in range(12):
+        picks = (last - np.arange(4)) % 12
+        scores = model.scores(picks, np.arange(4)[::-1] * DAY)
+        scores[picks] = -np.inf
+        hits += int(scores.argmax() == (last + 1) % 12)
+    assert hits >= 11
+
+
+def test_with_many_items_a_step_leaves_the_others_where_they_are():
+    config = replace(SMALL, max_dense_items=1, passes=1, negatives=1)
+    data = Sequences.from_interactions(_walks())
+    wider = replace(data, item_count=500)
+    start = next_item_fit.Fit(wider, config).parameters
+    model = NextItemModel(config).fit(wider)
+
+    assert (model.query_factors[12:] == start["A"][12:]).all()
+    assert (model.query_factors[:12] != start["A"][:12]).any(axis=1).all()
+
+
 def test_the_same_data_gives_the_same_model_with_any_threads():
     data = Sequences.from_interactions(_walks(people=20))
     config = replace(SMALL, passes=2)
