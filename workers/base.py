@@ -1,10 +1,14 @@
-"""The base class of all tasks: retries and redelivery. Logging is in recsys_project.celery."""
+"""The base classes of all tasks: limits, retries and redelivery.
+
+workers.task_metrics counts and times them, recsys_project.celery logs them with the request id of their sender.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
@@ -19,7 +23,8 @@ _DAY = 86_400
 class BaseTask(MeasuredTask):
     """A task calls one service and is idempotent.
 
-    It is retried while the database is unavailable. A task whose process is killed returns to the queue; one that kills
+    It is retried while the database is unavailable. At the soft limit it fails by SoftTimeLimitExceeded; one that does
+    not end by that is killed at the hard limit. A task whose process is killed returns to the queue; one that kills
     its process each time is dropped after ``max_deliveries``, or it would be redelivered forever.
     """
 
@@ -30,6 +35,8 @@ class BaseTask(MeasuredTask):
     retry_backoff_max = 120
     retry_jitter = True
     max_deliveries = 3
+    soft_time_limit = settings.SHORT_TASK_SOFT_TIME_LIMIT
+    time_limit = settings.SHORT_TASK_TIME_LIMIT
 
     def run_delivered(self, *args: Any, **kwargs: Any) -> Any:
         if self._deliveries() <= self.max_deliveries:
@@ -46,3 +53,11 @@ class BaseTask(MeasuredTask):
             return int(cache.incr(key))
         except (RedisError, ValueError):
             return 1
+
+
+class TrainingTask(BaseTask):
+    """A task that may take hours."""
+
+    abstract = True
+    soft_time_limit = settings.CELERY_TASK_SOFT_TIME_LIMIT
+    time_limit = settings.CELERY_TASK_TIME_LIMIT

@@ -11,6 +11,7 @@ from recommendations.models.curation import (
 )
 from recommendations.models.experiments import Experiment, ExperimentArm
 from recommendations.models.group_lists import StoredGroupList
+from recommendations.models.heartbeats import TrainingHeartbeat
 from recommendations.models.lists import BatchRecommendation, PopularMovie
 from recommendations.models.readiness import MovieReadiness
 from recommendations.models.tuning import TuningRun, TuningTrial
@@ -45,6 +46,7 @@ __all__ = [
     "Scenario",
     "ScenarioVersion",
     "StoredGroupList",
+    "TrainingHeartbeat",
     "TuningRun",
     "TuningTrial",
     "VersionDecision",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, transaction
@@ -33,8 +34,8 @@ LOCK = "training"
 MANUAL = "manual"
 CRASHED = "the process that trained it ended without finishing"
 _DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, LockLostError)
-# Causes that a retry may cure: an unavailable service, a full disk or memory, a stopped process.
-_TRANSIENT = (*_DATABASE, RedisError, OSError, MemoryError, SystemExit, KeyboardInterrupt)
+# Causes that a retry may cure: an unavailable service, a full disk or memory, a stopped process, a time limit.
+_TRANSIENT = (*_DATABASE, RedisError, OSError, MemoryError, SystemExit, KeyboardInterrupt, SoftTimeLimitExceeded)
 
 
 class TrainingError(Exception):
@@ -48,6 +49,16 @@ class TrainingBusyError(TrainingError):
 def is_transient(error: BaseException) -> bool:
     """Whether a retry may succeed. Checks the error, its causes and its contexts."""
     return _is_any(error, _TRANSIENT)
+
+
+def failure_reason(error: BaseException) -> str:
+    """Why a training or tuning failed, for its row."""
+    if isinstance(error, TrainingError):
+        return str(error)
+    if _is_any(error, (SoftTimeLimitExceeded,)):
+        minutes = settings.CELERY_TASK_SOFT_TIME_LIMIT / 60
+        return f"it ran for more than {minutes:.0f} minutes (TASK_TIME_LIMIT_SECONDS)"
+    return f"{type(error).__name__}: {error}"
 
 
 def _is_any(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
@@ -108,7 +119,7 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
             ).first()
             if not held or mine is None or (mine.status == Status.READY and _is_any(error, _DATABASE)):
                 return
-            _end(mine, reason, retry=transient)
+            attempt_end(mine, reason, retry=transient)
     except Exception:
         logger.exception("training_failure_not_recorded", version=version.pk)
 
@@ -129,7 +140,7 @@ def trainings_sweep(*, locked: bool = False) -> int:
         if version.status == Status.READY:
             _publish_orphan(version)
         else:
-            _end(version, CRASHED, retry=True)
+            attempt_end(version, CRASHED, retry=True)
     versions_prune()
     artefacts_sweep()
     return len(orphans)
@@ -140,15 +151,15 @@ def _publish_orphan(version: ModelVersion) -> None:
     # A higher number does not mean newer: a retried training keeps its number.
     newer = ModelVersion.objects.live().filter(started_at__gt=version.started_at).first()
     if newer is not None:
-        _end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
+        attempt_end(version, f"version {newer.pk}, which is newer, went live before it", retry=False)
         return
     # Publishing itself may kill the process, so the attempts are limited.
     if version.attempts > settings.TRAINING_MAX_ATTEMPTS:
-        _end(version, f"{CRASHED} each time it was published", retry=False)
+        attempt_end(version, f"{CRASHED} each time it was published", retry=False)
         return
     # Rows and files were complete when it became ready, so anything missing was deleted since.
     if not MovieEmbedding.objects.filter(version=version).exists() or not artefacts_whole(version=version):
-        _end(version, f"{CRASHED}, and what it wrote is gone", retry=True)
+        attempt_end(version, f"{CRASHED}, and what it wrote is gone", retry=True)
         return
     ModelVersion.objects.filter(pk=version.pk).update(attempts=F("attempts") + 1)
     try:
@@ -157,11 +168,14 @@ def _publish_orphan(version: ModelVersion) -> None:
         raise TrainingBusyError(str(error)) from error
     except ValidationError as error:
         version.refresh_from_db()
-        _end(version, " ".join(error.messages), retry=True)
+        attempt_end(version, " ".join(error.messages), retry=True)
 
 
-def _end(version: ModelVersion, reason: str, *, retry: bool) -> None:
-    """Drop what the attempt wrote; its row then waits for the next attempt or has failed. A live version is kept."""
+def attempt_end(version: ModelVersion, reason: str, *, retry: bool) -> None:
+    """Drop what the attempt wrote; its row then waits for the next attempt or has failed. A live version is kept.
+
+    Call it with the training lock held.
+    """
     now = timezone.now()
     values: dict[str, object] = {"status": Status.FAILED, "error": reason[:2000], "finished_at": now}
     if retry and version.trigger != MANUAL:

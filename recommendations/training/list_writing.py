@@ -15,7 +15,7 @@ from movies.models import Movie
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.models import ModelVersion
 from recommendations.training.attempts import attempt_owned
-from recommendations.training.progress import VECTORS_SHARE, WRITE_SHARE, Progress
+from recommendations.training.progress import FILES_SHARE, VECTORS_SHARE, WRITE_SHARE, Progress
 from recommendations.vectors.artefacts import artefacts_save
 from recommendations.vectors.writing import embeddings_write
 
@@ -50,6 +50,7 @@ def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progr
             read_at=version.started_at or timezone.now(),
             rating_factors=model.rating_factors,
         )
+    progress("writing files", FILES_SHARE)
     with attempt_owned(version):
         artefacts_save(version=version, model=model)
 

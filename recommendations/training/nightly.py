@@ -36,14 +36,17 @@ def training_request(*, trigger: str, requested_by: User | None = None) -> Model
         return waiting
 
 
-def training_run_due(*, slot: datetime | None) -> ModelVersion | None:
-    """Run the training that is due, if any; do nothing while another runs. Ends attempts whose process is gone first.
+def training_run_due(*, slot: datetime | None, patience: float = 0.0, task_id: str = "") -> ModelVersion | None:
+    """Run the training that is due, if any; skip it while another runs. Ends attempts whose process is gone first.
 
     slot: the newest scheduled time of a nightly training, if there is a schedule; however long ago that is, one
-    training makes up for it. Raises TrainingError when the attempt fails: its row says what comes next.
+    training makes up for it. patience: seconds to wait for the lock, which PostgreSQL releases a moment after the
+    process that held it died. task_id: see training_run. Raises TrainingError when the attempt fails: its row says what
+    comes next.
     """
-    with session_lock(LOCK) as held:
+    with session_lock(LOCK, patience=patience) as held:
         if not held:
+            logger.info("training_skipped", reason="another training or tuning is running")
             return None
         trainings_sweep(locked=True)
         if slot is not None:
@@ -51,7 +54,7 @@ def training_run_due(*, slot: datetime | None) -> ModelVersion | None:
     now = timezone.now()
     waiting = ModelVersion.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Status.REQUESTED)
     version = waiting.order_by("pk").first()
-    return None if version is None else training_run(version=version)
+    return None if version is None else training_run(version=version, task_id=task_id)
 
 
 def night_request(*, slot: datetime) -> ModelVersion | None:

@@ -19,6 +19,8 @@ OnProgress = Callable[[str, float], None]
 READ_SHARE = 0.1
 WRITE_SHARE = 0.7
 VECTORS_SHARE = 0.9
+FILES_SHARE = 0.97
+COMPARED_SHARE = 0.99
 
 
 class Progress:

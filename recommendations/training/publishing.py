@@ -23,6 +23,8 @@ logger = structlog.get_logger(__name__)
 
 Status = ModelVersion.Status
 
+# The stage of a trained version that passed the gate, until it is live.
+PUBLISHING = "publishing"
 # A second or less on a small machine.
 LISTS_PER_DELETE = 20_000
 # Orders versions by age. Their numbers do not: a retried training keeps its number.
@@ -63,8 +65,8 @@ def version_publish(
             )
         retired = list(ModelVersion.objects.live().values_list("pk", flat=True))
         ModelVersion.objects.filter(pk__in=retired).update(status=Status.RETIRED)
-        version.status, version.live_at = Status.LIVE, timezone.now()
-        version.save(update_fields=["status", "live_at"])
+        version.status, version.live_at, version.stage = Status.LIVE, timezone.now(), "done"
+        version.save(update_fields=["status", "live_at", "stage"])
         on_flip(version, retired)
         invalidate_catalogue_on_commit()
     logger.info("version_published", version=version.pk, retired=retired, refusal=version.refusal)

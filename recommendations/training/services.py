@@ -25,17 +25,19 @@ from recommendations.training.attempts import (
     attempt_begin,
     attempt_failed,
     attempt_owned,
+    failure_reason,
     trainings_sweep,
 )
 from recommendations.training.config import training_config
 from recommendations.training.data_checks import model_check
 from recommendations.training.decisions import forced_publication_record
 from recommendations.training.gate import GateConfig, Trained, gate
+from recommendations.training.heartbeat import heartbeat
 from recommendations.training.incumbent import incumbent_read
 from recommendations.training.list_writing import results_write
 from recommendations.training.popular_movies import popular_refresh
-from recommendations.training.progress import OnProgress, Progress
-from recommendations.training.publishing import version_publish, versions_prune
+from recommendations.training.progress import COMPARED_SHARE, OnProgress, Progress
+from recommendations.training.publishing import PUBLISHING, version_publish, versions_prune
 from recommendations.training.reading import interactions_read
 from recommendations.vectors.contents import movie_contents_read
 
@@ -51,14 +53,16 @@ def training_run(
     on_progress: OnProgress | None = None,
     log_stages: bool = True,
     force: bool = False,
+    task_id: str = "",
 ) -> ModelVersion:
     """Train, evaluate, write and publish; the returned version is live, or refused with the reason in ``refusal``.
 
     version: a requested one; a new one is created by default. on_progress is called as each stage begins. log_stages:
     whether to log each stage; False where on_progress shows it in the same terminal. force: publish what the gate
-    refuses as well. Raises TrainingBusyError while another process trains, TrainingError when it fails: the live
-    version stays as it was; the failed one records the reason, waits for its next attempt unless it was started by
-    hand, and leaves no other rows. Must not run inside a transaction.
+    refuses as well. task_id: the Celery task that calls this, if one does. Raises TrainingBusyError while another
+    process trains, TrainingError when it fails: the live version stays as it was; the failed one records the reason,
+    waits for its next attempt unless it was started by hand, and leaves no other rows. Must not run inside a
+    transaction.
     """
     with session_lock(LOCK) as held:
         if not held:
@@ -66,19 +70,20 @@ def training_run(
         trainings_sweep(locked=True)
         version = attempt_begin(version=version, trigger=trigger)
         try:
-            with threadpool_limits(settings.TRAINING_THREADS or None):
+            with heartbeat(version, task_id=task_id), threadpool_limits(settings.TRAINING_THREADS or None):
                 return _train(version, Progress(version, on_progress, log_stages), force=force)
         except BaseException as error:
             # A time limit or an interrupt ends the training as well, and must not leave half of it behind.
+            reason = failure_reason(error)
             logger.error(
                 "training_failed",
                 version=version.pk,
-                reason=_reason(error),
+                reason=reason,
                 exc_info=None if isinstance(error, TrainingError) else error,
             )
-            attempt_failed(version=version, error=error, reason=_reason(error))
+            attempt_failed(version=version, error=error, reason=reason)
             if isinstance(error, Exception) and not isinstance(error, TrainingError):
-                raise TrainingError(_reason(error)) from error
+                raise TrainingError(reason) from error
             raise
 
 
@@ -91,6 +96,7 @@ def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVe
     with progress.timed("writing"):
         results_write(version=version, model=model, progress=progress)
     _describe(version, data, model, progress.seconds)
+    progress("comparing", COMPARED_SHARE)
     if not _finish(version, force=force):
         versions_prune()
         return version
@@ -153,7 +159,8 @@ def _finish(version: ModelVersion, *, force: bool) -> bool:
     version.refusal = gate(_trained(version), None if live is None else _trained(live), config)
     with attempt_owned(version):
         version.status = Status.REFUSED if version.refusal and not force else Status.READY
-        version.stage, version.progress, version.error = "done", 1.0, ""
+        version.stage = "done" if version.status == Status.REFUSED else PUBLISHING
+        version.progress, version.error = 1.0, ""
         version.finished_at = timezone.now()
         version.save()
     if version.status == Status.REFUSED:
@@ -175,7 +182,3 @@ def _refresh_popular() -> None:
     except Exception:
         logger.exception("popular_not_refreshed")
         close_broken_connection()
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}"

@@ -9,6 +9,7 @@ from statistics import median
 from django.utils import timezone
 
 from recommendations.models import ModelVersion
+from recommendations.training.heartbeat import heartbeat_age
 
 Status = ModelVersion.Status
 # The finished trainings whose durations the next one is expected to take.
@@ -19,7 +20,11 @@ _LEAST_PROGRESS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class TrainingNow:
-    """A training that waits or runs. progress: 0 to 1; seconds and remaining: None where they cannot be known."""
+    """A training that waits or runs.
+
+    progress: 0 to 1; seconds and remaining: None where they cannot be known; heartbeat: seconds since its process last
+    showed that it lives, None while it waits.
+    """
 
     version_id: int
     status: str
@@ -30,6 +35,7 @@ class TrainingNow:
     error: str
     seconds: float | None
     remaining: float | None
+    heartbeat: float | None
 
 
 def trainings_now() -> list[TrainingNow]:
@@ -38,7 +44,9 @@ def trainings_now() -> list[TrainingNow]:
     The remaining time is that of the median of the last trainings; without any, what the progress so far leaves.
     """
     rows = list(
-        ModelVersion.objects.filter(status__in=[Status.REQUESTED, Status.TRAINING, Status.READY]).order_by("pk")
+        ModelVersion.objects.filter(status__in=[Status.REQUESTED, Status.TRAINING, Status.READY])
+        .select_related("heartbeat")
+        .order_by("pk")
     )
     usual = _usual_seconds() if rows else None
     return [_now(row, usual) for row in rows]
@@ -53,7 +61,16 @@ def _now(row: ModelVersion, usual: float | None) -> TrainingNow:
     elif seconds is not None and row.progress > _LEAST_PROGRESS:
         remaining = seconds * (1 - row.progress) / row.progress
     return TrainingNow(
-        row.pk, row.status, row.stage, row.progress, row.attempts, row.not_before, row.error, seconds, remaining
+        row.pk,
+        row.status,
+        row.stage,
+        row.progress,
+        row.attempts,
+        row.not_before,
+        row.error,
+        seconds,
+        remaining,
+        heartbeat_age(row),
     )
 
 

@@ -16,7 +16,15 @@ from recommendations.algorithms.feedback_blocks import reweigh
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackError, Trial, TuningResult, tune
 from recommendations.models import TuningRun, TuningTrial
-from recommendations.training.attempts import CRASHED, LOCK, TrainingBusyError, TrainingError, is_transient, retry_at
+from recommendations.training.attempts import (
+    CRASHED,
+    LOCK,
+    TrainingBusyError,
+    TrainingError,
+    failure_reason,
+    is_transient,
+    retry_at,
+)
 from recommendations.training.config import shipped_config, tuned_config
 from recommendations.training.reading import interactions_read
 
@@ -132,7 +140,7 @@ def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
 
 
 def _fail(run: TuningRun, error: BaseException) -> None:
-    reason = str(error) if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {error}"
+    reason = str(error) if isinstance(error, ValueError) else failure_reason(error)
     interrupted = not isinstance(error, TrainingError) and is_transient(error)
     try:
         close_broken_connection()

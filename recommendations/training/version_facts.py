@@ -8,6 +8,7 @@ from typing import Any
 from recommendations.models import ModelVersion
 from recommendations.training.comparison import rankable_versions, version_point
 from recommendations.training.gate import MEASURE
+from recommendations.training.heartbeat import heartbeat_age
 
 
 def version_summary(version: ModelVersion, *, kept: Collection[int]) -> dict[str, Any]:
@@ -16,6 +17,10 @@ def version_summary(version: ModelVersion, *, kept: Collection[int]) -> dict[str
     return {
         "version": version.pk,
         "status": version.status,
+        "stage": version.stage,
+        "progress": version.progress,
+        "attempts": version.attempts,
+        "heartbeat_seconds": heartbeat_age(version),
         "trigger": version.trigger,
         "kept": version.pk in kept,
         MEASURE: None if point is None else point.value,
@@ -33,18 +38,17 @@ def version_summary(version: ModelVersion, *, kept: Collection[int]) -> dict[str
 def version_summaries(limit: int) -> list[dict[str, Any]]:
     """The newest ``limit`` versions, the newest first. Two queries."""
     kept = _kept()
-    return [version_summary(version, kept=kept) for version in ModelVersion.objects.all()[:limit]]
+    versions = ModelVersion.objects.select_related("heartbeat")[:limit]
+    return [version_summary(version, kept=kept) for version in versions]
 
 
 def version_details(version: ModelVersion) -> dict[str, Any]:
-    """All that its row says, and the decisions about it, the newest first. Two queries."""
+    """All that its row says, and the decisions about it, the newest first. Three queries."""
     decisions = version.decisions.select_related("made_by")
     return {
         **version_summary(version, kept=_kept()),
         "requested_by": None if version.requested_by is None else str(version.requested_by),
-        "attempts": version.attempts,
-        "stage": version.stage,
-        "progress": version.progress,
+        "process": str(version.heartbeat.process) if hasattr(version, "heartbeat") else "",
         "started_at": version.started_at,
         "scheduled_for": version.scheduled_for,
         "peak_memory_mib": version.peak_memory_mib,

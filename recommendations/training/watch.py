@@ -25,6 +25,7 @@ logger = structlog.get_logger(__name__)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 ROLLED_BACK = "rolled back"
+OUTSIDE = "outside, not rolled back"
 
 
 def version_watch(*, now: datetime | None = None) -> ModelVersion | None:
@@ -104,7 +105,7 @@ def _roll_back(live: ModelVersion, noted: dict[str, Any]) -> ModelVersion | None
     except ValidationError as error:
         problem = " ".join(error.messages)
         logger.error("version_not_rolled_back", version=live.pk, reason=reason, problem=problem)
-        _note(live, noted | {"result": f"outside, not rolled back: {problem}"})
+        _note(live, noted | {"result": f"{OUTSIDE}: {problem}"})
         return None
     logger.error("version_rolled_back", version=live.pk, restored=restored.pk, reason=reason)
     return restored

@@ -15,8 +15,12 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A training or tuning is ended a minute before this limit, with the reason, and killed at it.
 CELERY_TASK_TIME_LIMIT = env.int("TASK_TIME_LIMIT_SECONDS", default=3 * 3600)
-CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
+CELERY_TASK_SOFT_TIME_LIMIT = max(CELERY_TASK_TIME_LIMIT - 60, CELERY_TASK_TIME_LIMIT * 9 // 10)
+# The same for every other task, so that one that hangs does not hold its worker for hours.
+SHORT_TASK_TIME_LIMIT = env.int("SHORT_TASK_TIME_LIMIT_SECONDS", default=1800)
+SHORT_TASK_SOFT_TIME_LIMIT = max(SHORT_TASK_TIME_LIMIT - 60, SHORT_TASK_TIME_LIMIT * 9 // 10)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Above the hard time limit, or a long training would be redelivered while it runs.
     "visibility_timeout": CELERY_TASK_TIME_LIMIT + 600,

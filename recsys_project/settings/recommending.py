@@ -65,6 +65,8 @@ TRAINING_NIGHTLY_HOURS = env.int("TRAINING_NIGHTLY_HOURS", default=12)
 # the next after TRAINING_RETRY_MINUTES, then after twice as long, and so on.
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_RETRY_MINUTES = env.float("TRAINING_RETRY_MINUTES", default=5)
+# A training without a heartbeat for so long hangs: it is ended and tried again. A heartbeat comes every ten seconds.
+TRAINING_STALLED_MINUTES = env.float("TRAINING_STALLED_MINUTES", default=5)
 # The gate refuses a version that lost more than this share of the live one's interactions, users or movies (1: off).
 # Deletions take a few percent in a night, and half is what is gone if one of two sources or shards is lost.
 GATE_MAX_SHRINK = env.float("GATE_MAX_SHRINK", default=0.3)

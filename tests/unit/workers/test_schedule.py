@@ -61,6 +61,7 @@ def test_every_scheduled_task_exists_and_goes_to_its_queue(delivered):
         "workers.tasks.refresh.popular": "default",
         "workers.tasks.refresh.embeddings": "default",
         "workers.tasks.watch.hourly": "default",
+        "workers.tasks.watch.trainings": "default",
         "workers.tasks.folding.hourly": "default",
     }
 

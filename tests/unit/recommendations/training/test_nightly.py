@@ -267,7 +267,7 @@ def test_an_orphan_that_cannot_be_published_is_given_up(world, monkeypatch, sett
 
 def test_what_staff_make_live_as_its_attempt_fails_stays_live(world, monkeypatch):
     """Published by somebody else between the failure and the moment at which its rows would be dropped."""
-    real = attempts._end
+    real = attempts.attempt_end
 
     def fails(**_):
         raise OSError("the disk is full")
@@ -278,7 +278,7 @@ def test_what_staff_make_live_as_its_attempt_fails_stays_live(world, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(training, "version_publish", fails)
-        patched.setattr(attempts, "_end", made_live_first)
+        patched.setattr(attempts, "attempt_end", made_live_first)
         with pytest.raises(training.TrainingError, match="the disk is full"):
             training.training_run()
 
