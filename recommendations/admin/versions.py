@@ -34,6 +34,7 @@ from recommendations.training.comparison import (
     rankable_versions,
 )
 from recommendations.training.decisions import version_publish_because, version_reject, version_rollback_because
+from recommendations.training.heartbeat import heartbeat_age
 from recommendations.training.nightly import training_request
 from recommendations.training.status import trainings_now
 from recsys_project.staff_admin.confirm import Confirmation, action_fields, confirm_page
@@ -79,7 +80,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
             "Training",
             {
                 "fields": [
-                    *("stage", "percent", "attempts", "not_before", "error"),
+                    *("stage", "percent", "attempts", "sign_of_life", "not_before", "error"),
                     *("scheduled_for", "created_at", "started_at", "finished_at"),
                 ]
             },
@@ -122,6 +123,14 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
     @admin.display(description="progress")
     def percent(self, version: ModelVersion) -> str:
         return f"{version.progress:.0%}"
+
+    @admin.display(description="last sign of life")
+    def sign_of_life(self, version: ModelVersion) -> str:
+        last = getattr(version, "heartbeat", None)
+        age = heartbeat_age(version)
+        if last is None:
+            return "-"
+        return f"{last}" if age is None else f"{last} ({age:.0f} s ago)"
 
     @admin.display(description="nDCG@10 (popularity)")
     def ndcg(self, version: ModelVersion) -> str:
@@ -301,6 +310,7 @@ class ModelVersionAdmin(AnnouncingAdmin, TrainedAdmin):
                 "error": row.error,
                 "seconds": None if row.seconds is None else round(row.seconds),
                 "remaining_seconds": None if row.remaining is None else round(row.remaining),
+                "heartbeat_seconds": None if row.heartbeat is None else round(row.heartbeat),
             }
             for row in trainings_now()
         ]

@@ -13,8 +13,9 @@ from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 
 from movies.models import Movie
-from recommendations.models import ModelVersion
+from recommendations.models import ModelVersion, TrainingHeartbeat, VersionDecision
 from recommendations.training.gate import MEASURE
+from recommendations.training.watch import OUTSIDE, ROLLED_BACK
 from recommendations.vectors.artefacts import artefacts_problem
 from recsys_project.health import live_version
 from recsys_project.metrics.state import gauge, gauges
@@ -37,9 +38,9 @@ _RECENT = """
 
 
 def model_metrics() -> Iterable[Metric]:
-    """The live version and trainings. Four queries of a small table."""
+    """The live version and trainings. Six queries of small tables."""
     now = timezone.now()
-    versions = ModelVersion.objects.only("pk", "status", "metrics", "started_at", "finished_at", "created_at")
+    versions = ModelVersion.objects.only("pk", "status", "metrics", "watch", "started_at", "finished_at", "created_at")
     live = versions.live().first()
     if live is not None:
         yield from _live(live, now)
@@ -68,11 +69,34 @@ def model_metrics() -> Iterable[Metric]:
         refused = finished.status == Status.REFUSED
         text = "Whether the gate refused the latest training: 1 or 0."
         yield from gauge("recsys_training_last_refused", text, refused)
+        text = "Whether the latest training failed, for good: 1 or 0."
+        yield from gauge("recsys_training_last_failed", text, finished.status == Status.FAILED)
     running = ModelVersion.objects.filter(status__in=[Status.TRAINING, Status.REQUESTED]).order_by("-progress")
     progress = running.values_list("progress", flat=True).first()
     yield from gauge("recsys_training_waiting", "Trainings that wait or run.", running.count())
     text = "Progress of the training that runs, 0 to 1; missing if none waits or runs."
     yield from gauge("recsys_training_progress_ratio", text, progress)
+    yield from _watched(live, now)
+
+
+def _watched(live: ModelVersion | None, now: datetime) -> Iterable[Metric]:
+    """Whether trainings live, and what the watch after publishing did. Two queries."""
+    running = TrainingHeartbeat.objects.filter(version__status__in=[Status.TRAINING, Status.READY])
+    last = running.order_by("at").values_list("at", flat=True).first()
+    text = "Seconds since the training that runs last showed that it lives; missing if none runs."
+    yield from gauge(
+        "recsys_training_heartbeat_age_seconds", text, None if last is None else (now - last).total_seconds()
+    )
+    withdrawn = VersionDecision.objects.filter(
+        kind=VersionDecision.Kind.WITHDRAWN, made_by=None, version__watch__result=ROLLED_BACK
+    )
+    back = withdrawn.values_list("made_at", flat=True).first()
+    text = "When the watch last rolled a version back, in seconds since 1970; missing if it never did."
+    yield from gauge("recsys_watch_rolled_back_timestamp_seconds", text, None if back is None else back.timestamp())
+    if live is not None:
+        text = "Whether the live version is outside its band and could not be rolled back: 1 or 0."
+        outside = str(live.watch.get("result", "")).startswith(OUTSIDE)
+        yield from gauge("recsys_watch_outside_band", text, outside)
 
 
 def _live(live: ModelVersion, now: datetime) -> Iterable[Metric]:

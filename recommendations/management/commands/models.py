@@ -155,12 +155,20 @@ def _list_table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(*columns, "reason", title="Model versions")
     for row in rows:
         table.add_row(
-            *(str(row["version"]), row["status"], row["trigger"], "yes" if row["kept"] else ""),
+            *(str(row["version"]), _status(row), row["trigger"], "yes" if row["kept"] else ""),
             *(_text(row[MEASURE]), _text(row[f"popularity {MEASURE}"])),
             *(f"{row['people']:,}", f"{row['interactions']:,}", _text(row["finished_at"]), row["reason"]),
         )
     table.caption = "kept: it has its lists and vectors, so it can be published"
     return table
+
+
+def _status(row: dict[str, Any]) -> str:
+    """The status, of a training that runs with its stage and the age of its heartbeat."""
+    if row["heartbeat_seconds"] is None:
+        return str(row["status"])
+    stage = f"{row['stage']} {row['progress']:.0%}, attempt {row['attempts']}"
+    return f"{row['status']}\n{stage}\nsign of life {row['heartbeat_seconds']:.0f} s ago"
 
 
 def _details_table(details: dict[str, Any]) -> Table:

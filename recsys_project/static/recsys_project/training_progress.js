@@ -19,6 +19,7 @@
     if (training.remaining_seconds === 0) parts.push("longer than usual");
     else if (training.remaining_seconds !== null) parts.push(`about ${minutes(training.remaining_seconds)} left`);
     if (training.attempts > 1) parts.push(`attempt ${training.attempts}`);
+    if (training.heartbeat_seconds > 60) parts.push(`no sign of life for ${minutes(training.heartbeat_seconds)}`);
     if (training.not_before) parts.push(`not before ${new Date(training.not_before).toLocaleTimeString()}`);
     return parts.join(", ");
   };
