@@ -46,6 +46,8 @@ from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 ALGORITHM = "linear autoencoder with ALS and neighbours"
 
 EVALUATED_AT = 10
+# The items in the autoencoder's matrix where serving is validated, on a sample: more take minutes and choose the same.
+_VALIDATED_ITEMS = 10_000
 
 # The regression, the query and item factors of the whole catalogue, and whether each was learned.
 _Catalogue = tuple[FoldIn | None, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
@@ -182,7 +184,8 @@ def _serving_choice(
     """Choose how the model is served, with a model of the same kind that is trained on the older interactions."""
     if config.serving_validation is None:
         return None
-    alike = replace(config, evaluated_people=0, rating=None, serving_validation=None)
+    ranker = replace(config.ranker, max_items=min(config.ranker.max_items, _VALIDATED_ITEMS))
+    alike = replace(config, ranker=ranker, evaluated_people=0, rating=None, serving_validation=None)
     with stages.stage("validating serving", 0.1):
         return choose_serving(
             interactions,
