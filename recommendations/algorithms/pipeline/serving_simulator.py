@@ -25,9 +25,13 @@ from recommendations.algorithms.listing.scoring import (
 from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.listing.session_query import UserProfile, build_user_profile
 from recommendations.algorithms.pipeline.next_item_factors import NextItemFactors
+from recommendations.algorithms.pipeline.serving_tasks import ServingTask
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig
 from recommendations.algorithms.top_n import top_n
+
+# Tasks whose scores of all items are in memory at once.
+_BLOCK = 64
 
 
 @dataclass(slots=True)
@@ -107,7 +111,42 @@ class ServingSimulator:
         """
         config = RankingConfig(blending or self.parameters.blend)
         profile = self._profile(signals, kinds, ratings, newer, timestamps)
-        pool = self._gather(profile, seen, n, config=config, batch=batch or ScoredItems())
+        (nearest,) = self._nearest([profile], [seen])
+        return self._ranked(profile, seen, n, nearest, config=config, batch=batch or ScoredItems())
+
+    def recommend_all(
+        self, tasks: Sequence[ServingTask], batches: Sequence[ScoredItems | None], n: int
+    ) -> NDArray[np.int64]:
+        """The best ``n`` positions for each task, as from ``recommend``: int64 (tasks, n).
+
+        batches: each person's nightly list. The nearest items of _BLOCK tasks are searched at once, because one product
+        of matrices is many times faster than its rows alone.
+        """
+        config = RankingConfig(self.parameters.blend)
+        lists = np.full((len(tasks), n), -1, np.int64)
+        for start in range(0, len(tasks), _BLOCK):
+            own = tasks[start : start + _BLOCK]
+            profiles = [
+                self._profile(task.signals.tolist(), task.kinds, task.ratings.tolist(), task.newer, task.timestamps)
+                for task in own
+            ]
+            nearest = self._nearest(profiles, [task.seen for task in own])
+            for place, (task, profile) in enumerate(zip(own, profiles, strict=True)):
+                batch = batches[start + place] or ScoredItems()
+                lists[start + place] = self._ranked(profile, task.seen, n, nearest[place], config=config, batch=batch)
+        return lists
+
+    def _ranked(
+        self,
+        profile: UserProfile | None,
+        seen: NDArray[np.int64],
+        n: int,
+        nearest: NDArray[np.int64],
+        *,
+        config: RankingConfig,
+        batch: ScoredItems,
+    ) -> NDArray[np.int64]:
+        pool = self._gather(profile, seen, n, nearest, config=config, batch=batch)
         ranked = rank(pool, config).item_ids[:n]
         return np.concatenate([ranked, np.full(n - len(ranked), -1, np.int64)])
 
@@ -116,13 +155,14 @@ class ServingSimulator:
         profile: UserProfile | None,
         seen: NDArray[np.int64],
         n: int,
+        nearest: NDArray[np.int64],
         *,
         config: RankingConfig,
         batch: ScoredItems,
     ) -> CandidatePool:
         weights = config.weights(has_batch=bool(len(batch)), profile=profile)
         popular = self._popular(seen, POPULAR_CANDIDATES) if weights["popular"] else ScoredItems()
-        nearest = self._nearest(profile, seen) if weights["realtime"] else np.empty(0, np.int64)
+        nearest = nearest if weights["realtime"] else np.empty(0, np.int64)
         lists = {"batch": batch, "popular": popular}
         ids = np.array(sorted(candidate_ids(lists.values(), nearest.tolist(), seen.tolist())), np.int64)
         missing = n - len(ids)
@@ -168,17 +208,29 @@ class ServingSimulator:
         known = self.next_item.query_factors[positions[own]]
         return mix_queries(profile, known, times, self.next_item.space, self.parameters.mixture)
 
-    def _nearest(self, profile: UserProfile | None, seen: NDArray[np.int64]) -> NDArray[np.int64]:
-        if profile is None or not profile.positive:
-            return np.empty(0, np.int64)
-        scores = self.item_factors @ profile.query
-        scores[seen] = -np.inf
-        scores[~self._has_factors] = -np.inf
-        positions, _ = top_n(scores[None], REALTIME_CANDIDATES)
-        return positions[0][positions[0] >= 0]
+    def _nearest(
+        self, profiles: Sequence[UserProfile | None], seen: Sequence[NDArray[np.int64]]
+    ) -> list[NDArray[np.int64]]:
+        """The unseen items nearest to each profile's query, best first; none for a profile that likes nothing."""
+        found = [np.empty(0, np.int64) for _ in profiles]
+        queries = {
+            place: profile.query for place, profile in enumerate(profiles) if profile is not None and profile.positive
+        }
+        if not queries:
+            return found
+        scores = np.stack(list(queries.values())) @ self.item_factors.T
+        scores[:, ~self._has_factors] = -np.inf
+        for row, place in enumerate(queries):
+            scores[row, seen[place]] = -np.inf
+        positions, _ = top_n(scores, REALTIME_CANDIDATES)
+        for row, place in enumerate(queries):
+            found[place] = positions[row][positions[row] >= 0].astype(np.int64)
+        return found
 
     def _popular(self, exclude: NDArray[np.int64], limit: int) -> ScoredItems:
-        head = self.popular[~np.isin(self.popular, exclude)][:limit]
+        # Enough for ``limit`` others, even if all of ``exclude`` are among them.
+        head = self.popular[: limit + len(exclude)]
+        head = head[~np.isin(head, exclude)][:limit]
         return ScoredItems(head, self.popularity[head])
 
 

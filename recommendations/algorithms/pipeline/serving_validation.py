@@ -155,21 +155,10 @@ class _Trial:
         """nDCG@10 of the chosen tasks, NaN for the others, float64 (tasks,)."""
         simulator = ServingSimulator.from_model(self._model, self._popularity, parameters, self._weights)
         rows = np.flatnonzero(chosen)
-        lists = np.full((len(rows), MEASURED_AT), -1, np.int64)
-        for place, row in enumerate(rows.tolist()):
-            task = self.tasks[row]
-            lists[place] = simulator.recommend(
-                task.signals.tolist(),
-                task.ratings.tolist(),
-                task.seen,
-                MEASURED_AT,
-                batch=self._batch[row],
-                newer=task.newer,
-                kinds=task.kinds,
-                timestamps=task.timestamps,
-            )
+        tasks, batches = [self.tasks[row] for row in rows], [self._batch[row] for row in rows]
+        lists = simulator.recommend_all(tasks, batches, MEASURED_AT)
         out = np.full(len(self.tasks), np.nan)
-        out[rows] = metrics.ndcg(lists, relevant_matrix([self.tasks[row] for row in rows], self._width), MEASURED_AT)
+        out[rows] = metrics.ndcg(lists, relevant_matrix(tasks, self._width), MEASURED_AT)
         return out
 
     @property

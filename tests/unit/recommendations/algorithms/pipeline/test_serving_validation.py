@@ -8,8 +8,15 @@ import pytest
 from recommendations.algorithms.configs import config_from_json
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.serving_parameters import ServingParameters
-from recommendations.algorithms.pipeline import serving_validation
-from recommendations.algorithms.pipeline.serving_validation import ServingValidationConfig, choose_serving
+from recommendations.algorithms.measuring.splitting import split_at
+from recommendations.algorithms.pipeline import serving_simulator, serving_validation
+from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
+from recommendations.algorithms.pipeline.serving_tasks import first_like_tasks, followed_tasks
+from recommendations.algorithms.pipeline.serving_validation import (
+    ServingValidationConfig,
+    choose_serving,
+    published_lists,
+)
 from recommendations.algorithms.pipeline.train import TrainingConfig, train
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.algorithms.rankers.next_item import NextItemConfig
@@ -71,6 +78,37 @@ def test_without_a_validation_nothing_is_chosen(data):
 def test_data_without_times_is_served_with_the_defaults(data):
     untimed = replace(data[0], timestamps=np.zeros(len(data[0]), np.int64))
     assert train(untimed, data[1], CHOSEN).serving is None
+
+
+def test_many_lists_at_once_are_those_made_one_by_one(data, monkeypatch):
+    monkeypatch.setattr(serving_simulator, "_BLOCK", 7)
+    model = train(*data, SMALL)
+    moment, _ = split_at(data[0].timestamps, share=0.2)
+    tasks = [
+        *followed_tasks(data[0], moment, model.movie_ids, people=20),
+        *first_like_tasks(data[0], 0, model.movie_ids, people=10),
+    ]
+    lists = published_lists(model, tasks)
+    batches = [lists.get(task.person) if task.known else None for task in tasks]
+    simulator = ServingSimulator.from_model(model, PopularityConfig())
+
+    together = simulator.recommend_all(tasks, batches, 10)
+
+    assert len(tasks) > 14
+    assert any(batches)
+    assert not all(batches)
+    for task, batch, own in zip(tasks, batches, together.tolist(), strict=True):
+        alone = simulator.recommend(
+            task.signals.tolist(),
+            task.ratings.tolist(),
+            task.seen,
+            10,
+            batch=batch,
+            newer=task.newer,
+            kinds=task.kinds,
+            timestamps=task.timestamps,
+        )
+        assert own == alone.tolist()
 
 
 def test_large_data_is_sampled_by_person(data):
