@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.column_files import row_blocks
 from recommendations.algorithms.interactions import Interactions
-
-# Rows of a part.
-_ROWS = 1_000_000
-
-
-def parts(rows: int) -> Iterator[slice]:
-    """Slices that cover ``rows`` rows in order."""
-    for start in range(0, rows, _ROWS):
-        yield slice(start, min(start + _ROWS, rows))
 
 
 def rows_where(rows: int, chosen: Callable[[slice], NDArray[np.bool_]]) -> NDArray[np.int64]:
     """Positions of the rows that ``chosen`` selects: it is called with each part and returns a mask of its rows."""
-    found = [part.start + np.flatnonzero(chosen(part)) for part in parts(rows)]
+    found = [part.start + np.flatnonzero(chosen(part)) for part in row_blocks(rows)]
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
@@ -37,7 +29,7 @@ def likes_by_item(interactions: Interactions) -> NDArray[np.int64]:
 
 def _counts(interactions: Interactions, column: NDArray[np.int32], size: int, liked: bool) -> NDArray[np.int64]:
     counts = np.zeros(size, np.int64)
-    for part in parts(len(interactions)):
+    for part in row_blocks(len(interactions)):
         values = column[part]
         counts += np.bincount(values[interactions.weights[part] > 0] if liked else values, minlength=size)
     return counts

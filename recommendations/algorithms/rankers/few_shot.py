@@ -23,8 +23,8 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.likes import as_likes
 from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS
+from recommendations.algorithms.mapped import local_likes
 from recommendations.algorithms.rankers.first_likes import FirstLikeWeights, LikesInOrder
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
 from recommendations.algorithms.threads import map_in_threads
@@ -112,7 +112,7 @@ class FewShotItemModel:
         items = np.arange(len(interactions.item_ids)) if items is None else items
         self._likes = LikesInOrder(interactions, items, self.config.random_state)
         self.head = _most_liked(self._likes.item_counts, self.config.max_items)
-        self._model.fit(as_likes(interactions.likes()).over(items[self.head]))
+        self._model.fit(local_likes(interactions).over(items[self.head]))
         B = self._first_likes(self._likes)
         if B is not None:
             np.fill_diagonal(B, 0.0)

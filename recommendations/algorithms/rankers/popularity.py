@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.algorithms.chunks import parts
+from recommendations.algorithms.column_files import row_blocks
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.top_n import top_n
 
@@ -81,11 +81,11 @@ class Popularity:
     def fit(self, interactions: Interactions) -> Self:
         """Count the entries with a rating; ages are measured from the newest of them."""
         size, newest = len(interactions.item_ids), 0
-        for part in parts(len(interactions)):
+        for part in row_blocks(len(interactions)):
             judged = np.isfinite(interactions.ratings[part])
             newest = int(interactions.timestamps[part].max(initial=newest, where=judged))
         count, total = np.zeros(size), np.zeros(size)
-        for part in parts(len(interactions)):
+        for part in row_blocks(len(interactions)):
             judged = np.isfinite(interactions.ratings[part])
             items, ratings = interactions.items[part][judged], interactions.ratings[part][judged]
             age = (newest - interactions.timestamps[part][judged]).astype(np.float64)
