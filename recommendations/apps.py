@@ -18,10 +18,14 @@ class RecommendationsConfig(AppConfig):
             remove_lists_on_commit,
             taste_delete,
         )
-        from recommendations.training.settings_check import check_gate_settings  # noqa: PLC0415
+        from recommendations.training.settings_check import (  # noqa: PLC0415
+            check_engine_settings,
+            check_gate_settings,
+        )
 
         register(check_serving_config)
         register(check_event_weights)
+        register(check_engine_settings)
         register(check_gate_settings)
         register(check_experiments, Tags.database)
         register_references(*MOVIE_REFERENCES)

@@ -214,6 +214,8 @@ def logging_config(level: str) -> dict[str, Any]:
             "amqp": quiet,
             "kombu": quiet,
             "psycopg.pool": quiet,
+            # A line for each connection to Spark's Java process.
+            "py4j": quiet,
         },
     }
 

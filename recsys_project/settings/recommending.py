@@ -59,6 +59,20 @@ TRAINING_SERVING_VALIDATION = env.bool("TRAINING_SERVING_VALIDATION", default=Tr
 VECTOR_INDEX_MIN_MOVIES = env.int("VECTOR_INDEX_MIN_MOVIES", default=3000)
 # Threads for linear algebra; 0 uses one per core.
 TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
+# What does the people-sized work of a training: local (the threads of the trainer), or spark (the executors of a
+# cluster; requirements-spark.txt and Java 17).
+TRAINING_ENGINE = env.str("TRAINING_ENGINE", default="local")
+# The address of a standalone cluster, spark://host:7077; several masters separated by commas.
+TRAINING_SPARK_MASTER = env.str("TRAINING_SPARK_MASTER", default="")
+# A folder that the trainer and all workers of the cluster see at the same path; trainings exchange files there.
+TRAINING_SPARK_FOLDER = Path(env.str("TRAINING_SPARK_FOLDER", default="") or MODEL_DIR / "spark")
+# Of an executor: the memory of its Java process, and its cores, each with a Python process; 0 takes a whole worker's.
+TRAINING_SPARK_EXECUTOR_MEMORY = env.str("TRAINING_SPARK_EXECUTOR_MEMORY", default="2g")
+TRAINING_SPARK_EXECUTOR_CORES = env.int("TRAINING_SPARK_EXECUTOR_CORES", default=0)
+# Into how many tasks a sum over all people is divided, two or three a core. The same number gives the same digits.
+TRAINING_SPARK_TASKS = env.int("TRAINING_SPARK_TASKS", default=64)
+# More options of Spark, as JSON: TRAINING_SPARK_OPTIONS='{"spark.cores.max": "64"}'.
+TRAINING_SPARK_OPTIONS = env.json_object("TRAINING_SPARK_OPTIONS")
 # A training up to this many hours before the scheduled time counts as that night's training, as one that was late.
 TRAINING_NIGHTLY_HOURS = env.int("TRAINING_NIGHTLY_HOURS", default=12)
 # The most attempts of a training or tuning whose process, database or disk fails. The second attempt starts at once,

@@ -1,0 +1,86 @@
+"""Interactions as Parquet files, one for a block of people, which every machine of a cluster reads.
+
+No Django: executors import this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recommendations.algorithms.interactions import Interactions
+
+# Interactions of a file: it takes 6 MB, and an executor some tens of MB for its matrices.
+PARTITION_ROWS = 1_000_000
+
+
+class FolderNotSharedError(OSError):
+    """A machine does not see a file of the shared folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The interactions of the people from ``start`` to before ``stop``, with ``width`` items, in a Parquet file."""
+
+    path: str
+    start: int
+    stop: int
+    width: int
+
+    def read(self) -> Interactions:
+        """The block of people, renumbered from 0; ratings and times are not in the file, and missing (NaN and 0).
+
+        Raises FolderNotSharedError.
+        """
+        try:
+            table = pl.read_parquet(self.path, memory_map=False)
+        except FileNotFoundError as error:
+            raise FolderNotSharedError(self.path) from error
+        rows = len(table)
+        return Interactions(
+            user_ids=np.arange(self.stop - self.start),
+            item_ids=np.arange(self.width),
+            users=table["user"].to_numpy(),
+            items=table["item"].to_numpy(),
+            weights=table["weight"].to_numpy(),
+            ratings=np.broadcast_to(np.float32(np.nan), rows),
+            timestamps=np.broadcast_to(np.int64(0), rows),
+            excludes=table["excludes"].to_numpy(),
+        )
+
+
+def partitions_write(interactions: Interactions, folder: Path, rows: int = PARTITION_ROWS) -> tuple[Partition, ...]:
+    """Write everybody's interactions in files of about ``rows`` each; a person's are in one. Raises OSError.
+
+    Memory: a file's columns, and a position for each interaction if the people are not in order.
+    """
+    users = interactions.users
+    order = None if _is_sorted(users) else np.argsort(users, kind="stable")
+    width, everyone = len(interactions.item_ids), len(interactions.user_ids)
+    counts = np.bincount(users, minlength=everyone)
+    ends = np.cumsum(counts)
+    edges = np.unique([0, *np.searchsorted(ends, np.arange(rows, len(users), rows)).tolist(), everyone]).tolist()
+    partitions = []
+    for place, (start, stop) in enumerate(pairwise(edges)):
+        first, last = int(ends[start] - counts[start]), int(ends[stop - 1])
+        chosen = slice(first, last) if order is None else order[first:last]
+        partition = Partition(str(folder / f"{place:06}.parquet"), start, stop, width)
+        pl.DataFrame(
+            {
+                "user": interactions.users[chosen] - np.int32(start),
+                "item": interactions.items[chosen],
+                "weight": interactions.weights[chosen],
+                "excludes": interactions.excludes[chosen],
+            }
+        ).write_parquet(partition.path, compression="zstd", compression_level=1, statistics=False)
+        partitions.append(partition)
+    return tuple(partitions)
+
+
+def _is_sorted(users: NDArray[np.int32]) -> bool:
+    return bool((users[1:] >= users[:-1]).all())
