@@ -18,6 +18,8 @@ needs_java = pytest.mark.skipif(which("java") is None, reason="Java is missing: 
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 OPTIONS = {
     "spark.driver.memory": "512m",
+    # A task that an executor lost runs again, one that fails by itself does so in vain.
+    "spark.task.maxFailures": "2",
     "spark.driver.extraJavaOptions": QUICK_JAVA,
     "spark.executor.extraJavaOptions": QUICK_JAVA,
 }

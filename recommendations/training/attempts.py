@@ -42,6 +42,10 @@ class TrainingError(Exception):
     """A training could not start or failed. The message is written for staff."""
 
 
+class RetriableTrainingError(TrainingError):
+    """A training failed for a reason that may have passed when it is tried again."""
+
+
 class TrainingBusyError(TrainingError):
     """Another training is running."""
 
@@ -110,7 +114,8 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
     If the training was complete and only the database failed, everything is kept and the next sweep publishes it. While
     the database is unavailable, or another process holds the lock, ending the attempt is left to the next sweep.
     """
-    transient = not isinstance(error, TrainingError) and is_transient(error)
+    is_known = isinstance(error, TrainingError)
+    transient = isinstance(error, RetriableTrainingError) or (not is_known and is_transient(error))
     try:
         close_broken_connection()
         with session_lock(LOCK) as held:

@@ -15,6 +15,7 @@ from movies.models import Movie
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
 from recommendations.models import ModelVersion
 from recommendations.training.attempts import attempt_owned
+from recommendations.training.engines.base import TrainingEngine
 from recommendations.training.progress import FILES_SHARE, VECTORS_SHARE, WRITE_SHARE, Progress
 from recommendations.vectors.artefacts import artefacts_save
 from recommendations.vectors.writing import embeddings_write
@@ -31,14 +32,15 @@ _INSERT_LISTS = """
 """
 
 
-def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progress) -> None:
+def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progress, engine: TrainingEngine) -> None:
     """Write the version's lists, vectors and files, each in a transaction of its own.
 
-    The caller saves version.artefacts. Raises LockLostError as soon as another process owns the attempt, OSError.
+    engine: makes the lists; it must be open. The caller saves version.artefacts. Raises LockLostError as soon as
+    another process owns the attempt, OSError.
     """
     progress("writing lists", WRITE_SHARE)
     with attempt_owned(version):
-        lists_write(version=version, model=model, size=settings.BATCH_LIST_SIZE)
+        lists_write(version=version, model=model, size=settings.BATCH_LIST_SIZE, engine=engine)
     progress("writing vectors", VECTORS_SHARE)
     with attempt_owned(version):
         embeddings_write(
@@ -55,7 +57,7 @@ def results_write(*, version: ModelVersion, model: TrainedModel, progress: Progr
         artefacts_save(version=version, model=model)
 
 
-def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int:
+def lists_write(*, version: ModelVersion, model: TrainedModel, size: int, engine: TrainingEngine) -> int:
     """Write everybody's list of ``size`` published movies, and return how many people have one.
 
     Replaces lists that an earlier attempt of this version left behind.
@@ -63,7 +65,7 @@ def lists_write(*, version: ModelVersion, model: TrainedModel, size: int) -> int
     published = np.fromiter(Movie.objects.filter(status=Movie.Status.PUBLISHED).values_list("pk", flat=True), np.int64)
     blocks = (
         block
-        for users, movies, scores in model.lists(size, published)
+        for users, movies, scores in model.lists(size, published, everybody_by=engine.lists)
         for block in encode_lists(version.pk, users, movies, scores, model.predicted_ratings(users, movies))
     )
     columns = "version_id int8, user_id int8, movie_ids int4[], scores float4[], predicted_ratings float4[]"

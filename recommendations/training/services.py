@@ -31,6 +31,8 @@ from recommendations.training.attempts import (
 from recommendations.training.config import training_config
 from recommendations.training.data_checks import model_check
 from recommendations.training.decisions import forced_publication_record
+from recommendations.training.engines.base import TrainingEngine
+from recommendations.training.engines.selection import training_engine
 from recommendations.training.gate import GateConfig, Trained, gate
 from recommendations.training.heartbeat import heartbeat
 from recommendations.training.incumbent import incumbent_read
@@ -91,10 +93,12 @@ def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVe
     """The whole night: read, fit, write, ask the gate, publish, refresh the popular lists."""
     peak_memory_reset()
     with progress.timed("reading"):
-        data = _read(progress)
-    model = _fit(data, progress)
-    with progress.timed("writing"):
-        results_write(version=version, model=model, progress=progress)
+        engine = training_engine()
+    data = _read(progress)
+    with engine:
+        model = _fit(data, progress, engine)
+        with progress.timed("writing"):
+            results_write(version=version, model=model, progress=progress, engine=engine)
     _describe(version, data, model, progress.seconds)
     progress("comparing", COMPARED_SHARE)
     if not _finish(version, force=force):
@@ -122,9 +126,16 @@ def _read(progress: Progress) -> _Data:
     return _Data(config, interactions, movie_contents_read(), incumbent_read(interactions, config))
 
 
-def _fit(data: _Data, progress: Progress) -> TrainedModel:
+def _fit(data: _Data, progress: Progress, engine: TrainingEngine) -> TrainedModel:
     try:
-        model = train(data.interactions, data.contents, data.config, progress.of_pipeline, incumbent=data.incumbent)
+        model = train(
+            data.interactions,
+            data.contents,
+            data.config,
+            progress.of_pipeline,
+            incumbent=data.incumbent,
+            likes_of=engine.likes,
+        )
     except NothingToTrainOnError as error:
         raise TrainingError(str(error)) from error
     model_check(model)

@@ -69,8 +69,8 @@ TRAINING_SPARK_FOLDER = Path(env.str("TRAINING_SPARK_FOLDER", default="") or MOD
 # Of an executor: the memory of its Java process, and its cores, each with a Python process; 0 takes a whole worker's.
 TRAINING_SPARK_EXECUTOR_MEMORY = env.str("TRAINING_SPARK_EXECUTOR_MEMORY", default="2g")
 TRAINING_SPARK_EXECUTOR_CORES = env.int("TRAINING_SPARK_EXECUTOR_CORES", default=0)
-# Into how many tasks a sum over all people is divided, two or three a core. The same number gives the same digits.
-TRAINING_SPARK_TASKS = env.int("TRAINING_SPARK_TASKS", default=64)
+# Into how many tasks a sum over all people is divided, at least one a core. The same number gives the same digits.
+TRAINING_SPARK_TASKS = env.int("TRAINING_SPARK_TASKS", default=32)
 # More options of Spark, as JSON: TRAINING_SPARK_OPTIONS='{"spark.cores.max": "64"}'.
 TRAINING_SPARK_OPTIONS = env.json_object("TRAINING_SPARK_OPTIONS")
 # A training up to this many hours before the scheduled time counts as that night's training, as one that was late.

@@ -1,6 +1,7 @@
 """Training on a real Spark cluster on loopback: as on one machine, and the same where an executor is killed."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -8,12 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from accounts.models import User
+from events.models import Rating
+from movies.models import Movie
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.rankers.ensemble import RankingEnsemble
-from recommendations.training.attempts import TrainingError
+from recommendations.models import BatchRecommendation, ModelVersion
+from recommendations.training import services as training
+from recommendations.training.attempts import RetriableTrainingError, TrainingError
+from recommendations.training.engines import partitions
 from recommendations.training.engines.local import LocalEngine
 from tests import spark_work
-from tests.spark_cluster import OPTIONS, SparkCluster, needs_java, needs_pyspark, wait_until
+from tests.spark_cluster import OPTIONS, QUICK_JAVA, SparkCluster, needs_java, needs_pyspark, wait_until
 
 pytestmark = [needs_java, needs_pyspark]
 
@@ -28,9 +35,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
     running.stop()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small_and_quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partitions, "PARTITION_ROWS", 1500)
+        patch.setenv("SPARK_LAUNCHER_OPTS", QUICK_JAVA)
+        yield
+
+
 @pytest.fixture(scope="module")
 def config(cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from recommendations.training.engines.spark import SparkConfig  # noqa: PLC0415 -- needs pyspark.
+    from recommendations.training.engines.spark_session import SparkConfig  # noqa: PLC0415 -- needs pyspark.
 
     return SparkConfig(cluster.master, tmp_path_factory.mktemp("shared"), "512m", options=OPTIONS)
 
@@ -39,7 +54,7 @@ def config(cluster: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> A
 def engine(config: Any) -> Iterator[Any]:
     from recommendations.training.engines.spark import SparkEngine  # noqa: PLC0415 -- needs pyspark.
 
-    with SparkEngine(config, partition_rows=2000) as opened:
+    with SparkEngine(config) as opened:
         yield opened
 
 
@@ -63,6 +78,58 @@ def weights() -> np.ndarray:
 
 def joined(blocks: Any) -> tuple[np.ndarray, ...]:
     return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
+
+
+def make_site() -> None:
+    """People in four groups of taste."""
+    movies = Movie.objects.bulk_create(Movie(title=f"Film {n}", overview=f"words {n % 7}") for n in range(80))
+    people = User.objects.bulk_create(User(dataset="ml-test", dataset_user_id=n) for n in range(150))
+    rng = np.random.default_rng(0)
+    Rating.objects.bulk_create(
+        Rating(user=person, movie=movies[n], value=5 if n % 4 == place % 4 else 2)
+        for place, person in enumerate(people)
+        for n in rng.choice(80, 20, replace=False)
+    )
+
+
+def lists_of(version: ModelVersion) -> dict[int, tuple[list[int], list[float]]]:
+    rows = BatchRecommendation.objects.filter(version=version).order_by("user_id")
+    return {row.user_id: (row.movie_ids, row.scores) for row in rows}
+
+
+# The next two connect by themselves, and a process has one connection to Spark at a time: they come before those that
+# share one.
+def test_a_training_on_spark_publishes_the_same_lists(transactional_db, config, settings):
+    make_site()
+    settings.TRAINING_RATING_PREDICTION = settings.TRAINING_SERVING_VALIDATION = False
+    local = training.training_run(force=True)
+    settings.TRAINING_ENGINE, settings.TRAINING_SPARK_MASTER = "spark", config.master
+    settings.TRAINING_SPARK_FOLDER, settings.TRAINING_SPARK_OPTIONS = config.folder, OPTIONS
+    settings.TRAINING_SPARK_EXECUTOR_MEMORY = config.executor_memory
+
+    version = training.training_run(force=True)
+
+    assert ModelVersion.objects.get(status=ModelVersion.Status.LIVE) == version
+    ours, theirs = lists_of(version), lists_of(local)
+    assert ours.keys() == theirs.keys()
+    assert len(ours) == 150
+    overlap = [len(set(ours[user][0][:10]) & set(theirs[user][0][:10])) / 10 for user in ours]
+    assert np.mean(overlap) >= 0.99
+    differences = [np.subtract(ours[user][1], theirs[user][1]) for user in ours]
+    assert np.abs(np.concatenate(differences)).max() < 0.01
+    assert version.metrics["ndcg@10"] == pytest.approx(local.metrics["ndcg@10"], abs=0.005)
+    assert list(config.folder.iterdir()) == []
+
+
+def test_a_cluster_without_room_is_named(config, monkeypatch):
+    from recommendations.training.engines import spark_session  # noqa: PLC0415 -- needs pyspark.
+    from recommendations.training.engines.spark import SparkEngine  # noqa: PLC0415 -- needs pyspark.
+
+    monkeypatch.setattr(spark_session, "EXECUTOR_SECONDS", 1.0)
+
+    with pytest.raises(RetriableTrainingError, match="no executor started within 1 seconds: no worker of spark://"):
+        SparkEngine(replace(config, executor_memory="900g")).__enter__()
+    assert list(config.folder.iterdir()) == []
 
 
 def test_sums_are_those_of_one_machine(engine, interactions, weights):

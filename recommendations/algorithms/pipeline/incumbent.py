@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.likes import LikesOf, local_likes
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
@@ -36,9 +37,15 @@ class Incumbent:
     weights: NDArray[np.float32] | None = None
 
 
-def ranked_lists(ranker: EnsembleConfig, kept: Interactions, users: NDArray[np.int64], n: int) -> Lists:
+def ranked_lists(
+    ranker: EnsembleConfig,
+    kept: Interactions,
+    users: NDArray[np.int64],
+    n: int,
+    likes_of: LikesOf = local_likes,
+) -> Lists:
     """Fit on ``kept`` and rank for the people at positions ``users``, (people, n); the model is freed afterwards."""
-    model = RankingEnsemble(ranker).fit(kept.likes())
+    model = RankingEnsemble(ranker).fit(likes_of(kept))
     return np.vstack([positions for _, positions, _ in model.recommend(kept, n, users=users)])
 
 
@@ -51,19 +58,20 @@ def compare_with_incumbent(
     users: NDArray[np.int64],
     relevant: Any,
     measure: Callable[[Lists, Any], dict[str, float]],
+    likes_of: LikesOf = local_likes,
 ) -> dict[str, Any]:
     """The incumbent's quality on the candidate's split, and the 95% interval of the difference, paired by person.
 
     ours: the candidate's lists, (people, n). kept, held: the training part, and the mask (interactions,) of the rest.
-    relevant: the held-out likes, csr (people, items). measure: the means of all metrics. Takes as long as the
-    candidate's own evaluation; nothing if the configurations are the same.
+    relevant: the held-out likes, csr (people, items). measure: the means of all metrics. likes_of: see
+    ``train``. Takes as long as the candidate's own evaluation; nothing if the configurations are the same.
     """
     if incumbent.ranker is None:
         return {"live": {"version": incumbent.version, "same_configuration": True}}
     if incumbent.weights is not None:
         kept = replace(kept, weights=incumbent.weights[~held])
     n = ours.shape[1]
-    theirs = ranked_lists(incumbent.ranker, kept, users, n)
+    theirs = ranked_lists(incumbent.ranker, kept, users, n, likes_of)
     above = difference_interval(*(metrics.ndcg(ranked, relevant, n) for ranked in (ours, theirs)))
     return {
         "live": {"version": incumbent.version, **measure(theirs, relevant)},

@@ -23,6 +23,7 @@ from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.content.sentence_encoder import new_encoder
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.likes import LikesOf, local_likes
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out
@@ -125,11 +126,13 @@ def train(
     on_progress: OnProgress | None = None,
     *,
     incumbent: Incumbent | None = None,
+    likes_of: LikesOf = local_likes,
 ) -> TrainedModel:
     """Train on feedback and on the texts of the catalogue. The two need not cover the same movies.
 
     on_progress is called with each stage's name and the share of the training that is done, 0 to 1. incumbent: the
-    configuration of the live version, which the evaluation then measures as well.
+    configuration of the live version, which the evaluation then measures as well. likes_of: how the ranker reads
+    everybody's likes, in this process by default.
     The same input gives the same model. Raises NothingToTrainOnError if nobody likes anything.
     """
     config = config or TrainingConfig()
@@ -137,10 +140,10 @@ def train(
         raise NothingToTrainOnError("there is nothing to train on: nobody has liked, watched or viewed a movie")
     stages = _Stages(on_progress)
     with stages.stage("evaluating", 0.0):
-        measured = evaluate(interactions, config, incumbent)
+        measured = evaluate(interactions, config, incumbent, likes_of)
     choice = _serving_choice(interactions, contents, config, stages)
     with stages.stage("fitting", 0.3):
-        model = RankingEnsemble(config.ranker).fit(interactions.likes())
+        model = RankingEnsemble(config.ranker).fit(likes_of(interactions))
     contents = sorted(contents, key=lambda content: content.movie_id)
     with stages.stage("encoding texts", 0.4):
         encoder = new_encoder(config.encoder, config.content_dimensions, config.random_state).fit(contents)
@@ -284,7 +287,12 @@ def _catalogue_factors(
     return fold_in, A, V, trained
 
 
-def evaluate(interactions: Interactions, config: TrainingConfig, incumbent: Incumbent | None = None) -> dict[str, Any]:
+def evaluate(
+    interactions: Interactions,
+    config: TrainingConfig,
+    incumbent: Incumbent | None = None,
+    likes_of: LikesOf = local_likes,
+) -> dict[str, Any]:
     """Measure model, popularity and incumbent on held-out likes of a sample of people; empty if nobody has enough."""
     held = (
         hold_out(interactions, share=config.evaluated_share, people=config.evaluated_people, seed=config.random_state)
@@ -296,12 +304,14 @@ def evaluate(interactions: Interactions, config: TrainingConfig, incumbent: Incu
     kept, relevant = interactions.take(~held), interactions.take(held).likes()
     users = np.unique(interactions.users[held]).astype(np.int64)
     relevant = relevant[users]
-    ours = ranked_lists(config.ranker, kept, users, EVALUATED_AT)
+    ours = ranked_lists(config.ranker, kept, users, EVALUATED_AT, likes_of)
     theirs = _popular_lists(Popularity(config.popularity).fit(kept), kept, users)
     against_live = (
         {}
         if incumbent is None
-        else compare_with_incumbent(ours, incumbent, kept, held, users=users, relevant=relevant, measure=_measure)
+        else compare_with_incumbent(
+            ours, incumbent, kept, held, users=users, relevant=relevant, measure=_measure, likes_of=likes_of
+        )
     )
     above = difference_interval(*(metrics.ndcg(ranked, relevant, EVALUATED_AT) for ranked in (ours, theirs)))
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,11 @@ ENCODER_FILE = "encoder.npz"
 FOLD_IN_FILE = "fold_in.npz"
 NEXT_ITEM_FILE = "next_item.npz"
 LIST_FOLDER_FILE = "lists.npz"
+
+# Positions of people and of their items, and scores, in blocks: as of ``RankingEnsemble.recommend``.
+ListBlocks = Iterator[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]]
+# Makes the lists of n of the candidates (a mask of the items) of all people.
+ListsOfAll = Callable[[RankingEnsemble, Interactions, int, NDArray[np.bool_]], ListBlocks]
 
 
 @dataclass(slots=True)
@@ -55,20 +60,26 @@ class TrainedModel:
         self,
         n: int,
         recommendable: NDArray[np.int64],
-        block: int = 1024,
+        block: int | None = None,
         *,
         people: NDArray[np.int64] | None = None,
+        everybody_by: ListsOfAll | None = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
         """Everybody's list, in blocks of people: (user ids, movie ids, scores), the last two of shape (people, n).
 
         recommendable: ids of the candidate movies; people: user ids, all by default; unknown ones get no list. A list
-        with fewer than n candidates is padded with ids of -1.
+        with fewer than n candidates is padded with ids of -1. block: see ``RankingEnsemble.recommend``. everybody_by:
+        makes the lists of all people instead of this process.
         """
         data = self.interactions
         candidates = np.isin(data.item_ids, recommendable)
-        rows = None if people is None else positions_of(data.user_ids, people)
-        rows = None if rows is None else rows[rows >= 0]
-        for users, positions, scores in self.ranker.recommend(data, n, candidates=candidates, users=rows, block=block):
+        if everybody_by is not None and people is None:
+            blocks = everybody_by(self.ranker, data, n, candidates)
+        else:
+            rows = None if people is None else positions_of(data.user_ids, people)
+            rows = None if rows is None else rows[rows >= 0]
+            blocks = self.ranker.recommend(data, n, candidates=candidates, users=rows, block=block)
+        for users, positions, scores in blocks:
             ids = np.where(positions >= 0, data.item_ids[positions], -1)
             yield data.user_ids[users], ids, scores
 

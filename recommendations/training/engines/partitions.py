@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from recommendations.algorithms.interactions import Interactions
 
@@ -54,13 +53,15 @@ class Partition:
         )
 
 
-def partitions_write(interactions: Interactions, folder: Path, rows: int = PARTITION_ROWS) -> tuple[Partition, ...]:
-    """Write everybody's interactions in files of about ``rows`` each; a person's are in one. Raises OSError.
+def partitions_write(interactions: Interactions, folder: Path, rows: int | None = None) -> tuple[Partition, ...]:
+    """Write everybody's interactions, by person, then item, in files of about ``rows`` each, PARTITION_ROWS by default.
 
-    Memory: a file's columns, and a position for each interaction if the people are not in order.
+    A person's are in one file. Memory: a file's columns; a position for each interaction if they are in another order.
+    Raises OSError.
     """
+    rows = rows or PARTITION_ROWS
     users = interactions.users
-    order = None if _is_sorted(users) else np.argsort(users, kind="stable")
+    order = None if _is_ordered(interactions) else np.lexsort((interactions.items, users))
     width, everyone = len(interactions.item_ids), len(interactions.user_ids)
     counts = np.bincount(users, minlength=everyone)
     ends = np.cumsum(counts)
@@ -82,5 +83,13 @@ def partitions_write(interactions: Interactions, folder: Path, rows: int = PARTI
     return tuple(partitions)
 
 
-def _is_sorted(users: NDArray[np.int32]) -> bool:
-    return bool((users[1:] >= users[:-1]).all())
+def _is_ordered(interactions: Interactions) -> bool:
+    """Whether they are sorted by person, then item; read in blocks, as the columns may be long."""
+    users, items = interactions.users, interactions.items
+    for start in range(0, len(users), PARTITION_ROWS):
+        block = slice(start, start + PARTITION_ROWS + 1)
+        above = users[block][1:] > users[block][:-1]
+        alike = users[block][1:] == users[block][:-1]
+        if not (above | (alike & (items[block][1:] > items[block][:-1]))).all():
+            return False
+    return True

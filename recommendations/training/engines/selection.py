@@ -14,7 +14,8 @@ def training_engine() -> TrainingEngine:
     if settings.TRAINING_ENGINE == "local":
         return LocalEngine()
     try:
-        from recommendations.training.engines.spark import SparkConfig, SparkEngine  # noqa: PLC0415 -- optional.
+        from recommendations.training.engines.spark import SparkEngine  # noqa: PLC0415 -- optional.
+        from recommendations.training.engines.spark_session import SparkConfig  # noqa: PLC0415
     except ImportError as error:
         raise TrainingError(
             f"TRAINING_ENGINE=spark needs pyspark ({error}): pip install -r requirements-spark.txt"

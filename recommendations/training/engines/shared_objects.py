@@ -57,6 +57,6 @@ class SharedObject:
                 mapped = np.memmap(self.path, np.uint8, "r")
             except FileNotFoundError as error:
                 raise FolderNotSharedError(self.path) from error
-            buffers = [memoryview(mapped[start : start + size]) for start, size in self.spans]
+            buffers = [mapped[start : start + size].data for start, size in self.spans]
         # Sent by the process that trains, over Spark's own connections.
         return pickle.loads(self.pickled, buffers=buffers)  # noqa: S301

@@ -20,7 +20,7 @@ from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.likes import Likes
 from recommendations.training.engines import executor
 from recommendations.training.engines.base import ListBlock, ListRanker
-from recommendations.training.engines.partitions import PARTITION_ROWS, Partition, partitions_write
+from recommendations.training.engines.partitions import Partition, partitions_write
 from recommendations.training.engines.spark_errors import SparkError, spark_errors
 from recommendations.training.engines.spark_likes import SharedFolder, SparkLikes, kept
 from recommendations.training.engines.spark_session import SparkConfig, SparkSession
@@ -32,15 +32,14 @@ _PREFIX = "training-"
 
 
 class SparkEngine:
-    """See TrainingEngine. partition_rows: interactions of a file.
+    """See TrainingEngine.
 
     While it is open, a folder of its own holds the interactions; those that killed trainings left are deleted as it
     opens, because only one training runs at a time.
     """
 
-    def __init__(self, config: SparkConfig, partition_rows: int = PARTITION_ROWS) -> None:
+    def __init__(self, config: SparkConfig) -> None:
         self.config = config
-        self._rows = partition_rows
         self._session: SparkSession | None = None
         self._folder: SharedFolder | None = None
         self._exports = 0
@@ -115,7 +114,7 @@ class SparkEngine:
             path: Path = folder.path / f"interactions-{self._exports}"
             try:
                 path.mkdir()
-                self._written = interactions, partitions_write(interactions, path, self._rows)
+                self._written = interactions, partitions_write(interactions, path)
             except OSError as error:
                 raise SparkError(f"TRAINING_SPARK_FOLDER cannot be written: {error}") from error
         return self._written[1]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from recommendations.training.attempts import TrainingError
+from recommendations.training.attempts import RetriableTrainingError, TrainingError
 from recommendations.training.engines.partitions import FolderNotSharedError
 
 OUT_OF_MEMORY = (
@@ -26,15 +26,16 @@ NO_CODE = (
     "TRAINING_SPARK_OPTIONS"
 )
 OTHER_CODE = (
-    "{hosts} runs another release of the project, or other versions of Python, numpy, scipy or polars than this machine: "
-    "install the same on all machines of the Spark cluster"
+    "{hosts} runs another release of the project, or other versions of Python, numpy, scipy or polars: install "
+    "the same on this machine and on all machines of the Spark cluster"
 )
 LOST = "the connection to the Spark cluster was lost: see the logs of its master and workers, and train again"
+_GONE = re.compile(r"stopped SparkContext|SparkContext was shut down|Answer from Java side is empty")
 # What the text of an exception says, by the error it means; the first that is found counts.
 _MEANINGS = (
     (re.compile(r"MemoryError|OutOfMemoryError|Python worker exited unexpectedly|exit code (137|52)\b"), OUT_OF_MEMORY),
     (re.compile(r"ModuleNotFoundError|ImportError|PYTHON_VERSION_MISMATCH|error=2, No such file"), NO_CODE),
-    (re.compile(r"stopped SparkContext|SparkContext was shut down|Answer from Java side is empty"), LOST),
+    (_GONE, LOST),
 )
 _CAUSE = re.compile(r"^(?:[\w.]*\.)?\w*(?:Error|Exception)\b.*$", re.MULTILINE)
 
@@ -43,13 +44,18 @@ class SparkError(TrainingError):
     """The Spark cluster failed or is not usable. The message says what to do."""
 
 
+class SparkAwayError(SparkError, RetriableTrainingError):
+    """The Spark cluster does not answer, or no longer does."""
+
+
 @contextmanager
 def spark_errors(folder: str) -> Iterator[None]:
     """Raises SparkError for what Spark and its Java process raise."""
     try:
         yield
     except (Py4JError, PySparkException, ConnectionError, EOFError) as error:
-        raise SparkError(meaning(str(error), folder)) from error
+        words = meaning(str(error), folder)
+        raise (SparkAwayError(words) if words == LOST else SparkError(words)) from error
 
 
 def meaning(text: str, folder: str) -> str:

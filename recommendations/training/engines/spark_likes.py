@@ -72,7 +72,7 @@ class SparkLikes:
             # Fixed partitions for each task, whose sums are added in their order: the last digits are always the same.
             assigned = [(task, self.partitions[task::tasks]) for task in range(tasks)]
             pieces = self.session.context.parallelize(assigned, tasks).flatMap(
-                lambda task: executor.partial_sums(*task, broadcast.value)
+                lambda task: executor.partial_sums(task[0], task[1], broadcast.value)
             )
             if tasks * sum(values.nbytes for values in sums) <= _COLLECTED:
                 # Small sums: adding them here is quicker than moving them between executors.

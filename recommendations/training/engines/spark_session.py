@@ -24,7 +24,13 @@ from pyspark.core.context import SparkContext
 from pyspark.java_gateway import launch_gateway
 
 from recommendations.training.engines import executor
-from recommendations.training.engines.spark_errors import NOT_SHARED, OTHER_CODE, SparkError, spark_errors
+from recommendations.training.engines.spark_errors import (
+    NOT_SHARED,
+    OTHER_CODE,
+    SparkAwayError,
+    SparkError,
+    spark_errors,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -49,7 +55,7 @@ class SparkConfig:
     folder: Path
     executor_memory: str = "2g"
     executor_cores: int = 0
-    tasks: int = 64
+    tasks: int = 32
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -90,7 +96,7 @@ class SparkSession:
         with spark_errors(str(self.config.folder)):
             while self.executors() < 1:
                 if time.monotonic() > deadline:
-                    raise SparkError(
+                    raise SparkAwayError(
                         f"no executor started within {EXECUTOR_SECONDS:.0f} seconds: no worker of {self.config.master} "
                         f"has TRAINING_SPARK_EXECUTOR_MEMORY ({self.config.executor_memory}) and "
                         f"TRAINING_SPARK_EXECUTOR_CORES ({self.config.executor_cores or 'one core'}) free"
@@ -184,7 +190,7 @@ def _reachable_from(master: str) -> str:
                 return str(connection.getsockname()[0])
         except (OSError, ValueError) as error:
             problems.append(f"{address}: {error}")
-    raise SparkError(
+    raise SparkAwayError(
         f"the Spark master does not answer ({'; '.join(problems)}): start it, or correct TRAINING_SPARK_MASTER"
     )
 
