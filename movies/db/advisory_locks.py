@@ -78,15 +78,19 @@ def _release(name: str) -> None:
         close_broken_connection()
 
 
-def close_broken_connection() -> None:
+def close_broken_connection() -> bool:
     """Closes a broken connection, so that the next query opens a new one; Django keeps it until the task ends.
+
+    Returns whether it did: PostgreSQL may hold the locks of the closed one for a moment.
 
     A working connection stays open: the pool would give it, with the locks it holds, to another user. A statement that
     an exception interrupted is cancelled, or PostgreSQL would go on with it and keep the locks until its end.
     """
     _cancel_interrupted()
-    if connection.connection is not None and not connection.in_atomic_block and not connection.is_usable():
+    broken = connection.connection is not None and not connection.in_atomic_block and not connection.is_usable()
+    if broken:
         connection.close()
+    return broken
 
 
 def _cancel_interrupted() -> None:

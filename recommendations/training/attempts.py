@@ -21,7 +21,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from movies.db.advisory_locks import LockLostError, close_broken_connection, session_lock, session_lock_held
-from recommendations.models import ModelVersion, MovieEmbedding
+from recommendations.models import ModelVersion, MovieEmbedding, TrainingHeartbeat
 from recommendations.training.publishing import LOCK_LOST, version_drop, version_publish, versions_prune
 from recommendations.vectors.artefacts import artefacts_sweep, artefacts_whole
 
@@ -36,6 +36,8 @@ CRASHED = "the process that trained it ended without finishing"
 _DATABASE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, LockLostError)
 # Causes that a retry may cure: an unavailable service, a full disk or memory, a stopped process, a time limit.
 _TRANSIENT = (*_DATABASE, RedisError, OSError, MemoryError, SystemExit, KeyboardInterrupt, SoftTimeLimitExceeded)
+# For so long an attempt that ends waits for the lock of its own connection, which broke.
+_CLOSING_SECONDS = 2.0
 
 
 class TrainingError(Exception):
@@ -117,8 +119,8 @@ def attempt_failed(*, version: ModelVersion, error: BaseException, reason: str) 
     is_known = isinstance(error, TrainingError)
     transient = isinstance(error, RetriableTrainingError) or (not is_known and is_transient(error))
     try:
-        close_broken_connection()
-        with session_lock(LOCK) as held:
+        closed = close_broken_connection()
+        with session_lock(LOCK, patience=_CLOSING_SECONDS if closed else 0.0) as held:
             mine = ModelVersion.objects.filter(
                 pk=version.pk, status__in=[Status.TRAINING, Status.READY], attempts=version.attempts
             ).first()
@@ -145,10 +147,21 @@ def trainings_sweep(*, locked: bool = False) -> int:
         if version.status == Status.READY:
             _publish_orphan(version)
         else:
-            attempt_end(version, CRASHED, retry=True)
+            attempt_end(version, _crash_reason(version), retry=True)
     versions_prune()
     artefacts_sweep()
     return len(orphans)
+
+
+def _crash_reason(version: ModelVersion) -> str:
+    """Names the time limit where the process showed until then that it lived: Celery kills it without a word."""
+    last = TrainingHeartbeat.objects.filter(version=version).values_list("at", flat=True).first()
+    limit = settings.CELERY_TASK_TIME_LIMIT
+    # A heartbeat comes every ten seconds.
+    until = timedelta(seconds=limit - 30)
+    if version.trigger == MANUAL or last is None or version.started_at is None or last - version.started_at < until:
+        return CRASHED
+    return f"it was killed at the limit of {limit / 60:.0f} minutes (TASK_TIME_LIMIT_SECONDS)"
 
 
 def _publish_orphan(version: ModelVersion) -> None:
