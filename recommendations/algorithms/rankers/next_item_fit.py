@@ -344,9 +344,9 @@ class Adam:
         unbias = np.float32((1 - second**self.steps) ** -0.5)
         for name, gradient in gradients.items():
             tables = parameters[name], self.mean[name], self.square[name]
-            by_rows = isinstance(gradient, RowGradient)
-            value, mean, square = (table[gradient.rows] for table in tables) if by_rows else tables
-            slope = gradient.values if by_rows else gradient
+            rows = gradient.rows if isinstance(gradient, RowGradient) else None
+            slope = gradient.values if isinstance(gradient, RowGradient) else gradient
+            value, mean, square = tables if rows is None else (table[rows] for table in tables)
             own = rate if name in _DECAYING else 0.5 * rate
             mean += np.float32(1 - first) * (slope - mean)
             square += np.float32(1 - second) * (np.square(slope) - square)
@@ -358,6 +358,6 @@ class Adam:
             if name in _DECAYING:
                 value *= np.float32(1 - own * self.weight_decay)
             value -= change
-            if by_rows:
-                for table, rows in zip(tables, (value, mean, square), strict=True):
-                    table[gradient.rows] = rows
+            if rows is not None:
+                for table, moved in zip(tables, (value, mean, square), strict=True):
+                    table[rows] = moved
