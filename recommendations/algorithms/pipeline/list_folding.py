@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recommendations.algorithms.chunks import likes_by_item
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.model_files import ModelFileError, load_arrays, save_arrays
 from recommendations.algorithms.rankers.ensemble import RankingEnsemble, standardise, z_scores
-from recommendations.algorithms.sparse import column_counts, row_counts
+from recommendations.algorithms.sparse import row_counts
 from recommendations.algorithms.top_n import top_n
 
 # Weights kept of each movie: with these, lists are as good as with all (docs/evaluation.md).
@@ -53,7 +54,7 @@ class ListFolder:
         return cls(
             item_ids=interactions.item_ids[ranker.head_items],
             weights=_strongest(ranker.autoencoder.weights, kept),
-            popularity=z_scores(column_counts(interactions.likes()[:, ranker.head_items])),
+            popularity=z_scores(likes_by_item(interactions)[ranker.head_items].astype(np.float64)),
             popularity_prior=ranker.config.popularity_prior,
             dislike_strength=ranker.config.dislike_strength,
         )
