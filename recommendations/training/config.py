@@ -15,6 +15,7 @@ from recommendations.algorithms.pipeline.tune import TunedConfig
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.rankers.popularity import PopularityConfig
+from recommendations.algorithms.ratings.fold_in import RatingFactorsConfig
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 from recommendations.models import NEXT_ITEM_DIMENSIONS, TuningRun
 from recommendations.retrieval.event_weights import event_weights
@@ -32,6 +33,7 @@ def training_config() -> TrainingConfig:
         encoder=settings.EMBEDDING_ENCODER,
         evaluated_people=settings.TRAINING_EVALUATED_PEOPLE,
         rating=rating_config(),
+        rating_factors=RatingFactorsConfig(max_ratings=settings.TRAINING_MAX_RATINGS),
         next_item=next_item_config(),
         serving_validation=ServingValidationConfig() if settings.TRAINING_SERVING_VALIDATION else None,
     )

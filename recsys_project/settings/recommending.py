@@ -49,7 +49,7 @@ TRAINING_MAX_ITEMS = env.int("TRAINING_MAX_ITEMS", default=20_000)
 TRAINING_EVALUATED_PEOPLE = env.int("TRAINING_EVALUATED_PEOPLE", default=1000)
 # Whether nightly lists have predicted ratings; training them takes a minute per million ratings.
 TRAINING_RATING_PREDICTION = env.bool("TRAINING_RATING_PREDICTION", default=True)
-# Above this many ratings, a plain factorisation predicts ratings: 20 seconds per ten million, less accurate.
+# Above this many ratings, rows fitted on so many of them predict ratings: a minute per ten million, less accurate.
 TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
 # Whether a model of what people pick next, in the order of time, is trained beside the others.
 TRAINING_NEXT_ITEM = env.bool("TRAINING_NEXT_ITEM", default=True)

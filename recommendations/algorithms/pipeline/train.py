@@ -39,9 +39,9 @@ from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingE
 from recommendations.algorithms.rankers.few_shot import FewShotConfig, FewShotItemModel
 from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.rankers.popularity import Popularity, PopularityConfig, top_scored
-from recommendations.algorithms.ratings.base import RatingModel, Ratings
-from recommendations.algorithms.ratings.evaluation import fit_measured
-from recommendations.algorithms.ratings.fold_in import RatingFactorsConfig, fit_rating_factors
+from recommendations.algorithms.ratings.base import RatingModel
+from recommendations.algorithms.ratings.evaluation import RatingFits
+from recommendations.algorithms.ratings.fold_in import RatingFactorsConfig
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 
 ALGORITHM = "linear autoencoder with ALS and neighbours"
@@ -158,10 +158,7 @@ def train(
             next_item = next_item_factors(
                 interactions, model.known_items, movie_ids, V, config=config.next_item, seed=config.random_state
             )
-    ratings, accuracy = _rating_model(interactions, config, stages)
-    rating_factors = (
-        None if ratings is None else _rating_factors(interactions, (contents, vectors), catalogue, config, stages)
-    )
+    ratings, rating_factors, accuracy = _rating_models(interactions, (contents, vectors), catalogue, config, stages)
     return TrainedModel(
         interactions=interactions,
         ranker=model,
@@ -201,47 +198,59 @@ def _serving_choice(
         )
 
 
-def _rating_model(
-    interactions: Interactions, config: TrainingConfig, stages: _Stages
-) -> tuple[RatingModel | None, dict[str, float | int]]:
-    """Fit and measure the rating predictor: with many ratings the longest stage."""
-    with stages.stage("predicting ratings", 0.5):
-        return fit_measured(
-            interactions,
-            config.rating,
-            held_out=config.rating_held_out,
-            seed=config.random_state,
-            on_share=lambda share: stages.advance("predicting ratings", 0.5 + 0.45 * share),
-        )
-
-
-def _rating_factors(
+def _rating_models(
     interactions: Interactions,
     texts: tuple[Sequence[MovieContent], NDArray[np.float32]],
     catalogue: _Catalogue,
     config: TrainingConfig,
     stages: _Stages,
+) -> tuple[RatingModel | None, NDArray[np.float32] | None, dict[str, Any]]:
+    """What predicts ratings in lists, and rows that predict those of anybody: each if it beats damped means.
+
+    With many ratings the longest stages. texts: contents and their vectors.
+    """
+    with stages.stage("predicting ratings", 0.5):
+        fits = RatingFits.of(
+            interactions,
+            config.rating,
+            config.rating_factors,
+            held_out=config.rating_held_out,
+            seed=config.random_state,
+        )
+        if fits is None:
+            return None, None, {}
+        model, figures = fits.predictor(on_share=lambda share: stages.advance("predicting ratings", 0.5 + 0.45 * share))
+    with stages.stage("factorising ratings", 0.95):
+        rows, of_rows = fits.rows()
+        if rows is not None:
+            rows = _rows_of_catalogue(rows, interactions.item_ids[fits.rated_items()], interactions, texts, catalogue)
+    return model, rows, {**figures, **of_rows}
+
+
+def _rows_of_catalogue(
+    fitted: NDArray[np.float32],
+    rated_ids: NDArray[np.int64],
+    interactions: Interactions,
+    texts: tuple[Sequence[MovieContent], NDArray[np.float32]],
+    catalogue: _Catalogue,
 ) -> NDArray[np.float32]:
     """The catalogue's rows for ratings of anybody; those of a movie that nobody rated are predicted from content.
 
-    texts: contents and their vectors. Teaches the catalogue's regression to predict such rows.
+    Teaches the catalogue's regression to predict such rows.
     """
     contents, vectors = texts
     fold_in, _, _, trained = catalogue
-    with stages.stage("factorising ratings", 0.95):
-        given = Ratings.of(interactions)
-        fitted = fit_rating_factors(given, config.rating_factors)
-        place = positions_of(interactions.item_ids, np.array([content.movie_id for content in contents], np.int64))
-        # The average movie's row is the last, where the position -1 of an absent movie finds it.
-        rows = fitted[place]
-        unrated = ~np.isin(place, given.items)
-        if fold_in is not None:
-            fold_in.fit_ratings(rows[trained], fitted[-1])
-            others = [content for content, alone in zip(contents, unrated, strict=True) if alone]
-            predicted = fold_in.predict_ratings(others, vectors[unrated])
-            if predicted is not None:
-                rows[unrated] = predicted
-        return rows
+    movie_ids = np.array([content.movie_id for content in contents], np.int64)
+    # The average movie's row is the last, where the position -1 of an absent movie finds it.
+    rows = fitted[positions_of(interactions.item_ids, movie_ids)]
+    unrated = ~np.isin(movie_ids, rated_ids)
+    if fold_in is not None:
+        fold_in.fit_ratings(rows[trained], fitted[-1])
+        others = [content for content, alone in zip(contents, unrated, strict=True) if alone]
+        predicted = fold_in.predict_ratings(others, vectors[unrated])
+        if predicted is not None:
+            rows[unrated] = predicted
+    return rows
 
 
 def _catalogue_factors(

@@ -215,6 +215,13 @@ class BaselineRatings(RatingModel):
         super().__init__()
         self.config = config or BaselineRatingsConfig()
 
+    @classmethod
+    def of(cls, means: DampedMeans, scale: tuple[float, float]) -> Self:
+        """Damped means that are fitted already."""
+        model = cls()
+        model.scale, model._means = scale, means
+        return model
+
     def _learn(self, ratings: Ratings, on_share: OnShare) -> None:
         on_share(1.0)
 

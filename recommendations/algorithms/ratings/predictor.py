@@ -1,7 +1,8 @@
 """Rating prediction: "we think you would give it 4.2".
 
 The prediction is a weighted mean of two Bayesian factorisations (``bayesian_mf``), one with a Gaussian and one with an
-ordinal response, and of Surprise's SVD (``surprise_svd``). If the data is too large for the chains, SVD predicts alone.
+ordinal response, and of Surprise's SVD (``surprise_svd``). If the data is too large for the chains,
+the nightly training uses ``folded`` instead.
 
 5-fold RMSE: ML-100k .876, ML-1M .825 (the best published rows: .919 and .862). The hyperparameters and the weight of
 SVD were chosen on a tenth of the training part of fold 0, used as a validation part; no test part was read for it.
@@ -9,7 +10,6 @@ SVD were chosen on a tenth of the training part of fold 0, used as a validation 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,8 +21,6 @@ from threadpoolctl import threadpool_limits
 from recommendations.algorithms.ratings.base import Floats, OnShare, Positions, RatingModel, Ratings
 from recommendations.algorithms.ratings.bayesian_mf import ChainConfig, Posterior, Response, sample_posteriors
 from recommendations.algorithms.ratings.surprise_svd import SurpriseSvd, SurpriseSvdConfig
-
-logger = logging.getLogger(__name__)
 
 # With more distinct ratings than this, the scale is continuous, not ordinal.
 _MAX_LEVELS = 20
@@ -39,13 +37,10 @@ class RatingPredictorConfig:
     svd: SurpriseSvdConfig = field(default_factory=lambda: SurpriseSvdConfig(epochs=60, regularization=0.06))
     # Share of SVD in the mean, below 1; the chains share the rest equally. 0 leaves SVD out.
     svd_weight: float = 0.05
-    # With more ratings or people, the chains would take too long and their samples too much memory.
+    # With more ratings or people, the chains would take too long and their samples too much memory: ``RatingFits``
+    # then predicts by ``FoldedRatings``.
     max_ratings: int = 5_000_000
     max_people: int = 100_000
-    # Predicts alone then. As good as 40 epochs at half the rate, and takes a minute for ten million ratings.
-    large_svd: SurpriseSvdConfig = field(
-        default_factory=lambda: SurpriseSvdConfig(factors=50, learning_rate=0.01, regularization=0.06)
-    )
     random_state: int = 0
 
     def __post_init__(self) -> None:
@@ -80,17 +75,6 @@ class RatingPredictor(RatingModel):
     def _learn(self, ratings: Ratings, on_share: OnShare) -> None:
         config = self.config
         self._chains, self._svd = [], None
-        if len(ratings) > config.max_ratings or ratings.shape[0] > config.max_people:
-            logger.warning(
-                "%d ratings of %d people: above the limit of %d ratings or %d people, SVD alone predicts.",
-                len(ratings),
-                ratings.shape[0],
-                config.max_ratings,
-                config.max_people,
-            )
-            self._svd = self._fit_svd(ratings, config.large_svd)
-            on_share(1.0)
-            return
         ordinal = 1 < len(np.unique(ratings.values)) <= _MAX_LEVELS
         responses: tuple[Response, ...] = config.responses if ordinal else ("gaussian",)
         # Thousands of tiny products: more threads would be slower, and their number would change the last digits.
@@ -108,8 +92,6 @@ class RatingPredictor(RatingModel):
         if self._svd is None:
             return _mean(parts)
         by_svd = self._svd.predict(users, items)
-        if not parts:
-            return by_svd
         weight = np.float32(self.config.svd_weight)
         blend: Floats = (1 - weight) * _mean(parts) + weight * by_svd
         return blend
@@ -128,8 +110,7 @@ class RatingPredictor(RatingModel):
             for number in range(int(arrays["chains"]))
         ]
         if "svd_people" in arrays:
-            config = self.config.svd if self._chains else self.config.large_svd
-            self._svd = SurpriseSvd.from_vectors(config, self, (arrays["svd_people"], arrays["svd_movies"]))
+            self._svd = SurpriseSvd.from_vectors(self.config.svd, self, (arrays["svd_people"], arrays["svd_movies"]))
 
     @classmethod
     def _settings(cls, stored: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +118,6 @@ class RatingPredictor(RatingModel):
             "chain": ChainConfig(**stored["chain"]),
             "responses": tuple(stored["responses"]),
             "svd": SurpriseSvdConfig(**stored["svd"]),
-            "large_svd": SurpriseSvdConfig(**stored["large_svd"]),
         }
         return {"config": RatingPredictorConfig(**{**stored, **parts})}
 

@@ -196,3 +196,6 @@ def _add_measured(table: Table, metrics: dict[str, Any]) -> None:
         table.add_row("RMSE of ratings", f"{metrics['rating_rmse']:.4f} ({means})")
         table.add_row("MAE of ratings", f"{metrics['rating_mae']:.4f}")
         table.add_row("measured on", f"{metrics['ratings_held_out']:,} ratings held out at random")
+    for name, of in (("rating_refusal", "ratings in lists"), ("rating_factors_refusal", "ratings of anybody")):
+        if name in metrics:
+            table.add_row(of, metrics[name])

@@ -4,7 +4,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommendations.algorithms.ratings import evaluation as rating_evaluation
+from recommendations.algorithms.ratings import reading
 from recommendations.models import ModelVersion, PopularMovie
 from tests.factories import make_movie
 
@@ -24,7 +24,7 @@ def test_train_prints_what_was_trained_and_how_well(world):
 
 
 def test_train_prints_how_far_predicted_ratings_are_off(world, monkeypatch):
-    monkeypatch.setattr(rating_evaluation, "MIN_RATINGS", 5)
+    monkeypatch.setattr(reading, "MIN_RATINGS", 5)
     text = run("train")
 
     for expected in ("RMSE of ratings", "damped means", "MAE of ratings", "ratings held out"):

@@ -9,7 +9,8 @@ from recommendations.algorithms.measuring.rating_metrics import rmse
 from recommendations.algorithms.model_files import ModelFileError
 from recommendations.algorithms.ratings.base import BaselineRatings, NoRatingsError, RatingModel
 from recommendations.algorithms.ratings.bayesian_mf import ChainConfig
-from recommendations.algorithms.ratings.evaluation import fit_measured
+from recommendations.algorithms.ratings.fold_in import RatingFactorsConfig
+from recommendations.algorithms.ratings.folded import FoldedRatings
 from recommendations.algorithms.ratings.predictor import RatingPredictor, RatingPredictorConfig
 from recommendations.algorithms.ratings.surprise_svd import (
     SurpriseSvd,
@@ -26,9 +27,7 @@ MODELS = {
     "svd": lambda: SurpriseSvd(SMALL_SVD),
     "svd++": lambda: SurpriseSvdpp(SurpriseSvdppConfig(factors=4, epochs=20)),
     "predictor": lambda: RatingPredictor(SMALL),
-    "predictor of large data": lambda: RatingPredictor(
-        RatingPredictorConfig(chain=SMALL.chain, large_svd=SMALL_SVD, max_ratings=1)
-    ),
+    "folded": lambda: FoldedRatings(RatingFactorsConfig(factors=3)),
 }
 
 
@@ -243,24 +242,3 @@ def test_surprises_numbers_are_surprises_own(surprise, model):
 def test_impossible_hyperparameters_are_refused(config, values):
     with pytest.raises(ValueError, match=next(iter(values))):
         config(**values)
-
-
-def test_the_nightly_fit_is_measured_on_ratings_it_has_not_seen():
-    data = opinions(people=200)
-    model, figures = fit_measured(data, SMALL, held_out=0.1, seed=0)
-
-    learned = int(model.means.user_counts.sum())
-    assert learned + figures["ratings_held_out"] == np.count_nonzero(~np.isnan(data.ratings))
-    assert 0.5 < figures["rating_rmse"] < 0.8 < figures["rating_rmse_baseline"]
-    assert figures["rating_mae"] < figures["rating_rmse"]
-
-
-def test_nothing_is_predicted_where_nothing_can_be():
-    alike = rated([1, 1, 2], [1, 2, 1], [1.0, 1.0, 1.0])
-
-    assert fit_measured(opinions(), None, held_out=0.1, seed=0) == (None, {})
-    assert fit_measured(alike, SMALL, held_out=0.1, seed=0) == (None, {})
-    assert fit_measured(rated([1], [1], [np.nan]), SMALL, held_out=0.1, seed=0) == (None, {})
-    model, figures = fit_measured(rated([1, 2], [1, 1], [4.0, 2.0]), SMALL, held_out=0.5, seed=0)
-    assert model.known_user([0, 1]).all()
-    assert figures == {}
