@@ -344,9 +344,8 @@ class Adam:
         unbias = np.float32((1 - second**self.steps) ** -0.5)
         for name, gradient in gradients.items():
             tables = parameters[name], self.mean[name], self.square[name]
-            rows = gradient.rows if isinstance(gradient, RowGradient) else None
-            slope = gradient.values if isinstance(gradient, RowGradient) else gradient
-            value, mean, square = tables if rows is None else (table[rows] for table in tables)
+            rows, slope = (gradient.rows, gradient.values) if isinstance(gradient, RowGradient) else (None, gradient)
+            value, mean, square = tables if rows is None else [table[rows] for table in tables]
             own = rate if name in _DECAYING else 0.5 * rate
             mean += np.float32(1 - first) * (slope - mean)
             square += np.float32(1 - second) * (np.square(slope) - square)
