@@ -2,12 +2,16 @@
 
     DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/training.py --people 160000
     DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/training.py --people 20000 40000 80000 160000
+    DJANGO_SETTINGS_MODULE=recsys_project.settings.local python benchmarks/training.py --ml-1m ml-1m.zip
 
 For each number of people: a site in MovieLens' shape (``generated_ratings.py``) is made in a database of its own, the
 training runs in a process of its own, and SQL checks what it has published. Peak RSS counts pages of mapped files,
 which the system takes back when it needs them; anonymous memory, sampled every 50 ms, does not. The share of the cores
 is that of the training and of its PostgreSQL backends. With several numbers of people, a last table has slopes against
 the first one. All databases are dropped at the end, except with ``--keep``. 25 million ratings need about 8 GB of disk.
+
+With ``--ml-1m`` the ratings are those of a MovieLens archive, and what the training takes from rows to a published
+version is compared with bare fits of the same models in the same run (``training_bare.py`` says what is in them).
 """
 
 import argparse
@@ -24,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.generated_ratings import Shape
 from benchmarks.scratch_site import database_url, scratch_database
+from benchmarks.training_bare import bare_seconds
 from benchmarks.training_process import Measured, train_measured
 
 DATABASE = "benchmark_training"
@@ -90,7 +95,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: one for each core")
     parser.add_argument("--keep", action="store_true", help="keeps the databases for the next run with --keep")
     parser.add_argument("--json", type=Path, help="where to write all figures")
+    parser.add_argument("--ml-1m", type=Path, metavar="PATH", help="train on this archive, against bare fits")
     options = parser.parse_args()
+    if options.ml_1m is not None:
+        compare_with_bare(options.ml_1m, options.threads, options.json)
+        return
     shapes = []
     for people in options.people:
         try:
@@ -100,7 +109,7 @@ def main() -> None:
     runs = []
     for shape in shapes:
         runs.append(run(shape, options.threads, keep=options.keep))
-        print(f"\n{phase_table(runs[-1])}\n\n{check_table(runs[-1])}", flush=True)
+        print(f"\n{phase_table(runs[-1].measured)}\n\n{check_table(runs[-1])}", flush=True)
         if options.json is not None:
             options.json.write_text(json.dumps([each.as_dict() for each in runs], indent=1))
     if len(runs) > 1:
@@ -131,6 +140,30 @@ def run(shape: Shape, threads: int, *, keep: bool) -> Run:
     return Run(shape, ratings, filled, measured, found)
 
 
+def compare_with_bare(path: Path, threads: int, json_path: Path | None) -> None:
+    """Imports an archive, trains, fits the models without the training around them, and prints both."""
+    name = f"{DATABASE}_archive"
+    with scratch_database(name) as connection, tempfile.TemporaryDirectory() as folder:
+        from events.imports.services import movielens_import  # noqa: PLC0415 -- after Django is set up.
+
+        summary = movielens_import(path=path)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+        print(f"{summary.dataset}: {summary.ratings_new:,} ratings imported in {summary.seconds:.0f} s", flush=True)
+        measured = train_measured(name, database_url(), Path(folder), threads)
+        forget_versions(connection)
+        bare = bare_seconds(database_url(), Path(folder), threads)
+    whole = measured.seconds
+    print(f"\n{phase_table(measured)}\n")
+    rows = [[name, f"{seconds:,.1f}", f"{whole / seconds:.2f}"] for name, seconds in bare.items()]
+    rows.append(["training, from rows to published", f"{whole:,.1f}", "1.00"])
+    print(table(["what", "seconds", "the training takes, times as long"], rows))
+    if json_path is not None:
+        phases = [{**asdict(phase), "share_of_cores": phase.share} for phase in measured.phases]
+        found = {"phases": phases, "outcome": measured.outcome, "bare": bare, "seconds": whole}
+        json_path.write_text(json.dumps(found, indent=1))
+
+
 def forget_versions(connection: Any) -> None:
     """Drops the versions of an earlier run, which the training would compare itself with."""
     with connection.cursor() as cursor:
@@ -150,9 +183,9 @@ def table(columns: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
 
 
-def phase_table(run: Run) -> str:
+def phase_table(whole: Measured) -> str:
     """Each phase of a training, and all of it."""
-    phases, whole = run.measured.phases, run.measured
+    phases = whole.phases
     used = sum(phase.share * phase.seconds for phase in phases) / whole.seconds
     rows = [
         [

@@ -58,10 +58,9 @@ class Measured:
         return max(getattr(phase, what) for phase in self.phases)
 
 
-def train_measured(database: str, url: str, folder: Path, threads: int) -> Measured:
-    """Runs the training on the database at ``url``, named ``database``, and measures it. Raises SystemExit."""
-    reading, writing = os.pipe()
-    environment = {
+def environment(url: str, folder: Path, threads: int) -> dict[str, str]:
+    """Of a process that trains on the database at ``url`` with so many threads."""
+    return {
         **os.environ,
         "DATABASE_URL": url,
         "MODEL_DIR": str(folder),
@@ -69,10 +68,20 @@ def train_measured(database: str, url: str, folder: Path, threads: int) -> Measu
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
     }
+
+
+def train_measured(database: str, url: str, folder: Path, threads: int) -> Measured:
+    """Runs the training on the database at ``url``, named ``database``, and measures it. Raises SystemExit."""
+    reading, writing = os.pipe()
     command = [sys.executable, str(Path(__file__).resolve()), str(writing)]
     with (folder / "training.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, pass_fds=[writing], stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=ROOT,
+            env=environment(url, folder, threads),
+            pass_fds=[writing],
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     os.close(writing)
     watch = _Watch(process.pid, database)
