@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from recommendations.algorithms.column_files import ColumnsWriter, row_blocks
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.likes import LocalLikes
+from recommendations.algorithms.likes import Likes, LocalLikes
+
+# How models get the likes of interactions.
+LikesOf = Callable[[Interactions], Likes]
 
 
 def local_likes(interactions: Interactions) -> LocalLikes:

@@ -92,9 +92,9 @@ def training_run(
 def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVersion:
     """The whole night: read, fit, write, ask the gate, publish, refresh the popular lists."""
     peak_memory_reset()
+    engine = training_engine()
     with progress.timed("reading"):
-        engine = training_engine()
-    data = _read(progress)
+        data = _read(progress)
     with engine:
         model = _fit(data, progress, engine)
         with progress.timed("writing"):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.likes import LikesOf, local_likes
+from recommendations.algorithms.mapped import LikesOf, local_likes
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble

@@ -23,7 +23,7 @@ from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.content.sentence_encoder import new_encoder
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.likes import LikesOf, local_likes
+from recommendations.algorithms.mapped import LikesOf, local_likes
 from recommendations.algorithms.measuring import metrics
 from recommendations.algorithms.measuring.bootstrap import difference_interval
 from recommendations.algorithms.measuring.splitting import hold_out

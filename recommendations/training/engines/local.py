@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.likes import Likes, LocalLikes
+from recommendations.algorithms.likes import Likes
+from recommendations.algorithms.mapped import local_likes
 from recommendations.training.engines.base import ListBlock, ListRanker
 
 
@@ -26,7 +27,7 @@ class LocalEngine:
         pass
 
     def likes(self, interactions: Interactions) -> Likes:
-        return LocalLikes.of(interactions.likes())
+        return local_likes(interactions)
 
     def lists(
         self, ranker: ListRanker, interactions: Interactions, n: int, candidates: NDArray[np.bool_] | None

@@ -50,46 +50,27 @@ class Partition:
             ratings=np.broadcast_to(np.float32(np.nan), rows),
             timestamps=np.broadcast_to(np.int64(0), rows),
             excludes=table["excludes"].to_numpy(),
+            ordered=True,
         )
 
 
 def partitions_write(interactions: Interactions, folder: Path, rows: int | None = None) -> tuple[Partition, ...]:
     """Write everybody's interactions, by person, then item, in files of about ``rows`` each, PARTITION_ROWS by default.
 
-    A person's are in one file. Memory: a file's columns; a position for each interaction if they are in another order.
+    A person's are in one file. Memory: a file's columns, and a sorted copy of interactions in another order.
     Raises OSError.
     """
     rows = rows or PARTITION_ROWS
-    users = interactions.users
-    order = None if _is_ordered(interactions) else np.lexsort((interactions.items, users))
-    width, everyone = len(interactions.item_ids), len(interactions.user_ids)
-    counts = np.bincount(users, minlength=everyone)
-    ends = np.cumsum(counts)
-    edges = np.unique([0, *np.searchsorted(ends, np.arange(rows, len(users), rows)).tolist(), everyone]).tolist()
+    data = interactions.sorted()
+    width, everyone = len(data.item_ids), len(data.user_ids)
+    ends = np.searchsorted(data.users, np.arange(1, everyone + 1, dtype=np.int32))
+    edges = np.unique([0, *np.searchsorted(ends, np.arange(rows, len(data), rows)).tolist(), everyone]).tolist()
     partitions = []
     for place, (start, stop) in enumerate(pairwise(edges)):
-        first, last = int(ends[start] - counts[start]), int(ends[stop - 1])
-        chosen = slice(first, last) if order is None else order[first:last]
         partition = Partition(str(folder / f"{place:06}.parquet"), start, stop, width)
+        block = data.people(start, stop)
         pl.DataFrame(
-            {
-                "user": interactions.users[chosen] - np.int32(start),
-                "item": interactions.items[chosen],
-                "weight": interactions.weights[chosen],
-                "excludes": interactions.excludes[chosen],
-            }
+            {"user": block.users, "item": block.items, "weight": block.weights, "excludes": block.excludes}
         ).write_parquet(partition.path, compression="zstd", compression_level=1, statistics=False)
         partitions.append(partition)
     return tuple(partitions)
-
-
-def _is_ordered(interactions: Interactions) -> bool:
-    """Whether they are sorted by person, then item; read in blocks, as the columns may be long."""
-    users, items = interactions.users, interactions.items
-    for start in range(0, len(users), PARTITION_ROWS):
-        block = slice(start, start + PARTITION_ROWS + 1)
-        above = users[block][1:] > users[block][:-1]
-        alike = users[block][1:] == users[block][:-1]
-        if not (above | (alike & (items[block][1:] > items[block][:-1]))).all():
-            return False
-    return True
