@@ -50,6 +50,17 @@ def hold_out(
     return held
 
 
+def sample_people(interactions: Interactions, most: int, seed: int) -> Interactions:
+    """The interactions of randomly drawn people, at most ``most``; all if they are no more."""
+    if len(interactions) <= most:
+        return interactions
+    counts = counts_by_user(interactions)
+    order = np.random.default_rng(seed).permutation(len(counts))
+    chosen = np.zeros(len(counts), np.bool_)
+    chosen[order[np.cumsum(counts[order]) <= most]] = True
+    return interactions.take(rows_where(len(interactions), lambda part: chosen[interactions.users[part]]))
+
+
 def split_per_person(
     users: NDArray[np.integer], *, share: float, timestamps: NDArray[np.integer] | None = None, seed: int = 0
 ) -> NDArray[np.bool_]:

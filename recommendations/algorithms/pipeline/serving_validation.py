@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from events.weights import EventWeights
-from recommendations.algorithms.chunks import counts_by_user, rows_where
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.blending import LIST_SIZE, BlendConfig
 from recommendations.algorithms.listing.scoring import ScoredItems
 from recommendations.algorithms.listing.serving_parameters import ServingParameters
 from recommendations.algorithms.measuring import metrics
-from recommendations.algorithms.measuring.splitting import split_at
+from recommendations.algorithms.measuring.splitting import sample_people, split_at
 from recommendations.algorithms.pipeline.serving_simulator import ServingSimulator
 from recommendations.algorithms.pipeline.serving_tasks import ServingTask, first_like_tasks, followed_tasks
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
@@ -88,7 +87,7 @@ def choose_serving(
     fit: trains a model of the kind that is to be served; weights: what each kind of signal weighs when it is. The same
     input gives the same choice.
     """
-    sample = _sample_people(interactions, config.max_interactions, seed)
+    sample = sample_people(interactions, config.max_interactions, seed)
     try:
         moment, later = split_at(sample.timestamps, share=config.later_share)
     except ValueError:
@@ -105,17 +104,6 @@ def choose_serving(
     if not tasks:
         return None
     return search(_Trial(model, popularity, tasks, weights), config, on_share)
-
-
-def _sample_people(interactions: Interactions, most: int, seed: int) -> Interactions:
-    """The interactions of randomly drawn people, at most ``most``; all if they are no more."""
-    if len(interactions) <= most:
-        return interactions
-    counts = counts_by_user(interactions)
-    order = np.random.default_rng(seed).permutation(len(counts))
-    chosen = np.zeros(len(counts), np.bool_)
-    chosen[order[np.cumsum(counts[order]) <= most]] = True
-    return interactions.take(rows_where(len(interactions), lambda part: chosen[interactions.users[part]]))
 
 
 def published_lists(model: TrainedModel, tasks: Sequence[ServingTask]) -> dict[int, ScoredItems]:

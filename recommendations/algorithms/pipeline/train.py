@@ -337,13 +337,13 @@ def evaluate(
 
 def _popular_lists(popular: Popularity, kept: Interactions, users: NDArray[np.int64]) -> NDArray[np.int32]:
     """Each person's most popular unseen items, shape (people, EVALUATED_AT)."""
-    seen = kept.seen()
+    seen = kept.sorted().people_at(users).seen()
     # Deep enough that the person with the most interactions still gets a full list of unseen items.
-    depth = int(seen[users].count_nonzero(axis=1).max(initial=0)) + EVALUATED_AT
+    depth = int(seen.count_nonzero(axis=1).max(initial=0)) + EVALUATED_AT
     head, _ = top_scored(popular.item_scores, depth)
     lists = np.full((len(users), EVALUATED_AT), -1, np.int32)
-    for row, user in enumerate(users):
-        own = seen.indices[seen.indptr[user] : seen.indptr[user + 1]]
+    for row in range(len(users)):
+        own = seen.indices[seen.indptr[row] : seen.indptr[row + 1]]
         unseen = head[~np.isin(head, own)][:EVALUATED_AT]
         lists[row, : len(unseen)] = unseen
     return lists

@@ -23,7 +23,7 @@ from scipy.sparse import csr_array
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.measuring import metrics
-from recommendations.algorithms.measuring.splitting import hold_out
+from recommendations.algorithms.measuring.splitting import hold_out, sample_people
 from recommendations.algorithms.rankers.als import AlsConfig, ImplicitAls
 from recommendations.algorithms.rankers.base import Ranker
 from recommendations.algorithms.rankers.ensemble import (
@@ -73,15 +73,19 @@ class TunedConfig:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a search: it ends after ``trials`` or ``seconds``, whichever comes first. people: maximum measured."""
+    """Limits of a search: it ends after ``trials`` or ``seconds``, whichever comes first. people: maximum measured.
+
+    interactions: of randomly drawn people that have at most this number together; it bounds the time of each trial.
+    """
 
     trials: int = 30
     seconds: float = 1200.0
     people: int = 2000
+    interactions: int = 2_000_000
 
     def __post_init__(self) -> None:
-        if self.trials < 1 or self.people < 1:
-            raise ValueError("trials and people must be 1 or more.")
+        if min(self.trials, self.people, self.interactions) < 1:
+            raise ValueError("trials, people and interactions must be 1 or more.")
         if not self.seconds > 0:
             raise ValueError("seconds must be above 0.")
 
@@ -131,6 +135,7 @@ def tune(
     Raises TooLittleFeedbackError.
     """
     limits = limits or Limits()
+    read = _of_sample(read, limits.interactions, seed)
     search = _Search(_ValidationSplit(read, shipped, limits.people, seed), limits, on_trial)
     shipped_value = search.measure("shipped", shipped, {})
     if shipped_value is None:
@@ -145,6 +150,15 @@ def tune(
     return TuningResult(
         best, tuple(search.trials), search.split.people, shipped_value, best_value, holdout[0], holdout[1]
     )
+
+
+def _of_sample(read: ReadFeedback, most: int, seed: int) -> ReadFeedback:
+    """Reads whole people with at most this number of interactions, the same ones each time."""
+
+    def read_sample(feedback: FeedbackConfig) -> Interactions:
+        return sample_people(read(feedback), most, seed)
+
+    return read_sample
 
 
 def _hold_out_likes(

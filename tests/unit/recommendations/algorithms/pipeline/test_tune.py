@@ -117,7 +117,15 @@ def test_people_with_few_likes_are_too_little_to_tune_on():
         search(read)
 
 
-@pytest.mark.parametrize("wrong", [{"trials": 0}, {"people": 0}, {"seconds": 0.0}])
+def test_large_data_is_searched_on_a_sample_of_its_people(read):
+    everyone, _ = search(read, limits=Limits(trials=1))
+
+    some, _ = search(read, limits=Limits(trials=1, interactions=len(read(FeedbackConfig())) // 3))
+
+    assert 0 < some.people < everyone.people / 2
+
+
+@pytest.mark.parametrize("wrong", [{"trials": 0}, {"people": 0}, {"seconds": 0.0}, {"interactions": 0}])
 def test_limits_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match="must be"):
         Limits(**wrong)
