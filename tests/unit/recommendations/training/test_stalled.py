@@ -132,7 +132,7 @@ def test_a_training_at_its_soft_limit_says_so_and_is_tried_again(monkeypatch, se
     def interrupted(*args, **kwargs):
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(training, "training_data_read", interrupted)
+    monkeypatch.setattr(training, "interactions_read", interrupted)
     with pytest.raises(training.TrainingError, match="more than 90 minutes"):
         training.training_run(version=version)
 
