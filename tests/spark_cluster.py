@@ -14,8 +14,8 @@ import pytest
 
 needs_pyspark = pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark of requirements-spark.txt is missing.")
 needs_java = pytest.mark.skipif(which("java") is None, reason="Java is missing: apt install openjdk-17-jre-headless.")
-# The compiler for long runs costs more than it gains in tests.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# The compiler for long runs and the verification of classes cost more than they gain in tests.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 OPTIONS = {
     "spark.driver.memory": "512m",
     # A task that an executor lost runs again, one that fails by itself does so in vain.
@@ -51,12 +51,16 @@ class SparkCluster:
         self._processes: list[subprocess.Popen] = []
         try:
             log = self._start("master", "--webui-port", "0", "--port", "0")
-            wait_until(lambda: re.search(r"Starting Spark master at spark://", log.read_text()), log.read_text())
-            self.master = re.search(r"spark://\S+", log.read_text())[0]
+            wait_until(lambda: self._ended() or "Starting Spark master at spark://" in log.read_text(), "no master")
+            assert not self._ended(), log.read_text()
+            self.master = re.search(r"Starting Spark master at (spark://\S+)", log.read_text())[1]
             self._workers = [self._worker(number) for number in range(workers)]
         except BaseException:
             self.stop()
             raise
+
+    def _ended(self) -> bool:
+        return any(process.poll() is not None for process in self._processes)
 
     def _worker(self, number: int) -> int:
         self._start("worker", "--webui-port", "0", "--cores", "1", "--memory", "1g", self.master, name=f"w{number}")

@@ -101,7 +101,8 @@ def lists_of(version: ModelVersion) -> dict[int, tuple[list[int], list[float]]]:
 # share one.
 def test_a_training_on_spark_publishes_the_same_lists(transactional_db, config, settings):
     make_site()
-    settings.TRAINING_RATING_PREDICTION = settings.TRAINING_SERVING_VALIDATION = False
+    settings.TRAINING_RATING_PREDICTION = settings.TRAINING_SERVING_VALIDATION = settings.TRAINING_NEXT_ITEM = False
+    settings.TRAINING_EVALUATED_PEOPLE = 0
     local = training.training_run(force=True)
     settings.TRAINING_ENGINE, settings.TRAINING_SPARK_MASTER = "spark", config.master
     settings.TRAINING_SPARK_FOLDER, settings.TRAINING_SPARK_OPTIONS = config.folder, OPTIONS
@@ -117,7 +118,6 @@ def test_a_training_on_spark_publishes_the_same_lists(transactional_db, config, 
     assert np.mean(overlap) >= 0.99
     differences = [np.subtract(ours[user][1], theirs[user][1]) for user in ours]
     assert np.abs(np.concatenate(differences)).max() < 0.01
-    assert version.metrics["ndcg@10"] == pytest.approx(local.metrics["ndcg@10"], abs=0.005)
     assert list(config.folder.iterdir()) == []
 
 

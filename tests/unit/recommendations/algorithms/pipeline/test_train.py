@@ -3,8 +3,13 @@ import pytest
 
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.likes import Likes
 from recommendations.algorithms.listing.query_mixture import MixedSpace
+from recommendations.algorithms.mapped import local_likes
+from recommendations.algorithms.pipeline.incumbent import Incumbent
 from recommendations.algorithms.pipeline.train import NothingToTrainOnError, TrainingConfig, train
+from recommendations.algorithms.pipeline.trained_model import ListBlocks
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
 from recommendations.algorithms.rankers.next_item import NextItemConfig
 from recommendations.algorithms.ratings.fold_in import fold_in, predict_rows
 
@@ -64,6 +69,34 @@ def test_lists_of_some_people_are_those_of_everybody():
     rows = np.searchsorted(users, some)
     assert np.array_equal(own_movies, movies[rows])
     np.testing.assert_allclose(own_scores, scores[rows], rtol=1e-5)
+
+
+def test_likes_are_read_as_asked_for_the_model_its_evaluation_and_the_live_one():
+    data, read = two_tastes(), []
+
+    def likes_of(interactions: Interactions) -> Likes:
+        read.append(len(interactions))
+        return local_likes(interactions)
+
+    live = Incumbent(7, EnsembleConfig(als_weight=0))
+    model = train(data, catalogue(24), TrainingConfig(rating=None), incumbent=live, likes_of=likes_of)
+
+    kept = len(data) - model.metrics["held_out"]
+    assert read == [kept, kept, len(data)]
+
+
+def test_lists_of_everybody_are_made_as_asked():
+    model = train(two_tastes(), catalogue(24), TrainingConfig(rating=None, evaluated_people=0))
+    asked = []
+
+    def everybody_by(ranker: RankingEnsemble, data: Interactions, n: int, candidates: np.ndarray) -> ListBlocks:
+        asked.append((ranker, data, n, data.item_ids[candidates].tolist()))
+        yield np.array([2]), np.array([[5, -1]], np.int32), np.array([[0.5, -np.inf]], np.float32)
+
+    ((users, movies, _),) = model.lists(2, np.array([6, 9, 99]), everybody_by=everybody_by)
+
+    assert asked == [(model.ranker, model.interactions, 2, [6, 9])]
+    assert (users.tolist(), movies.tolist()) == ([3], [[6, -1]])
 
 
 def test_a_movie_nobody_rated_gets_the_factors_of_its_genre():

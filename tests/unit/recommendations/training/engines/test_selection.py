@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from recommendations.models import BatchRecommendation, ModelVersion
+from recommendations.training import nightly
+from recommendations.training import services as training
 from recommendations.training.attempts import TrainingError
 from recommendations.training.engines.local import LocalEngine
 from recommendations.training.engines.selection import training_engine
@@ -69,6 +72,19 @@ def test_a_master_that_does_not_answer_is_named(spark):
     with pytest.raises(TrainingError, match=r"master does not answer \(127\.0\.0\.1:9: .*refused"), training_engine():
         pass
     assert list(spark.TRAINING_SPARK_FOLDER.iterdir()) == []
+
+
+@needs_pyspark
+def test_a_training_waits_for_a_cluster_that_is_away(world, spark):
+    requested = nightly.training_request(trigger="admin")
+
+    with pytest.raises(TrainingError, match="master does not answer"):
+        training.training_run(version=requested)
+
+    version = ModelVersion.objects.get(pk=requested.pk)
+    assert (version.status, version.attempts) == (ModelVersion.Status.REQUESTED, 1)
+    assert version.error.startswith("Attempt 1 of 3: the Spark master does not answer")
+    assert not BatchRecommendation.objects.filter(version=version).exists()
 
 
 @needs_pyspark
