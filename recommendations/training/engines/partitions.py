@@ -14,7 +14,7 @@ import polars as pl
 
 from recommendations.algorithms.interactions import Interactions
 
-# Interactions of a file: it takes 6 MB, and an executor some tens of MB for its matrices.
+# Interactions of a file: it takes 3 MB, and an executor some tens of MB for its matrices.
 PARTITION_ROWS = 1_000_000
 
 
