@@ -12,7 +12,7 @@ import pytest
 from recsys_project.demo.arguments import PortError, choose_port
 from recsys_project.embedded.addresses import PROJECT_DIR
 
-SCRIPTS = ("backup", "demo", "manage", "restore", "stop", "test")
+SCRIPTS = ("backup", "demo", "faults", "manage", "restore", "stop", "test")
 
 
 @pytest.fixture
