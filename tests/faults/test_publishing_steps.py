@@ -13,6 +13,8 @@ TOKEN = "movies.caching.version_tokens:invalidate_catalogue"
 SHORT = ["after recommendations.training.publishing:invalidate_catalogue_on_commit", f"before {TOKEN}"]
 # A web process may hold the version before for a second.
 SEEN_SECONDS = 2
+# Within these it has pruned, and refreshed what is popular.
+PRUNED_SECONDS = 5
 
 
 def whole(site: Site, version: int) -> bool:
@@ -44,6 +46,10 @@ def crash_at(step: str, site: Site, server: WebServer, trainer: Process) -> floa
         new = site.request_training()
         site.look_for_trainings()
         await_that(lambda: site.reached() or published(site, new), log=trainer.log)
+        # Some steps come after the version is live.
+        deadline = time.monotonic() + PRUNED_SECONDS
+        while site.reached() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
         reached = site.reached()
         if reached is None:
             site.disarm()
