@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from recommendations.algorithms.likes import Likes, Sums, as_likes
 from recommendations.algorithms.sparse import binarised, column_counts
+from recommendations.algorithms.threads import map_in_threads
 
 _BLOCK = 1024
 _INITIAL_SCALE = 0.1
@@ -71,7 +73,9 @@ class ImplicitAls:
             systems, right, gram, counts = everyone.sum(_add_equations, (self.item_factors, config), shapes)
             systems += config.unobserved_weight * gram
             _diagonals(systems)[...] += _ridge(config, counts, people)[:, None]
-            self.item_factors = _solved(systems, right)
+            parts = [slice(start, start + _BLOCK) for start in range(0, items, _BLOCK)]
+            solved = map_in_threads(partial(_solved, systems, right), parts)
+            self.item_factors = np.concatenate([np.zeros((0, factors), np.float32), *solved])
         return self
 
     def queries(self, likes: csr_array) -> NDArray[np.float32]:
@@ -111,7 +115,7 @@ def _person_factors(likes: csr_array, item_factors: NDArray[np.float32], config:
         systems = np.repeat(base[None], len(rows), axis=0)
         _add_outer_products(likes, item_factors, rows, systems, first=start)
         _diagonals(systems)[...] += ridge[start : rows.stop, None]
-        solved[start : rows.stop] = _solved(systems, right[start : rows.stop])
+        solved[start : rows.stop] = _solved(systems, right[start : rows.stop], slice(None))
     return solved
 
 
@@ -139,13 +143,10 @@ def _ridge(config: AlsConfig, counts: NDArray[np.number], others: int) -> NDArra
     return np.maximum(ridge, 1e-6).astype(np.float32)
 
 
-def _solved(systems: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Solutions, (rows, factors), of systems that are small and many; a part of them at a time."""
-    solved = np.empty_like(right)
-    for start in range(0, len(right), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        solved[rows] = np.linalg.solve(systems[rows], right[rows, :, None])[..., 0]
-    return solved
+def _solved(systems: NDArray[np.float32], right: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+    """The solutions, (rows, factors), of some of many small systems."""
+    solution: NDArray[np.float32] = np.linalg.solve(systems[rows], right[rows, :, None])[..., 0]
+    return solution
 
 
 class ConstantAls:
