@@ -189,7 +189,7 @@ class FewShotItemModel:
             query_mean += queries.sum(axis=0)
             target_mean += liked @ people
             total += people.sum()
-        if not total:
+        if not total or not A.any():
             return np.zeros((len(tail), rank), np.float32)
         gram -= np.outer(query_mean, query_mean / total)
         target -= np.outer(target_mean, query_mean / total)

@@ -127,6 +127,13 @@ def test_blocks_of_people_add_up_to_the_same_model(monkeypatch):
     assert blocks.factorise(6)[1][[6, 15]] == pytest.approx(whole.factorise(6)[1][[6, 15]], abs=1e-4)
 
 
+def test_a_head_of_one_item_leaves_the_tail_to_content():
+    A, V = FewShotItemModel(FewShotConfig(max_items=1, rank=6)).fit(_with_rare_items()).factorise(6)
+
+    assert not A.any()
+    assert not V.any()
+
+
 @pytest.mark.parametrize("wrong", [{"max_items": 0}, {"tail_regularization": 0.0}])
 def test_a_head_or_ridge_of_nothing_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
