@@ -16,7 +16,6 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.sparse import column_counts
 from recommendations.algorithms.threads import thread_count
 
@@ -26,9 +25,6 @@ Sums = tuple[NDArray[Any], ...]
 Statistic = Callable[[csr_array, Any, Sums], None]
 # Shape and dtype of each sum.
 Shapes = Sequence[tuple[tuple[int, ...], DTypeLike]]
-
-# How models get the likes of interactions.
-LikesOf = Callable[[Interactions], "Likes"]
 
 # Likes of a block: their matrices take some tens of MB.
 BLOCK_LIKES = 1_000_000
@@ -50,7 +46,7 @@ class Likes(Protocol):
         ...
 
     def over(self, items: NDArray[np.int64]) -> Self:
-        """The same people's likes of the items at these ascending positions, which become the columns."""
+        """The same people's likes of the items at these positions, which become the columns in this order."""
         ...
 
     def sample(self, people: int, random_state: int) -> csr_array:
@@ -141,11 +137,6 @@ class LocalLikes:
         wanted = np.arange(BLOCK_LIKES, int(self.indptr[-1]), BLOCK_LIKES)
         edges = np.unique([0, *np.searchsorted(self.indptr, wanted).tolist(), people])
         return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
-def local_likes(interactions: Interactions) -> Likes:
-    """The positive weights, in this process."""
-    return LocalLikes.of(interactions.likes())
 
 
 def as_likes(likes: csr_array | Likes) -> Likes:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from recommendations.algorithms.listing.sequence_query import EPSILON
+from recommendations.algorithms.threads import thread_count
 
 if TYPE_CHECKING:
     from recommendations.algorithms.rankers.next_item import NextItemConfig, Sequences
@@ -52,11 +53,6 @@ class RowGradient:
 
 
 Gradients = dict[str, NDArray[np.float32] | RowGradient]
-
-
-def blas_threads() -> int:
-    """How many threads linear algebra may use in this thread of the program, 1 or more."""
-    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
 
 
 class Fit:
@@ -108,7 +104,7 @@ class Fit:
 
     def run(self, threads: int | None = None) -> Arrays:
         """Train, and return the parameters. threads: by default as many as linear algebra may use, at most PARTS."""
-        threads = threads or min(PARTS, blas_threads())
+        threads = threads or min(PARTS, thread_count())
         config, n = self.config, len(self.data.items)
         runs = -(-n // RUN) + 1
         used = min(runs, max(config.max_positions // (config.passes * RUN), 1))

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from recommendations.algorithms import likes as likes_module
 from recommendations.algorithms.likes import LocalLikes, Sums, like_counts
-from recommendations.algorithms.threads import map_in_threads
+from recommendations.algorithms.threads import map_in_threads, thread_count
 
 
 def random_likes(people: int = 50, items: int = 20) -> csr_array:
@@ -74,6 +74,12 @@ def test_a_sample_is_of_whole_people_in_their_order():
 def test_nobody_and_nothing_sum_to_zeros():
     for likes in (csr_array((0, 3), dtype=np.float32), csr_array((3, 0), dtype=np.float32)):
         assert not like_counts(LocalLikes.of(likes)).any()
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_blocks_have_as_many_threads_as_linear_algebra(limit):
+    with threadpool_limits(limit):
+        assert thread_count() == limit
 
 
 def test_results_of_threads_come_in_the_order_of_the_items():

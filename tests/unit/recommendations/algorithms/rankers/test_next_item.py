@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.sequence_query import Decay, SequenceTables
 from recommendations.algorithms.rankers import next_item_fit
 from recommendations.algorithms.rankers.next_item import NextItemConfig, NextItemModel, Sequences
-from recommendations.algorithms.rankers.next_item_fit import blas_threads
 
 SMALL = NextItemConfig(dimensions=8, signals=10, hidden_units=8, passes=60, negatives=32, batch=256, query_dropout=0.1)
 DAY = 86_400
@@ -180,8 +178,3 @@ def test_hyperparameters_out_of_range_are_refused(field, value):
 def test_a_decay_is_positive():
     with pytest.raises(ValueError, match="seconds"):
         Decay(seconds=0)
-
-
-def test_a_limit_of_threads_reaches_the_fit():
-    with threadpool_limits(1):
-        assert blas_threads() == 1
