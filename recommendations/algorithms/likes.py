@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
+from recommendations.algorithms.people import people_blocks
 from recommendations.algorithms.sparse import column_counts
 from recommendations.algorithms.threads import thread_count
 
@@ -132,11 +133,8 @@ class LocalLikes:
         return csr_array((data, indices, indptr.astype(np.int32)), shape=(stop - start, self.width))
 
     def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of people with about BLOCK_LIKES likes each."""
-        people = self.shape[0]
-        wanted = np.arange(BLOCK_LIKES, int(self.indptr[-1]), BLOCK_LIKES)
-        edges = np.unique([0, *np.searchsorted(self.indptr, wanted).tolist(), people])
-        return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        """Ranges of people with about BLOCK_LIKES likes each, see ``people_blocks``."""
+        return people_blocks(self.indptr, BLOCK_LIKES)
 
 
 def as_likes(likes: csr_array | Likes) -> Likes:

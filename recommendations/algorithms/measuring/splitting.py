@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recommendations.algorithms.chunks import counts_by_user, rows_where
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.people import draw_people
 
 
 def hold_out(
@@ -51,13 +52,10 @@ def hold_out(
 
 
 def sample_people(interactions: Interactions, most: int, seed: int) -> Interactions:
-    """The interactions of randomly drawn people, at most ``most``; all if they are no more."""
+    """The interactions of random people, at most ``most``; all if they are no more."""
     if len(interactions) <= most:
         return interactions
-    counts = counts_by_user(interactions)
-    order = np.random.default_rng(seed).permutation(len(counts))
-    chosen = np.zeros(len(counts), np.bool_)
-    chosen[order[np.cumsum(counts[order]) <= most]] = True
+    chosen = draw_people(counts_by_user(interactions), most, seed)
     return interactions.take(rows_where(len(interactions), lambda part: chosen[interactions.users[part]]))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recommendations.algorithms.chunks import counts_by_user, rows_where
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.listing.query_mixture import MixedSpace, join_item_factors
+from recommendations.algorithms.people import draw_people
 from recommendations.algorithms.rankers.few_shot import CLEAR_LIKE
 from recommendations.algorithms.rankers.next_item import NextItemConfig, NextItemModel, Sequences
 
@@ -78,14 +79,10 @@ def next_item_factors(
 
 
 def _picks(interactions: Interactions, items: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Rows of positive feedback on the items; of randomly drawn people, with at most ``most``, if there are more."""
+    """Rows of positive feedback on the items; of random people, at most ``most``, if there are more."""
     learned = np.zeros(len(interactions.item_ids), np.bool_)
     learned[items] = True
-    counts = counts_by_user(interactions, liked=True)
-    drawn = np.ones(len(counts), np.bool_)
-    if counts.sum() > most:
-        order = np.random.default_rng([seed, 1]).permutation(len(counts))
-        drawn[order[np.cumsum(counts[order]) > most]] = False
+    drawn = draw_people(counts_by_user(interactions, liked=True), most, [seed, 1])
 
     def picked(part: slice) -> NDArray[np.bool_]:
         kept: NDArray[np.bool_] = (interactions.weights[part] > 0) & learned[interactions.items[part]]

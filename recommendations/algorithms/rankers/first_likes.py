@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.people import people_blocks
 
 # Likes of a block: its arrays and products take some tens of MB.
 BLOCK_LIKES = 500_000
@@ -62,13 +62,13 @@ class LikesInOrder:
             draw[inside] = np.random.default_rng(random_state).random(int(inside.sum()))
             likes, self._draw = likes.take(order), draw[order]
         self._likes = likes
-        self._ends = np.searchsorted(likes.users, np.arange(len(likes.user_ids) + 1, dtype=likes.users.dtype))
+        self._starts = np.searchsorted(likes.users, np.arange(len(likes.user_ids) + 1, dtype=likes.users.dtype))
         self.counts = np.zeros(len(likes.user_ids), np.int64)
         self.item_counts = np.zeros(len(items), np.int64)
         for first, last in self._ranges():
             columns = self._columns_of(first, last)
             inside = np.concatenate([[0], np.cumsum(columns >= 0)])
-            ends = self._ends[first : last + 1] - self._ends[first]
+            ends = self._starts[first : last + 1] - self._starts[first]
             self.counts[first:last] = np.diff(inside[ends])
             self.item_counts += np.bincount(columns[columns >= 0], minlength=len(items))
 
@@ -76,25 +76,23 @@ class LikesInOrder:
         """The likes of all people, in order; the same on every call."""
         rng = np.random.default_rng(self._random_state)
         for first, last in self._ranges():
-            start = int(self._ends[first])
+            start = int(self._starts[first])
             columns = self._columns_of(first, last)
             inside = np.flatnonzero(columns >= 0)
             draw = rng.random(len(inside)) if self._draw is None else self._draw[start + inside]
             counts = self.counts[first:last]
             users = np.repeat(np.arange(last - first, dtype=np.int32), counts)
-            order = np.lexsort((draw, self._likes.timestamps[start : self._ends[last]][inside], users))
+            order = np.lexsort((draw, self._likes.timestamps[start : self._starts[last]][inside], users))
             places = np.arange(len(inside)) - np.repeat(np.cumsum(counts) - counts, counts)
             yield Block(counts, columns[inside[order]], places.astype(np.int32))
 
     def _columns_of(self, first: int, last: int) -> NDArray[np.int32]:
         """The column of each like of the people from ``first`` to before ``last``; -1 outside the items."""
-        return self._column[self._likes.items[self._ends[first] : self._ends[last]]]
+        return self._column[self._likes.items[self._starts[first] : self._starts[last]]]
 
-    def _ranges(self) -> Iterator[tuple[int, int]]:
-        """Ranges of people with about BLOCK_LIKES likes each."""
-        wanted = np.arange(BLOCK_LIKES, len(self._likes), BLOCK_LIKES)
-        edges = np.unique([0, *np.searchsorted(self._ends, wanted).tolist(), len(self._ends) - 1]).tolist()
-        yield from pairwise(edges)
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Ranges of people with about BLOCK_LIKES likes each, see ``people_blocks``."""
+        return people_blocks(self._starts, BLOCK_LIKES)
 
 
 def _is_sorted(values: NDArray[np.int32]) -> bool:

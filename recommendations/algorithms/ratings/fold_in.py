@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recommendations.algorithms.people import BLOCK_PEOPLE, draw_people, people_blocks
 from recommendations.algorithms.ratings.base import Floats, Ratings
-from recommendations.algorithms.ratings.reading import BLOCK_PEOPLE, BLOCK_ROWS, block_edges
+from recommendations.algorithms.ratings.reading import BLOCK_ROWS
 from recommendations.algorithms.threads import map_in_threads
 
 Doubles = NDArray[np.float64]
@@ -109,11 +110,11 @@ def predict_rows(rows: Floats, person: Floats) -> Floats:
 
 
 def _sampled(ratings: Ratings, config: RatingFactorsConfig) -> Ratings:
-    """All ratings of a random sample of the people, about max_ratings of them, if there are more."""
+    """All ratings of random people, at most max_ratings of them, if there are more."""
     if len(ratings) <= config.max_ratings:
         return ratings
-    share = config.max_ratings / len(ratings)
-    kept = (np.random.default_rng(config.random_state).random(ratings.shape[0]) < share)[ratings.users]
+    counts = np.bincount(ratings.users, minlength=ratings.shape[0])
+    kept = draw_people(counts, config.max_ratings, config.random_state)[ratings.users]
     return Ratings(ratings.users[kept], ratings.items[kept], ratings.values[kept], ratings.shape)
 
 
@@ -137,7 +138,7 @@ def _blocks_of_people(ratings: Ratings) -> Iterator[Ratings]:
         return
     order = np.argsort(ratings.users, kind="stable")
     edges = np.searchsorted(ratings.users, np.arange(ratings.shape[0] + 1), sorter=order)
-    for start, stop in block_edges(edges, BLOCK_ROWS):
+    for start, stop in people_blocks(edges, BLOCK_ROWS):
         rows = order[edges[start] : edges[stop]]
         users = ratings.users[rows] - np.int32(start)
         yield Ratings(users, ratings.items[rows], ratings.values[rows], (stop - start, ratings.shape[1]))

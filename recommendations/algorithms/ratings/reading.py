@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.people import draw_people, people_blocks
 from recommendations.algorithms.ratings.base import ITEM_DAMPING, USER_DAMPING, DampedMeans, Ratings
 
 # People with fewer ratings keep all of them for training.
 MIN_RATINGS = 20
 # An error is known well enough with these; a share of more ratings is not held out.
 MAX_HELD_OUT = 250_000
-# Rows and people that are read at a time.
-BLOCK_ROWS, BLOCK_PEOPLE = 1_000_000, 65_536
+# Rows that are read at a time.
+BLOCK_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,14 @@ class RatingReader:
 
     def blocks(self) -> Iterator[tuple[int, Ratings]]:
         """The kept ratings in blocks of people: (the first of them, ratings of people from 0)."""
-        for start, stop in block_edges(self.starts, BLOCK_ROWS):
+        for start, stop in people_blocks(self.starts, BLOCK_ROWS):
             rows = self._rows(start, stop)
             ratings = self._take(rows[self._is_kept(rows)], (stop - start, self.shape[1]))
             yield start, Ratings(ratings.users - np.int32(start), ratings.items, ratings.values, ratings.shape)
 
     def sample(self, most: int, seed: int) -> Ratings:
-        """All kept ratings of a random sample of the people, about ``most`` of them; the people are numbered again."""
-        chosen = np.random.default_rng(seed).random(self.shape[0]) < most / max(len(self), 1)
+        """All kept ratings of random people, at most ``most`` of them; the people are numbered again."""
+        chosen = draw_people(self.counts, most, seed)
         places = (np.cumsum(chosen) - 1).astype(np.int32)
         parts = []
         for start, block in self.blocks():
@@ -129,17 +130,6 @@ class RatingReader:
         return Ratings(
             np.asarray(data.users[rows]), np.asarray(data.items[rows]), np.asarray(data.ratings[rows]), shape
         )
-
-
-def block_edges(starts: NDArray[np.int64], rows: int, people: int = BLOCK_PEOPLE) -> list[tuple[int, int]]:
-    """Ranges of people with about ``rows`` rows each and at most ``people`` people.
-
-    starts: ascending, (U + 1,), where each person's rows begin.
-    """
-    everyone = len(starts) - 1
-    by_rows = np.searchsorted(starts, np.arange(rows, int(starts[-1]), rows))
-    edges = np.unique(np.concatenate([[0], by_rows, np.arange(people, everyone, people), [everyone]]))
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
 def _row_blocks(interactions: Interactions) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.float32]]]:

@@ -6,13 +6,13 @@ No Django: executors import this module.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from recommendations.algorithms.interactions import Interactions
+from recommendations.algorithms.people import people_blocks
 
 # Interactions of a file: it takes 3 MB, and an executor some tens of MB for its matrices.
 PARTITION_ROWS = 1_000_000
@@ -63,10 +63,9 @@ def partitions_write(interactions: Interactions, folder: Path, rows: int | None 
     rows = rows or PARTITION_ROWS
     data = interactions.sorted()
     width, everyone = len(data.item_ids), len(data.user_ids)
-    ends = np.searchsorted(data.users, np.arange(1, everyone + 1, dtype=np.int32))
-    edges = np.unique([0, *np.searchsorted(ends, np.arange(rows, len(data), rows)).tolist(), everyone]).tolist()
+    starts = np.searchsorted(data.users, np.arange(everyone + 1, dtype=np.int32))
     partitions = []
-    for place, (start, stop) in enumerate(pairwise(edges)):
+    for place, (start, stop) in enumerate(people_blocks(starts, rows)):
         partition = Partition(str(folder / f"{place:06}.parquet"), start, stop, width)
         block = data.people(start, stop)
         pl.DataFrame(
