@@ -25,11 +25,13 @@ def people_blocks(starts: NDArray[np.integer], rows: int, people: int = BLOCK_PE
 def draw_people(counts: NDArray[np.integer], most: int, seed: int | Sequence[int]) -> NDArray[np.bool_]:
     """Random people with at most ``most`` rows together, a mask (U,); everybody if all have no more.
 
-    counts: rows of each person, (U,).
+    Only people with rows are drawn, and one in any case. counts: rows of each person, (U,).
     """
     if counts.sum() <= most:
         return np.ones(len(counts), np.bool_)
     order = np.random.default_rng(seed).permutation(len(counts))
+    order = order[counts[order] > 0]
+    number = np.searchsorted(np.cumsum(counts[order]), most, side="right")
     drawn = np.zeros(len(counts), np.bool_)
-    drawn[order[np.cumsum(counts[order]) <= most]] = True
+    drawn[order[: max(int(number), 1)]] = True
     return drawn

@@ -43,3 +43,13 @@ def test_random_people_have_at_most_the_rows_and_are_the_same_again():
     assert (drawn == draw_people(counts, 700, seed=3)).all()
     assert (drawn != draw_people(counts, 700, seed=4)).any()
     assert draw_people(counts, int(counts.sum()), seed=3).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_person_with_rows_is_drawn_however_few_are_allowed(seed):
+    counts = np.array([0, 7, 0, 9, 0])
+
+    drawn = draw_people(counts, 3, seed)
+
+    assert drawn.sum() == 1
+    assert counts[drawn].sum() > 0

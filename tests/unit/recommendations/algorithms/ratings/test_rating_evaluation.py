@@ -175,6 +175,14 @@ def test_means_read_in_blocks_are_those_of_all_at_once(monkeypatch):
         np.testing.assert_allclose(getattr(ours, name), getattr(whole, name), rtol=1e-5, atol=1e-6)
 
 
+def test_a_limit_below_one_persons_ratings_still_fits():
+    config, factors = replace(LARGE, max_ratings=1), replace(FACTORS, max_ratings=1)
+    fits = RatingFits.of(opinions(people=50), config, factors, held_out=0.1, seed=0)
+
+    assert np.isfinite(fits.predictor()[1]["rating_rmse"])
+    assert np.isfinite(fits.rows()[1]["rating_factors_rmse"])
+
+
 def test_a_sample_holds_whole_people():
     reader = RatingReader.of(opinions(people=200), 0.1, 0)
     sample = reader.sample(len(reader) // 4, 0)
