@@ -43,13 +43,14 @@ MODEL_DIR = Path(env.str("MODEL_DIR", default="") or VAR_DIR / "models")
 TRAINING_SCRATCH_DIR = env.str("TRAINING_SCRATCH_DIR", default="")
 # The encoder of content vectors, from the next training on: lsa, or minilm (requirements-optional.txt).
 EMBEDDING_ENCODER = env.str("EMBEDDING_ENCODER", default="lsa")
-# The item-item model is a dense square of this side: 20,000 movies need 3.2 GB while it is fitted.
+# The item-item model is a dense square of this side: 20,000 movies, the most liked, need 3.2 GB while it is fitted.
+# Factors rank the others.
 TRAINING_MAX_ITEMS = env.int("TRAINING_MAX_ITEMS", default=20_000)
 # The number of users in the evaluation of each new model, whose likes are partly held out; 0 turns it off.
 TRAINING_EVALUATED_PEOPLE = env.int("TRAINING_EVALUATED_PEOPLE", default=1000)
 # Whether nightly lists have predicted ratings; training them takes a minute per million ratings.
 TRAINING_RATING_PREDICTION = env.bool("TRAINING_RATING_PREDICTION", default=True)
-# Above this many ratings, rows fitted on so many of them predict ratings: a minute per ten million, less accurate.
+# Above this many ratings, rows fitted on this many of them predict ratings: a minute per ten million, less accurate.
 TRAINING_MAX_RATINGS = env.int("TRAINING_MAX_RATINGS", default=5_000_000)
 # Whether a model of what people pick next, in the order of time, is trained beside the others.
 TRAINING_NEXT_ITEM = env.bool("TRAINING_NEXT_ITEM", default=True)
