@@ -50,7 +50,12 @@ class TailRegression:
         tail = likes.shape[1] - head
         shapes = [((rank, rank), np.float64), ((tail, rank), np.float32)]
         gram, target = likes.sum(_add_queries, (self.query_factors, config.person_exponent), shapes)
-        gram += self.config.regularization * np.trace(gram) / rank * np.eye(rank)
+        strength = float(np.trace(gram))
+        if not strength:
+            # No two items of the head were liked together: nobody has a query, and nothing can be learned from queries.
+            self.item_factors = np.zeros((tail, rank), np.float32)
+            return self
+        gram += self.config.regularization * strength / rank * np.eye(rank)
         factors = np.linalg.solve(gram, target.T.astype(np.float64)).T
         counts = like_counts(likes)
         popularity = (counts + POPULARITY_SMOOTHING) / counts[:head].mean()

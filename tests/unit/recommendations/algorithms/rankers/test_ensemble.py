@@ -81,6 +81,19 @@ def test_above_the_cap_every_liked_item_is_recommended():
     assert np.isfinite(model.scores(data.likes())[:, model.known_items]).all()
 
 
+def test_a_head_without_pairs_still_ranks_the_tail():
+    # Nobody likes two items, so the matrix of the head is zero, and nobody has a query.
+    data = Interactions.from_columns(np.arange(40), np.repeat(np.arange(10), 4))
+    for most in (1, 5):
+        model = RankingEnsemble(EnsembleConfig(max_items=most)).fit(data.likes())
+
+        positions = np.vstack([block[1] for block in model.recommend(data, 10)])
+
+        assert len(model.tail_items) == 10 - most
+        assert np.isfinite(model.scores(data.likes())).all()
+        assert (positions >= 0).sum(axis=1).tolist() == [9] * 40
+
+
 def test_the_tail_is_ranked_by_taste():
     # Two tastes of 30 items each; of each, the last ten are liked by few, and left to the regression.
     rng = np.random.default_rng(0)
