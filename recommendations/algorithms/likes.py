@@ -16,8 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from recommendations.algorithms.people import people_blocks
-from recommendations.algorithms.sparse import column_counts
+from recommendations.algorithms.people import draw_number, people_blocks
+from recommendations.algorithms.sparse import column_counts, csr_of_kept, places_of
 from recommendations.algorithms.threads import thread_count
 
 Sums = tuple[NDArray[Any], ...]
@@ -102,17 +102,14 @@ class LocalLikes:
         return total
 
     def over(self, items: NDArray[np.int64]) -> Self:
-        columns = np.full(self.width, -1, np.int32)
-        columns[items] = np.arange(len(items), dtype=np.int32)
-        if self.columns is not None:
-            columns = np.where(self.columns >= 0, columns[self.columns], np.int32(-1))
+        columns = columns_over(items, self.width, self.columns)
         return type(self)(self.data, self.indices, self.indptr, len(items), columns)
 
     def sample(self, people: int, random_state: int) -> csr_array:
         everyone = self.shape[0]
         if everyone <= people:
             return self.rows(0, everyone)
-        chosen = np.sort(np.random.default_rng(random_state).choice(everyone, people, replace=False))
+        chosen = draw_number(everyone, people, random_state)
         spans = [slice(self.indptr[row], self.indptr[row + 1]) for row in chosen.tolist()]
         lengths = np.diff(self.indptr)[chosen]
         indptr = np.concatenate([[0], np.cumsum(lengths)])
@@ -127,14 +124,18 @@ class LocalLikes:
         indptr = self.indptr[start : stop + 1] - first
         if self.columns is not None:
             indices = self.columns[indices]
-            kept = indices >= 0
-            indptr = np.concatenate([[0], np.cumsum(kept)])[indptr]
-            data, indices = data[kept], indices[kept]
+            return csr_of_kept(indices >= 0, data, indices, indptr, self.width)
         return csr_array((data, indices, indptr.astype(np.int32)), shape=(stop - start, self.width))
 
     def blocks(self) -> list[tuple[int, int]]:
         """Ranges of people with about BLOCK_LIKES likes each, see ``people_blocks``."""
         return people_blocks(self.indptr, BLOCK_LIKES)
+
+
+def columns_over(items: NDArray[np.int64], width: int, columns: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    """The columns of ``Likes.over``, see LocalLikes: items at positions below ``width``, which have ``columns`` now."""
+    places = places_of(items, width)
+    return places if columns is None else np.where(columns >= 0, places[columns], np.int32(-1))
 
 
 def as_likes(likes: csr_array | Likes) -> Likes:

@@ -35,3 +35,10 @@ def draw_people(counts: NDArray[np.integer], most: int, seed: int | Sequence[int
     drawn = np.zeros(len(counts), np.bool_)
     drawn[order[: max(int(number), 1)]] = True
     return drawn
+
+
+def draw_number(everyone: int, number: int, random_state: int) -> NDArray[np.int64]:
+    """Ascending positions of ``number`` random people of ``everyone``; of all, if they are no more."""
+    if everyone <= number:
+        return np.arange(everyone)
+    return np.sort(np.random.default_rng(random_state).choice(everyone, number, replace=False))

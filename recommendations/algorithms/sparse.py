@@ -35,3 +35,22 @@ def scale_columns(matrix: csr_array, factors: NDArray[np.floating]) -> csr_array
     """Each column times its factor, float32."""
     data = matrix.data * factors[matrix.indices]
     return csr_array((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def places_of(items: NDArray[np.int64], width: int) -> NDArray[np.int32]:
+    """The place of each of ``width`` items in ``items``, int32; -1 for an item that is not among them."""
+    places = np.full(width, -1, np.int32)
+    places[items] = np.arange(len(items), dtype=np.int32)
+    return places
+
+
+def csr_of_kept(
+    kept: NDArray[np.bool_],
+    data: NDArray[np.float32],
+    indices: NDArray[np.int32],
+    indptr: NDArray[np.integer],
+    width: int,
+) -> csr_array:
+    """The matrix (rows, width) of the entries that ``kept`` marks; the arguments after it are a csr matrix's arrays."""
+    ends = np.concatenate([[0], np.cumsum(kept)])[indptr]
+    return csr_array((data[kept], indices[kept], ends.astype(np.int32)), shape=(len(indptr) - 1, width))

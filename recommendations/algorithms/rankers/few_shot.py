@@ -27,6 +27,7 @@ from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS
 from recommendations.algorithms.mapped import local_likes
 from recommendations.algorithms.rankers.first_likes import FirstLikeWeights, LikesInOrder
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
+from recommendations.algorithms.sparse import places_of
 from recommendations.algorithms.threads import map_in_threads
 
 # The lowest strength of a clear like: a fair rating, a watch or a view says little about a person with few signals.
@@ -133,7 +134,7 @@ class FewShotItemModel:
         config, size, weights = self.config, len(self.head), self._weights(likes)
         if not len(weights.first):
             return None
-        column = _columns(self.head, likes.width)
+        column = places_of(self.head, likes.width)
         # The target is transposed, so that LAPACK, which counts by columns, solves in place.
         gram, target = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
         input_mean, target_mean, total = np.zeros(size), np.zeros(size), 0.0
@@ -175,7 +176,7 @@ class FewShotItemModel:
     ) -> NDArray[np.float32]:
         """Item factors of the tail, float32 (T, rank): ridge regression from first likes of the head, by their A."""
         rank, weights, config = A.shape[1], self._weights(likes), self.config
-        of_head, of_tail = _columns(self.head, likes.width), _columns(tail, likes.width)
+        of_head, of_tail = places_of(self.head, likes.width), places_of(tail, likes.width)
         gram, target = np.zeros((rank, rank)), np.zeros((len(tail), rank))
         query_mean, target_mean, total = np.zeros(rank), np.zeros(len(tail)), 0.0
         for block in likes.blocks() if len(weights.first) else ():
@@ -203,13 +204,6 @@ def _most_liked(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     if len(counts) <= most:
         return np.arange(len(counts))
     return np.sort(np.argsort(-counts, kind="stable")[:most])
-
-
-def _columns(items: NDArray[np.int64], width: int) -> NDArray[np.int32]:
-    """The place of each of ``width`` items in ``items``, int32; -1 elsewhere."""
-    columns = np.full(width, -1, np.int32)
-    columns[items] = np.arange(len(items), dtype=np.int32)
-    return columns
 
 
 def _tiles(size: int) -> list[slice]:

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.people import people_blocks
+from recommendations.algorithms.sparse import csr_of_kept, places_of
 
 # Likes of a block: its arrays and products take some tens of MB.
 BLOCK_LIKES = 500_000
@@ -34,9 +35,8 @@ class Block:
         Likes of an item whose column is -1 are left out, and those of value 0.
         """
         own = columns[self.columns]
-        kept = (own >= 0) & (values != 0)
-        ends = np.concatenate([[0], np.cumsum(kept)])[np.concatenate([[0], np.cumsum(self.counts)])]
-        return csr_array((values[kept], own[kept], ends.astype(np.int32)), shape=(len(self.counts), width))
+        starts = np.concatenate([[0], np.cumsum(self.counts)])
+        return csr_of_kept((own >= 0) & (values != 0), values, own, starts, width)
 
 
 class LikesInOrder:
@@ -51,8 +51,7 @@ class LikesInOrder:
         Likes of the same second, and those of unknown time, get a random order.
         """
         self.width = len(items)
-        self._column = np.full(len(likes.item_ids), -1, np.int32)
-        self._column[items] = np.arange(len(items), dtype=np.int32)
+        self._column = places_of(items, len(likes.item_ids))
         self._random_state = random_state
         self._draw: NDArray[np.float64] | None = None
         if not _is_sorted(likes.users):

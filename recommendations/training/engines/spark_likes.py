@@ -15,7 +15,8 @@ from pyspark.core.rdd import RDD
 from pyspark.storagelevel import StorageLevel
 from scipy.sparse import csr_array, vstack
 
-from recommendations.algorithms.likes import Shapes, Statistic, Sums
+from recommendations.algorithms.likes import Shapes, Statistic, Sums, columns_over
+from recommendations.algorithms.people import draw_number
 from recommendations.training.engines import executor
 from recommendations.training.engines.partitions import Partition
 from recommendations.training.engines.shared_objects import SharedObject
@@ -90,18 +91,11 @@ class SparkLikes:
         return sums
 
     def over(self, items: NDArray[np.int64]) -> Self:
-        columns = np.full(self.width, -1, np.int32)
-        columns[items] = np.arange(len(items), dtype=np.int32)
-        if self.columns is not None:
-            columns = np.where(self.columns >= 0, columns[self.columns], np.int32(-1))
-        return replace(self, width=len(items), columns=columns)
+        return replace(self, width=len(items), columns=columns_over(items, self.width, self.columns))
 
     def sample(self, people: int, random_state: int) -> csr_array:
         """See ``Likes.sample``: the same people as of LocalLikes. Raises SparkError."""
-        everyone = self.shape[0]
-        chosen = np.arange(everyone)
-        if everyone > people:
-            chosen = np.sort(np.random.default_rng(random_state).choice(everyone, people, replace=False))
+        chosen = draw_number(self.shape[0], people, random_state)
         columns, width = self.columns, self.width
         if not self.partitions:
             return csr_array((0, width), dtype=np.float32)
