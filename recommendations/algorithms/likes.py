@@ -6,6 +6,7 @@ machine (``LocalLikes``) or by the executors of a cluster (``recommendations.tra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ Shapes = Sequence[tuple[tuple[int, ...], DTypeLike]]
 
 # Likes of a block: their matrices take some tens of MB.
 BLOCK_LIKES = 1_000_000
+# Of the sums of all threads together, in bytes: where more cores would need more, some of them rest.
+MAX_SUMS = 4 << 30
 
 
 class Likes(Protocol):
@@ -80,9 +83,13 @@ class LocalLikes:
         return len(self.indptr) - 1, self.width
 
     def sum(self, statistic: Statistic, state: Any, shapes: Shapes) -> Sums:
-        """See ``Likes.sum``. Memory: the sums once for each thread, and what the statistic needs for a block."""
+        """See ``Likes.sum``. Memory: the sums once for each thread, and what the statistic needs for a block.
+
+        With large sums there are fewer threads, so that the sums take at most MAX_SUMS, or are there once.
+        """
         blocks = self.blocks()
-        workers = max(min(thread_count(), len(blocks)), 1)
+        size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes)
+        workers = max(min(thread_count(), len(blocks), MAX_SUMS // max(size, 1)), 1)
 
         def work(worker: int) -> Sums:
             sums = tuple(np.zeros(shape, dtype) for shape, dtype in shapes)

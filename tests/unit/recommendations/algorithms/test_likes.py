@@ -45,6 +45,24 @@ def test_sums_repeat_to_the_last_digit(monkeypatch):
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize(("room", "threads"), [(1, 1), (239, 1), (240, 2), (10**6, 3)])
+def test_large_sums_have_fewer_threads(monkeypatch, room, threads):
+    monkeypatch.setattr(likes_module, "BLOCK_LIKES", 11)
+    monkeypatch.setattr(likes_module, "MAX_SUMS", room)
+    # Each thread has sums of its own, of 80 and of 40 bytes.
+    found = set()
+
+    def add(block: csr_array, state: None, sums: Sums) -> None:
+        found.add(id(sums[0]))
+        sums[1][...] += block.shape[0]
+
+    with threadpool_limits(3):
+        _, people = LocalLikes.of(random_likes()).sum(add, None, [((20,), np.float32), ((10,), np.float32)])
+
+    assert len(found) == threads
+    assert people.tolist() == [50] * 10
+
+
 def test_over_takes_columns_in_the_given_order_and_again():
     likes = random_likes()
     items = np.array([17, 3, 4, 9])
