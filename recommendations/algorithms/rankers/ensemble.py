@@ -259,11 +259,14 @@ def split_head(counts: NDArray[np.float64], max_items: int) -> tuple[NDArray[np.
 
 
 def z_scores(values: NDArray[np.float64], head: int | None = None) -> NDArray[np.float32]:
-    """Distance of each value from the mean of the first ``head``, in their standard deviations; all by default."""
+    """Distance of each value from the mean of the first ``head``, in their standard deviations; all by default.
+
+    If the first are all equal, in standard deviations of all.
+    """
     if not len(values):
         return values.astype(np.float32)
     first = values[:head]
-    return ((values - first.mean()) / (first.std() + _EPSILON)).astype(np.float32)
+    return ((values - first.mean()) / ((first.std() or values.std()) + _EPSILON)).astype(np.float32)
 
 
 class Scale(NamedTuple):
@@ -280,18 +283,21 @@ def standardise(scores: NDArray[np.float32], seen: csr_array) -> Scale:
     If the unseen items differ by rounding errors only, the row becomes 0 and its deviation counts as 1.
     """
     size = np.abs(scores).max(axis=1, keepdims=True, initial=0.0)
-    index = np.repeat(np.arange(len(scores)), np.diff(seen.indptr))
+    counts = np.diff(seen.indptr)
+    index = np.repeat(np.arange(len(scores)), counts)
     scores[index, seen.indices] = 0.0
-    free = np.maximum(scores.shape[1] - np.diff(seen.indptr), 1)[:, None]
-    mean = scores.sum(axis=1, keepdims=True) / free
-    variance = np.square(scores).sum(axis=1, keepdims=True) / free - np.square(mean)
-    deviation = np.sqrt(np.maximum(variance, 0.0))
-    alike = deviation <= _ROUNDING * size
+    free = np.maximum(scores.shape[1] - counts, 1)[:, None]
+    mean = (scores.sum(axis=1, keepdims=True) / free).astype(np.float32)
     scores -= mean
+    # Not the mean of squares minus the squared mean: their difference is all rounding where the scores are alike.
+    scores[index, seen.indices] = 0.0
+    deviation = np.sqrt(np.vecdot(scores, scores)[:, None] / free).astype(np.float32)
+    scores[index, seen.indices] = -mean[index, 0]
+    alike = deviation <= _ROUNDING * size
     scores[alike.ravel()] = 0.0
-    deviation = np.where(alike, 1.0, deviation).astype(np.float32)
+    deviation = np.where(alike, np.float32(1), deviation)
     scores /= deviation
-    return Scale(mean.astype(np.float32), deviation, alike.ravel())
+    return Scale(mean, deviation, alike.ravel())
 
 
 class _TailSum:

@@ -1,10 +1,12 @@
 """The ensemble's lists: who gets one, what may stand in it, what happens at the edges."""
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_array
 
 from recommendations.algorithms.interactions import Interactions
-from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble
+from recommendations.algorithms.rankers.ensemble import EnsembleConfig, RankingEnsemble, standardise
+from recommendations.algorithms.rankers.spectral_filter import SpectralConfig
 
 # Three people, two items: two like both, one likes only the first. X'X = [[3, 2], [2, 2]].
 TWO_ITEMS = Interactions.from_columns(np.array([1, 1, 2, 2, 3]), np.array([10, 20, 10, 20, 10]))
@@ -92,6 +94,31 @@ def test_a_head_without_pairs_still_ranks_the_tail():
         assert len(model.tail_items) == 10 - most
         assert np.isfinite(model.scores(data.likes())).all()
         assert (positions >= 0).sum(axis=1).tolist() == [9] * 40
+
+
+@pytest.mark.parametrize("max_items", [1, 3])
+def test_a_small_head_does_not_blow_up_the_scores_of_the_tail(max_items):
+    # Many people have seen the whole head, or all of it but one item.
+    likes = csr_array((np.random.default_rng(0).random((60, 30)) < 0.5).astype(np.float32))
+    model = RankingEnsemble(EnsembleConfig(max_items=max_items, spectral=SpectralConfig(rank=8))).fit(likes)
+
+    assert len(model.tail_items) == 30 - max_items
+    assert np.abs(model.scores(likes)).max() < 1000
+
+
+def test_equal_scores_of_the_unseen_are_flat():
+    value = np.linspace(0.1, 2, 50, dtype=np.float32)[:, None]
+    scores = np.repeat(value, 9, axis=1)
+    scores[:, 4] = 0
+    seen = np.zeros(scores.shape, np.float32)
+    seen[:, 4] = 1
+
+    scale = standardise(scores, csr_array(seen))
+
+    assert scale.flat.all()
+    assert (scale.deviation == 1).all()
+    assert scale.mean == pytest.approx(value)
+    assert not scores.any()
 
 
 def test_the_tail_is_ranked_by_taste():
