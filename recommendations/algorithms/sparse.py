@@ -37,6 +37,11 @@ def scale_columns(matrix: csr_array, factors: NDArray[np.floating]) -> csr_array
     return csr_array((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
+def most_liked(counts: NDArray[np.number], most: int) -> NDArray[np.int64]:
+    """Positions of the ``most`` items with the most likes, ascending; of equally liked ones the first."""
+    return np.sort(np.argsort(-counts, kind="stable")[:most])
+
+
 def places_of(items: NDArray[np.int64], width: int) -> NDArray[np.int32]:
     """The place of each of ``width`` items in ``items``, int32; -1 for an item that is not among them."""
     places = np.full(width, -1, np.int32)

@@ -18,6 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 from recommendations.algorithms.content.lsa import MovieContent
 from recommendations.algorithms.model_files import load_arrays, save_arrays
 from recommendations.algorithms.ratings.fold_in import PRECISION
+from recommendations.algorithms.sparse import most_liked
 
 _KIND = "kernel_fold_in"
 # Added to a movie's likes before the logarithm, so that 0 likes do not give minus infinity.
@@ -106,8 +107,8 @@ class FoldIn:
         Movies with 0 likes are left out, unless all have 0.
         Memory: four (kept movies, kept movies) matrices of float32.
         """
-        most = min(np.count_nonzero(evidence) or len(evidence), self.config.max_movies)
-        kept = np.sort(np.argsort(-evidence, kind="stable")[:most])
+        most = min(int(np.count_nonzero(evidence)) or len(evidence), self.config.max_movies)
+        kept = most_liked(evidence, most)
         contents, likes = [contents[row] for row in kept], np.asarray(evidence, np.float64)[kept]
         self.genres = sorted({genre for content in contents for genre in content.genres})
         years = [content.year for content in contents if content.year is not None]

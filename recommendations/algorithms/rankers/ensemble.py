@@ -22,7 +22,7 @@ from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoenco
 from recommendations.algorithms.rankers.spectral_filter import SpectralConfig, SpectralFilter
 from recommendations.algorithms.rankers.tail_regression import TailConfig, TailRegression
 from recommendations.algorithms.rankers.user_knn import UserKNN, UserKNNConfig
-from recommendations.algorithms.sparse import row_counts
+from recommendations.algorithms.sparse import most_liked, row_counts
 from recommendations.algorithms.threads import map_in_threads
 from recommendations.algorithms.top_n import top_n_of_two
 
@@ -252,10 +252,8 @@ class RankingEnsemble:
 def split_head(counts: NDArray[np.float64], max_items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of the ``max_items`` most liked items, and of the other liked ones, both ascending."""
     liked = np.flatnonzero(counts)
-    if len(liked) <= max_items:
-        return liked, liked[:0]
-    order = np.lexsort((liked, -counts[liked]))
-    return np.sort(liked[order[:max_items]]), np.sort(liked[order[max_items:]])
+    head = liked[most_liked(counts[liked], max_items)]
+    return head, np.setdiff1d(liked, head, assume_unique=True)
 
 
 def z_scores(values: NDArray[np.float64], head: int | None = None) -> NDArray[np.float32]:

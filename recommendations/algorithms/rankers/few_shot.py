@@ -27,7 +27,7 @@ from recommendations.algorithms.listing.session_query import LEARNED_DIRECTIONS
 from recommendations.algorithms.mapped import local_likes
 from recommendations.algorithms.rankers.first_likes import FirstLikeWeights, LikesInOrder
 from recommendations.algorithms.rankers.linear_autoencoder import LinearAutoencoder, LinearAutoencoderConfig
-from recommendations.algorithms.sparse import places_of
+from recommendations.algorithms.sparse import most_liked, places_of
 from recommendations.algorithms.threads import map_in_threads
 
 # The lowest strength of a clear like: a fair rating, a watch or a view says little about a person with few signals.
@@ -112,7 +112,7 @@ class FewShotItemModel:
         interactions = interactions.take(clear if clear.any() else interactions.weights > 0)
         items = np.arange(len(interactions.item_ids)) if items is None else items
         self._likes = LikesInOrder(interactions, items, self.config.random_state)
-        self.head = _most_liked(self._likes.item_counts, self.config.max_items)
+        self.head = most_liked(self._likes.item_counts, self.config.max_items)
         self._model.fit(local_likes(interactions).over(items[self.head]))
         B = self._first_likes(self._likes)
         if B is not None:
@@ -197,13 +197,6 @@ class FewShotItemModel:
         ridge = config.tail_regularization * config.regularization * len(config.first)
         gram[np.diag_indices(rank)] += ridge * np.square(A, dtype=np.float64).sum() / rank
         return np.asarray(np.linalg.solve(gram, target.T).T, np.float32)
-
-
-def _most_liked(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Positions of the ``most`` most liked items, ascending; of all items if they are no more."""
-    if len(counts) <= most:
-        return np.arange(len(counts))
-    return np.sort(np.argsort(-counts, kind="stable")[:most])
 
 
 def _tiles(size: int) -> list[slice]:

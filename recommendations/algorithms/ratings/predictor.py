@@ -1,8 +1,8 @@
 """Rating prediction: "we think you would give it 4.2".
 
 The prediction is a weighted mean of two Bayesian factorisations (``bayesian_mf``), one with a Gaussian and one with an
-ordinal response, and of Surprise's SVD (``surprise_svd``). If the data is too large for the chains,
-the nightly training uses ``folded`` instead.
+ordinal response, and of Surprise's SVD (``surprise_svd``). If the data is too large for the chains, the nightly
+training uses ``folded`` instead.
 
 5-fold RMSE: ML-100k .876, ML-1M .825 (the best published rows: .919 and .862). The hyperparameters and the weight of
 SVD were chosen on a tenth of the training part of fold 0, used as a validation part; no test part was read for it.
@@ -81,10 +81,7 @@ class RatingPredictor(RatingModel):
         with threadpool_limits(limits=1):
             self._chains = sample_posteriors(ratings, config.chain, responses, config.random_state, on_share)
         if config.svd_weight:
-            self._svd = self._fit_svd(ratings, config.svd)
-
-    def _fit_svd(self, ratings: Ratings, config: SurpriseSvdConfig) -> SurpriseSvd:
-        return SurpriseSvd(replace(config, random_state=self.config.random_state)).fit_ratings(ratings)
+            self._svd = SurpriseSvd(replace(config.svd, random_state=config.random_state)).fit_ratings(ratings)
 
     def _score(self, users: Positions, items: Positions) -> Floats:
         """The weighted mean of the parts, each clipped to the scale first."""

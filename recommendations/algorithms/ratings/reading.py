@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.algorithms.column_files import row_blocks
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.people import draw_people, people_blocks
 from recommendations.algorithms.ratings.base import ITEM_DAMPING, USER_DAMPING, DampedMeans, Ratings
@@ -19,7 +20,7 @@ from recommendations.algorithms.ratings.base import ITEM_DAMPING, USER_DAMPING, 
 MIN_RATINGS = 20
 # An error is known well enough with these; a share of more ratings is not held out.
 MAX_HELD_OUT = 250_000
-# Rows that are read at a time.
+# Rows of a block of people.
 BLOCK_ROWS = 1_000_000
 
 
@@ -134,9 +135,8 @@ class RatingReader:
 
 def _row_blocks(interactions: Interactions) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.float32]]]:
     """(first position, users, ratings) of blocks of rows."""
-    for start in range(0, len(interactions), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        yield start, np.asarray(interactions.users[rows]), np.asarray(interactions.ratings[rows])
+    for rows in row_blocks(len(interactions)):
+        yield rows.start, np.asarray(interactions.users[rows]), np.asarray(interactions.ratings[rows])
 
 
 def _held_out(interactions: Interactions, counts: NDArray[np.int64], share: float, seed: int) -> NDArray[np.int64]:
