@@ -59,7 +59,7 @@ class Measured:
 
 
 def environment(url: str, folder: Path, threads: int) -> dict[str, str]:
-    """Of a process that trains on the database at ``url`` with so many threads."""
+    """Of a process that trains on the database at ``url`` with this number of threads."""
     return {
         **os.environ,
         "DATABASE_URL": url,
@@ -88,7 +88,7 @@ def train_measured(database: str, url: str, folder: Path, threads: int) -> Measu
     try:
         with os.fdopen(reading) as lines:
             for line in lines:
-                watch.told(json.loads(line))
+                watch.receive(json.loads(line))
         code = process.wait(timeout=60)
     finally:
         watch.stop()
@@ -100,7 +100,7 @@ def train_measured(database: str, url: str, folder: Path, threads: int) -> Measu
 
 
 class _Watch:
-    """Samples a process until it is told to stop; a stage ends when the process says that the next one begins."""
+    """Samples a process until it is stopped; a stage ends when the process says that the next one begins."""
 
     def __init__(self, pid: int, database: str) -> None:
         self.measured = Measured()
@@ -111,7 +111,7 @@ class _Watch:
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
-    def told(self, line: dict[str, Any]) -> None:
+    def receive(self, line: dict[str, Any]) -> None:
         """A stage begins ("stage"), or the training is over ("outcome"); "peak" is of the stage before, in MiB."""
         phases = self.measured.phases
         postgres = _postgres_seconds(self._database)
