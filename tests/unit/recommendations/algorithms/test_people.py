@@ -34,7 +34,7 @@ def test_blocks_cover_everybody_once_in_order():
     assert max(int(counts[start:stop].sum()) for start, stop in blocks) < 40 + 9
 
 
-def test_random_people_have_at_most_the_rows_and_are_the_same_again():
+def test_random_people_fit_the_rows_and_are_the_same_again():
     counts = np.random.default_rng(0).integers(0, 9, 500)
 
     drawn = draw_people(counts, 700, seed=3)

@@ -99,7 +99,7 @@ def test_a_session_without_the_lock_is_left_alone():
     assert version.status == Status.TRAINING
 
 
-def test_a_silent_publication_frees_the_lock_and_is_published_later():
+def test_a_silent_publication_is_published_later():
     with another_process() as other:
         version = training_of(other, silent=timedelta(minutes=7), status=Status.READY)
 

@@ -59,7 +59,7 @@ def test_reserved_dimensions_stay_free(fitted):
     assert beside[:, 9:].any()
 
 
-def test_outside_the_head_of_the_autoencoder_free_dimensions_stay_zero(fitted):
+def test_free_dimensions_stay_zero_outside_the_head(fitted):
     learned, _, likes = fitted
     head = np.array([0, 1, 4, 5, 9, 12])
     autoencoder = LinearAutoencoder().fit(two_tastes().likes()[:, head])
@@ -90,7 +90,7 @@ def test_training_publishes_both_in_one_space():
     assert even @ unrated[1] > odd @ unrated[1]
 
 
-def test_movies_outside_the_few_shot_head_are_learned_and_get_queries_from_content():
+def test_the_few_shot_tail_is_learned_with_queries_from_content():
     data = two_tastes()
     likes = np.bincount(data.items)
     config = TrainingConfig(evaluated_people=0, rating=None, newcomers=FewShotConfig(rank=4, max_items=16))

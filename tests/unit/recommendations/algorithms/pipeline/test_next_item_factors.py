@@ -64,7 +64,7 @@ def test_clear_likes_are_the_targets_and_ties_get_a_random_order(monkeypatch):
     assert len(orders) > 1
 
 
-def test_above_the_limit_of_picks_some_people_teach_with_all_of_theirs(monkeypatch):
+def test_above_the_limit_whole_people_teach(monkeypatch):
     fitted = []
     real = module.NextItemModel.fit
     monkeypatch.setattr(module.NextItemModel, "fit", lambda model, picks: fitted.append(picks) or real(model, picks))

@@ -71,7 +71,7 @@ def test_lists_of_some_people_are_those_of_everybody():
     np.testing.assert_allclose(own_scores, scores[rows], rtol=1e-5)
 
 
-def test_likes_are_read_as_asked_for_the_model_its_evaluation_and_the_live_one():
+def test_every_fit_reads_likes_as_asked():
     data, read = two_tastes(), []
 
     def likes_of(interactions: Interactions) -> Likes:

@@ -97,7 +97,7 @@ def test_items_outside_the_head_follow_the_taste_of_their_likes():
     assert not A[[6, 7, 14, 15]].any()
 
 
-def test_items_that_nobody_likes_have_no_factors_outside_the_head():
+def test_unliked_items_outside_the_head_have_no_factors():
     data = _with_rare_items()
     weights = np.where(data.items == 7, 0.7, 1).astype(np.float32)
     data = Interactions.from_columns(data.users, data.items, timestamps=data.timestamps, weights=weights)

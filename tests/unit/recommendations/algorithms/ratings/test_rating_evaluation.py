@@ -205,7 +205,7 @@ def test_others_than_the_sample_are_predicted_as_well():
     assert (model.people[model.known_user(np.arange(401))] != 0).any(axis=1).all()
 
 
-def test_everybodys_ratings_give_rows_to_movies_that_the_sample_lacks():
+def test_movies_that_the_sample_lacks_get_rows_from_everybody():
     data = opinions(people=200)
     alone = Interactions.from_columns(
         np.append(data.user_ids[data.users], np.arange(150, 180)),
