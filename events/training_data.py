@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -73,26 +74,29 @@ def training_data_read(*, user_ids: Collection[int] | None = None) -> FeedbackCo
     # COPY takes no parameters.
     numbers = None if user_ids is None else ",".join(str(int(user_id)) for user_id in user_ids)
     people = "true" if numbers is None else f"user_id = ANY('{{{numbers}}}'::bigint[])"
-    return _joined(
-        [
-            _columns_of(rows)
-            for query in _queries(people)
-            for rows in copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS)
-        ]
-    )
+    parts = []
+    for query in _queries(people):
+        with closing(copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS)) as blocks:
+            parts += [_columns_of(rows) for rows in blocks]
+    return _joined(parts)
 
 
-def training_data_blocks() -> Iterator[FeedbackColumns]:
+def training_data_blocks() -> Generator[FeedbackColumns]:
     """Everybody's ratings and other feedback in blocks of about a quarter of a million rows, by ascending user id.
 
     Each person's rows are in one block, in any order. One query, of which PostgreSQL sends as much as is read: it is
-    under way until the last block has been taken.
+    under way until the last block has been taken. Close it where reading may stop early: see ``copy_rows_out``.
     """
     ratings, events = _queries("true")
     query = _EVERYBODY.format(ratings=ratings, events=events)
+    with closing(copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS)) as blocks:
+        yield from _whole_people(_columns_of(rows) for rows in blocks)
+
+
+def _whole_people(blocks: Iterable[FeedbackColumns]) -> Iterator[FeedbackColumns]:
+    """The same rows, in order of people, in blocks that divide no person."""
     waiting: list[FeedbackColumns] = []
-    for rows in copy_rows_out(query, _ROW, rows_per_block=_BATCH_ROWS):
-        block = _columns_of(rows)
+    for block in blocks:
         # The last person's rows may go on in the next block.
         whole = int(np.searchsorted(block.user_ids, block.user_ids[-1])) if len(block) else 0
         if whole:

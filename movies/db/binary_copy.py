@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -132,10 +132,11 @@ def copy_rows_in(table: str, columns: str, rows: NDArray[np.void]) -> None:
     copy_in(table, columns, (data[start : start + _CHUNK_BYTES] for start in range(0, len(data), _CHUNK_BYTES)))
 
 
-def copy_rows_out(query: str, row: np.dtype[np.void], *, rows_per_block: int) -> Iterator[NDArray[np.void]]:
+def copy_rows_out(query: str, row: np.dtype[np.void], *, rows_per_block: int) -> Generator[NDArray[np.void]]:
     """Yields the rows of a query, whose columns match ``row``, in blocks; the last may be empty.
 
-    Raises ValueError if the copy ends early.
+    Close it where reading may stop early (``contextlib.closing``): until then the connection waits for the copy, and
+    any other query on it hangs, one that handles the error among them. Raises ValueError if the copy ends early.
     """
     with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
         buffer = bytearray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from django.conf import settings
@@ -20,5 +21,6 @@ def interactions_read(*, config: FeedbackConfig) -> Interactions:
     it reads 8 more. Memory: a block of people, and the catalogue. Raises TrainingError where there is nothing to train
     on or a rating is none, OSError when the disk is full.
     """
-    blocks = feedback_checked(training_data_blocks())
-    return merge_blocks(blocks, config=config, folder=Path(settings.TRAINING_SCRATCH_DIR or settings.MODEL_DIR))
+    folder = Path(settings.TRAINING_SCRATCH_DIR or settings.MODEL_DIR)
+    with closing(training_data_blocks()) as blocks:
+        return merge_blocks(feedback_checked(blocks), config=config, folder=folder)

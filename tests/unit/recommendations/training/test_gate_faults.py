@@ -62,7 +62,7 @@ def read_with(monkeypatch, **columns) -> None:
     """In the first block, trainings read these columns instead of the stored ones."""
     found, *rest = reading.training_data_blocks()
     changed = replace(found, **{name: change(getattr(found, name)) for name, change in columns.items()})
-    monkeypatch.setattr(reading, "training_data_blocks", lambda: iter([changed, *rest]))
+    monkeypatch.setattr(reading, "training_data_blocks", lambda: (block for block in [changed, *rest]))
 
 
 def test_shuffled_data_is_refused(world, live):

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from events import training_data
 from events.models import Interaction
-from recommendations.algorithms import column_files
+from recommendations.algorithms import column_files, feedback_blocks
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.models import BatchRecommendation, ModelVersion
 from recommendations.training import services as training
@@ -65,3 +67,20 @@ def test_few_interactions_make_no_folder(world, settings):
 def test_nothing_to_read_is_an_error(db):
     with pytest.raises(TrainingError, match="nothing to train on"):
         interactions_read(config=FeedbackConfig())
+
+
+def test_reading_that_stops_early_frees_the_connection(world, monkeypatch):
+    monkeypatch.setattr(training_data, "_BATCH_ROWS", 20)
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(feedback_blocks, "merge_rows", interrupted)
+    with pytest.raises(KeyboardInterrupt) as held:
+        interactions_read(config=FeedbackConfig())
+
+    # The traceback still holds the frames that read, and the connection answers all the same.
+    assert held.value.__traceback__ is not None
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '5s'")
+    assert ModelVersion.objects.count() == 0
