@@ -19,13 +19,13 @@ class RecommendationsConfig(AppConfig):
             taste_delete,
         )
         from recommendations.training.settings_check import (  # noqa: PLC0415
-            check_engine_settings,
             check_gate_settings,
+            check_training_settings,
         )
 
         register(check_serving_config)
         register(check_event_weights)
-        register(check_engine_settings)
+        register(check_training_settings)
         register(check_gate_settings)
         register(check_experiments, Tags.database)
         register_references(*MOVIE_REFERENCES)

@@ -14,6 +14,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from recommendations.algorithms.folder_errors import folder_named
+
 # A column of up to this many rows stays in memory: all columns of two million interactions take 54 MB.
 MAX_ROWS_IN_MEMORY = 2_000_000
 # Rows that are in memory at once while a column is written or read through.
@@ -47,7 +49,7 @@ class ColumnsWriter:
         """Add one block of rows: an array of shape (rows,) for each column, which is not kept by reference.
 
         Raises ValueError when the columns are not those of the writer or differ in length, OSError when the disk is
-        full.
+        full or the folder cannot be written.
         """
         lengths = {len(values) for values in columns.values()}
         if columns.keys() != self._dtypes.keys() or len(lengths) > 1:
@@ -56,17 +58,19 @@ class ColumnsWriter:
             self._blocks[name].append(np.array(values, self._dtypes[name], order="C"))
         self._rows += max(lengths, default=0)
         if self._folder is not None and self._rows > MAX_ROWS_IN_MEMORY:
-            self._spill(self._folder)
+            with folder_named(self._folder):
+                self._spill(self._folder)
 
     def finish(self) -> dict[str, NDArray[Any]]:
-        """The columns, of shape (rows,) each. The writer is of no use afterwards.
+        """The columns, of shape (rows,) each. The writer is of no use afterwards. Raises OSError.
 
         A mapped column can be written to; what is written is in memory, and never in the file.
         """
         blocks, files = self._blocks, self._files
         self._blocks, self._files = {}, {}
-        if files:
-            return {name: _mapped(files.pop(name), dtype) for name, dtype in self._dtypes.items()}
+        if files and self._folder is not None:
+            with folder_named(self._folder):
+                return {name: _mapped(files.pop(name), dtype) for name, dtype in self._dtypes.items()}
         return {
             name: np.concatenate(blocks.pop(name)) if self._rows else np.zeros(0, dtype)
             for name, dtype in self._dtypes.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,19 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def limited_threads(threads: int) -> threadpool_limits:
+    """A block in which linear algebra has at most this many threads: 0 for one a core, and never more than that.
+
+    With more threads than cores, OpenBLAS waits for its own threads and takes ten times as long, or hours.
+    """
+    return threadpool_limits(min(threads, _core_count()) or None)
+
+
+def _core_count() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def thread_count() -> int:

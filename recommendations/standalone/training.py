@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from events.kinds import Kind
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.algorithms.pipeline.train import ALGORITHM, OnProgress, TrainingConfig, train
 from recommendations.algorithms.pipeline.tune import Limits, Trial, TunedConfig, tune
 from recommendations.algorithms.rankers.ensemble import EnsembleConfig
 from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
+from recommendations.algorithms.threads import limited_threads
 from recommendations.standalone.bundle import bundle_write, check_out, manifest_write, replaced_folder
 from recommendations.standalone.data import StandaloneData, read_standalone_data
 
@@ -58,7 +57,7 @@ def standalone_train(
     data = read_standalone_data(path)
     seconds = {"reading": time.perf_counter() - started}
     config, tuning = standalone_config(options, data), None
-    with threadpool_limits(options.threads or None):
+    with limited_threads(options.threads):
         if limits is not None:
             on_progress("tuning", _READ_SHARE)
             begun = time.perf_counter()

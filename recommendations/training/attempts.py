@@ -6,9 +6,11 @@ attempts. Its row alone decides what comes next, so a lost message or process ch
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import structlog
@@ -64,7 +66,23 @@ def failure_reason(error: BaseException) -> str:
     if _is_any(error, (SoftTimeLimitExceeded,)):
         minutes = settings.CELERY_TASK_SOFT_TIME_LIMIT / 60
         return f"it ran for more than {minutes:.0f} minutes (TASK_TIME_LIMIT_SECONDS)"
-    return f"{type(error).__name__}: {error}"
+    return _folder_reason(error) or f"{type(error).__name__}: {error}"
+
+
+def unwritable(name: str, folder: Path | str, error: OSError) -> str:
+    """What to say about the folder of a setting that cannot be written."""
+    return f"{name} ({folder}) cannot be written: {error.strerror or error}"
+
+
+def _folder_reason(error: BaseException) -> str:
+    """The setting whose folder the error is about, and what is wrong with it; empty for another error."""
+    if not isinstance(error, OSError) or not error.filename or isinstance(error, FileNotFoundError):
+        return ""
+    for name in ("TRAINING_SPARK_FOLDER", "TRAINING_SCRATCH_DIR", "MODEL_DIR"):
+        folder = getattr(settings, name)
+        if folder and Path(os.fsdecode(error.filename)).is_relative_to(folder):
+            return unwritable(name, folder, error)
+    return ""
 
 
 def _is_any(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:

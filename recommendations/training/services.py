@@ -7,7 +7,6 @@ from typing import NamedTuple
 import structlog
 from django.conf import settings
 from django.utils import timezone
-from threadpoolctl import threadpool_limits
 
 from movies.db.advisory_locks import close_broken_connection, session_lock
 from recommendations.algorithms.content.lsa import MovieContent
@@ -16,6 +15,7 @@ from recommendations.algorithms.pipeline.incumbent import Incumbent
 from recommendations.algorithms.pipeline.memory import peak_memory_mib, peak_memory_reset
 from recommendations.algorithms.pipeline.train import ALGORITHM, NothingToTrainOnError, TrainingConfig, train
 from recommendations.algorithms.pipeline.trained_model import TrainedModel
+from recommendations.algorithms.threads import limited_threads
 from recommendations.models import ModelVersion
 from recommendations.training.attempts import (
     LOCK,
@@ -38,6 +38,7 @@ from recommendations.training.heartbeat import heartbeat
 from recommendations.training.incumbent import incumbent_read
 from recommendations.training.list_writing import results_write
 from recommendations.training.popular_movies import popular_refresh
+from recommendations.training.preconditions import folders_checked, settings_checked
 from recommendations.training.progress import COMPARED_SHARE, OnProgress, Progress
 from recommendations.training.publishing import PUBLISHING, version_publish, versions_prune
 from recommendations.training.reading import interactions_read
@@ -72,7 +73,7 @@ def training_run(
         trainings_sweep(locked=True)
         version = attempt_begin(version=version, trigger=trigger)
         try:
-            with heartbeat(version, task_id=task_id), threadpool_limits(settings.TRAINING_THREADS or None):
+            with heartbeat(version, task_id=task_id), limited_threads(settings.TRAINING_THREADS):
                 return _train(version, Progress(version, on_progress, log_stages), force=force)
         except BaseException as error:
             # A time limit or an interrupt ends the training as well, and must not leave half of it behind.
@@ -91,6 +92,8 @@ def training_run(
 
 def _train(version: ModelVersion, progress: Progress, *, force: bool) -> ModelVersion:
     """The whole night: read, fit, write, ask the gate, publish, refresh the popular lists."""
+    settings_checked()
+    folders_checked()
     peak_memory_reset()
     engine = training_engine()
     with progress.timed("reading"):

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.utils import timezone
-from threadpoolctl import threadpool_limits
 
 from movies.db.advisory_locks import close_broken_connection, session_lock
 from recommendations.algorithms.feedback import FeedbackConfig
 from recommendations.algorithms.feedback_blocks import reweigh
 from recommendations.algorithms.interactions import Interactions
 from recommendations.algorithms.pipeline.tune import Limits, TooLittleFeedbackError, Trial, TuningResult, tune
+from recommendations.algorithms.threads import limited_threads
 from recommendations.models import TuningRun, TuningTrial
 from recommendations.training.attempts import (
     CRASHED,
@@ -26,6 +26,7 @@ from recommendations.training.attempts import (
     retry_at,
 )
 from recommendations.training.config import shipped_config, tuned_config
+from recommendations.training.preconditions import settings_checked
 from recommendations.training.reading import interactions_read
 
 logger = structlog.get_logger(__name__)
@@ -52,12 +53,15 @@ def tuning_run(
         tunings_sweep(locked=True)
         run = TuningRun.objects.create(trigger=trigger, seed=seed)
         try:
-            with threadpool_limits(settings.TRAINING_THREADS or None):
+            with limited_threads(settings.TRAINING_THREADS):
+                settings_checked()
                 result = _search(run, limits, on_trial)
         except BaseException as error:
             _fail(run, error)
-            if isinstance(error, TooLittleFeedbackError):
-                raise TrainingError(str(error)) from error
+            if isinstance(error, Exception) and not isinstance(error, (TrainingError, TooLittleFeedbackError)):
+                logger.exception("tuning_failed", run=run.pk)
+            if isinstance(error, Exception) and not isinstance(error, TrainingError):
+                raise TrainingError(_reason(error)) from error
             raise
         return _finish(run, result)
 
@@ -139,8 +143,12 @@ def _finish(run: TuningRun, result: TuningResult) -> TuningRun:
     return run
 
 
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, ValueError) else failure_reason(error)
+
+
 def _fail(run: TuningRun, error: BaseException) -> None:
-    reason = str(error) if isinstance(error, ValueError) else failure_reason(error)
+    reason = _reason(error)
     interrupted = not isinstance(error, TrainingError) and is_transient(error)
     try:
         close_broken_connection()

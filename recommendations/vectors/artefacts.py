@@ -20,6 +20,7 @@ from django.conf import settings
 from recommendations.algorithms.content.cold_start import FoldIn
 from recommendations.algorithms.content.lsa import ContentEncoder
 from recommendations.algorithms.content.sentence_encoder import SentenceEncoder, load_encoder
+from recommendations.algorithms.folder_errors import folder_named
 from recommendations.algorithms.listing.query_mixture import MixedSpace
 from recommendations.algorithms.listing.session_query import FEW_SHOT_DIMENSIONS
 from recommendations.algorithms.model_files import ModelFileError
@@ -53,18 +54,18 @@ def artefacts_save(*, version: ModelVersion, model: TrainedModel) -> None:
     another account can read them.
     """
     folder = artefacts_folder(version.pk)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile: only the owner can enter its folders.
     temporary = folder.with_name(f".{version.pk}-{secrets.token_hex(8)}")
-    temporary.mkdir()
-    try:
-        model.save(temporary)
-        version.artefacts = {path.name: _digest(path) for path in sorted(temporary.iterdir())}
-        # Left by an earlier database: a new one starts its version numbers again.
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with folder_named(folder.parent):
+        temporary.mkdir(parents=True)
+        try:
+            model.save(temporary)
+            version.artefacts = {path.name: _digest(path) for path in sorted(temporary.iterdir())}
+            # Left by an earlier database: a new one starts its version numbers again.
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def artefacts_load(*, version: ModelVersion) -> tuple[ContentEncoder, FoldIn | None]:

@@ -23,6 +23,7 @@ from recommendations.standalone.training import StandaloneOptions, standalone_tr
 from recommendations.training.attempts import TrainingError
 from recommendations.training.config import rating_config
 from recommendations.training.folding import FoldingError, lists_fold
+from recommendations.training.preconditions import settings_checked
 from recommendations.training.services import training_run
 
 
@@ -139,6 +140,7 @@ def _train_database(show: OnProgress, *, log_stages: bool, force: bool) -> Model
 
 
 def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
+    """Raises CommandError."""
     limits = limits_from(options)
     chosen = StandaloneOptions(
         seed=options["seed"],
@@ -148,10 +150,11 @@ def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
         rating=rating_config(),
     )
     try:
+        settings_checked()
         facts = standalone_train(
             options["data"], options["out"], chosen, limits=limits if options["tune"] else None, on_progress=show
         )
-    except (ImportFailed, BundleError, NothingToTrainOnError, TooLittleFeedbackError) as error:
+    except (TrainingError, ImportFailed, BundleError, NothingToTrainOnError, TooLittleFeedbackError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{options['out']} was not written: {error}") from error

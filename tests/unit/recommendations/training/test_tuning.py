@@ -96,7 +96,7 @@ def test_a_failure_keeps_the_trials_and_the_shipped_config(world):
         if trial.number == 1:
             raise RuntimeError("killed")
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(attempts.TrainingError, match=r"^RuntimeError: killed$"):
         tuning.tuning_run(limits=FEW, on_trial=stop)
 
     run = TuningRun.objects.get()

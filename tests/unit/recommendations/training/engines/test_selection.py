@@ -15,7 +15,7 @@ from recommendations.training import services as training
 from recommendations.training.attempts import TrainingError
 from recommendations.training.engines.local import LocalEngine
 from recommendations.training.engines.selection import training_engine
-from recommendations.training.settings_check import check_engine_settings
+from recommendations.training.settings_check import check_training_settings
 from tests.spark_cluster import needs_pyspark
 
 
@@ -29,7 +29,7 @@ def spark(settings: Any, tmp_path: Path) -> Iterator[Any]:
 
 def test_one_machine_trains_by_default():
     assert isinstance(training_engine(), LocalEngine)
-    assert check_engine_settings() == []
+    assert check_training_settings() == []
 
 
 def test_spark_is_not_imported_unless_it_is_chosen():
@@ -147,7 +147,7 @@ def test_errors_of_spark_say_what_to_do(text, words):
 def test_a_wrong_setting_is_named(spark, name, value):
     setattr(spark, name, value)
 
-    [error] = check_engine_settings()
+    [error] = check_training_settings()
 
     assert error.id == "recommendations.E008"
     assert error.msg.startswith(f"{name}: ")
