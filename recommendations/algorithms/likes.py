@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -90,11 +91,14 @@ class LocalLikes:
         blocks = self.blocks()
         size = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes)
         workers = max(min(thread_count(), len(blocks), MAX_SUMS // max(size, 1)), 1)
+        stopped = Event()
 
         def work(worker: int) -> Sums:
             sums = tuple(np.zeros(shape, dtype) for shape, dtype in shapes)
             # Fixed blocks for each thread: the order of additions, and with it the last digits, is always the same.
             for start, stop in blocks[worker::workers]:
+                if stopped.is_set():
+                    break
                 statistic(self.rows(start, stop), state, sums)
             return sums
 
@@ -102,7 +106,15 @@ class LocalLikes:
             return work(0)
         # Each thread has a core: the products of a block must not be divided once more.
         with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-            total, *rest = pool.map(work, range(workers))
+            try:
+                futures = [pool.submit(work, worker) for worker in range(workers)]
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                total, *rest = [future.result() for future in futures]
+            finally:
+                # An error or an interrupt waits for the blocks under way, not for all of them.
+                stopped.set()
         for sums in rest:
             for whole, part in zip(total, sums, strict=True):
                 np.add(whole, part, out=whole)

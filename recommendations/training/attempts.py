@@ -66,6 +66,8 @@ def failure_reason(error: BaseException) -> str:
     if _is_any(error, (SoftTimeLimitExceeded,)):
         minutes = settings.CELERY_TASK_SOFT_TIME_LIMIT / 60
         return f"it ran for more than {minutes:.0f} minutes (TASK_TIME_LIMIT_SECONDS)"
+    if isinstance(error, KeyboardInterrupt):
+        return "it was interrupted (Ctrl-C)"
     return _folder_reason(error) or f"{type(error).__name__}: {error}"
 
 

@@ -26,6 +26,9 @@ from recommendations.training.folding import FoldingError, lists_fold
 from recommendations.training.preconditions import settings_checked
 from recommendations.training.services import training_run
 
+# What shells report of a process that Ctrl-C ended.
+_INTERRUPTED = 130
+
 
 class Command(AnnouncingCommand):
     help = (
@@ -137,6 +140,8 @@ def _train_database(show: OnProgress, *, log_stages: bool, force: bool) -> Model
         return training_run(on_progress=show, log_stages=log_stages, force=force)
     except TrainingError as error:
         raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise CommandError("The training was interrupted; the live version stays.", returncode=_INTERRUPTED) from None
 
 
 def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
@@ -158,6 +163,9 @@ def _train_file(options: dict[str, Any], show: OnProgress) -> Group:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{options['out']} was not written: {error}") from error
+    except KeyboardInterrupt:
+        message = f"The training was interrupted; {options['out']} was not written."
+        raise CommandError(message, returncode=_INTERRUPTED) from None
     return _standalone_summary(options["out"], facts)
 
 

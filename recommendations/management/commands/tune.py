@@ -49,6 +49,8 @@ class Command(BaseCommand):
                 run = tuning_run(limits=limits, seed=options["seed"], on_trial=show)
             except TrainingError as error:
                 raise CommandError(str(error)) from error
+            except KeyboardInterrupt:
+                raise CommandError("The search was interrupted; it changes nothing.", returncode=130) from None
         console.print(trials_table(trials))
         console.print(outcome_table(model_to_dict(run)))
 

@@ -1,5 +1,9 @@
 """Sums over blocks of people, by threads: what they add up to, and that they repeat."""
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -113,3 +117,23 @@ def test_an_error_in_a_thread_is_raised_where_the_result_is_used():
 
     with threadpool_limits(2), pytest.raises(ValueError, match="five"):
         list(map_in_threads(fail, range(50)))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_sum_that_fails_does_not_finish_its_blocks(monkeypatch, error):
+    monkeypatch.setattr(likes_module, "BLOCK_LIKES", 3)
+    likes = LocalLikes.of(random_likes(people=300))
+    counted = []
+
+    def add(block: csr_array, state: None, sums: Sums) -> None:
+        counted.append(block.shape[0])
+        if len(counted) == 9 and error is KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGINT)
+        if len(counted) == 9 and error is ValueError:
+            raise error
+        time.sleep(0.005)
+
+    with pytest.raises(error), threadpool_limits(2):
+        likes.sum(add, None, [])
+
+    assert len(counted) < len(likes.blocks()) / 2
