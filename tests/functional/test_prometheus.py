@@ -42,6 +42,8 @@ TASKS = (
 )
 MAY_BE_EMPTY = {
     "max(recsys_training_progress_ratio)": "no training waits or runs",
+    "max(recsys_training_heartbeat_age_seconds) > bool 900": "no training runs",
+    "time() - max(recsys_watch_rolled_back_timestamp_seconds) < bool 24 * 3600": "the watch has rolled nothing back",
     short_task("max by (task) (recsys_task_last_failed) > 0"): "no task has failed",
     "max(recsys_redis_max_memory_bytes) > 0": "this Redis has no limit",
     'sum by (alertname) (ALERTS{alertstate="firing"})': "no alert has been true for long enough",
