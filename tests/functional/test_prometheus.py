@@ -227,5 +227,5 @@ def test_workers_of_a_machine_are_counted_once(site: tuple[WebServer, ...], url:
 def test_no_alert_of_a_site_that_is_well_is_pending(url: str):
     found = {series.labels["alertname"] for series in query(url, "ALERTS")}
 
-    # Few fans of a small cinema see the same popular movies.
-    assert found <= {"RecsysListsAlike"}
+    # Few fans of a small cinema see the same popular movies, and on a crowded machine events are late for a while.
+    assert found <= {"RecsysListsAlike", "RecsysEventsLate"}
