@@ -59,4 +59,4 @@ class SharedObject:
                 raise FolderNotSharedError(self.path) from error
             buffers = [mapped[start : start + size].data for start, size in self.spans]
         # Sent by the process that trains, over Spark's own connections.
-        return pickle.loads(self.pickled, buffers=buffers)  # noqa: S301
+        return pickle.loads(self.pickled, buffers=buffers)  # noqa: S301  # nosec B301
