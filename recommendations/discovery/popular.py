@@ -40,8 +40,8 @@ def popular_in(
 ) -> tuple[list[int], list[float]]:
     """Ids and scores of popular movies of the region, best first; one query.
 
-    Where it lacks so many of them that fewer than ``limit`` are left, others of the catalogue follow, with a score of
-    0; a second query.
+    Where the region lacks some of them and fewer than ``limit`` are left, others of the catalogue follow, with a score
+    of 0; a second query.
     """
     never = never_listed_in(region)
     ids, scores = candidates.popular_movies(limit, exclude=never | exclude, genre_id=genre_id)

@@ -219,7 +219,7 @@ class Site:
         return self.folder / "fail_point.reached"
 
     def restart_database(self, *, crash: bool, seconds: float) -> None:
-        """Stops PostgreSQL in order or by kills, and starts it again after so many seconds."""
+        """Stops PostgreSQL in order or by kills, and starts it again after ``seconds``."""
         with embedded_in(self.folder):
             if crash:
                 data = addresses.data_dir() / "postgres"

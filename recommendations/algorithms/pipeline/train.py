@@ -47,7 +47,7 @@ from recommendations.algorithms.ratings.predictor import RatingPredictorConfig
 ALGORITHM = "linear autoencoder with ALS and neighbours"
 
 EVALUATED_AT = 10
-# The items in the autoencoder's matrix where serving is validated, on a sample: more take minutes and choose the same.
+# The items in the autoencoder's matrix where serving is validated, on a sample of people: it bounds the time.
 _VALIDATED_ITEMS = 10_000
 
 # The regression, the query and item factors of the whole catalogue, and whether each was learned.
